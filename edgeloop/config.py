@@ -1,0 +1,281 @@
+"""params.yaml as typed models: what is built, from which data, and how. Unknown keys are refused."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from edgeloop.augmentation import Augmentation
+from edgeloop.errors import InputError
+from edgeloop.workspace import Workspace
+from edgeloop.yamlfile import near_match, read_yaml
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Network = Literal["fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75", "fdmobilenet_1.0", "st_fdmobilenet_v1"]
+Resize = Literal["nearest", "bilinear", "area"]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Drawn(Section):
+    """The sample set that the project draws itself."""
+
+    per_class: Positive = 120
+    size: Positive = 160
+    seed: int = 127
+
+
+class Source(Section):
+    """Where a data set comes from: exactly one of `address`, `folder` and `drawn`."""
+
+    address: str | None = None
+    bytes: Positive | None = None
+    sha256: Sha256 | None = None
+    folder: Path | None = None
+    drawn: Drawn | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Source":
+        if sum(origin is not None for origin in (self.address, self.folder, self.drawn)) != 1:
+            raise ValueError("give exactly one of address (an archive's URL or path), folder (of class folders) and drawn")
+        if self.address is not None and "://" in self.address and self.sha256 is None:
+            raise ValueError("an address needs the sha256 of the archive")
+        return self
+
+
+class Split(Section):
+    """How images are divided into `train`, `val` and `test`.
+
+    `keras`: the published model zoo's rule (Keras `image_dataset_from_directory`); `official`: the lists that the
+    archive holds (`meta/train.json`, `meta/test.json`), `stratified` where it has none, which the record then says;
+    `stratified`: the same share of each class.
+    """
+
+    rule: Literal["keras", "official", "stratified"] = "stratified"
+    seed: int = 127
+    test_fraction: Fraction = 0.2
+    val_fraction: Fraction = 0.1
+
+
+class Limits(Section):
+    """What an archive and its images may take."""
+
+    members: Positive = 1_000_000
+    total_bytes: Positive = 64_000_000_000
+    image_bytes: Positive = 64_000_000
+    image_pixels: Positive = 100_000_000
+    compression_ratio: Positive = 200
+
+
+class Prepare(Section):
+    """How images become shards and a manifest."""
+
+    short_side: Positive = 256
+    jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 92
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 4
+    near_duplicate_rms: Annotated[float, Field(ge=0, le=64)] = 8.0
+    split: Split = Split()
+    limits: Limits = Limits()
+
+
+class Rule(Section):
+    """Bounds of one validation rule, and what happens when they do not hold."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
+class Validate(Section):
+    """The declared rules of a data set. `rules` adds to, or replaces, the defaults of the validation suite by name."""
+
+    classes: list[str] | None = None
+    class_count: Positive | None = None
+    rules: dict[str, Rule] = {}
+
+
+class Phase(Section):
+    """One phase of a training schedule. `head` trains the last layer over cached features; `full` trains everything."""
+
+    mode: Literal["scratch", "head", "full"]
+    epochs: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    decay: Literal["cosine", "constant"] = "cosine"
+    early_stopping: Positive | None = None
+
+
+class TrainSettings(Section):
+    """How one variant is trained."""
+
+    phases: Annotated[list[Phase], Field(min_length=1)]
+    seed: int = 127
+    batch_size: Positive = 64
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    weight_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    resize: Resize = "area"
+    input_range: tuple[float, float] = (0.0, 1.0)
+    stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
+    augmentation: list[Augmentation] = []
+
+    @field_validator("input_range")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not value[0] < value[1]:
+            raise ValueError("the lower end comes first, e.g. [0, 1] or [-1, 1]")
+        return value
+
+
+class Override(Section):
+    """Training settings of some variants only: those whose network and resolution match (absent: any)."""
+
+    network: Network | None = None
+    resolution: int | None = None
+    set: dict[str, Any]
+
+
+class Train(TrainSettings):
+    """The training settings of a data set, and those that differ for some of its variants."""
+
+    overrides: list[Override] = []
+
+    @model_validator(mode="after")
+    def _overrides_fit(self) -> "Train":
+        for override in self.overrides:
+            self._merged([override])
+        return self
+
+    def settings(self, network: str, resolution: int) -> TrainSettings:
+        """The settings of one variant: these, with every matching override applied in order."""
+        return self._merged(
+            [override for override in self.overrides if override.network in (None, network) and override.resolution in (None, resolution)]
+        )
+
+    def _merged(self, overrides: list[Override]) -> TrainSettings:
+        values = self.model_dump(exclude={"overrides"})
+        for override in overrides:
+            values.update(override.set)
+        return TrainSettings.model_validate(values)
+
+
+class Dataset(Section):
+    """One data set: where it comes from, and what each step does with it. `{}` takes a step's defaults."""
+
+    title: str | None = None
+    license: str | None = None
+    source: Source
+    prepare: Prepare
+    # The key is the step's name; `validate` is also a method of every pydantic model.
+    validation: Annotated[Validate, Field(alias="validate")]
+    train: Train
+
+
+class Variant(Section):
+    """What is trained: data set x network x resolution, and the weights it starts from.
+
+    `start` is a file of `models/backbones/`, or a `.keras` (another variant's `model.keras` included), or a Keras 2 `.h5`.
+    """
+
+    dataset: str
+    network: Network
+    resolution: Annotated[int, Field(ge=96, le=256, multiple_of=32)]
+    start: Path = Path("models/backbones/scratch.yaml")
+
+    @property
+    def id(self) -> str:
+        return f"{self.dataset}-{self.network}-{self.resolution}"
+
+
+class Quantize(Section):
+    """Calibration of the int8 models."""
+
+    calibration_images: Positive = 200
+    seed: int = 127
+
+
+class Evaluate(Section):
+    """How test accuracy is read."""
+
+    top5_from_classes: Positive = 11
+    batch_size: Positive = 32
+
+
+class Benchmark(Section):
+    """How latency is measured."""
+
+    boards: list[str] = ["host"]
+    threads: Positive = 1
+    warmup_runs: Positive = 20
+    windows: Annotated[int, Field(ge=5)] = 7
+    runs_per_window: Positive = 50
+
+
+class Publish(Section):
+    """Where cards go: `s3://bucket/prefix` or a folder. `endpoint` is empty for AWS, `local` for `edgeloop store up`."""
+
+    to: str = "s3://edgeloop/cards"
+    endpoint: str = "local"
+    checksums: Literal["when_supported", "when_required"] = "when_supported"
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    datasets: dict[str, Dataset]
+    variants: dict[str, Variant]
+    quantize: Quantize = Quantize()
+    evaluate: Evaluate = Evaluate()
+    benchmark: Benchmark = Benchmark()
+    publish: Publish = Publish()
+
+    @model_validator(mode="after")
+    def _variants_fit(self) -> "Params":
+        for name, variant in self.variants.items():
+            if variant.dataset not in self.datasets:
+                raise ValueError(f"variant {name}: no data set '{variant.dataset}'{near_match(variant.dataset, self.datasets)}")
+            if name != variant.id:
+                raise ValueError(f"variant {name}: by its own fields it is named {variant.id}")
+        return self
+
+    def dataset(self, name: str) -> Dataset:
+        """The data set of that name.
+
+        Raises:
+            InputError: there is none; the message names the near match.
+        """
+        if name not in self.datasets:
+            raise InputError(f"There is no data set '{name}' in params.yaml{near_match(name, self.datasets)}.")
+        return self.datasets[name]
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name.
+
+        Raises:
+            InputError: there is none; the message names the near match.
+        """
+        if name not in self.variants:
+            raise InputError(f"There is no variant '{name}' in params.yaml{near_match(name, self.variants)}.")
+        return self.variants[name]
+
+    def train_settings(self, variant: Variant) -> TrainSettings:
+        """How that variant is trained, its overrides applied."""
+        return self.datasets[variant.dataset].train.settings(variant.network, variant.resolution)
+
+
+def load_params(workspace: Workspace) -> Params:
+    """Read the workspace's params.yaml.
+
+    Raises:
+        ConfigError: with file, line and the near match of every key that does not fit.
+    """
+    return read_yaml(workspace.params, Params)

@@ -1,0 +1,74 @@
+"""The one error tree. A message says what happened, to what, and what to do.
+
+EdgeloopError
+├── ConfigError            params.yaml or lab.yaml says something that cannot be meant
+├── InputError             an argument or an input file of a step is missing or unusable
+├── DataError              something is wrong with a data set
+│   ├── FetchError         an archive cannot be had, or is not the one that was asked for
+│   ├── UnsafeArchiveError an archive tries to leave its folder or to fill the machine
+│   └── ValidationFailed   the declared rules of a data set do not hold
+├── ModelError             a model file is damaged, or is not of the form that a step needs
+├── TrainingError          a training cannot go on (diverged, nothing to train on)
+├── StoreError             the object storage refuses, or is not there
+├── ServiceError           a local service (store, Prefect server) does not start or stop
+└── StageError             a stage of the pipeline failed
+"""
+
+
+class EdgeloopError(Exception):
+    """Base of every error that edgeloop raises on purpose.
+
+    `what` is a sentence on what happened and to what; `remedy` says what the user can do.
+    """
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  {self.remedy}" if self.remedy else self.what
+
+
+class ConfigError(EdgeloopError):
+    """A configuration file says something that cannot be meant."""
+
+
+class InputError(EdgeloopError):
+    """An argument or an input file of a step is missing or unusable."""
+
+
+class DataError(EdgeloopError):
+    """Something is wrong with a data set."""
+
+
+class FetchError(DataError):
+    """An archive cannot be had, or is not the one that was asked for."""
+
+
+class UnsafeArchiveError(DataError):
+    """An archive tries to leave its folder or to fill the machine."""
+
+
+class ValidationFailed(DataError):
+    """The declared rules of a data set do not hold."""
+
+
+class ModelError(EdgeloopError):
+    """A model file is damaged, or is not of the form that a step needs."""
+
+
+class TrainingError(EdgeloopError):
+    """A training cannot go on."""
+
+
+class StoreError(EdgeloopError):
+    """The object storage refuses, or is not there."""
+
+
+class ServiceError(EdgeloopError):
+    """A local service does not start or stop."""
+
+
+class StageError(EdgeloopError):
+    """A stage of the pipeline failed."""

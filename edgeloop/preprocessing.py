@@ -1,0 +1,105 @@
+"""From an encoded image to the pixels that a model takes: decode, resize, and the scale that lies beside the model."""
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgeloop.config import Resize
+from edgeloop.errors import DataError, InputError
+from edgeloop.files import write_text
+
+Pixels = NDArray[np.uint8]
+FILE_NAME = "preprocessing.json"
+
+
+class Preprocessing(BaseModel):
+    """What lies between an image file and a model's input; written beside every model as `preprocessing.json`.
+
+    A model takes RGB pixels of shape (1, resolution, resolution, 3). The image is stretched to that square by `resize`.
+    An integer model takes the raw uint8 pixel. A float model takes float32, the range 0..255 mapped to `input_range`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resolution: Annotated[int, Field(gt=0)]
+    resize: Resize
+    input_range: tuple[float, float]
+
+    def pixels(self, encoded: bytes) -> Pixels:
+        """Decode an image file and resize it: uint8 of shape (resolution, resolution, 3)."""
+        return resize_pixels(decode(encoded), self.resolution, self.resize)
+
+    def normalised(self, pixels: Pixels) -> NDArray[np.float32]:
+        """uint8 pixels of any shape as the float model takes them: float32 in `input_range`."""
+        low, high = self.input_range
+        return pixels.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+
+    def write(self, path: Path) -> None:
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "Preprocessing":
+        """Read a `preprocessing.json`.
+
+        Raises:
+            InputError: it is absent or says something else.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist.", "A model is only usable with the preprocessing it was trained with.") from None
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} is not a preprocessing description: {error}") from error
+
+
+def decode(encoded: bytes) -> Pixels:
+    """Decode any image file, read by its content, to upright RGB: uint8 of shape (height, width, 3).
+
+    EXIF orientation is applied; grey, CMYK, palette and alpha become RGB (alpha over white).
+
+    Raises:
+        DataError: it does not decode.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"An image does not decode: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The image as RGB; transparent pixels show white, 16-bit grey keeps its high byte."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if "A" in image.getbands() or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        ground = Image.new("RGBA", layered.size, "white")
+        return Image.alpha_composite(ground, layered).convert("RGB")
+    return image.convert("RGB")
+
+
+def resize_pixels(pixels: Pixels, side: int, rule: Resize) -> Pixels:
+    """Stretch (height, width, 3) to (side, side, 3).
+
+    `nearest` and `bilinear` sample as TensorFlow's image resize does (half-pixel centres, no antialiasing: the nearest
+    source pixel of output i is floor((i + 0.5) * size / side)); `area` averages when shrinking.
+    """
+    height, width = pixels.shape[:2]
+    if rule == "nearest":
+        rows = ((np.arange(side) + 0.5) * np.float32(height / side)).astype(np.intp).clip(0, height - 1)
+        columns = ((np.arange(side) + 0.5) * np.float32(width / side)).astype(np.intp).clip(0, width - 1)
+        return np.ascontiguousarray(pixels[rows[:, None], columns])
+    if (height, width) == (side, side):
+        return np.ascontiguousarray(pixels)
+    if rule == "bilinear":
+        return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+    shrink = height >= side and width >= side
+    return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR), np.uint8)

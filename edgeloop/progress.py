@@ -1,0 +1,93 @@
+"""Progress of long work: a bar with a rate on a terminal, a line now and then elsewhere (DVC and Prefect logs)."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO, TypeVar
+
+LINE_EVERY_S = 5.0
+Item = TypeVar("Item")
+
+
+class Advance(Protocol):
+    """Report that `steps` more units are done; `note` is a short text shown behind the rate."""
+
+    def __call__(self, steps: int = 1, note: str = "") -> None: ...
+
+
+@contextmanager
+def progress(what: str, total: int | None, unit: str, stream: TextIO | None = None) -> Iterator[Advance]:
+    """Show the progress of `total` units of work (None: unknown) on `stream`, by default stderr.
+
+    `unit` is the plural noun of what is counted; `bytes` is shown in MB.
+    """
+    out = stream or sys.stderr
+    with (_bar if out.isatty() else _lines)(what, total, unit, out) as advance:
+        yield advance
+
+
+def tracked(items: Iterable[Item], what: str, total: int | None, unit: str) -> Iterator[Item]:
+    """Yield `items` one by one and show the progress."""
+    with progress(what, total, unit) as advance:
+        for item in items:
+            yield item
+            advance()
+
+
+@contextmanager
+def _bar(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=out)) as bars:
+        task = bars.add_task(what, total=total, rate="")
+        meter = _Meter(total, unit)
+
+        def advance(steps: int = 1, note: str = "") -> None:
+            meter.advance(steps)
+            bars.update(task, advance=steps, rate=meter.text(note))
+
+        yield advance
+
+
+@contextmanager
+def _lines(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Advance]:
+    meter = _Meter(total, unit)
+    last = time.monotonic()
+
+    def advance(steps: int = 1, note: str = "") -> None:
+        nonlocal last
+        meter.advance(steps)
+        if time.monotonic() - last >= LINE_EVERY_S:
+            last = time.monotonic()
+            out.write(f"{what}: {meter.text(note)}\n")
+            out.flush()
+
+    yield advance
+    out.write(f"{what}: {meter.text('')} in {meter.elapsed_s:.1f} s\n")
+    out.flush()
+
+
+class _Meter:
+    """Counts units and words the count with its rate."""
+
+    def __init__(self, total: int | None, unit: str) -> None:
+        self.total, self.unit, self.done = total, unit, 0
+        self.started = time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.started
+
+    def advance(self, steps: int) -> None:
+        self.done += steps
+
+    def text(self, note: str) -> str:
+        scale, unit = (1e6, "MB") if self.unit == "bytes" else (1.0, self.unit)
+        digits = 1 if scale > 1 else 0
+        total = "" if self.total is None else f"/{self.total / scale:.{digits}f}"
+        rate = self.done / scale / max(self.elapsed_s, 1e-9)
+        counted = f"{self.done / scale:.{digits}f}{total} {unit}, {rate:.{1 if rate < 100 else 0}f} {unit}/s"
+        return f"{counted}, {note}" if note else counted

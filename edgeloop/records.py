@@ -1,0 +1,353 @@
+"""The records: small typed JSON files that each state one result with its provenance. Cards are made from nothing else.
+
+Units are in the names. What was not measured is `null`, never 0. *Measured on hardware*, *emulated* and *estimated*
+are different types; no field takes one for another.
+"""
+
+import datetime as dt
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edgeloop.errors import InputError
+from edgeloop.files import write_text
+
+RecordType = TypeVar("RecordType", bound="Record")
+
+
+class Part(BaseModel):
+    """A piece of a record: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provenance(Part):
+    """What a result can be traced back to and repeated with."""
+
+    time_utc: str
+    command: str
+    git_commit: str | None
+    git_dirty: bool | None
+    host: str
+    cpu: str
+    cpus: int
+    tools: dict[str, str]
+    params: dict[str, Any]
+    data_revision: str | None
+    """SHA-256 of the manifest that the result stands on; null where no data set is involved."""
+    duration_s: float
+
+
+class Record(Part):
+    """Base of all records."""
+
+    provenance: Provenance
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, atomically, keys in the order of the fields."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls: type[RecordType], path: Path) -> RecordType:
+        """Read a record.
+
+        Raises:
+            InputError: the file is absent or is not such a record.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist.", "Build it: dvc repro lists the stage that makes it.") from None
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} is not a {cls.__name__}: {error}", "Delete it and build it again.") from error
+
+
+class FetchRecord(Record):
+    """Where an archive came from."""
+
+    kind: Literal["fetch"] = "fetch"
+    dataset: str
+    origin: str
+    """The address, path or `drawn` that the archive was taken from."""
+    bytes: int
+    sha256: str
+    upstream: bool
+    """Whether this is the upstream archive, by its SHA-256."""
+    note: str
+    """`the upstream archive`, `not the upstream archive`, `packed from a folder` or `drawn by edgeloop`."""
+
+
+class SplitCounts(Part):
+    """Images of one split, by class name."""
+
+    images: int
+    per_class: dict[str, int]
+
+
+class PrepareRecord(Record):
+    """What came out of an archive."""
+
+    kind: Literal["prepare"] = "prepare"
+    dataset: str
+    archive: FetchRecord
+    manifest_sha256: str
+    classes: list[str]
+    members: int
+    images: int
+    """Images that are in a split."""
+    quarantined: dict[str, int]
+    """Count of quarantined members by reason."""
+    outside_class_folders: list[str]
+    """Members that are no images of a class (licence texts, lists)."""
+    split_rule: str
+    """The rule that was applied, and why it is not the declared one where it is not."""
+    splits: dict[str, SplitCounts]
+    duplicate_groups: int
+    shards: int
+    shard_bytes: int
+
+
+class RuleResult(Part):
+    """The outcome of one validation rule."""
+
+    name: str
+    description: str
+    severity: Literal["error", "warning"]
+    holds: bool
+    observed: float | str | None
+    expected: str
+    failed_rows: int
+
+
+class ValidateRecord(Record):
+    """The outcome of a data set's suite."""
+
+    kind: Literal["validate"] = "validate"
+    dataset: str
+    manifest_sha256: str
+    previous_manifest_sha256: str | None
+    accepted: bool
+    results: list[RuleResult]
+
+
+class PhaseResult(Part):
+    """What one training phase did."""
+
+    mode: str
+    epochs_planned: int
+    epochs_run: int
+    best_val_accuracy: float
+    images_per_s: float
+
+
+class StartingWeights(Part):
+    """What a training started from."""
+
+    kind: Literal["scratch", "keras", "keras2_h5"]
+    origin: str
+    sha256: str | None
+    license: str | None
+    layers_loaded: int
+
+
+class TrainRecord(Record):
+    """A trained float model."""
+
+    kind: Literal["train"] = "train"
+    dataset: str
+    network: str
+    resolution: int
+    classes: list[str]
+    start: StartingWeights
+    model_sha256: str
+    parameters: int
+    """Trainable and not, batch normalisation's four vectors included."""
+    parameters_folded: int
+    """With batch normalisation folded into the convolutions: what an int8 model holds."""
+    macs: int
+    phases: list[PhaseResult]
+    best_epoch: int
+    val_accuracy: float
+    train_images: int
+    val_images: int
+    resumed: int
+    """How often the training was taken up again after it had been cut off."""
+
+
+class TfliteModel(Part):
+    """One converted model file."""
+
+    format: Literal["float", "int8 per-channel", "int8 per-tensor"]
+    file: str
+    sha256: str
+    bytes: int
+    weight_bytes: int
+    """Constant tensors: int8 weights plus int32 biases, or float32."""
+
+
+class QuantizeRecord(Record):
+    """Converted models."""
+
+    kind: Literal["quantize"] = "quantize"
+    dataset: str
+    network: str
+    resolution: int
+    model_sha256: str
+    calibration_images: int
+    calibration_per_class: dict[str, int]
+    calibration_sha256: str
+    """Of the calibration pixels, in order."""
+    models: list[TfliteModel]
+
+
+class Accuracy(Part):
+    """An accuracy as a fraction, with the number of images and the 95 % Wilson interval."""
+
+    value: float
+    n: int
+    ci95: tuple[float, float]
+
+
+class ClassResult(Part):
+    """Counts of one class on the evaluated images."""
+
+    label: str
+    n: int
+    recall: float | None
+    precision: float | None
+
+
+class FormatResult(Part):
+    """One format of a model on the evaluated images."""
+
+    format: Literal["float", "int8 per-channel", "int8 per-tensor"]
+    sha256: str
+    top1: Accuracy
+    top5: Accuracy | None
+    agreement_with_float: float | None
+    """Share of images on which the predicted class equals the float model's; null for float itself."""
+    per_class: list[ClassResult]
+    confusion: list[list[int]]
+    """Rows are true classes, columns predicted ones, both in the order of `classes`."""
+
+
+class EvaluateRecord(Record):
+    """Accuracy on `test`, read once."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    dataset: str
+    network: str
+    resolution: int
+    split: str
+    classes: list[str]
+    resize: str
+    formats: list[FormatResult]
+
+
+class MeasuredLatency(Part):
+    """Wall time of one inference, measured on the named device (never emulated, never estimated)."""
+
+    median_ms: float
+    mad_ms: float
+    min_ms: float
+    max_ms: float
+    window_medians_ms: list[float]
+    runs: int
+    warmup_runs: int
+    coefficient_of_variation: float
+    """Standard deviation over mean of the window medians."""
+    stable: bool
+    clock: str
+
+
+class HostBenchmark(Part):
+    """One model file on this host."""
+
+    format: Literal["float", "int8 per-channel", "int8 per-tensor"]
+    sha256: str
+    latency: MeasuredLatency
+
+
+class BenchmarkRecord(Record):
+    """Latency measured on the host that runs edgeloop: never a figure for a target."""
+
+    kind: Literal["benchmark-host"] = "benchmark-host"
+    dataset: str
+    network: str
+    resolution: int
+    board: str
+    device: str
+    runtime: str
+    threads: int
+    models: list[HostBenchmark]
+
+
+class CardRecord(Record):
+    """A model card and the records it was made from."""
+
+    kind: Literal["card"] = "card"
+    dataset: str
+    network: str
+    resolution: int
+    records: dict[str, str]
+    """SHA-256 of each record that the card states, by file name."""
+    files: dict[str, str]
+    """SHA-256 of each file of the card."""
+
+
+def provenance(root: Path, params: dict[str, Any], tools: list[str], started: dt.datetime, data_revision: str | None = None) -> Provenance:
+    """The provenance of a result that this process made.
+
+    `tools` names installed distributions whose versions go into the record; edgeloop and Python are always there.
+    `started` is an aware time; `root` is the workspace whose git commit counts.
+    """
+    now = dt.datetime.now(dt.UTC)
+    commit, dirty = _git_state(root)
+    return Provenance(
+        time_utc=now.isoformat(timespec="seconds"),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        git_commit=commit,
+        git_dirty=dirty,
+        host=platform.node(),
+        cpu=cpu_model(),
+        cpus=os.cpu_count() or 1,
+        tools={"edgeloop": version("edgeloop"), "python": platform.python_version()} | {name: version(name) for name in tools},
+        params=params,
+        data_revision=data_revision,
+        duration_s=round((now - started).total_seconds(), 3),
+    )
+
+
+def cpu_model() -> str:
+    """The processor's name as the kernel gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _git_state(root: Path) -> tuple[str | None, bool | None]:
+    """The commit and whether tracked files differ from it; (None, None) outside git or before the first commit."""
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return None, None
+    return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock"))
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,147 @@
+"""Where things are: the project folder and every path below it. No other module builds such a path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeloop.errors import InputError
+
+PARAMS = "params.yaml"
+
+
+@dataclass(frozen=True)
+class DatasetPaths:
+    """The files of one data set, below `data/<name>/`."""
+
+    folder: Path
+
+    @property
+    def archive(self) -> Path:
+        """The fetched archive (tar, tar.gz or zip, told apart by content)."""
+        return self.folder / "archive"
+
+    @property
+    def fetch_record(self) -> Path:
+        return self.folder / "fetch.json"
+
+    @property
+    def images(self) -> Path:
+        """What `prepare` makes: `manifest.parquet` and `shards-*.tar`."""
+        return self.folder / "images"
+
+    @property
+    def manifest(self) -> Path:
+        return self.images / "manifest.parquet"
+
+    @property
+    def prepare_record(self) -> Path:
+        return self.folder / "prepare.json"
+
+    @property
+    def accepted(self) -> Path:
+        """Written by `validate` only when no rule with severity `error` is broken; deterministic."""
+        return self.folder / "accepted.json"
+
+    @property
+    def validate_record(self) -> Path:
+        return self.folder / "validate.json"
+
+    @property
+    def report(self) -> Path:
+        """The validation report, one self-contained HTML page."""
+        return self.folder / "report.html"
+
+
+@dataclass(frozen=True)
+class VariantPaths:
+    """The files of one variant, below `models/<data set>/<network>-<resolution>/`."""
+
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """The trained float model; its input is normalised as `preprocessing` says."""
+        return self.folder / "train" / "model.keras"
+
+    @property
+    def preprocessing(self) -> Path:
+        return self.folder / "train" / "preprocessing.json"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def train_record(self) -> Path:
+        return self.folder / "train.json"
+
+    @property
+    def quantized(self) -> Path:
+        """`float.tflite`, `per_channel.tflite`, `per_tensor.tflite` and `preprocessing.json`."""
+        return self.folder / "quantized"
+
+    @property
+    def quantize_record(self) -> Path:
+        return self.folder / "quantize.json"
+
+    @property
+    def evaluate_record(self) -> Path:
+        return self.folder / "evaluate.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Parquet: one row for each test image (path, label, score and class of each format)."""
+        return self.folder / "predictions.parquet"
+
+    @property
+    def card(self) -> Path:
+        """`README.md`, `index.html` and `plots/`."""
+        return self.folder / "card"
+
+    @property
+    def card_record(self) -> Path:
+        return self.folder / "card.json"
+
+    def benchmark_record(self, board: str) -> Path:
+        return self.folder / f"benchmark-{board}.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The project folder: the one that holds `params.yaml`."""
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        return self.root / PARAMS
+
+    @property
+    def private(self) -> Path:
+        """What may be deleted at any time while nothing runs: caches, services' state, logs."""
+        return self.root / ".edgeloop"
+
+    @property
+    def cache(self) -> Path:
+        return self.private / "cache"
+
+    def dataset(self, name: str) -> DatasetPaths:
+        return DatasetPaths(self.root / "data" / name)
+
+    def variant(self, dataset: str, network: str, resolution: int) -> VariantPaths:
+        return VariantPaths(self.root / "models" / dataset / f"{network}-{resolution}")
+
+
+def find_workspace(start: Path | None = None) -> Workspace:
+    """The workspace that `start` (by default the current folder) is in.
+
+    Raises:
+        InputError: no `params.yaml` in the folder or above it.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / PARAMS).is_file():
+            return Workspace(folder)
+    raise InputError(
+        f"No {PARAMS} in {here} or above it, so this is not an edgeloop project.",
+        "Change to the folder of your clone (the one with dvc.yaml) and try again.",
+    )

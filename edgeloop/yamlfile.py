@@ -1,0 +1,111 @@
+"""YAML files as typed models: every error names the file, the line and, for a mistyped key, the near match."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from edgeloop.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path, model: type[Model]) -> Model:
+    """Read `path` (YAML 1.2, as DVC reads it) as a `model`.
+
+    Raises:
+        ConfigError: the file is absent, is not YAML, or does not fit; all misfits are listed, each with its line.
+    """
+    try:
+        tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist.", "Restore it from git: git checkout -- " + path.name) from None
+    except (MarkedYAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}", "Correct the syntax at that line.") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} does not hold a mapping of keys to values.", "Restore it from git.")
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        lines = [_explain(path, tree, model, misfit) for misfit in error.errors()]
+        raise ConfigError("\n".join(lines), "Correct these lines and run the command again.") from None
+
+
+def near_match(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` for the closest of the known words, or their list when none is close."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean '{close[0]}'?)"
+    return f" (known: {', '.join(names)})" if names else ""
+
+
+def _explain(path: Path, tree: Any, model: type[BaseModel], misfit: ErrorDetails) -> str:
+    location = misfit["loc"]
+    where = f"{path}:{_line_of(tree, location)}"
+    dotted = ".".join(str(part) for part in location)
+    if misfit["type"] == "extra_forbidden":
+        return f"{where}: unknown key '{dotted}'{near_match(str(location[-1]), _keys_at(model, location[:-1]))}"
+    if misfit["type"] == "missing":
+        return f"{where}: the key '{dotted}' is missing"
+    message = misfit["msg"].removeprefix("Value error, ")
+    given = misfit["input"]
+    shown = "" if isinstance(given, dict | list) else f", not {given!r}"
+    return f"{where}: {dotted}: {message}{shown}"
+
+
+def _line_of(tree: Any, location: tuple[int | str, ...]) -> int:
+    """The 1-based line of the deepest part of `location` that the file has."""
+    line = 1
+    for part in location:
+        if isinstance(tree, CommentedMap) and part in tree:
+            line = int(tree.lc.key(part)[0]) + 1
+        elif isinstance(tree, CommentedSeq) and isinstance(part, int) and part < len(tree):
+            line = int(tree.lc.item(part)[0]) + 1
+        else:  # the tag of a union, or a key that is missing
+            continue
+        tree = tree[part]
+    return line
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that `model` knows at `location`."""
+    annotations: list[Any] = [model]
+    for part in location:
+        annotations = [inner for annotation in annotations for inner in _descend(annotation, part)]
+    return [key for annotation in annotations for kind in _models_in(annotation) for key in _keys(kind)]
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _descend(annotation: Any, part: int | str) -> list[Any]:
+    """The annotations one level below `annotation`: of its field, its item, or its union's member with that tag."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for key, field in zip(_keys(annotation), annotation.model_fields.values(), strict=True):
+            if key == part:
+                return [field.annotation]
+            if part in get_args(field.annotation):
+                return [annotation]
+        return []
+    if origin is dict:
+        return [arguments[1]]
+    if origin in (list, tuple):
+        return [arguments[0]]
+    return [inner for argument in arguments for inner in _descend(argument, part)]
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) not in (dict, list, tuple):
+        for argument in get_args(annotation):
+            yield from _models_in(argument)
