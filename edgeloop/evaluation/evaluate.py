@@ -1,7 +1,6 @@
 """Step 6: the accuracy of a variant's float and int8 models on `test`, which no earlier step has seen."""
 
 import datetime as dt
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,13 +14,11 @@ from edgeloop.preprocessing import FILE_NAME, Preprocessing
 from edgeloop.progress import progress
 from edgeloop.records import EvaluateRecord, FormatResult, provenance
 from edgeloop.tflite.classifier import Classifier
+from edgeloop.tflite.formats import FILES, Format
 from edgeloop.tflite.interpreter import RUNTIME, Scores
 from edgeloop.workspace import VariantPaths, Workspace
 
 SPLIT = "test"
-Format = Literal["float", "int8 per-channel", "int8 per-tensor"]
-FILES: dict[Format, str] = {"float": "float", "int8 per-channel": "per_channel", "int8 per-tensor": "per_tensor"}
-"""Format of a converted model, by the name that its file and its columns of predictions.parquet have."""
 TOOLS = [RUNTIME, "numpy", "opencv-python-headless", "pillow"]
 
 
