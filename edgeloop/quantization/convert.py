@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-
 from edgeloop.errors import ModelError
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.quantization.calibration import with_full_range
@@ -73,5 +72,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
