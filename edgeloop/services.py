@@ -200,7 +200,8 @@ class Service:
     def _died(self, process: subprocess.Popen[bytes]) -> ServiceError:
         code = process.wait(timeout=5)
         return ServiceError(
-            f"{self.name} ended with code {code} while it was starting. The end of its log:\n{self._tail()}", f"The whole log is {self.log}."
+            f"{self.name} ended with code {code} while it was starting. The end of its log:\n{self._tail()}",
+            f"The whole log is {self.log}.",
         )
 
     def _tail(self) -> str:
@@ -215,7 +216,8 @@ class Service:
             child.poll()
         if not gone:
             raise ServiceError(
-                f"{self.name} (process {known.pid}) does not end, even when killed.", "A process that waits for a disk or a network can do that."
+                f"{self.name} (process {known.pid}) does not end, even when killed.",
+                "A process that waits for a disk or a network can do that.",
             )
         self._state.unlink(missing_ok=True)
 

@@ -48,7 +48,9 @@ class Story:
     upstream: bool = False
     note: str = "drawn by edgeloop"
     origin: str = "drawn"
-    start: StartingWeights = field(default_factory=lambda: StartingWeights(kind="scratch", origin="scratch", sha256=None, license=None, layers_loaded=0))
+    start: StartingWeights = field(
+        default_factory=lambda: StartingWeights(kind="scratch", origin="scratch", sha256=None, license=None, layers_loaded=0)
+    )
     git_dirty: bool = False
     benchmark: bool = True
     quarantined: dict[str, int] = field(default_factory=dict)
@@ -134,7 +136,8 @@ class Writer:
         shares = {"train": 3.6, "val": 0.4, "test": 1.0}
         per_split = {name: round(share * story.test_per_class) for name, share in shares.items()}
         splits = {
-            name: SplitCounts(images=count * len(story.classes), per_class=dict.fromkeys(story.classes, count)) for name, count in per_split.items()
+            name: SplitCounts(images=count * len(story.classes), per_class=dict.fromkeys(story.classes, count))
+            for name, count in per_split.items()
         }
         images = sum(split.images for split in splits.values())
         return PrepareRecord(
@@ -175,7 +178,8 @@ class Writer:
 
     def _train(self) -> TrainRecord:
         results = [
-            PhaseResult(mode=mode, epochs_planned=40, epochs_run=30, best_val_accuracy=self.story.accuracy, images_per_s=410.0) for mode in self.story.phases
+            PhaseResult(mode=mode, epochs_planned=40, epochs_run=30, best_val_accuracy=self.story.accuracy, images_per_s=410.0)
+            for mode in self.story.phases
         ]
         return TrainRecord(
             dataset=self.name,
@@ -262,7 +266,8 @@ class Writer:
     def _benchmark(self) -> BenchmarkRecord:
         medians = {"float": 1.234, "int8 per-channel": 0.612, "int8 per-tensor": 0.598}
         models = [
-            HostBenchmark.model_validate({"format": name, "sha256": self.shas[name], "latency": latency(median)}) for name, median in medians.items()
+            HostBenchmark.model_validate({"format": name, "sha256": self.shas[name], "latency": latency(median)})
+            for name, median in medians.items()
         ]
         return BenchmarkRecord(
             dataset=self.name,
@@ -282,7 +287,9 @@ class Writer:
             for epoch in range(30):
                 grown = 1 - np.exp(-(epoch + 1 + 30 * phase) / 12)
                 noise = float(self.random.normal(0, 0.01))
-                rows.append((phase, mode, epoch, 1.6 - 1.3 * grown, 0.92 * grown, 1.6 - 1.2 * grown + noise, 0.9 * grown - noise, 0.004, 410.0))
+                rows.append(
+                    (phase, mode, epoch, 1.6 - 1.3 * grown, 0.92 * grown, 1.6 - 1.2 * grown + noise, 0.9 * grown - noise, 0.004, 410.0)
+                )
         names = ["phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_s"]
         return pd.DataFrame(rows, columns=names)
 

@@ -13,6 +13,7 @@ from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
 
 TEMPLATE = "README.md.jinja"
+NOT_UPSTREAM = "not the upstream archive"
 
 
 def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicense, samples: Sequence[Sample]) -> str:
@@ -47,7 +48,7 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
         archive=_archive(declared, sources),
         splits=tables.split_table(sources),
         split_rule=prepare.split_rule.rstrip("."),
-        duplicates=f"{prepare.duplicate_groups} groups of duplicates, exact or near, were found; none of them crosses splits.",
+        duplicates=f"{prepare.duplicate_groups} groups of duplicates, exact or near, were found and kept within one split each.",
         quarantine=tables.quarantine_table(sources),
         rules=len(sources.validate.results),
         warnings=tables.warnings_table(sources),
@@ -68,10 +69,14 @@ def caveats(sources: Sources) -> list[str]:
     """What a reader must know before comparing figures."""
     archive, found = sources.prepare.archive, []
     if archive.origin == "drawn":
-        found.append("**Drawn pictures.** The project drew this data set itself, to try out the whole loop; accuracy on it says nothing about photographs.")
-    elif not archive.upstream:
         found.append(
-            f"**Not the upstream archive** ({text(archive.note)}). The accuracy below holds for the pictures that were used "
+            "**Drawn pictures.** The project drew this data set itself to try out the whole loop; "
+            "accuracy on it says nothing about photographs."
+        )
+    elif not archive.upstream:
+        note = "" if archive.note == NOT_UPSTREAM else f" ({text(archive.note)})"
+        found.append(
+            f"**Not the upstream archive**{note}. The accuracy below holds for the pictures that were used "
             "and cannot be compared with figures published for the full data set."
         )
     if sources.train.provenance.git_dirty:
@@ -95,27 +100,36 @@ def _class_heading(classes: int) -> str:
 
 def _gallery(declared: Dataset, samples: Sequence[Sample]) -> str:
     wrong = sum(not one.is_right for one in samples)
-    mistakes = f"below, the {wrong} mistakes it was most confident about" if wrong > 1 else "below, its only mistake" if wrong else "it made no mistake on the test split"
-    shown = f"The int8 model's answers with their confidence, on pictures as it sees them: above, right answers drawn at random; {mistakes}."
+    mistakes = (
+        f"below, the {wrong} mistakes it was most confident about"
+        if wrong > 1
+        else "below, its only mistake"
+        if wrong
+        else "it made no mistake on the test split"
+    )
+    shown = (
+        f"The int8 model's answers with their confidence, on pictures as it sees them: above, right answers drawn at random; {mistakes}."
+    )
     if not needs_attribution(declared.license):
         return shown
     names = ", ".join(code(one.path) for one in samples)
-    return f"{shown}\n\nPictures by their own authors, {text(declared.license)}; the archive's licence file names them by file: {names}."
+    return f"{shown}\n\nPictures by their own authors, {text(declared.license)}; the archive's license file names them by file: {names}."
 
 
 def _no_gallery(declared: Dataset) -> str:
     if declared.license is None:
-        return "Not shown: `params.yaml` names no licence of these pictures, so they are not published again here."
-    return f"Not shown: the licence of these pictures ({text(declared.license)}) does not allow to publish them again."
+        return "Not shown: `params.yaml` names no license of these pictures, so they are not published again here."
+    return f"Not shown: the license of these pictures ({text(declared.license)}) does not allow to publish them again."
 
 
 def _archive(declared: Dataset, sources: Sources) -> str:
     archive = sources.prepare.archive
     title = text(declared.title or sources.prepare.dataset)
-    found = f"**{title}**, licence {text(declared.license or 'not stated')}: {sources.prepare.images} images of {len(sources.prepare.classes)} classes"
+    found = f"**{title}**, license {text(declared.license or 'not stated')}"
+    counted = f"{sources.prepare.images} images of {len(sources.prepare.classes)} classes"
     left = sum(sources.prepare.quarantined.values())
     set_aside = f", {left} more in quarantine" if left else ""
-    return f"{found}{set_aside}. Archive: {text(archive.note)}, {archive.bytes:,} bytes, SHA-256 {code(archive.sha256)}."
+    return f"{found}: {counted}{set_aside}. Archive: {text(archive.note)}, {archive.bytes:,} bytes, SHA-256 {code(archive.sha256)}."
 
 
 def _start(sources: Sources) -> str:
@@ -123,16 +137,16 @@ def _start(sources: Sources) -> str:
     if start.kind == "scratch":
         return "Started from random weights."
     digest = f", SHA-256 {code(start.sha256)}" if start.sha256 else ""
-    licensed = f", licence {text(start.license)}" if start.license else ""
+    licensed = f", license {text(start.license)}" if start.license else ""
     return f"Started from the weights of {code(start.origin)} ({start.layers_loaded} layers{digest}{licensed})."
 
 
 def _training(sources: Sources) -> str:
     train = sources.train
-    again = f" It was taken up again {train.resumed} times after it had been cut off." if train.resumed else ""
+    again = f" It was cut off and taken up again {train.resumed} time{'s' if train.resumed > 1 else ''}." if train.resumed else ""
     return (
-        f"{train.train_images} images to train on, {train.val_images} to choose the model by; the weights are those of epoch {train.best_epoch}, "
-        f"with {tables.percent(train.val_accuracy)} % on validation.{again}"
+        f"{train.train_images} images to train on, {train.val_images} to choose the model by; the weights are those of epoch "
+        f"{train.best_epoch}, with {tables.percent(train.val_accuracy)} % on validation.{again}"
     )
 
 
@@ -140,20 +154,23 @@ def _quantization(sources: Sources) -> str:
     quantize = sources.quantize
     formats = ", ".join(format_text(model.format).lower() for model in quantize.models if model.format != "float")
     return (
-        f"Full int8 with uint8 input and float32 output ({formats}), by the TensorFlow Lite converter, calibrated with {quantize.calibration_images} "
-        f"training images of {len(quantize.calibration_per_class)} classes (SHA-256 of their pixels {code(quantize.calibration_sha256[:16])})."
+        f"Full int8 with uint8 input and float32 output ({formats}), by the TensorFlow Lite converter, "
+        f"calibrated with {quantize.calibration_images} training images of {len(quantize.calibration_per_class)} classes "
+        f"(SHA-256 of their pixels {code(quantize.calibration_sha256[:16])})."
     )
 
 
 def _license(declared: Dataset, licensed: ModelLicense) -> str:
     name = licensed.name or licensed.license
     linked = f"[{text(name)}]({licensed.link})" if licensed.link else text(name)
-    return f"Model: **{linked}**. {text(licensed.reason)} Pictures: {text(declared.license or 'no licence stated')}."
+    return f"Model: **{linked}**. {text(licensed.reason)} Pictures: {text(declared.license or 'no license stated')}."
 
 
 def _machine(sources: Sources) -> str:
     step = sources.train.provenance
-    return f"Trained on {text(step.cpu)} ({step.cpus} CPUs). Data revision (SHA-256 of the manifest): {code(sources.prepare.manifest_sha256)}."
+    return (
+        f"Trained on {text(step.cpu)} ({step.cpus} CPUs). Data revision (SHA-256 of the manifest): {code(sources.prepare.manifest_sha256)}."
+    )
 
 
 def _reproduce(variant: str, sources: Sources) -> str:

@@ -64,13 +64,10 @@ def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, data
     samples = _plot(folder / "plots", declared, sources, dataset, paths)
     text = body(variant, declared, sources, licensed, samples)
     (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
-    title, _, rest = text.partition("\n")
-    page = html_page("Model card", page_title(model, dataset_title, sources), to_html(rest, folder), key_figures(sources))
+    _, _, below_title = text.partition("\n")
+    title = f"{model} · {dataset_title} · {sources.train.resolution}x{sources.train.resolution}"
+    page = html_page("Model card", title, to_html(below_title, folder), key_figures(sources))
     (folder / "index.html").write_text(page, encoding="utf-8")
-
-
-def page_title(model: str, dataset_title: str, sources: Sources) -> str:
-    return f"{model} · {dataset_title} · {sources.train.resolution}x{sources.train.resolution}"
 
 
 def key_figures(sources: Sources) -> list[Figure]:
@@ -85,7 +82,7 @@ def key_figures(sources: Sources) -> list[Figure]:
 
 
 def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPaths, paths: VariantPaths) -> list[Sample]:
-    """Draw the plots; returns the samples that the gallery shows, none where their licence does not allow it."""
+    """Draw the plots; returns the samples that the gallery shows, none where their license does not allow it."""
     folder.mkdir()
     best, classes = sources.headline, sources.evaluate.classes
     caption = f"{best.format} on {sources.evaluate.split}: {percent(best.top1.value)} % of {best.top1.n} images"

@@ -1,4 +1,4 @@
-"""The metadata block of a Hugging Face card: licence, tags, and the accuracy of each format as a model index."""
+"""The metadata block of a Hugging Face card: license, tags, and the accuracy of each format as a model index."""
 
 from typing import TYPE_CHECKING
 

@@ -24,8 +24,10 @@ def html_page(kind: str, title: str, body: str, figures: Sequence[Figure] = ()) 
     from markupsafe import Markup
 
     css = Markup(_resource("page.css"))
-    return _environment(autoescape=True).from_string(_resource("page.html.jinja")).render(
-        kind=kind, title=title, body=Markup(body), figures=figures, css=css
+    return (
+        _environment(autoescape=True)
+        .from_string(_resource("page.html.jinja"))
+        .render(kind=kind, title=title, body=Markup(body), figures=figures, css=css)
     )
 
 

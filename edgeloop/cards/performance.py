@@ -73,7 +73,17 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
     known = {result.sha256 for result in sources.evaluate.formats}
     if other := [measured.format for measured in record.models if measured.sha256 not in known]:
         raise InputError(f"{name} measured another {other[0]} model than evaluate.json is about.", "Run dvc repro.")
-    heads = ["Model", "Format", "Resolution", "Threads", "Inference time, median (ms)", "Spread, MAD (ms)", "Least - most (ms)", "Runs", "Stable"]
+    heads = [
+        "Model",
+        "Format",
+        "Resolution",
+        "Threads",
+        "Inference time, median (ms)",
+        "Spread, MAD (ms)",
+        "Min - max (ms)",
+        "Runs",
+        "Stable",
+    ]
     rows = [
         [
             text(model),

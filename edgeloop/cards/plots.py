@@ -69,15 +69,17 @@ def history_plot(history: pd.DataFrame, path: Path) -> None:
     """
     if missing := [name for name in HISTORY_COLUMNS if name not in history.columns]:
         raise InputError(f"The training history has no column {', '.join(missing)}.", "Train again: dvc repro train.")
+    from matplotlib.ticker import MaxNLocator
+
     epochs = np.arange(1, len(history) + 1)
     with figure_of((9.6, 3.6)) as figure:
         for place, (what, scale) in enumerate((("loss", 1.0), ("accuracy", 100.0)), 1):
             axes = figure.add_subplot(1, 2, place)
             axes.plot(epochs, history[f"train_{what}"] * scale, color=TRAIN, label="train", **_marks(len(history)))
             axes.plot(epochs, history[f"val_{what}"] * scale, color=VAL, label="val", **_marks(len(history)))
-            axes.set_title(what.capitalize() + (" (%)" if scale != 1 else ""), loc="left")
+            axes.set_title(what.capitalize() + (" (%)" if scale != 1 else ""), loc="left", pad=16)
             axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(color=GRID, linewidth=0.6)
             axes.spines[["top", "right"]].set_visible(False)
             _mark_phases(axes, history)
@@ -96,12 +98,10 @@ def shortened(name: str, length: int = LABEL_LENGTH) -> str:
 @contextmanager
 def figure_of(size: tuple[float, float]) -> Iterator["Figure"]:
     """A figure under our style alone, whatever the user's matplotlibrc says; `size` in inches."""
-    import matplotlib
+    from matplotlib import style
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
+    with style.context(STYLE, after_reset=True):
         yield Figure(figsize=size, dpi=120, layout="constrained", facecolor="white")
 
 
@@ -113,7 +113,7 @@ def save(figure: "Figure", path: Path) -> None:
         # A class may be named in a script that the font lacks; the plot then shows boxes, the tables the name.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         options: dict[str, Any] = {"pil_kwargs": {"quality": 90}} if path.suffix == ".jpg" else {"metadata": {"Software": None}}
-        figure.savefig(path, **options)
+        figure.savefig(path, bbox_inches="tight", pad_inches=0.1, **options)
 
 
 def _confusion_side(count: int) -> tuple[float, float]:
@@ -154,4 +154,6 @@ def _mark_phases(axes: "Axes", history: pd.DataFrame) -> None:
     for place in starts:
         if place:
             axes.axvline(place + 0.5, color=MUTED, linewidth=0.8, linestyle=":")
-        axes.text(place + 0.6, 1.0, str(history["mode"].iloc[place]), color=MUTED, fontsize=7.5, va="bottom", transform=axes.get_xaxis_transform())
+        axes.text(
+            place + 0.6, 1.0, str(history["mode"].iloc[place]), color=MUTED, fontsize=7.5, va="bottom", transform=axes.get_xaxis_transform()
+        )

@@ -30,8 +30,8 @@ class Sources:
     @property
     def headline(self) -> FormatResult:
         """The evaluated format that plots and key figures show."""
-        by_format = {result.format: result for result in self.evaluate.formats}
-        return by_format.get(HEADLINE, self.evaluate.formats[-1])
+        deployed = [result for result in self.evaluate.formats if result.format == HEADLINE]
+        return (deployed or self.evaluate.formats)[-1]
 
 
 def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:

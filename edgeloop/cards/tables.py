@@ -63,11 +63,15 @@ def class_table(result: FormatResult) -> Table:
 def confused_table(result: FormatResult, classes: Sequence[str]) -> Table | None:
     """The most frequent confusions; None when there is none."""
     pairs = [
-        (count, true, predicted) for true, row in enumerate(result.confusion) for predicted, count in enumerate(row) if count and true != predicted
+        (count, true, predicted)
+        for true, row in enumerate(result.confusion)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
     ]
     pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
     rows = [
-        [text(classes[true]), text(classes[predicted]), str(count), str(sum(result.confusion[true]))] for count, true, predicted in pairs[:CONFUSED_PAIRS]
+        [text(classes[true]), text(classes[predicted]), str(count), str(sum(result.confusion[true]))]
+        for count, true, predicted in pairs[:CONFUSED_PAIRS]
     ]
     return Table(["True class", "Taken for", "Images", "of"], rows) if rows else None
 
@@ -111,7 +115,8 @@ def warnings_table(sources: Sources) -> Table | None:
     """Rules of the validation that do not hold; None when all do."""
     broken = [result for result in sources.validate.results if not result.holds]
     rows = [
-        [code(one.name), text(one.description), _observed(one.observed), text(one.expected), str(one.failed_rows), one.severity] for one in broken
+        [code(one.name), text(one.description), _observed(one.observed), text(one.expected), str(one.failed_rows), one.severity]
+        for one in broken
     ]
     return Table(["Rule", "What it says", "Observed", "Expected", "Rows", "Severity"], rows) if rows else None
 
@@ -141,7 +146,10 @@ def provenance_table(sources: Sources) -> Table:
         "quantize": sources.quantize.provenance,
         "evaluate": sources.evaluate.provenance,
     }
-    rows = [[name, code(step.command), commit(step), text(step.time_utc), f"{step.duration_s:.1f}", _tools(step)] for name, step in steps.items()]
+    rows = [
+        [name, code(step.command), commit(step), text(step.time_utc), f"{step.duration_s:.1f}", _tools(step)]
+        for name, step in steps.items()
+    ]
     return Table(["Step", "Command", "Commit", "Time (UTC)", "Took (s)", "Tools"], rows)
 
 

@@ -75,7 +75,9 @@ def owner_credentials(workspace: Workspace) -> Credentials:
         keys = next(identity["credentials"][0] for identity in identities if identity["name"] == OWNER)
         return Credentials(keys["accessKey"], keys["secretKey"])
     except (ValueError, KeyError, IndexError, StopIteration, TypeError):
-        raise StoreError(f"{path} does not hold the local store's keys.", "Stop the store, delete that file, and start the store.") from None
+        raise StoreError(
+            f"{path} does not hold the local store's keys.", "Stop the store, delete that file, and start the store."
+        ) from None
 
 
 def _identities(workspace: Workspace) -> Path:

@@ -63,7 +63,10 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
     """
     versions = [_version(workspace, params, name) for name in variants]
     count = sum(len(version.files) for version in versions)
-    with _target(workspace, params, to or params.publish.to) as target, progress(f"publish to {target.address('')}", count, "files") as advance:
+    with (
+        _target(workspace, params, to or params.publish.to) as target,
+        progress(f"publish to {target.address('')}", count, "files") as advance,
+    ):
         addresses = [_publish(target, version, advance) for version in versions]
         _update_index(target)
     return [*addresses, target.address("index.html")]
@@ -93,7 +96,9 @@ def _checked(path: Path, sha256: str, variant: str) -> bytes:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.", f"Build the card again: dvc repro card@{variant}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise InputError(f"{path} is not the file that the card of {variant} was made with.", f"Build the card again: dvc repro card@{variant}")
+        raise InputError(
+            f"{path} is not the file that the card of {variant} was made with.", f"Build the card again: dvc repro card@{variant}"
+        )
     return content
 
 
@@ -106,7 +111,8 @@ def _summary(paths: VariantPaths, name: str) -> dict[str, Any]:
         "resolution": evaluated.resolution,
         "split": evaluated.split,
         "accuracy": [
-            {"format": result.format, "top1": result.top1.value, "n": result.top1.n, "ci95": list(result.top1.ci95)} for result in evaluated.formats
+            {"format": result.format, "top1": result.top1.value, "n": result.top1.n, "ci95": list(result.top1.ci95)}
+            for result in evaluated.formats
         ],
         "commit": evaluated.provenance.git_commit,
         "evaluated": evaluated.provenance.time_utc,
@@ -122,7 +128,9 @@ def _target(workspace: Workspace, params: Params, to: str) -> Iterator[Target]:
     """
     if not to.startswith("s3://"):
         if "://" in to:
-            raise StoreError(f"Nothing can be published to {to}.", "Give s3://bucket/prefix or a folder: publish.to in params.yaml, or --to.")
+            raise StoreError(
+                f"Nothing can be published to {to}.", "Give s3://bucket/prefix or a folder: publish.to in params.yaml, or --to."
+            )
         folder = FolderTarget(workspace.root / Path(to).expanduser())
         with folder.locked():
             yield folder
@@ -135,7 +143,9 @@ def _s3_target(workspace: Workspace, params: Params, to: str) -> Target:
 
     bucket, _, prefix = to.removeprefix("s3://").partition("/")
     if not _BUCKET.fullmatch(bucket):
-        raise StoreError(f"'{bucket}' in {to} cannot be a bucket's name.", "Use 3 to 63 of a-z, 0-9, '.' and '-': publish.to in params.yaml.")
+        raise StoreError(
+            f"'{bucket}' in {to} cannot be a bucket's name.", "Use 3 to 63 of a-z, 0-9, '.' and '-': publish.to in params.yaml."
+        )
     is_local = params.publish.endpoint == "local"
     endpoint = local.local_address(workspace) if is_local else params.publish.endpoint
     credentials = local.owner_credentials(workspace) if is_local else None
@@ -155,7 +165,9 @@ def _publish(target: Target, version: Version, advance: Advance) -> str:
 
     with ThreadPoolExecutor(UPLOADS) as pool:
         list(pool.map(upload, sorted(version.files)))
-    listing = {name: {"sha256": sha256, "bytes": len(version.files[name]), "type": content_type(name)} for name, sha256 in version.digests.items()}
+    listing = {
+        name: {"sha256": sha256, "bytes": len(version.files[name]), "type": content_type(name)} for name, sha256 in version.digests.items()
+    }
     _put(target, f"{folder}/manifest.json", _json({"variant": version.variant, "version": version.name, "files": listing}))
     _put(target, f"{version.variant}/latest.json", _json({"version": version.name, "page": f"{folder}/index.html"} | version.summary))
     return target.address(f"{folder}/index.html")
@@ -163,9 +175,8 @@ def _publish(target: Target, version: Version, advance: Advance) -> str:
 
 def _put(target: Target, key: str, content: bytes) -> None:
     """Store an object unless the same bytes are there."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    if target.digest(key) != sha256:
-        target.put(key, content, sha256)
+    if target.digest(key) != hashlib.sha256(content).hexdigest():
+        target.put(key, content)
 
 
 def _update_index(target: Target) -> None:
@@ -176,7 +187,7 @@ def _update_index(target: Target) -> None:
         content = _json({"cards": cards})
         try:
             if seen is None or seen.content != content:
-                target.replace("index.json", content, hashlib.sha256(content).hexdigest(), seen)
+                target.replace("index.json", content, seen)
         except Changed:
             continue
         _put(target, "index.html", index_page(cards).encode())

@@ -1,5 +1,6 @@
 """S3 through boto3, the only module that knows boto3. Every call is bounded, every refusal says what to do."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,9 @@ _UNKNOWN_CONDITION = frozenset({"501", "NotImplemented"})
 _OURS_ALREADY = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
-def connect(endpoint: str, credentials: "Credentials | None", checksums: Checksums, *, retry: bool = True, read_timeout_s: int = 0) -> "S3Client":
+def connect(
+    endpoint: str, credentials: "Credentials | None", checksums: Checksums, *, retry: bool = True, read_timeout_s: int = 0
+) -> "S3Client":
     """A client for `endpoint` (empty: AWS). Without credentials, the default chain: environment, profile, role.
 
     Raises:
@@ -114,9 +117,9 @@ class S3Target:
                     return None
                 raise
 
-    def put(self, key: str, content: bytes, sha256: str) -> None:
+    def put(self, key: str, content: bytes) -> None:
         with self._explained():
-            self._put(key, content, sha256, {})
+            self._put(key, content, {})
 
     def read(self, key: str) -> Stored | None:
         from botocore.exceptions import ClientError
@@ -130,18 +133,18 @@ class S3Target:
                     return None
                 raise
 
-    def replace(self, key: str, content: bytes, sha256: str, seen: Stored | None) -> None:
+    def replace(self, key: str, content: bytes, seen: Stored | None) -> None:
         from botocore.exceptions import ClientError
 
         with self._explained():
             try:
-                self._put(key, content, sha256, {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen.version})
+                self._put(key, content, {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen.version})
             except ClientError as error:
                 if _code(error) in _CHANGED | _ABSENT:
                     raise Changed(key) from None
                 if _code(error) not in _UNKNOWN_CONDITION:
                     raise
-                self._put(key, content, sha256, {})  # a server without conditional writes: the last one wins
+                self._put(key, content, {})  # a server without conditional writes: the last one wins
 
     def keys(self, name: str) -> list[str]:
         with self._explained():
@@ -149,7 +152,8 @@ class S3Target:
             folders = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", [])]
         return sorted(f"{folder.removeprefix(self._prefix)}{name}" for folder in folders)
 
-    def _put(self, key: str, content: bytes, sha256: str, condition: dict[str, Any]) -> None:
+    def _put(self, key: str, content: bytes, condition: dict[str, Any]) -> None:
+        sha256 = hashlib.sha256(content).hexdigest()
         self._client.put_object(
             Bucket=self._bucket, Key=self._prefix + key, Body=content, ContentType=content_type(key), Metadata={DIGEST: sha256}, **condition
         )
@@ -165,7 +169,12 @@ class S3Target:
 
     def _readable_by_all(self) -> str:
         """A policy for the local store, so that a browser on this machine opens what is published."""
-        statement = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{self._bucket}/{self._prefix}*"]}
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:GetObject"],
+            "Resource": [f"arn:aws:s3:::{self._bucket}/{self._prefix}*"],
+        }
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
     @contextmanager
@@ -190,14 +199,21 @@ def explained(what: str, endpoint: str) -> Iterator[None]:
     where = f"{what} at {shown(endpoint)}"
     try:
         yield
-    except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError, aws.TokenRetrievalError, aws.ProfileNotFound):
+    except (
+        aws.NoCredentialsError,
+        aws.PartialCredentialsError,
+        aws.CredentialRetrievalError,
+        aws.TokenRetrievalError,
+        aws.ProfileNotFound,
+    ):
         raise StoreError(
             f"There are no usable credentials for {where}.",
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the local store set publish.endpoint to local.",
         ) from None
     except (aws.ConnectionError, aws.HTTPClientError) as error:
         raise StoreError(
-            f"{where} does not answer ({type(error).__name__}).", "Check publish.endpoint in params.yaml, the network, and that the server runs."
+            f"{where} does not answer ({type(error).__name__}).",
+            "Check publish.endpoint in params.yaml, the network, and that the server runs.",
         ) from None
     except aws.ClientError as error:
         raise StoreError(*_refusal(where, error)) from None
@@ -217,7 +233,10 @@ def _refusal(where: str, error: Any) -> tuple[str, str]:
         )
     if code in _NO_BUCKET:
         return f"{where}: there is no such bucket.", "Create it, or name another one in params.yaml: publish.to."
-    return f"{where} refused {error.operation_name}: {code}.", "Set publish.checksums to when_required for a server that knows no checksums."
+    return (
+        f"{where} refused {error.operation_name}: {code}.",
+        "Set publish.checksums to when_required for a server that knows no checksums.",
+    )
 
 
 @contextmanager

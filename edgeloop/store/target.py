@@ -36,13 +36,13 @@ class Target(Protocol):
     def digest(self, key: str) -> str | None:
         """The SHA-256 of the object's bytes; None when there is no such object, or when that cannot be known."""
 
-    def put(self, key: str, content: bytes, sha256: str) -> None:
+    def put(self, key: str, content: bytes) -> None:
         """Store an object, replacing what is there."""
 
     def read(self, key: str) -> Stored | None:
         """The object, or None."""
 
-    def replace(self, key: str, content: bytes, sha256: str, seen: Stored | None) -> None:
+    def replace(self, key: str, content: bytes, seen: Stored | None) -> None:
         """Store an object if it is still as `seen` (None: absent).
 
         Raises:
@@ -72,7 +72,7 @@ class FolderTarget:
         path = self._folder / key
         return sha256_file(path) if path.is_file() else None
 
-    def put(self, key: str, content: bytes, sha256: str) -> None:
+    def put(self, key: str, content: bytes) -> None:
         path = self._folder / key
         with self._explained(path):
             if path.parent.is_dir():
@@ -83,8 +83,10 @@ class FolderTarget:
         path = self._folder / key
         return Stored(path.read_bytes(), "") if path.is_file() else None
 
-    def replace(self, key: str, content: bytes, sha256: str, seen: Stored | None) -> None:
-        self.put(key, content, sha256)  # the lock keeps others away
+    def replace(self, key: str, content: bytes, seen: Stored | None) -> None:
+        if self.read(key) != seen:
+            raise Changed(key)
+        self.put(key, content)
 
     def keys(self, name: str) -> list[str]:
         return sorted(path.relative_to(self._folder).as_posix() for path in self._folder.glob(f"*/{name}"))
