@@ -69,4 +69,4 @@ def _fixed(points: Points) -> NDArray[np.int32]:
 
 
 def _scalar(colour: Colour) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.clip(colour, 0, 255))
+    return tuple(min(max(value, 0.0), 255.0) for value in colour.tolist())

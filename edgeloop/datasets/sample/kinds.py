@@ -33,7 +33,13 @@ def paint_pansy(canvas: Canvas, pose: Pose, rng: np.random.Generator) -> None:
     lower = petal_colour(rng)
     upper = lower if rng.random() < 0.5 else petal_colour(rng)
     mark = mixed(lower * 0.2, heart_colour(rng) * 0.4, 0.3)
-    for angle, length, width, colour in ((0.5, 0.98, 1.05, upper), (-0.5, 0.98, 1.05, upper), (1.7, 0.92, 0.95, lower), (-1.7, 0.92, 0.95, lower), (np.pi, 0.95, 1.25, lower)):
+    for angle, length, width, colour in (
+        (0.5, 0.98, 1.05, upper),
+        (-0.5, 0.98, 1.05, upper),
+        (1.7, 0.92, 0.95, lower),
+        (-1.7, 0.92, 0.95, lower),
+        (np.pi, 0.95, 1.25, lower),
+    ):
         angle += rng.normal(0, 0.06)
         outline = turned(petal(length, width * rng.uniform(0.92, 1.06), 0.28), angle)
         paint_petal(canvas, pose, outline, colour, colour * 0.85)
@@ -46,9 +52,14 @@ def paint_tulip(canvas: Canvas, pose: Pose, rng: np.random.Generator) -> None:
     """A cup from the side: pointed petals upward, closed at the foot, a stem below."""
     tip = petal_colour(rng)
     base = mixed(tip, petal_colour(rng), rng.uniform(0, 0.5)) * 0.9
-    spread = rng.uniform(0.16, 0.3)
+    spread = rng.uniform(0.24, 0.4)
     foot = Pose(pose.place(np.array([[0.0, -0.85]]))[0], pose.matrix)
-    for angle, length, width, shade in ((0.0, 1.62, 0.85, 0.66), (spread, 1.66, 0.85, 0.78), (-spread, 1.66, 0.85, 0.84), (0.0, 1.45, 0.95, 1.0)):
+    for angle, length, width, shade in (
+        (0.0, 1.62, 0.85, 0.66),
+        (spread, 1.66, 0.85, 0.78),
+        (-spread, 1.66, 0.85, 0.84),
+        (0.0, 1.45, 0.95, 1.0),
+    ):
         outline = turned(petal(length, width * rng.uniform(0.92, 1.08), 0.62), angle + rng.normal(0, 0.03))
         paint_petal(canvas, foot, outline, tip * shade, base * shade)
 
@@ -56,7 +67,7 @@ def paint_tulip(canvas: Canvas, pose: Pose, rng: np.random.Generator) -> None:
 def paint_bell(canvas: Canvas, pose: Pose, rng: np.random.Generator) -> None:
     """A hanging bell from the side: a calyx on top, a body that widens, five lobes turned out at its mouth."""
     tip = petal_colour(rng)
-    mouth, waist = rng.uniform(0.62, 0.76), rng.uniform(0.4, 0.48)
+    mouth, waist = rng.uniform(0.66, 0.8), rng.uniform(0.36, 0.44)
     _lobes(canvas, pose, mouth, tip * 0.55, (-0.3, 0.3))
     canvas.fill(pose.place(disc(mouth * 0.92, (0.0, -0.52), 0.22)), tip * 0.35)
     _stamens(canvas, pose, heart_colour(rng), rng)
@@ -82,7 +93,9 @@ PAINTERS: dict[str, Painter] = {
 FROM_THE_SIDE = frozenset({"bell", "tulip"})
 
 
-def _row(canvas: Canvas, pose: Pose, rng: np.random.Generator, tip: Colour, count: int, width: float, taper: float, phase: float = 0.0) -> None:
+def _row(
+    canvas: Canvas, pose: Pose, rng: np.random.Generator, tip: Colour, count: int, width: float, taper: float, phase: float = 0.0
+) -> None:
     """Petals all around, each a little different."""
     base = tip * rng.uniform(0.72, 0.95)
     for index in rng.permutation(count):

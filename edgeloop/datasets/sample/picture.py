@@ -35,13 +35,13 @@ def draw_flower(kind: str, rng: np.random.Generator, size: int) -> Pixels:
 
 def _flower(canvas: Canvas, kind: str, side: int, rng: np.random.Generator) -> None:
     """The flower and its stem, at a pose that leaves most of it in the picture."""
-    radius = side * rng.uniform(0.23, 0.44)
-    centre = side * (0.5 + rng.uniform(-0.14, 0.14, 2)) - np.array([0, side * 0.04])
+    radius = side * rng.uniform(0.34, 0.48)
+    centre = side * (0.5 + rng.uniform(-0.08, 0.08, 2)) - np.array([0, side * 0.04])
     if kind in FROM_THE_SIDE:
-        pose = Pose.of(centre, radius, turn=rng.normal(0, 0.3), tilt=rng.uniform(0, 0.5), tilt_axis=rng.choice([0, np.pi / 2]))
+        pose = Pose.of(centre, radius, turn=rng.normal(0, 0.25), tilt=rng.uniform(0, 0.5), tilt_axis=rng.choice([0, np.pi / 2]))
     else:
         turn = rng.normal(0, 0.35) if kind == "pansy" else rng.uniform(0, 2 * np.pi)
-        pose = Pose.of(centre, radius, turn=turn, tilt=rng.uniform(0, 0.9), tilt_axis=rng.uniform(0, np.pi))
+        pose = Pose.of(centre, radius, turn=turn, tilt=rng.uniform(0, 0.7), tilt_axis=rng.uniform(0, np.pi))
     _stem_of(canvas, kind, pose, side, rng)
     PAINTERS[kind](canvas, pose, rng)
 
@@ -59,9 +59,9 @@ def _over_shadow(canvas: Canvas, ground: Pixels, side: int, rng: np.random.Gener
     """The painted flower over its ground, which takes the flower's soft shadow."""
     shift = np.array([[1, 0, rng.normal(0, 0.03) * side], [0, 1, rng.uniform(0, 0.06) * side]])
     shadow = blurred(np.asarray(cv2.warpAffine(canvas.mask, shift, (side, side)), np.uint8), side * 0.02)
-    keep = 1 - rng.uniform(0, 0.55) * (shadow.astype(np.float32) / 255)[:, :, None]
-    cover = (canvas.mask.astype(np.float32) / 255)[:, :, None]
-    return Canvas((ground * keep * (1 - cover) + canvas.pixels * cover).astype(np.uint8))
+    keep = cv2.merge([255 - (shadow * rng.uniform(0, 0.55)).astype(np.uint8)] * 3)
+    shaded = cv2.multiply(ground, keep, scale=1 / 255)
+    return Canvas(np.asarray(cv2.copyTo(canvas.pixels, canvas.mask, shaded), np.uint8))
 
 
 def _lit(pixels: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -72,7 +72,7 @@ def _lit(pixels: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
     light = 1 + slope * (np.float32(np.cos(angle)) * across[None, :] + np.float32(np.sin(angle)) * across[:, None])
     dapples = 1 + np.float32(rng.uniform(0, 0.25)) * clouds(size, rng, (4, 8))
     warmth = rng.normal(0, 0.06)
-    gain = rng.uniform(0.65, 1.15) * np.array([1 + warmth, 1 + rng.normal(0, 0.02), 1 - warmth])
+    gain = rng.uniform(0.75, 1.15) * np.array([1 + warmth, 1 + rng.normal(0, 0.02), 1 - warmth])
     lit = pixels * light[:, :, None] * dapples * gain.astype(np.float32)
     return np.asarray((lit - 118) * np.float32(rng.uniform(0.7, 1.1)) + 118, np.float32)
 
@@ -80,5 +80,5 @@ def _lit(pixels: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
 def _taken(lit: NDArray[np.float32], rng: np.random.Generator) -> Pixels:
     """The camera's focus and noise."""
     focused = cv2.GaussianBlur(lit, (0, 0), rng.uniform(0.3, 1.0))
-    noise = rng.normal(0, rng.uniform(1, 9), lit.shape)
+    noise = np.float32(rng.uniform(1, 7)) * rng.standard_normal(lit.shape, np.float32)
     return np.clip(focused + noise, 0, 255).astype(np.uint8)

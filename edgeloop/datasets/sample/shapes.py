@@ -11,7 +11,7 @@ def petal(length: float, width: float, taper: float) -> Points:
     """A petal from the origin along +y. `taper` from 0.3 (round end) to 1 (pointed end); (2 n, 2)."""
     along = np.linspace(0.0, 1.0, 15)
     profile = along**0.6 * (1 - along) ** taper
-    half = width / 2 * profile / profile.max()
+    half = width / 2 * profile / np.max(profile)
     return np.concatenate([np.stack([half, along * length], 1), np.stack([-half, along * length], 1)[::-1]])
 
 
