@@ -93,7 +93,7 @@ def _sky(side: int, rng: np.random.Generator) -> Pixels:
     fall = np.linspace(0, 1, side, dtype=np.float32)[:, None, None]
     sky = top.astype(np.float32) * (1 - fall) + low.astype(np.float32) * fall
     cover = np.clip(clouds(side, rng, (3, 7, 15)) * 1.6, 0, 0.9)
-    return np.clip(sky * (1 - cover) + 245 * cover, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(sky * (1 - cover) + 245 * cover, 0, 255), np.uint8)
 
 
 def _leaves(side: int, rng: np.random.Generator) -> Pixels:

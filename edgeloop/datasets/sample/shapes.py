@@ -18,7 +18,7 @@ def petal(length: float, width: float, taper: float) -> Points:
 def disc(radius: float, centre: tuple[float, float] = (0.0, 0.0), squash: float = 1.0) -> Points:
     """A circle, or an ellipse whose height is `squash` of its width; (24, 2)."""
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    return np.stack([np.cos(angle), squash * np.sin(angle)], 1) * radius + np.array(centre)
+    return np.asarray(np.stack([np.cos(angle), squash * np.sin(angle)], 1) * radius + np.array(centre), np.float64)
 
 
 def arc(start: Points, bend: Points, end: Points, count: int = 14) -> Points:
