@@ -42,6 +42,11 @@ class DatasetPaths:
         return self.folder / "accepted.json"
 
     @property
+    def baseline(self) -> Path:
+        """Summary of the manifest accepted last, which drift is measured against; DVC persists it between runs."""
+        return self.folder / "baseline.json"
+
+    @property
     def validate_record(self) -> Path:
         return self.folder / "validate.json"
 
