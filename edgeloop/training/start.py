@@ -176,3 +176,25 @@ def _arrays(group: object) -> dict[str, NDArray[np.float32]]:
 
 def _by_name(layer: "keras.Layer") -> dict[str, "keras.Variable"]:
     return {weight.name: weight for weight in layer.weights}
+
+
+def is_backbone(workspace: Workspace, name: str) -> bool:
+    """Whether `models/backbones/<name>.yaml` exists."""
+    return _backbone_file(workspace, name).is_file()
+
+
+def fetch_named_backbone(workspace: Workspace, name: str, given: Path | None = None) -> Path:
+    """Get the file of `models/backbones/<name>.yaml`, from `given` instead of its address where that is set.
+
+    Raises:
+        FetchError: it cannot be had, or is not the one that was asked for.
+        InputError: it is the backbone of fresh weights, which has no file.
+    """
+    backbone = read_yaml(_backbone_file(workspace, name), Backbone)
+    if backbone.kind == "scratch":
+        raise InputError(f"The backbone {name} is fresh weights: there is nothing to fetch.")
+    return fetch_backbone(workspace, backbone, given)
+
+
+def _backbone_file(workspace: Workspace, name: str) -> Path:
+    return workspace.root / "models" / "backbones" / f"{name}.yaml"
