@@ -14,8 +14,8 @@ from edgeloop.config import Prepare
 from edgeloop.datasets import perceptual
 from edgeloop.preprocessing import Pixels, to_rgb
 
-# Formats that hold pixels. Others that Pillow knows start external programs (EPS) or are no photographs (PDF, fonts).
-FORMATS = ("JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF", "PPM", "TGA", "ICO", "JPEG2000", "AVIF")
+# Formats that hold photographs (JPEG includes MPO). Others that Pillow knows run external programs (EPS) or hold none.
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF", "PPM")
 DOES_NOT_DECODE = "does not decode"
 NOT_AN_IMAGE = "not an image"
 TOO_MANY_BYTES = "too many bytes"
@@ -62,17 +62,17 @@ class Look:
     """(16, 16, 3) uint8 RGB."""
     pixels_sha256: str
     """Of size and stored pixels: equal for the same picture in another lossless file."""
-    stored: bytes
-    """An upright RGB JPEG with a short side of at most `short_side`."""
 
 
 @dataclass(frozen=True)
 class Examined:
-    """An image file: either it has a look, or a reason why not."""
+    """An image file: either it has a look and bytes to store, or a reason why not."""
 
     sha256: str | None
-    look: Look | None
-    reason: str | None
+    reason: str | None = None
+    look: Look | None = None
+    stored: bytes = b""
+    """An upright RGB JPEG with a short side of at most `short_side`."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,13 @@ def examine(encoded: bytes, prepare: Prepare) -> Examined:
     try:
         decoded = _decode(encoded, prepare)
     except UnidentifiedImageError:
-        return Examined(sha256, None, refused(NOT_AN_IMAGE, _beginning(encoded)))
+        return Examined(sha256, refused(NOT_AN_IMAGE, _beginning(encoded)))
     except (_TooManyPixels, Image.DecompressionBombError) as error:
-        return Examined(sha256, None, refused(TOO_MANY_PIXELS, str(error)))
+        return Examined(sha256, refused(TOO_MANY_PIXELS, str(error)))
     except DECODE_ERRORS as error:
-        return Examined(sha256, None, refused(DOES_NOT_DECODE, str(error) or type(error).__name__))
-    return Examined(sha256, _look(encoded, decoded, prepare), None)
+        return Examined(sha256, refused(DOES_NOT_DECODE, str(error) or type(error).__name__))
+    stored = encoded if decoded.storable else _jpeg(decoded.pixels, prepare.jpeg_quality)
+    return Examined(sha256, None, _look(decoded), stored)
 
 
 class _TooManyPixels(Exception):
@@ -150,7 +151,7 @@ def _shrunk(pixels: Pixels, short_side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _look(encoded: bytes, decoded: _Decoded, prepare: Prepare) -> Look:
+def _look(decoded: _Decoded) -> Look:
     pixels = decoded.pixels
     grey = perceptual.luma(pixels)
     digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
@@ -165,7 +166,6 @@ def _look(encoded: bytes, decoded: _Decoded, prepare: Prepare) -> Look:
         sharpness=perceptual.sharpness(grey),
         thumbnail=perceptual.thumbnail(pixels),
         pixels_sha256=digest.hexdigest(),
-        stored=encoded if decoded.storable else _jpeg(pixels, prepare.jpeg_quality),
     )
 
 

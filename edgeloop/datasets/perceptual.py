@@ -15,7 +15,7 @@ COEFFICIENT_DECIMALS = 3
 def _cosines(frequencies: range, size: int) -> NDArray[np.float64]:
     """Rows of the orthonormal DCT-II matrix: shape (frequencies, size)."""
     angles = np.pi / size * np.outer(np.array(frequencies), np.arange(size) + 0.5)
-    return np.sqrt(2 / size) * np.cos(angles)
+    return np.asarray(np.cos(angles) * np.sqrt(2 / size), np.float64)
 
 
 _LOW = _cosines(range(1, 9), HASH_SIDE)
