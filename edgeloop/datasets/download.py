@@ -18,7 +18,8 @@ from edgeloop.errors import DataError, FetchError
 from edgeloop.files import sha256_file
 from edgeloop.progress import Advance, progress
 
-CHUNK = 1 << 18
+# An attempt that brought so much was a good one.
+GOOD_PIECE_BYTES = 1 << 18
 _RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -84,7 +85,7 @@ def _complete(wanted: Wanted, part: "_Part", patience: Patience, advance: Advanc
             _attempt(wanted, part, patience, advance)
             whole = True
         except (_Interrupted, httpx.TransportError) as error:
-            failures = 1 if part.size - before >= CHUNK else failures + 1
+            failures = 1 if part.size - before >= GOOD_PIECE_BYTES else failures + 1
             if failures >= (patience.attempts_unreachable if _unreachable(error, part) else patience.attempts):
                 raise _gave_up(wanted, part, error) from error
             time.sleep(patience.pause_s(failures))
@@ -191,7 +192,7 @@ class _Part:
 
     def append(self, response: httpx.Response, wanted: Wanted, advance: Advance) -> None:
         with self.path.open("ab") as file:
-            for chunk in response.iter_raw(CHUNK):
+            for chunk in response.iter_raw():
                 file.write(chunk)
                 advance(len(chunk))
                 if wanted.bytes is not None and file.tell() > wanted.bytes:

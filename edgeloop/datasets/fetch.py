@@ -122,7 +122,6 @@ def _obtain(origin: _Origin, source: Source, target: Path, patience: Patience | 
             pack_folder(origin.folder, temporary)
         elif origin.file is not None:
             _copy(origin.file, temporary)
-            _accept(temporary)
             _check_declared(origin, source, temporary)
         elif source.drawn is not None:
             from edgeloop.datasets.sample import draw_archive
@@ -138,6 +137,7 @@ def _accept(archive: Path) -> None:
 def _copy(file: Path, target: Path) -> None:
     if not file.is_file():
         raise InputError(f"{file} does not exist.", "Give an archive (tar or zip), a folder of class folders, or an address.")
+    _accept(file)
     with file.open("rb") as content, target.open("wb") as copy, progress(f"copy {file.name}", file.stat().st_size, "bytes") as advance:
         while chunk := content.read(CHUNK):
             copy.write(chunk)

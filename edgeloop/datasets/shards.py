@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 SHARD_BYTES = 64 << 20
+END_MARK = b"\0" * 2 * tarfile.BLOCKSIZE
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,19 @@ class ShardWriter:
         """Store the bytes of one image; its member is named by its number."""
         header = tarfile.TarInfo(f"{self._members:08d}.jpg")
         header.size = len(content)
-        file = self._room_for(2 * tarfile.BLOCKSIZE + len(content))
+        padding = b"\0" * (-len(content) % tarfile.BLOCKSIZE)
+        file = self._room_for(tarfile.BLOCKSIZE + len(content) + len(padding) + len(END_MARK))
         file.write(header.tobuf(tarfile.USTAR_FORMAT))
         place = Place(self._name(self.shards - 1), file.tell(), len(content))
         file.write(content)
-        file.write(b"\0" * (-len(content) % tarfile.BLOCKSIZE))
+        file.write(padding)
         self._members += 1
         return place
 
     def close(self) -> None:
         """Write the end mark of the last shard."""
         if self._file is not None:
-            self._file.write(b"\0" * 2 * tarfile.BLOCKSIZE)
+            self._file.write(END_MARK)
             self.total_bytes += self._file.tell()
             self._file.close()
             self._file = None
