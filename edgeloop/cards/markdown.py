@@ -11,6 +11,10 @@ from typing import Any
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~$&#])")
 
 
+LONG_CELL = 42
+"""Longer cells may be broken into lines; the page keeps the others on one."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of Markdown cells. Cells are Markdown: give foreign text through `text` or `code`."""
@@ -42,7 +46,9 @@ def to_html(markdown: str, folder: Path) -> str:
     renderer.add_render_rule("table_open", lambda *_: '<div class="table"><table>\n')
     renderer.add_render_rule("table_close", lambda *_: "</table></div>\n")
     tokens = renderer.parse(markdown)
-    for token in tokens:
+    for place, token in enumerate(tokens):
+        if token.type == "td_open" and len(tokens[place + 1].content) > LONG_CELL:
+            token.attrSet("class", "long")
         for child in token.children or []:
             if child.type == "image":
                 child.attrSet("src", _data_address(folder / str(child.attrGet("src"))))

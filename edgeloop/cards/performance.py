@@ -82,6 +82,7 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
         "Spread, MAD (ms)",
         "Min - max (ms)",
         "Runs",
+        "Warm-up runs",
         "Stable",
     ]
     rows = [
@@ -93,7 +94,8 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
             f"{measured.latency.median_ms:.3f}",
             f"{measured.latency.mad_ms:.3f}",
             f"{measured.latency.min_ms:.3f} - {measured.latency.max_ms:.3f}",
-            f"{measured.latency.runs} after {measured.latency.warmup_runs} to warm up",
+            str(measured.latency.runs),
+            str(measured.latency.warmup_runs),
             "yes" if measured.latency.stable else f"**no** (variation {measured.latency.coefficient_of_variation:.0%})",
         ]
         for measured in record.models
@@ -103,7 +105,7 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
         f"Measured on this host ({text(record.device)}, {text(record.runtime)}, clock: {text(clocks)}), never on a target: "
         "it says nothing about an STM32 and must not be compared with figures of one."
     )
-    return Section("host", f"Inference time on the host `{record.board}`", note, Table(heads, rows))
+    return Section("host", "Inference time on the host (not a target)", note, Table(heads, rows))
 
 
 READERS: dict[str, Reader] = {"benchmark-host": host_section}

@@ -22,7 +22,7 @@ def network_table(sources: Sources) -> Table:
         ["MACC", f"{train.macs:,}"],
         ["Quantization", " and ".join(model.format for model in sources.quantize.models if model.format != "float") or "none"],
         ["Classes", str(len(train.classes))],
-        ["Paper", PAPER],
+        ["Paper", f"<{PAPER}>"],
     ]
     return Table(["Network Information", "Value"], rows)
 
