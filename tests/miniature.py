@@ -5,6 +5,7 @@ The classifier is no trained network but one whose weights are written down, so 
 
 import io
 import tarfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,10 @@ def convert_models(folder: Path) -> Path:
     float, per_channel, per_tensor (fixed batch 1, uint8 in, float32 out), open_batch and open_float (open batch size),
     int8 (int8 in and out), and blind (as per_channel, but it never says green).
     """
-    for name, content in _conversions():
-        (folder / f"{name}.tflite").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        for name, content in _conversions():
+            (folder / f"{name}.tflite").write_bytes(content)
     PREPROCESSING.write(folder / "preprocessing.json")
     return folder
 
