@@ -75,7 +75,7 @@ def evaluate_folder(
     resize: Resize | None = None,
     input_range: tuple[float, float] | None = None,
     classes: Path | None = None,
-    batch: int = 32,
+    batch: int = 8,
 ) -> FolderReport:
     """Evaluate a model file on a folder that holds one folder of images for each class.
 

@@ -19,7 +19,8 @@ from edgeloop.tflite.file import read_model
 
 MOST_ITEMS = 200_000
 """Tensors, operators and their operands; a real image classifier has some hundreds."""
-MOST_NAME_BYTES = 4_096
+MOST_NAME_BYTES = 64_000_000
+"""Of all names together: many tensors may claim one long name."""
 MOST_DIMENSIONS = 8
 MOST_ELEMENTS = 1 << 40
 EXTERNAL = 1
@@ -97,7 +98,7 @@ def read_graph(path: Path) -> Graph:
     try:
         return _Reader(content).graph()
     except (struct.error, ValueError, IndexError, KeyError, TypeError, OverflowError, AssertionError) as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error) if type(error) is ValueError else "its offsets do not fit together"
         raise ModelError(f"{path} is damaged: {reason}.", "Fetch or convert the model again.") from error
 
 
@@ -112,6 +113,7 @@ class _Reader:
         self._types = _names(schema.TensorType)
         self._builtins = _names(schema.BuiltinOperator)
         self._left = MOST_ITEMS
+        self._name_bytes_left = MOST_NAME_BYTES
 
     def graph(self) -> Graph:
         subgraphs = self._count(self._model.SubgraphsLength())
@@ -137,7 +139,7 @@ class _Reader:
         """The operator's name; codes above 126 are in the wider field (schema.fbs: OperatorCode)."""
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         name = self._builtins.get(number, f"UNKNOWN_{number}")
-        return f"CUSTOM {_text(code.CustomCode())}" if name == "CUSTOM" else name
+        return f"CUSTOM {self._text(code.CustomCode())}" if name == "CUSTOM" else name
 
     def _operator(self, operator: Any, codes: list[str], tensors: int) -> Operator:
         inputs = self._operands(operator.InputsAsNumpy, operator.InputsLength(), tensors, optional=True)
@@ -156,12 +158,14 @@ class _Reader:
         shape = tuple(int(size) for size in tensor.ShapeAsNumpy()) if tensor.ShapeLength() else ()
         if any(size < 0 for size in shape) or math.prod(shape) > MOST_ELEMENTS:
             raise ValueError(f"a tensor has the shape {shape}")
-        dtype, quantization, sparse = self._types[tensor.Type()], tensor.Quantization(), tensor.Sparsity() is not None
+        dtype, quantization, sparse = self._types.get(tensor.Type()), tensor.Quantization(), tensor.Sparsity() is not None
+        if dtype is None:
+            raise ValueError(f"a tensor has the unknown type {tensor.Type()}")
         stored = self._stored_bytes(tensor.Buffer())
         if stored and not sparse and dtype in BITS and stored != -(-math.prod(shape) * BITS[dtype] // 8):
             raise ValueError(f"a constant of shape {shape} and type {dtype} holds {stored} bytes")
         return Tensor(
-            name=_text(tensor.Name()),
+            name=self._text(tensor.Name()),
             shape=shape,
             dtype=dtype,
             scales=_vector(quantization and quantization.ScaleLength() and quantization.ScaleAsNumpy(), np.float32),
@@ -170,6 +174,12 @@ class _Reader:
             constant_bytes=stored,
             sparse=sparse,
         )
+
+    def _text(self, name: bytes | None) -> str:
+        self._name_bytes_left -= len(name or b"")
+        if self._name_bytes_left < 0:
+            raise ValueError(f"its names take more than {MOST_NAME_BYTES} bytes")
+        return (name or b"").decode("utf-8", errors="replace")
 
     def _stored_bytes(self, index: int) -> int:
         if index >= self._model.BuffersLength():
@@ -184,10 +194,6 @@ class _Reader:
 
 def _names(enumeration: type) -> dict[int, str]:
     return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}
-
-
-def _text(name: bytes | None) -> str:
-    return (name or b"")[:MOST_NAME_BYTES].decode("utf-8", errors="replace")
 
 
 def _vector(values: Any, dtype: type[Any]) -> NDArray[Any]:

@@ -46,8 +46,10 @@ class LiteModel:
         ModelError: the file is damaged, LiteRT refuses it, or it is not an image classifier of that form.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, batch: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, batch: int = 1, verified: bytes | None = None) -> None:
+        """`verified` is the `content` of another LiteModel of the same path, which spares reading it again."""
         self._path = path
+        self.content = _verified(path) if verified is None else verified
         self.batch = batch
         self.open_batch = False
         """Whether the file declares its batch size as open."""
@@ -95,12 +97,10 @@ class LiteModel:
         return self.scores()[:count]
 
     def _load(self, threads: int) -> Any:
-        content = read_model(self._path)
-        check_size(self._path)
         from ai_edge_litert.interpreter import Interpreter
 
         try:  # From memory: LiteRT then verifies every offset before it uses one.
-            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter = Interpreter(model_content=self.content, num_threads=threads)
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
             self._check_form(inputs, outputs)
             self.open_batch = [int(size) for size in inputs[0]["shape_signature"][:1]] == [-1]
@@ -136,15 +136,12 @@ class LiteModel:
         return _info(self._interpreter.get_input_details()[0]), _info(self._interpreter.get_output_details()[0])
 
 
-def check_size(path: Path) -> None:
-    """Refuse a model whose values would not fit into memory.
-
-    Raises:
-        ModelError: the file is damaged, or it computes more than 2 GiB.
-    """
+def _verified(path: Path) -> bytes:
+    """The bytes of a model whose values fit into memory."""
     computed = sum(tensor.computed_bytes for tensor in read_graph(path).tensors)
     if computed > MOST_COMPUTED_BYTES:
         raise ModelError(f"{path} computes {computed:,} bytes in one inference.", f"The limit is {MOST_COMPUTED_BYTES:,} bytes.")
+    return read_model(path)
 
 
 def encode(pixels: Pixels, dtype: str) -> NDArray[Any]:

@@ -8,8 +8,8 @@ import pytest
 from miniature import damaged
 
 from edgeloop.errors import EdgeloopError, InputError, ModelError
-from edgeloop.tflite.graph import read_graph
-from edgeloop.tflite.inspect import ModelReport, inspect_model, render
+from edgeloop.tflite.graph import Graph, Operator, Tensor, read_graph
+from edgeloop.tflite.inspect import ModelReport, inspect_model, multiply_accumulates, quantization, render
 
 PLANT = "pretrained/plant-village_fdmobilenet_0.25_128_int8.tflite"
 
@@ -128,3 +128,47 @@ def test_tables_that_all_point_to_one_do_not_multiply_the_work(miniatures: Path,
                 read_graph(file)
             except EdgeloopError as error:
                 assert isinstance(error, ModelError)
+
+
+def tensor(*shape: int, dtype: str = "FLOAT32", scales: int = 0) -> Tensor:
+    return Tensor("", shape, dtype, np.ones(scales, np.float32), np.zeros(scales, np.int64), 0, 0, sparse=False)
+
+
+def graph(name: str, inputs: list[Tensor], output: Tensor) -> tuple[Graph, Operator]:
+    """A graph of one operator."""
+    operator = Operator(name, tuple(range(len(inputs))), (len(inputs),))
+    return Graph([*inputs, output], [operator], (0,), (len(inputs),), 1), operator
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "output", "macs"),
+    [
+        ("CONV_2D", [(1, 8, 8, 6), (5, 3, 3, 6)], (1, 4, 4, 5), 4 * 4 * 5 * 9 * 6),
+        ("CONV_2D", [(1, 8, 8, 6), (4, 3, 3, 3)], (1, 8, 8, 4), 8 * 8 * 4 * 9 * 3),  # two groups
+        ("DEPTHWISE_CONV_2D", [(1, 8, 8, 6), (1, 3, 3, 12)], (1, 4, 4, 12), 4 * 4 * 12 * 9),
+        ("FULLY_CONNECTED", [(1, 64), (10, 64)], (1, 10), 640),
+        ("TRANSPOSE_CONV", [(4,), (5, 2, 2, 6), (1, 8, 8, 6)], (1, 16, 16, 5), 8 * 8 * 6 * 2 * 2 * 5),
+        ("CONV_3D", [(1, 4, 4, 4, 2), (3, 3, 3, 2, 7)], (1, 4, 4, 4, 7), 64 * 7 * 27 * 2),
+        ("BATCH_MATMUL", [(2, 3, 5), (2, 5, 7)], (2, 3, 7), 2 * 3 * 5 * 7),
+        ("ADD", [(1, 8), (1, 8)], (1, 8), 0),
+        ("CUSTOM Fancy", [(1, 8)], (1, 8), None),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", [(1, 8)], (1, 8), None),
+    ],
+)
+def test_macs_follow_the_shapes(name: str, inputs: list[tuple[int, ...]], output: tuple[int, ...], macs: int | None) -> None:
+    assert multiply_accumulates(*graph(name, [tensor(*shape) for shape in inputs], tensor(*output))) == macs
+
+
+@pytest.mark.parametrize(
+    ("weights", "values", "kind"),
+    [
+        (tensor(4, 3), tensor(1, 4), "float"),
+        (tensor(4, 3, dtype="INT8", scales=1), tensor(1, 4, dtype="INT8", scales=1), "int8 per-tensor"),
+        (tensor(4, 3, dtype="INT8", scales=4), tensor(1, 4, dtype="INT8", scales=1), "int8 per-channel"),
+        (tensor(4, 3, dtype="INT8", scales=4), tensor(1, 4), "int8 weights only"),
+        (tensor(4, 3, dtype="INT8", scales=4), tensor(1, 4, dtype="INT16", scales=1), "mixed"),
+        (tensor(4, 3, dtype="INT4", scales=4), tensor(1, 4, dtype="INT8", scales=1), "mixed"),
+    ],
+)
+def test_the_kind_of_quantization_is_that_of_weights_and_values(weights: Tensor, values: Tensor, kind: str) -> None:
+    assert quantization(graph("FULLY_CONNECTED", [tensor(1, 3), weights], values)[0]) == kind
