@@ -93,6 +93,11 @@ class VariantPaths:
         return self.folder / "evaluate.json"
 
     @property
+    def metrics(self) -> Path:
+        """The few figures that `dvc metrics show` and `dvc metrics diff` compare."""
+        return self.folder / "metrics.json"
+
+    @property
     def predictions(self) -> Path:
         """Parquet: one row for each test image (path, label, score and class of each format)."""
         return self.folder / "predictions.parquet"

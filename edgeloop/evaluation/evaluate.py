@@ -1,6 +1,7 @@
 """Step 6: the accuracy of a variant's float and int8 models on `test`, which no earlier step has seen."""
 
 import datetime as dt
+import json
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from edgeloop.config import Params
 from edgeloop.datasets.pixels import SplitPixels, split_pixels
 from edgeloop.errors import InputError
 from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
-from edgeloop.files import atomic_path, sha256_file
+from edgeloop.files import atomic_path, sha256_file, write_text
 from edgeloop.preprocessing import FILE_NAME, Preprocessing
 from edgeloop.progress import progress
 from edgeloop.records import EvaluateRecord, FormatResult, provenance
@@ -23,7 +24,7 @@ TOOLS = [RUNTIME, "numpy", "opencv-python-headless", "pillow"]
 
 
 def evaluate(workspace: Workspace, params: Params, variant: str) -> EvaluateRecord:
-    """Evaluate the three converted models of a variant; write predictions.parquet, then evaluate.json.
+    """Evaluate the three converted models of a variant; write predictions.parquet and metrics.json, then evaluate.json.
 
     Images are decoded once, by the preprocessing beside the models, and kept in the pixel cache.
 
@@ -48,6 +49,8 @@ def evaluate(workspace: Workspace, params: Params, variant: str) -> EvaluateReco
         resize=preprocessing.resize,
         formats=_results(paths, images, scores, len(images.classes) >= params.evaluate.top5_from_classes),
     )
+    metrics = {FILES[result.format]: {"top1": result.top1.value} for result in record.formats}
+    write_text(paths.metrics, json.dumps(metrics, indent=2) + "\n")
     record.write(paths.evaluate_record)
     return record
 

@@ -1,5 +1,6 @@
 """What a training starts from: fresh weights, a `.keras`, or a Keras 2 `.h5` read by layer name."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from edgeloop.config import Section, Sha256
-from edgeloop.datasets.download import download
+from edgeloop.datasets.download import Wanted, download
 from edgeloop.errors import FetchError, InputError, ModelError
-from edgeloop.files import sha256_file
+from edgeloop.files import atomic_path, sha256_file
 from edgeloop.records import StartingWeights
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import read_yaml
@@ -107,21 +108,42 @@ def read_start(workspace: Workspace, path: Path) -> Start:
 
 
 def fetch_backbone(workspace: Workspace, backbone: Backbone, given: Path | None = None) -> Path:
-    """The backbone's file: downloaded once into the cache, or taken from `path` or `given`, its SHA-256 checked."""
+    """The backbone's file: downloaded once into the cache, or taken from `path` or `given`, its SHA-256 checked.
+
+    Raises:
+        FetchError: it cannot be had, or is not the one that was asked for.
+    """
     cached = workspace.cache / "backbones" / str(backbone.sha256)
-    if given is not None or backbone.path is not None:
-        local = given or workspace.root / Path(str(backbone.path)).expanduser()
-        if not local.is_file():
-            raise FetchError(f"{local} does not exist.", "Give the path of the backbone's file.")
-        if (found := sha256_file(local)) != backbone.sha256:
-            raise FetchError(f"{local} has the SHA-256 {found}, not {backbone.sha256}.", "It is another file, or damaged.")
-        if given is None:
-            return local
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        cached.write_bytes(local.read_bytes())
+    if given is not None:
+        _check_local(given, backbone)
+        with atomic_path(cached) as temporary:
+            shutil.copyfile(given, temporary)
+    elif backbone.path is not None:
+        local = workspace.root / backbone.path.expanduser()
+        _check_local(local, backbone)
+        return local
     elif not cached.exists():
-        download(str(backbone.address), cached, size=backbone.bytes, sha256=backbone.sha256)
+        _download(backbone, cached)
     return cached
+
+
+def _check_local(file: Path, backbone: Backbone) -> None:
+    if not file.is_file():
+        raise FetchError(f"{file} does not exist.", "Give the path of the backbone's file.")
+    if (found := sha256_file(file)) != backbone.sha256:
+        raise FetchError(f"{file} has the SHA-256 {found}, not {backbone.sha256}.", "It is another file, or damaged.")
+
+
+def _download(backbone: Backbone, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download(Wanted(str(backbone.address), backbone.bytes, backbone.sha256), target, lambda _: None)
+    except FetchError as error:
+        raise FetchError(
+            error.what,
+            "With a copy of the file: edgeloop fetch NAME --from PATH, where NAME is the file in models/backbones/ without .yaml. "
+            "Or set the variant's `start` to models/backbones/scratch.yaml.",
+        ) from error
 
 
 def _inherited_license(model: Path) -> str | None:
