@@ -22,6 +22,7 @@ from edgeloop.progress import progress
 from edgeloop.records import BenchmarkRecord, HostBenchmark, MeasuredLatency, Part, provenance
 from edgeloop.tflite.formats import FILES
 from edgeloop.tflite.interpreter import LiteModel, encode
+from edgeloop.tflite.trial import try_model
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
 
@@ -93,6 +94,7 @@ def benchmark_model(model: Path, board: str = "host", settings: Benchmark | None
     chosen = settings or Benchmark()
     device = open_board(board, chosen.threads)
     identity = device.identify()
+    try_model(model)
     side = LiteModel(model).side
     pixels = np.random.default_rng(SEED).integers(0, 256, (MOST_IMAGES, side, side, 3), np.uint8)
     unscaled = Preprocessing(resolution=side, resize="bilinear", input_range=(0.0, 1.0))

@@ -17,6 +17,7 @@ from edgeloop.progress import progress
 from edgeloop.records import ClassResult, Part
 from edgeloop.tflite.classifier import Classifier
 from edgeloop.tflite.interpreter import LiteModel, Scores
+from edgeloop.tflite.trial import try_model
 
 CHUNK = 32
 """Images that one core decodes and scores at a time; so much is in memory for each core."""
@@ -88,6 +89,7 @@ def evaluate_folder(
         ModelError: the model is damaged or is no image classifier.
         DataError: not one image decodes.
     """
+    try_model(model)
     loaded = LiteModel(model)
     preprocessing = _preprocessing(model, loaded, resize, input_range)
     names = _class_names(images, classes, loaded.classes)
