@@ -291,7 +291,7 @@ def _store(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    _flows("flows.retrain", options.dataset, options.network, options.resolution, *(["--publish"] if options.publish else []))
+    _flows("flows.run", options.dataset, options.network, options.resolution, *(["--publish"] if options.publish else []))
 
 
 def _up(_: argparse.Namespace) -> None:
