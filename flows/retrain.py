@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from edgeloop.errors import EdgeloopError, StageError
 from flows.pipeline import PlannedStage, read_plan
@@ -14,7 +15,13 @@ from flows.stages import publish_cards, run_stage
 Row = dict[str, Any]
 
 
-@flow(name="retrain", flow_run_name="retrain {variants}", persist_result=False)
+def _run_name() -> str:
+    """The variant, or how many there are."""
+    variants = flow_run.parameters["variants"]
+    return str(variants[0]) if len(variants) == 1 else f"{len(variants)} variants"
+
+
+@flow(name="retrain", flow_run_name=_run_name, persist_result=False)
 def retrain(root: str, variants: list[str], publish: bool = False) -> list[Row]:
     """Bring the cards of `variants` up to date in the project folder `root`; returns a row for each stage.
 

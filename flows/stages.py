@@ -20,6 +20,8 @@ _OUTCOMES: tuple[tuple[str, Outcome], ...] = (
     ("didn't change, skipping", "up to date"),
 )
 LAST_LINES = 12
+# DVC's advice after each stage, which is for those who call it by hand.
+_ADVICE = ("To track the changes with git", "git add dvc.lock", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 
 
 def repro_command(address: str) -> list[str]:
@@ -43,7 +45,7 @@ def run_stage(root: str, address: str) -> Outcome:
     return outcome_of(run_command(root, address, repro_command(address), f"dvc repro {address}"))
 
 
-@task(name="publish", task_run_name="publish {variants}", cache_policy=NO_CACHE, persist_result=False)
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
 def publish_cards(root: str, variants: list[str]) -> list[str]:
     """Publish the cards of the variants; returns the addresses."""
     argv = [sys.executable, "-m", "edgeloop", "publish", *variants]
@@ -57,8 +59,9 @@ def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str
     lines: list[str] = []
     with supervised(argv, command_environment(), root) as process:
         for line in process.stdout or ():
-            lines.append(line.rstrip())
-            logger.info(line.rstrip())
+            if line.strip() and not line.strip().startswith(_ADVICE):
+                lines.append(line.rstrip())
+                logger.info(line.rstrip())
         code = process.wait()
     if code != 0:
         last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
