@@ -153,7 +153,7 @@ def _shrunk(pixels: Pixels, short_side: int) -> Pixels:
 
 def _look(decoded: _Decoded) -> Look:
     pixels = decoded.pixels
-    grey = perceptual.luma(pixels)
+    grey, small = perceptual.luma(pixels), perceptual.miniature(pixels)
     digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return Look(
@@ -161,10 +161,10 @@ def _look(decoded: _Decoded) -> Look:
         height=decoded.height,
         mode=decoded.mode,
         format=decoded.format,
-        phash=perceptual.perceptual_hash(grey),
+        phash=perceptual.perceptual_hash(small),
         brightness=perceptual.brightness(grey),
         sharpness=perceptual.sharpness(grey),
-        thumbnail=perceptual.thumbnail(pixels),
+        thumbnail=perceptual.thumbnail(small),
         pixels_sha256=digest.hexdigest(),
     )
 
