@@ -1,0 +1,186 @@
+"""The text of a card below its metadata: sentences from the records, tables, and the template that joins them."""
+
+from collections.abc import Sequence
+
+from edgeloop.cards import tables
+from edgeloop.cards.gallery import Sample
+from edgeloop.cards.licenses import ModelLicense, needs_attribution
+from edgeloop.cards.markdown import code, text
+from edgeloop.cards.names import PAPER, network_title
+from edgeloop.cards.page import markdown_page
+from edgeloop.cards.performance import format_text, missing_targets, performance_sections
+from edgeloop.cards.sources import Sources
+from edgeloop.config import Dataset
+
+TEMPLATE = "README.md.jinja"
+NOT_UPSTREAM = "not the upstream archive"
+
+
+def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicense, samples: Sequence[Sample]) -> str:
+    """The Markdown of a card."""
+    train, evaluate, prepare = sources.train, sources.evaluate, sources.prepare
+    model, dataset_title = network_title(train.network), declared.title or train.dataset
+    sections = performance_sections(model, sources)
+    return markdown_page(
+        TEMPLATE,
+        {"text": text, "code": code},
+        title=f"{model} · {dataset_title} · {train.resolution}x{train.resolution}",
+        model=model,
+        dataset_title=dataset_title,
+        resolution=train.resolution,
+        classes=len(train.classes),
+        headline_sentence=_headline(sources),
+        headline_format=sources.headline.format,
+        caveats=caveats(sources),
+        network=tables.network_table(sources),
+        resize=evaluate.resize,
+        accuracy=tables.accuracy_table(model, sources),
+        split=evaluate.split,
+        test_images=sources.headline.top1.n,
+        confused=tables.confused_table(sources.headline, evaluate.classes),
+        class_heading=_class_heading(len(evaluate.classes)),
+        per_class=tables.class_table(sources.headline),
+        gallery=_gallery(declared, samples) if samples else "",
+        no_gallery=_no_gallery(declared),
+        sections=sections,
+        missing=missing_targets(sections),
+        files=tables.files_table(model, sources),
+        archive=_archive(declared, sources),
+        splits=tables.split_table(sources),
+        split_rule=prepare.split_rule.rstrip("."),
+        duplicates=f"{prepare.duplicate_groups} groups of duplicates, exact or near, were found and kept within one split each.",
+        quarantine=tables.quarantine_table(sources),
+        rules=len(sources.validate.results),
+        warnings=tables.warnings_table(sources),
+        start=_start(sources),
+        phases=tables.phases_table(sources),
+        training=_training(sources),
+        quantization=_quantization(sources),
+        license=_license(declared, licensed),
+        provenance=tables.provenance_table(sources),
+        machine=_machine(sources),
+        reproduce=_reproduce(variant, sources),
+        paper=PAPER,
+        origin=_origin(declared, sources),
+    )
+
+
+def caveats(sources: Sources) -> list[str]:
+    """What a reader must know before comparing figures."""
+    archive, found = sources.prepare.archive, []
+    if archive.origin == "drawn":
+        found.append(
+            "**Drawn pictures.** The project drew this data set itself to try out the whole loop; "
+            "accuracy on it says nothing about photographs."
+        )
+    elif not archive.upstream:
+        note = "" if archive.note == NOT_UPSTREAM else f" ({text(archive.note)})"
+        found.append(
+            f"**Not the upstream archive**{note}. The accuracy below holds for the pictures that were used "
+            "and cannot be compared with figures published for the full data set."
+        )
+    if sources.train.provenance.git_dirty:
+        found.append("**Trained with changes that are in no commit**, so the commit named below does not reproduce this model exactly.")
+    return found
+
+
+def _headline(sources: Sources) -> str:
+    best = sources.headline
+    return (
+        f"The {best.format} model classifies **{tables.percent(best.top1.value)} %** of {best.top1.n} test images correctly "
+        f"(95 % interval {tables.interval(best.top1)} %)."
+    )
+
+
+def _class_heading(classes: int) -> str:
+    if classes > tables.EVERY_CLASS_UP_TO:
+        return f"The {tables.WORST_CLASSES} classes with the lowest recall, of {classes}; `evaluate.json` has them all"
+    return "By class"
+
+
+def _gallery(declared: Dataset, samples: Sequence[Sample]) -> str:
+    wrong = sum(not one.is_right for one in samples)
+    mistakes = (
+        f"below, the {wrong} mistakes it was most confident about"
+        if wrong > 1
+        else "below, its only mistake"
+        if wrong
+        else "it made no mistake on the test split"
+    )
+    shown = (
+        f"The int8 model's answers with their confidence, on pictures as it sees them: above, right answers drawn at random; {mistakes}."
+    )
+    if not needs_attribution(declared.license):
+        return shown
+    names = ", ".join(code(one.path) for one in samples)
+    return f"{shown}\n\nPictures by their own authors, {text(declared.license)}; the archive's license file names them by file: {names}."
+
+
+def _no_gallery(declared: Dataset) -> str:
+    if declared.license is None:
+        return "Not shown: `params.yaml` names no license of these pictures, so they are not published again here."
+    return f"Not shown: the license of these pictures ({text(declared.license)}) does not allow to publish them again."
+
+
+def _archive(declared: Dataset, sources: Sources) -> str:
+    archive = sources.prepare.archive
+    title = text(declared.title or sources.prepare.dataset)
+    found = f"**{title}**, license {text(declared.license or 'not stated')}"
+    counted = f"{sources.prepare.images} images of {len(sources.prepare.classes)} classes"
+    left = sum(sources.prepare.quarantined.values())
+    set_aside = f", {left} more in quarantine" if left else ""
+    return f"{found}: {counted}{set_aside}. Archive: {text(archive.note)}, {archive.bytes:,} bytes, SHA-256 {code(archive.sha256)}."
+
+
+def _start(sources: Sources) -> str:
+    start = sources.train.start
+    if start.kind == "scratch":
+        return "Started from random weights."
+    digest = f", SHA-256 {code(start.sha256)}" if start.sha256 else ""
+    licensed = f", license {text(start.license)}" if start.license else ""
+    return f"Started from the weights of {code(start.origin)} ({start.layers_loaded} layers{digest}{licensed})."
+
+
+def _training(sources: Sources) -> str:
+    train = sources.train
+    again = f" It was cut off and taken up again {train.resumed} time{'s' if train.resumed > 1 else ''}." if train.resumed else ""
+    return (
+        f"{train.train_images} images to train on, {train.val_images} to choose the model by; the weights are those of epoch "
+        f"{train.best_epoch}, with {tables.percent(train.val_accuracy)} % on validation.{again}"
+    )
+
+
+def _quantization(sources: Sources) -> str:
+    quantize = sources.quantize
+    formats = ", ".join(format_text(model.format).lower() for model in quantize.models if model.format != "float")
+    return (
+        f"Full int8 with uint8 input and float32 output ({formats}), by the TensorFlow Lite converter, "
+        f"calibrated with {quantize.calibration_images} training images of {len(quantize.calibration_per_class)} classes "
+        f"(SHA-256 of their pixels {code(quantize.calibration_sha256[:16])})."
+    )
+
+
+def _license(declared: Dataset, licensed: ModelLicense) -> str:
+    name = licensed.name or licensed.license
+    linked = f"[{text(name)}]({licensed.link})" if licensed.link else text(name)
+    return f"Model: **{linked}**. {text(licensed.reason)} Pictures: {text(declared.license or 'no license stated')}."
+
+
+def _machine(sources: Sources) -> str:
+    step = sources.train.provenance
+    return (
+        f"Trained on {text(step.cpu)} ({step.cpus} CPUs). Data revision (SHA-256 of the manifest): {code(sources.prepare.manifest_sha256)}."
+    )
+
+
+def _reproduce(variant: str, sources: Sources) -> str:
+    lines = []
+    if sources.train.provenance.git_commit:
+        lines.append(f"git checkout {sources.train.provenance.git_commit}")
+    return "\n".join([*lines, f"dvc repro card@{variant}"])
+
+
+def _origin(declared: Dataset, sources: Sources) -> str:
+    if declared.source.address:
+        return f"{text(declared.title or sources.prepare.dataset)}, <{declared.source.address}>."
+    return f"{text(declared.title or sources.prepare.dataset)}, {'drawn by edgeloop' if declared.source.drawn else 'own pictures'}."

@@ -1,0 +1,114 @@
+"""The step `card`: a variant's model card, made from its records alone.
+
+It writes `README.md` (Hugging Face format), `index.html` (the same, self-contained) and `plots/`. Equal records, history,
+predictions and pictures give equal bytes.
+"""
+
+import datetime as dt
+from pathlib import Path
+
+import pandas as pd
+
+from edgeloop.cards.body import body
+from edgeloop.cards.gallery import Sample, choose_samples, draw_gallery
+from edgeloop.cards.licenses import may_show, model_license
+from edgeloop.cards.markdown import to_html
+from edgeloop.cards.metadata import metadata
+from edgeloop.cards.names import network_title
+from edgeloop.cards.page import Figure, html_page
+from edgeloop.cards.plots import confusion_plot, history_plot
+from edgeloop.cards.sources import Sources, read_sources
+from edgeloop.cards.tables import interval, kib, percent
+from edgeloop.config import Dataset, Params, Resize
+from edgeloop.errors import InputError
+from edgeloop.files import atomic_folder, sha256_file
+from edgeloop.records import CardRecord, provenance
+from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
+
+TOOLS = ["matplotlib", "huggingface-hub"]
+RESIZES: dict[str, Resize] = {"nearest": "nearest", "bilinear": "bilinear", "area": "area"}
+
+
+def card(workspace: Workspace, params: Params, variant: str) -> CardRecord:
+    """Make the card of a variant below `models/<data set>/<network>-<resolution>/card/`, and its record.
+
+    Raises:
+        InputError: a record, the history, the predictions or the data set's pictures are absent, damaged or of another model.
+    """
+    started = dt.datetime.now(dt.UTC)
+    chosen = params.variant(variant)
+    declared = params.dataset(chosen.dataset)
+    dataset, paths = workspace.dataset(chosen.dataset), workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
+    sources = read_sources(dataset, paths)
+    with atomic_folder(paths.card) as folder:
+        _write(folder, variant, declared, sources, dataset, paths)
+        files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    record = CardRecord(
+        dataset=chosen.dataset,
+        network=chosen.network,
+        resolution=chosen.resolution,
+        records=sources.digests,
+        files=files,
+        provenance=provenance(
+            workspace.root, {"title": declared.title, "license": declared.license}, TOOLS, started, sources.prepare.manifest_sha256
+        ),
+    )
+    record.write(paths.card_record)
+    return record
+
+
+def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, dataset: DatasetPaths, paths: VariantPaths) -> None:
+    model = network_title(sources.train.network)
+    dataset_title = declared.title or sources.train.dataset
+    licensed = model_license(sources.train.start, declared.license)
+    samples = _plot(folder / "plots", declared, sources, dataset, paths)
+    text = body(variant, declared, sources, licensed, samples)
+    (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
+    _, _, below_title = text.partition("\n")
+    title = f"{model} · {dataset_title} · {sources.train.resolution}x{sources.train.resolution}"
+    page = html_page("Model card", title, to_html(below_title, folder), key_figures(sources))
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def key_figures(sources: Sources) -> list[Figure]:
+    """What one compares models by, at the head of the page."""
+    best = sources.headline
+    figures = [Figure("Top 1 accuracy", percent(best.top1.value), "%", f"{best.format}, n = {best.top1.n}, 95 %: {interval(best.top1)}")]
+    weights = [model for model in sources.quantize.models if model.format == best.format]
+    figures += [Figure("Weights", kib(model.weight_bytes), "KiB", f"{model.format}, in flash") for model in weights]
+    figures.append(Figure("MACC", f"{sources.train.macs / 1e6:.2f}", "M", "multiply-accumulates per image"))
+    figures.append(Figure("Params", f"{sources.train.parameters_folded / 1000:.1f}", "k", "batch normalization folded"))
+    return figures
+
+
+def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPaths, paths: VariantPaths) -> list[Sample]:
+    """Draw the plots; returns the samples that the gallery shows, none where their license does not allow it."""
+    folder.mkdir()
+    best, classes = sources.headline, sources.evaluate.classes
+    caption = f"{best.format} on {sources.evaluate.split}: {percent(best.top1.value)} % of {best.top1.n} images"
+    confusion_plot(best.confusion, classes, caption, folder / "confusion.png")
+    history_plot(_history(paths.history), folder / "history.png")
+    if not may_show(declared.license):
+        return []
+    samples = choose_samples(_predictions(paths.predictions), best.format)
+    if samples:
+        draw_gallery(samples, dataset, sources.evaluate.resolution, RESIZES[sources.evaluate.resize], folder / "samples.jpg")
+    return samples
+
+
+def _history(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.", "Train first: dvc repro lists the stage.") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not a training history: {error}", "Train again.") from None
+
+
+def _predictions(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.", "Evaluate first: dvc repro lists the stage.") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} does not hold predictions: {error}", "Evaluate again.") from None

@@ -1,0 +1,61 @@
+"""Markdown and back: tables, escaping, and rendering as HTML with the pictures inside."""
+
+import base64
+import mimetypes
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~$&#])")
+
+
+LONG_CELL = 42
+"""Longer cells may be broken into lines; the page keeps the others on one."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of Markdown cells. Cells are Markdown: give foreign text through `text` or `code`."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        lines = [self.heads, ["---"] * len(self.heads), *self.rows]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def text(value: object) -> str:
+    """Foreign text as literal Markdown on one line: a class may be called `<b>|*x*`."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+
+
+def code(value: object) -> str:
+    """Foreign text as a code span that also holds in a table."""
+    literal = " ".join(str(value).split()).replace("`", "'").replace("|", "\\|")
+    return f"`{literal}`" if literal else ""
+
+
+def to_html(markdown: str, folder: Path) -> str:
+    """Render Markdown (no raw HTML) as HTML; pictures below `folder` are put into the page as data."""
+    from markdown_it import MarkdownIt
+
+    renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
+    renderer.add_render_rule("table_open", lambda *_: '<div class="table"><table>\n')
+    renderer.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = renderer.parse(markdown)
+    for place, token in enumerate(tokens):
+        if token.type == "td_open" and len(tokens[place + 1].content) > LONG_CELL:
+            token.attrSet("class", "long")
+        for child in token.children or []:
+            if child.type == "image":
+                child.attrSet("src", _data_address(folder / str(child.attrGet("src"))))
+    rendered: Any = renderer.renderer.render(tokens, renderer.options, {})
+    return str(rendered)
+
+
+def _data_address(path: Path) -> str:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

@@ -1,0 +1,118 @@
+"""The tables of memory and speed. Measured on hardware, emulated and estimated are never in one table, and the host that
+runs edgeloop is never a target.
+
+A new kind of record adds one entry to `READERS`; nothing else of the card changes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from edgeloop.cards.markdown import Table, text
+from edgeloop.cards.sources import Sources
+from edgeloop.errors import InputError
+from edgeloop.records import BenchmarkRecord
+
+Family = Literal["NPU", "MCU", "MPU", "host"]
+TARGETS: tuple[tuple[Family, str], ...] = (
+    ("NPU", "STM32N6"),
+    ("MCU", "STM32H7, STM32F7 and other Cortex-M"),
+    ("MPU", "STM32MP1, STM32MP2"),
+)
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of a card, what it is about, and how its figures came about."""
+
+    family: Family
+    title: str
+    note: str
+    table: Table
+
+
+Reader = Callable[[str, str, dict[str, Any], Sources], Section]
+"""Takes the model's title, the file's name, the raw record and all records; returns its section."""
+
+
+def performance_sections(model: str, sources: Sources) -> list[Section]:
+    """The sections of all performance records, in the order of their files.
+
+    Raises:
+        InputError: a record is damaged, of an unknown kind, or about another model.
+    """
+    return [_reader(name, raw)(model, name, raw, sources) for name, raw in sources.benchmarks.items()]
+
+
+def missing_targets(sections: Iterable[Section]) -> Table | None:
+    """Which families of targets have no figures; None when all have."""
+    covered = {section.family for section in sections}
+    rows = [[family, series, NOT_MEASURED, NOT_MEASURED] for family, series in TARGETS if family not in covered]
+    return Table(["Target", "Series", "Memory footprint", "Inference time"], rows) if rows else None
+
+
+def resolution_text(resolution: int) -> str:
+    """As the published cards write it, e.g. `128x128x3`."""
+    return f"{resolution}x{resolution}x3"
+
+
+def format_text(name: str) -> str:
+    """A record's format as a card writes it, e.g. `Int8 per-channel`."""
+    return name[:1].upper() + name[1:]
+
+
+def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -> Section:
+    """Latency on the host that runs edgeloop."""
+    try:
+        record = BenchmarkRecord.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{name} is not a BenchmarkRecord: {error}", "Delete it and build it again.") from None
+    known = {result.sha256 for result in sources.evaluate.formats}
+    if other := [measured.format for measured in record.models if measured.sha256 not in known]:
+        raise InputError(f"{name} measured another {other[0]} model than evaluate.json is about.", "Run dvc repro.")
+    heads = [
+        "Model",
+        "Format",
+        "Resolution",
+        "Threads",
+        "Inference time, median (ms)",
+        "Spread, MAD (ms)",
+        "Min - max (ms)",
+        "Runs",
+        "Warm-up runs",
+        "Stable",
+    ]
+    rows = [
+        [
+            text(model),
+            format_text(measured.format),
+            resolution_text(record.resolution),
+            str(record.threads),
+            f"{measured.latency.median_ms:.3f}",
+            f"{measured.latency.mad_ms:.3f}",
+            f"{measured.latency.min_ms:.3f} - {measured.latency.max_ms:.3f}",
+            str(measured.latency.runs),
+            str(measured.latency.warmup_runs),
+            "yes" if measured.latency.stable else f"**no** (variation {measured.latency.coefficient_of_variation:.0%})",
+        ]
+        for measured in record.models
+    ]
+    clocks = ", ".join(sorted({measured.latency.clock for measured in record.models}))
+    note = (
+        f"Measured on this host ({text(record.device)}, {text(record.runtime)}, clock: {text(clocks)}), never on a target: "
+        "it says nothing about an STM32 and must not be compared with figures of one."
+    )
+    return Section("host", "Inference time on the host (not a target)", note, Table(heads, rows))
+
+
+READERS: dict[str, Reader] = {"benchmark-host": host_section}
+
+
+def _reader(name: str, raw: dict[str, Any]) -> Reader:
+    kind = str(raw.get("kind"))
+    if kind not in READERS:
+        raise InputError(f"{name} is a record of the unknown kind '{kind}'.", "Update edgeloop, or delete that file.")
+    return READERS[kind]

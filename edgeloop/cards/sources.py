@@ -1,0 +1,100 @@
+"""What a card is made from: the records of one variant, read together and checked to speak of the same model."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeloop.errors import InputError
+from edgeloop.records import EvaluateRecord, FormatResult, PrepareRecord, QuantizeRecord, Record, TrainRecord, ValidateRecord
+from edgeloop.workspace import DatasetPaths, VariantPaths
+
+HEADLINE = "int8 per-channel"
+"""The format that plots and key figures show, where it is there: the one that is deployed."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The records of one variant."""
+
+    prepare: PrepareRecord
+    validate: ValidateRecord
+    train: TrainRecord
+    quantize: QuantizeRecord
+    evaluate: EvaluateRecord
+    benchmarks: dict[str, dict[str, object]]
+    """Raw performance records by file name; cards/performance.py knows their kinds."""
+    digests: dict[str, str]
+    """SHA-256 of every record read, by file name."""
+
+    @property
+    def headline(self) -> FormatResult:
+        """The evaluated format that plots and key figures show."""
+        deployed = [result for result in self.evaluate.formats if result.format == HEADLINE]
+        return (deployed or self.evaluate.formats)[-1]
+
+
+def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
+    """Read the records of a variant.
+
+    Raises:
+        InputError: one is absent or damaged, or two of them speak of different models or data.
+    """
+    performance = sorted(variant.folder.glob("benchmark-*.json"))
+    fixed = [
+        dataset.prepare_record,
+        dataset.validate_record,
+        variant.train_record,
+        variant.quantize_record,
+        variant.evaluate_record,
+    ]
+    sources = Sources(
+        prepare=PrepareRecord.read(dataset.prepare_record),
+        validate=ValidateRecord.read(dataset.validate_record),
+        train=TrainRecord.read(variant.train_record),
+        quantize=QuantizeRecord.read(variant.quantize_record),
+        evaluate=EvaluateRecord.read(variant.evaluate_record),
+        benchmarks={path.name: _raw(path) for path in performance},
+        digests={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in [*fixed, *performance]},
+    )
+    _check_chain(sources)
+    return sources
+
+
+def _raw(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not a record: {error}", "Delete it and build it again.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is not a record.", "Delete it and build it again.")
+    return content
+
+
+def _check_chain(sources: Sources) -> None:
+    """Every step must stand on what the step before it made; a card never mixes results of different models."""
+    prepare, validate, train, quantize, evaluate = (
+        sources.prepare,
+        sources.validate,
+        sources.train,
+        sources.quantize,
+        sources.evaluate,
+    )
+    _same("validate.json", "prepare.json", "data", validate.manifest_sha256, prepare.manifest_sha256)
+    for name, record in (("train.json", train), ("quantize.json", quantize), ("evaluate.json", evaluate)):
+        _same(name, "prepare.json", "data", _revision(record, prepare.manifest_sha256), prepare.manifest_sha256)
+    _same("quantize.json", "train.json", "a model", quantize.model_sha256, train.model_sha256)
+    files = {model.format: model.sha256 for model in quantize.models}
+    for result in evaluate.formats:
+        _same("evaluate.json", "quantize.json", f"a {result.format} model", result.sha256, files.get(result.format))
+    if not evaluate.formats:
+        raise InputError("evaluate.json states no accuracy.", "Build it again: dvc repro evaluate.")
+
+
+def _revision(record: Record, default: str) -> str:
+    return record.provenance.data_revision or default
+
+
+def _same(name: str, other: str, what: str, one: str, two: str | None) -> None:
+    if one != two:
+        raise InputError(f"{name} speaks of {what} that {other} does not know ({one[:12]}, not {(two or 'none')[:12]}).", "Run dvc repro.")

@@ -1,0 +1,184 @@
+"""The tables of a card, from the records, with the columns of the published STM32 cards."""
+
+from collections.abc import Sequence
+
+from edgeloop.cards.markdown import Table, code, text
+from edgeloop.cards.names import MODES, PAPER
+from edgeloop.cards.performance import NOT_MEASURED, format_text, resolution_text
+from edgeloop.cards.sources import Sources
+from edgeloop.records import Accuracy, ClassResult, FormatResult, Provenance
+
+EVERY_CLASS_UP_TO = 20
+WORST_CLASSES = 10
+CONFUSED_PAIRS = 8
+SHORT_DIGEST = 12
+
+
+def network_table(sources: Sources) -> Table:
+    train = sources.train
+    rows = [
+        ["Framework", "TensorFlow Lite"],
+        ["Params", f"{train.parameters_folded:,} (batch normalization folded)"],
+        ["MACC", f"{train.macs:,}"],
+        ["Quantization", " and ".join(model.format for model in sources.quantize.models if model.format != "float") or "none"],
+        ["Classes", str(len(train.classes))],
+        ["Paper", f"<{PAPER}>"],
+    ]
+    return Table(["Network Information", "Value"], rows)
+
+
+def accuracy_table(model: str, sources: Sources) -> Table:
+    """Top 1 of each format with its uncertainty; top 5 where it was evaluated."""
+    formats = sources.evaluate.formats
+    with_top5 = any(result.top5 is not None for result in formats)
+    heads = ["Model", "Format", "Resolution", "Top 1 Accuracy (%)", "95 % interval", *(["Top 5 Accuracy (%)"] if with_top5 else []), "n"]
+    rows = [
+        [
+            text(model),
+            format_text(result.format),
+            resolution_text(sources.evaluate.resolution),
+            percent(result.top1.value),
+            interval(result.top1),
+            *([percent(result.top5.value) if result.top5 else NOT_MEASURED] if with_top5 else []),
+            str(result.top1.n),
+        ]
+        for result in formats
+    ]
+    if any(result.agreement_with_float is not None for result in formats):
+        heads.append("Agrees with float (%)")
+        for row, result in zip(rows, formats, strict=True):
+            row.append("-" if result.agreement_with_float is None else percent(result.agreement_with_float))
+    return Table(heads, rows)
+
+
+def class_table(result: FormatResult) -> Table:
+    """Recall and precision of every class, or of the worst ones where there are many."""
+    shown: Sequence[ClassResult] = result.per_class
+    if len(shown) > EVERY_CLASS_UP_TO:
+        shown = sorted(shown, key=lambda one: (1.0 if one.recall is None else one.recall, one.label))[:WORST_CLASSES]
+    rows = [[text(one.label), str(one.n), _share(one.recall), _share(one.precision)] for one in shown]
+    return Table(["Class", "n", "Recall (%)", "Precision (%)"], rows)
+
+
+def confused_table(result: FormatResult, classes: Sequence[str]) -> Table | None:
+    """The most frequent confusions; None when there is none."""
+    pairs = [
+        (count, true, predicted)
+        for true, row in enumerate(result.confusion)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
+    rows = [
+        [text(classes[true]), text(classes[predicted]), str(count), str(sum(result.confusion[true]))]
+        for count, true, predicted in pairs[:CONFUSED_PAIRS]
+    ]
+    return Table(["True class", "Taken for", "Images", "of"], rows) if rows else None
+
+
+def files_table(model: str, sources: Sources) -> Table:
+    """The converted models; their weights go to flash on a target."""
+    heads = ["Model", "Format", "Resolution", "Weights (KiB)", "File (KiB)", "File", "SHA-256"]
+    rows = [
+        [
+            text(model),
+            format_text(file.format),
+            resolution_text(sources.quantize.resolution),
+            kib(file.weight_bytes),
+            kib(file.bytes),
+            code(file.file),
+            code(file.sha256[:SHORT_DIGEST]),
+        ]
+        for file in sources.quantize.models
+    ]
+    return Table(heads, rows)
+
+
+def split_table(sources: Sources) -> Table:
+    """Images by split and, where they are few, by class."""
+    splits, classes = sources.prepare.splits, sources.prepare.classes
+    totals = ["**all**", *(f"**{counts.images}**" for counts in splits.values()), f"**{sources.prepare.images}**"]
+    rows = []
+    if len(classes) <= EVERY_CLASS_UP_TO:
+        for label in classes:
+            counts = [split.per_class.get(label, 0) for split in splits.values()]
+            rows.append([text(label), *map(str, counts), str(sum(counts))])
+    return Table(["Class", *(text(name) for name in splits), "sum"], [*rows, totals])
+
+
+def quarantine_table(sources: Sources) -> Table | None:
+    rows = [[text(reason), str(count)] for reason, count in sources.prepare.quarantined.items() if count]
+    return Table(["Quarantined because", "Images"], rows) if rows else None
+
+
+def warnings_table(sources: Sources) -> Table | None:
+    """Rules of the validation that do not hold; None when all do."""
+    broken = [result for result in sources.validate.results if not result.holds]
+    rows = [
+        [code(one.name), text(one.description), _observed(one.observed), text(one.expected), str(one.failed_rows), one.severity]
+        for one in broken
+    ]
+    return Table(["Rule", "What it says", "Observed", "Expected", "Rows", "Severity"], rows) if rows else None
+
+
+def phases_table(sources: Sources) -> Table:
+    heads = ["Phase", "What is trained", "Epochs", "Planned", "Best validation accuracy (%)", "Images / s"]
+    rows = [
+        [
+            code(phase.mode),
+            MODES.get(phase.mode, text(phase.mode)),
+            str(phase.epochs_run),
+            str(phase.epochs_planned),
+            percent(phase.best_val_accuracy),
+            f"{phase.images_per_s:.0f}",
+        ]
+        for phase in sources.train.phases
+    ]
+    return Table(heads, rows)
+
+
+def provenance_table(sources: Sources) -> Table:
+    """When, from which commit and with what each step ran."""
+    steps = {
+        "prepare": sources.prepare.provenance,
+        "validate": sources.validate.provenance,
+        "train": sources.train.provenance,
+        "quantize": sources.quantize.provenance,
+        "evaluate": sources.evaluate.provenance,
+    }
+    rows = [
+        [name, code(step.command), commit(step), text(step.time_utc), f"{step.duration_s:.1f}", _tools(step)]
+        for name, step in steps.items()
+    ]
+    return Table(["Step", "Command", "Commit", "Time (UTC)", "Took (s)", "Tools"], rows)
+
+
+def commit(step: Provenance) -> str:
+    """The commit as Markdown, and whether files differed from it."""
+    if step.git_commit is None:
+        return "outside git"
+    return code(step.git_commit[:SHORT_DIGEST]) + (" with changes" if step.git_dirty else "")
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f}"
+
+
+def interval(accuracy: Accuracy) -> str:
+    return f"{percent(accuracy.ci95[0])} - {percent(accuracy.ci95[1])}"
+
+
+def kib(size: int) -> str:
+    return f"{size / 1024:.2f}"
+
+
+def _share(fraction: float | None) -> str:
+    return NOT_MEASURED if fraction is None else percent(fraction)
+
+
+def _observed(value: float | str | None) -> str:
+    return f"{value:g}" if isinstance(value, float) else text("nothing" if value is None else value)
+
+
+def _tools(step: Provenance) -> str:
+    return text(", ".join(f"{name} {version}" for name, version in step.tools.items()))

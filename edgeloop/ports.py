@@ -1,0 +1,99 @@
+"""TCP ports on loopback: the preferred one where it is free, else another, and who holds the preferred one."""
+
+import random
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeloop.errors import ServiceError
+from edgeloop.processes import PROC, name_of
+
+LOOPBACK = "127.0.0.1"
+RANGE = (20000, 32000)
+"""Below the ports that Linux gives to outgoing connections, which would otherwise take them in between."""
+ATTEMPTS = 400
+_LISTEN = "0A"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A port for each purpose, and a sentence for each preferred port that was taken."""
+
+    ports: dict[str, int]
+    notes: list[str]
+
+
+def choose(preferred: Mapping[str, int]) -> Choice:
+    """Choose a free loopback port for each purpose; 0 prefers none.
+
+    Raises:
+        ServiceError: no free port was found.
+    """
+    ports: dict[str, int] = {}
+    notes: list[str] = []
+    for purpose, wanted in preferred.items():
+        if wanted and wanted not in ports.values() and is_free(wanted):
+            ports[purpose] = wanted
+            continue
+        ports[purpose] = _another(set(ports.values()) | set(preferred.values()))
+        if wanted:
+            notes.append(f"Port {wanted} ({purpose}) is in use by {holder(wanted)}; port {ports[purpose]} is used instead.")
+    return Choice(ports, notes)
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens on that loopback port."""
+    with socket.socket() as probe:
+        # As servers do: a port that only has connections in TIME_WAIT counts as free; one with a listener does not.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def holder(port: int) -> str:
+    """Who listens on `port`, as `name (process 123)` where the kernel tells us."""
+    inodes = _listening_inodes(port)
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and inodes & _socket_inodes(entry / "fd"):
+            return f"{name_of(int(entry.name)) or 'a program'} (process {entry.name})"
+    return "another program"
+
+
+def _another(taken: set[int]) -> int:
+    draw = random.SystemRandom()
+    for _ in range(ATTEMPTS):
+        port = draw.randrange(*RANGE)
+        if port not in taken and is_free(port):
+            return port
+    raise ServiceError(f"No free port was found on {LOOPBACK} between {RANGE[0]} and {RANGE[1]}.", "End some of the local servers.")
+
+
+def _listening_inodes(port: int) -> set[str]:
+    """The socket numbers that listen on `port`, of both IP versions."""
+    inodes = set()
+    for table in (PROC / "net/tcp", PROC / "net/tcp6"):
+        for line in _lines(table)[1:]:
+            fields = line.split()
+            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(fields[9])
+    return inodes
+
+
+def _lines(table: Path) -> list[str]:
+    try:
+        return table.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+
+
+def _socket_inodes(folder: Path) -> set[str]:
+    """The socket numbers that a process has open; empty for processes of other users."""
+    try:
+        links = [str(entry.readlink()) for entry in folder.iterdir()]
+    except OSError:
+        return set()
+    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}

@@ -1,0 +1,221 @@
+"""Publish model cards: each version whole under a name made from its content, then the small files that point to it.
+
+    <to>/<variant>/<version>/README.md, index.html, plots/, models/, records/, and last manifest.json
+    <to>/<variant>/latest.json    which version is current, and what it says in short
+    <to>/index.json, index.html   the current card of every variant
+
+A publish that is killed at any moment leaves the former cards as they were; run again, it uploads what is missing.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from edgeloop.config import Params
+from edgeloop.errors import InputError, StoreError
+from edgeloop.progress import Advance, progress
+from edgeloop.records import CardRecord, EvaluateRecord
+from edgeloop.store.index import index_page
+from edgeloop.store.target import Changed, FolderTarget, Target, content_type
+from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
+
+UPLOADS = 8
+VERSION_DIGITS = 16
+INDEX_ATTEMPTS = 8
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True)
+class Version:
+    """What is published of one variant."""
+
+    variant: str
+    files: dict[str, bytes]
+    """Content by name below the version's folder."""
+    summary: dict[str, Any]
+    """What the index tells of it."""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(self.files.items())}
+
+    @property
+    def name(self) -> str:
+        """Made from the names and digests of the files: equal content is an equal version."""
+        return hashlib.sha256(json.dumps(self.digests).encode()).hexdigest()[:VERSION_DIGITS]
+
+
+def publish(workspace: Workspace, params: Params, variants: list[str], *, to: str | None = None) -> list[str]:
+    """Publish the built cards of `variants` and return the address of each card's page, and of the index last.
+
+    `to` is `s3://bucket/prefix` or a folder; by default `publish.to` of params.yaml.
+
+    Raises:
+        InputError: a variant is unknown, its card isn't built, or a file is not the one that the card's record names.
+        StoreError: the place isn't there, doesn't answer, or refuses.
+    """
+    versions = [_version(workspace, params, name) for name in variants]
+    count = sum(len(version.files) for version in versions)
+    with (
+        _target(workspace, params, to or params.publish.to) as target,
+        progress(f"publish to {target.address('')}", count, "files") as advance,
+    ):
+        addresses = [_publish(target, version, advance) for version in versions]
+        _update_index(target)
+    return [*addresses, target.address("index.html")]
+
+
+def _version(workspace: Workspace, params: Params, name: str) -> Version:
+    """Read everything that is published of a variant, and see that it belongs together."""
+    variant = params.variant(name)
+    paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+    record = CardRecord.read(paths.card_record)
+    files = {file: _checked(paths.card / file, sha256, name) for file, sha256 in record.files.items()}
+    sources = _records(workspace.dataset(variant.dataset), paths)
+    files |= {f"records/{file}": _checked(sources[file], sha256, name) for file, sha256 in record.records.items()}
+    files |= {f"models/{path.name}": path.read_bytes() for path in sorted(paths.quantized.glob("*")) if path.suffix in (".tflite", ".json")}
+    return Version(name, files, _summary(paths, name))
+
+
+def _records(dataset: DatasetPaths, variant: VariantPaths) -> dict[str, Path]:
+    """The records of a card by file name."""
+    own = {path.name: path for path in variant.folder.glob("*.json")}
+    return own | {path.name: path for path in (dataset.fetch_record, dataset.prepare_record, dataset.validate_record)}
+
+
+def _checked(path: Path, sha256: str, variant: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", f"Build the card again: dvc repro card@{variant}") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(
+            f"{path} is not the file that the card of {variant} was made with.", f"Build the card again: dvc repro card@{variant}"
+        )
+    return content
+
+
+def _summary(paths: VariantPaths, name: str) -> dict[str, Any]:
+    evaluated = EvaluateRecord.read(paths.evaluate_record)
+    return {
+        "variant": name,
+        "dataset": evaluated.dataset,
+        "network": evaluated.network,
+        "resolution": evaluated.resolution,
+        "split": evaluated.split,
+        "accuracy": [
+            {"format": result.format, "top1": result.top1.value, "n": result.top1.n, "ci95": list(result.top1.ci95)}
+            for result in evaluated.formats
+        ],
+        "commit": evaluated.provenance.git_commit,
+        "evaluated": evaluated.provenance.time_utc,
+    }
+
+
+@contextmanager
+def _target(workspace: Workspace, params: Params, to: str) -> Iterator[Target]:
+    """Open the place that `to` names.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
+    if not to.startswith("s3://"):
+        if "://" in to:
+            raise StoreError(
+                f"Nothing can be published to {to}.", "Give s3://bucket/prefix or a folder: publish.to in params.yaml, or --to."
+            )
+        folder = FolderTarget(workspace.root / Path(to).expanduser())
+        with folder.locked():
+            yield folder
+        return
+    yield _s3_target(workspace, params, to)
+
+
+def _s3_target(workspace: Workspace, params: Params, to: str) -> Target:
+    from edgeloop.store import local, s3
+
+    bucket, _, prefix = to.removeprefix("s3://").partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise StoreError(
+            f"'{bucket}' in {to} cannot be a bucket's name.", "Use 3 to 63 of a-z, 0-9, '.' and '-': publish.to in params.yaml."
+        )
+    is_local = params.publish.endpoint == "local"
+    endpoint = local.local_address(workspace) if is_local else params.publish.endpoint
+    credentials = local.owner_credentials(workspace) if is_local else None
+    client = s3.connect(endpoint, credentials, params.publish.checksums)
+    target = s3.S3Target(client, bucket, prefix, endpoint, browsable=is_local)
+    target.prepare(create=is_local)
+    return target
+
+
+def _publish(target: Target, version: Version, advance: Advance) -> str:
+    """Upload a version, its manifest when it is whole, and then the pointer; returns the page's address."""
+    folder = f"{version.variant}/{version.name}"
+
+    def upload(name: str) -> None:
+        _put(target, f"{folder}/{name}", version.files[name])
+        advance(1, version.variant)
+
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        list(pool.map(upload, sorted(version.files)))
+    listing = {
+        name: {"sha256": sha256, "bytes": len(version.files[name]), "type": content_type(name)} for name, sha256 in version.digests.items()
+    }
+    _put(target, f"{folder}/manifest.json", _json({"variant": version.variant, "version": version.name, "files": listing}))
+    _put(target, f"{version.variant}/latest.json", _json({"version": version.name, "page": f"{folder}/index.html"} | version.summary))
+    return target.address(f"{folder}/index.html")
+
+
+def _put(target: Target, key: str, content: bytes) -> None:
+    """Store an object unless the same bytes are there."""
+    if target.digest(key) != hashlib.sha256(content).hexdigest():
+        target.put(key, content)
+
+
+def _update_index(target: Target) -> None:
+    """Write the index of all published cards; when another publisher was quicker, read again what is there."""
+    for _ in range(INDEX_ATTEMPTS):
+        seen = target.read("index.json")
+        cards = _current_cards(target)
+        content = _json({"cards": cards})
+        try:
+            if seen is None or seen.content != content:
+                target.replace("index.json", content, seen)
+        except Changed:
+            continue
+        _put(target, "index.html", index_page(cards).encode())
+        latest = target.read("index.json")
+        if latest is not None and latest.content == content:
+            return
+    raise StoreError(
+        f"{target.address('index.json')} was changed by others {INDEX_ATTEMPTS} times in a row; the cards themselves are published.",
+        "Publish again when the other publishers are done.",
+    )
+
+
+def _current_cards(target: Target) -> list[dict[str, Any]]:
+    """What the pointers say, by variant; a folder without a pointer was never completely published."""
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        return [pointer for pointer in pool.map(partial(_pointer, target), target.keys("latest.json")) if pointer is not None]
+
+
+def _pointer(target: Target, key: str) -> dict[str, Any] | None:
+    stored = target.read(key)
+    if stored is None:
+        return None
+    try:
+        pointer: dict[str, Any] = json.loads(stored.content)
+    except ValueError:
+        raise StoreError(f"{target.address(key)} is damaged.", "Delete it and publish that variant again.") from None
+    return pointer
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

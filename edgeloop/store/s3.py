@@ -1,0 +1,255 @@
+"""S3 through boto3, the only module that knows boto3. Every call is bounded, every refusal says what to do."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from edgeloop.errors import StoreError
+from edgeloop.store.target import Changed, Stored, content_type
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from edgeloop.store.local import Credentials
+
+Checksums = Literal["when_supported", "when_required"]
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 60
+ATTEMPTS = 4
+REGION = "us-east-1"
+"""For servers that know no regions; AWS itself sends a client on from there."""
+DIGEST = "sha256"
+_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+_NO_BUCKET = frozenset({"NoSuchBucket"})
+_BAD_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"})
+_DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "AccountProblem"})
+_CHANGED = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+_UNKNOWN_CONDITION = frozenset({"501", "NotImplemented"})
+_OURS_ALREADY = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+
+
+def connect(
+    endpoint: str, credentials: "Credentials | None", checksums: Checksums, *, retry: bool = True, read_timeout_s: int = 0
+) -> "S3Client":
+    """A client for `endpoint` (empty: AWS). Without credentials, the default chain: environment, profile, role.
+
+    Raises:
+        StoreError: the endpoint is not an address, or the AWS configuration names a profile that does not exist.
+    """
+    import boto3
+    from botocore.config import Config
+
+    custom: dict[str, Any] = {"s3": {"addressing_style": "path"}} if endpoint else {}
+    if credentials is not None:
+        custom["proxies"] = {}  # a local store is never behind a proxy
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=read_timeout_s or READ_TIMEOUT_S,
+        retries={"total_max_attempts": ATTEMPTS if retry else 1, "mode": "standard"},
+        request_checksum_calculation=checksums,
+        response_checksum_validation=checksums,
+        **custom,
+    )
+    with explained("S3", endpoint):
+        session = boto3.Session(
+            aws_access_key_id=credentials.access_key if credentials else None,
+            aws_secret_access_key=credentials.secret_key if credentials else None,
+        )
+        region = REGION if credentials else session.region_name or REGION
+        return session.client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
+
+
+def accepts_writes(endpoint: str, credentials: "Credentials", bucket: str) -> bool:
+    """One bounded try to store an object: whether the server is up and writes."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = connect(endpoint, credentials, "when_supported", retry=False, read_timeout_s=5)
+    try:
+        with _tolerated(_OURS_ALREADY):
+            client.create_bucket(Bucket=bucket)
+        client.put_object(Bucket=bucket, Key="ready", Body=b"ready")
+    except (BotoCoreError, ClientError):
+        return False
+    return True
+
+
+class S3Target:
+    """A prefix of a bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str, prefix: str, endpoint: str, *, browsable: bool) -> None:
+        self._client, self._bucket, self._endpoint = client, bucket, endpoint
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._browsable = browsable
+
+    def address(self, key: str) -> str:
+        where = f"{self._bucket}/{self._prefix}{key}"
+        return f"{self._endpoint}/{where}" if self._browsable else f"s3://{where}"
+
+    def prepare(self, *, create: bool) -> None:
+        """See that the bucket is there; with `create`, make it, and let anybody read what is below the prefix.
+
+        Raises:
+            StoreError: it is not there or not ours to use.
+        """
+        from botocore.exceptions import ClientError
+
+        with self._explained():
+            try:
+                self._client.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                if _code(error) not in _ABSENT | _NO_BUCKET:
+                    raise
+                self._make_bucket(create)
+            if create:
+                self._client.put_bucket_policy(Bucket=self._bucket, Policy=self._readable_by_all())
+
+    def digest(self, key: str) -> str | None:
+        from botocore.exceptions import ClientError
+
+        with self._explained():
+            try:
+                return self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)["Metadata"].get(DIGEST)
+            except ClientError as error:
+                if _code(error) in _ABSENT:
+                    return None
+                raise
+
+    def put(self, key: str, content: bytes) -> None:
+        with self._explained():
+            self._put(key, content, {})
+
+    def read(self, key: str) -> Stored | None:
+        from botocore.exceptions import ClientError
+
+        with self._explained():
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+                return Stored(answer["Body"].read(), answer["ETag"])
+            except ClientError as error:
+                if _code(error) in _ABSENT:
+                    return None
+                raise
+
+    def replace(self, key: str, content: bytes, seen: Stored | None) -> None:
+        from botocore.exceptions import ClientError
+
+        with self._explained():
+            try:
+                self._put(key, content, {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen.version})
+            except ClientError as error:
+                if _code(error) in _CHANGED | _ABSENT:
+                    raise Changed(key) from None
+                if _code(error) not in _UNKNOWN_CONDITION:
+                    raise
+                self._put(key, content, {})  # a server without conditional writes: the last one wins
+
+    def keys(self, name: str) -> list[str]:
+        with self._explained():
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix, Delimiter="/")
+            folders = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", [])]
+        return sorted(f"{folder.removeprefix(self._prefix)}{name}" for folder in folders)
+
+    def _put(self, key: str, content: bytes, condition: dict[str, Any]) -> None:
+        sha256 = hashlib.sha256(content).hexdigest()
+        self._client.put_object(
+            Bucket=self._bucket, Key=self._prefix + key, Body=content, ContentType=content_type(key), Metadata={DIGEST: sha256}, **condition
+        )
+
+    def _make_bucket(self, create: bool) -> None:
+        if not create:
+            raise StoreError(
+                f"There is no bucket '{self._bucket}' at {shown(self._endpoint)}.",
+                "Create it, or name another one in params.yaml: publish.to.",
+            )
+        with _tolerated(_OURS_ALREADY):
+            self._client.create_bucket(Bucket=self._bucket)
+
+    def _readable_by_all(self) -> str:
+        """A policy for the local store, so that a browser on this machine opens what is published."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:GetObject"],
+            "Resource": [f"arn:aws:s3:::{self._bucket}/{self._prefix}*"],
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        with explained(f"s3://{self._bucket}/{self._prefix}", self._endpoint):
+            yield
+
+
+def shown(endpoint: str) -> str:
+    """The endpoint as messages show it: without a name or password that it may hold."""
+    if not endpoint:
+        return "AWS"
+    parts = urlsplit(endpoint)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+@contextmanager
+def explained(what: str, endpoint: str) -> Iterator[None]:
+    """Turn what boto3 raises into a StoreError with a remedy. Neither the keys nor the request are in its text."""
+    from botocore import exceptions as aws
+
+    where = f"{what} at {shown(endpoint)}"
+    try:
+        yield
+    except (
+        aws.NoCredentialsError,
+        aws.PartialCredentialsError,
+        aws.CredentialRetrievalError,
+        aws.TokenRetrievalError,
+        aws.ProfileNotFound,
+    ):
+        raise StoreError(
+            f"There are no usable credentials for {where}.",
+            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the local store set publish.endpoint to local.",
+        ) from None
+    except (aws.ConnectionError, aws.HTTPClientError) as error:
+        raise StoreError(
+            f"{where} does not answer ({type(error).__name__}).",
+            "Check publish.endpoint in params.yaml, the network, and that the server runs.",
+        ) from None
+    except aws.ClientError as error:
+        raise StoreError(*_refusal(where, error)) from None
+    except (aws.BotoCoreError, ValueError) as error:
+        reason = str(error).replace(endpoint, shown(endpoint)) if endpoint else str(error)
+        raise StoreError(f"{where} cannot be used: {reason}", "Correct publish.to and publish.endpoint in params.yaml.") from None
+
+
+def _refusal(where: str, error: Any) -> tuple[str, str]:
+    code = _code(error)
+    if code in _BAD_KEY:
+        return f"{where} does not accept the access key ({code}).", "Check the access key, its secret, its region and this machine's clock."
+    if code in _DENIED:
+        return (
+            f"{where} denies {error.operation_name} ({code}).",
+            "The key needs s3:ListBucket on the bucket, and s3:GetObject and s3:PutObject below the prefix.",
+        )
+    if code in _NO_BUCKET:
+        return f"{where}: there is no such bucket.", "Create it, or name another one in params.yaml: publish.to."
+    return (
+        f"{where} refused {error.operation_name}: {code}.",
+        "Set publish.checksums to when_required for a server that knows no checksums.",
+    )
+
+
+@contextmanager
+def _tolerated(codes: frozenset[str]) -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) not in codes:
+            raise
+
+
+def _code(error: Any) -> str:
+    """The code of a botocore ClientError."""
+    return str(error.response.get("Error", {}).get("Code", "unknown"))

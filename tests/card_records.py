@@ -1,0 +1,368 @@
+"""A variant's records, history, predictions and pictures with plausible values, written as the steps write them."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from edgeloop.config import Params, load_params
+from edgeloop.datasets.manifest import SCHEMA, write_manifest
+from edgeloop.files import sha256_file
+from edgeloop.records import (
+    Accuracy,
+    BenchmarkRecord,
+    ClassResult,
+    EvaluateRecord,
+    FetchRecord,
+    FormatResult,
+    HostBenchmark,
+    MeasuredLatency,
+    PhaseResult,
+    PrepareRecord,
+    Provenance,
+    QuantizeRecord,
+    RuleResult,
+    SplitCounts,
+    StartingWeights,
+    TfliteModel,
+    TrainRecord,
+    ValidateRecord,
+)
+from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
+
+FORMATS = ("float", "int8 per-channel", "int8 per-tensor")
+MODEL_SHA = "ab" * 32
+
+
+@dataclass
+class Story:
+    """What the records of one variant say; every field may be set before `write`."""
+
+    variant: str = "sample-fdmobilenet_0.25-96"
+    classes: list[str] = field(default_factory=lambda: ["bell", "daisy", "pansy", "sunflower", "tulip"])
+    test_per_class: int = 24
+    accuracy: float = 0.9
+    upstream: bool = False
+    note: str = "drawn by edgeloop"
+    origin: str = "drawn"
+    start: StartingWeights = field(
+        default_factory=lambda: StartingWeights(kind="scratch", origin="scratch", sha256=None, license=None, layers_loaded=0)
+    )
+    git_dirty: bool = False
+    benchmark: bool = True
+    quarantined: dict[str, int] = field(default_factory=dict)
+    broken_rules: list[RuleResult] = field(default_factory=list)
+    phases: list[str] = field(default_factory=lambda: ["scratch"])
+    seed: int = 5
+
+    def write(self, workspace: Workspace) -> Params:
+        """Write everything that `card` reads; returns the workspace's parameters."""
+        params = load_params(workspace)
+        chosen = params.variant(self.variant)
+        dataset = workspace.dataset(chosen.dataset)
+        paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
+        Writer(self, dataset, paths, chosen.dataset, chosen.network, chosen.resolution).write()
+        return params
+
+
+@dataclass
+class Writer:
+    story: Story
+    dataset: DatasetPaths
+    paths: VariantPaths
+    name: str
+    network: str
+    resolution: int
+
+    def __post_init__(self) -> None:
+        self.random = np.random.default_rng(self.story.seed)
+        classes = self.story.classes
+        self.truth = np.repeat(np.arange(len(classes)), self.story.test_per_class)
+        self.guesses = {name: self._guess(drop) for name, drop in zip(FORMATS, (0.0, 0.005, 0.02), strict=True)}
+        self.shas = {name: f"{place:02x}" * 32 for place, name in enumerate(FORMATS, 1)}
+
+    def write(self) -> None:
+        self.paths.quantized.mkdir(parents=True)
+        self._pictures()
+        self.revision = sha256_file(self.dataset.manifest)
+        self._prepare().write(self.dataset.prepare_record)
+        self._validate().write(self.dataset.validate_record)
+        self._train().write(self.paths.train_record)
+        self._quantize().write(self.paths.quantize_record)
+        self._evaluate().write(self.paths.evaluate_record)
+        if self.story.benchmark:
+            self._benchmark().write(self.paths.benchmark_record("host"))
+        self._history().to_csv(self.paths.history, index=False)
+        self._predictions().to_parquet(self.paths.predictions)
+        for name in ("float", "per_channel", "per_tensor"):
+            (self.paths.quantized / f"{name}.tflite").write_bytes(name.encode() * 100)
+
+    def _provenance(self, step: str) -> Provenance:
+        return Provenance(
+            time_utc="2026-03-02T10:20:30+00:00",
+            command=f"edgeloop {step} {self.story.variant}",
+            git_commit="0123456789abcdef0123456789abcdef01234567",
+            git_dirty=self.story.git_dirty,
+            host="a-host",
+            cpu="Some CPU @ 2.50GHz",
+            cpus=2,
+            tools={"edgeloop": "0.1.0", "python": "3.12.4", "tensorflow": "2.21.0"},
+            params={},
+            data_revision=self.revision,
+            duration_s=12.3,
+        )
+
+    def _guess(self, drop: float) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        """Predictions: mostly right, else mostly the next class."""
+        count, classes = len(self.truth), len(self.story.classes)
+        step = np.where(self.random.random(count) < 0.6, 1, self.random.integers(1, classes, count))
+        wrong = self.random.random(count) > self.story.accuracy - drop
+        return np.asarray(np.where(wrong, (self.truth + step) % classes, self.truth), np.int64)
+
+    def _prepare(self) -> PrepareRecord:
+        story = self.story
+        fetch = FetchRecord(
+            dataset=self.name,
+            origin=story.origin,
+            bytes=12_345_678,
+            sha256="cd" * 32,
+            upstream=story.upstream,
+            note=story.note,
+            provenance=self._provenance("fetch"),
+        )
+        shares = {"train": 3.6, "val": 0.4, "test": 1.0}
+        per_split = {name: round(share * story.test_per_class) for name, share in shares.items()}
+        splits = {
+            name: SplitCounts(images=count * len(story.classes), per_class=dict.fromkeys(story.classes, count))
+            for name, count in per_split.items()
+        }
+        images = sum(split.images for split in splits.values())
+        return PrepareRecord(
+            dataset=self.name,
+            archive=fetch,
+            manifest_sha256=self.revision,
+            classes=story.classes,
+            members=images + 1 + sum(story.quarantined.values()),
+            images=images,
+            quarantined=story.quarantined,
+            outside_class_folders=["LICENSE.txt"],
+            split_rule="stratified, seed 127",
+            splits=splits,
+            duplicate_groups=2,
+            shards=1,
+            shard_bytes=1234,
+            provenance=self._provenance("prepare"),
+        )
+
+    def _validate(self) -> ValidateRecord:
+        good = RuleResult(
+            name="class_count",
+            description="the classes are those declared",
+            severity="error",
+            holds=True,
+            observed=float(len(self.story.classes)),
+            expected=str(len(self.story.classes)),
+            failed_rows=0,
+        )
+        return ValidateRecord(
+            dataset=self.name,
+            manifest_sha256=self.revision,
+            previous_manifest_sha256=None,
+            accepted=True,
+            results=[good, *self.story.broken_rules],
+            provenance=self._provenance("validate"),
+        )
+
+    def _train(self) -> TrainRecord:
+        results = [
+            PhaseResult(mode=mode, epochs_planned=40, epochs_run=30, best_val_accuracy=self.story.accuracy, images_per_s=410.0)
+            for mode in self.story.phases
+        ]
+        return TrainRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            classes=self.story.classes,
+            start=self.story.start,
+            model_sha256=MODEL_SHA,
+            parameters=129_000,
+            parameters_folded=125_477,
+            macs=3_990_528,
+            phases=results,
+            best_epoch=27,
+            val_accuracy=self.story.accuracy,
+            train_images=430,
+            val_images=50,
+            resumed=1,
+            provenance=self._provenance("train"),
+        )
+
+    def _quantize(self) -> QuantizeRecord:
+        files = zip(FORMATS, ("float", "per_channel", "per_tensor"), (501_908, 131_400, 131_400), strict=True)
+        models = [
+            TfliteModel.model_validate(
+                {"format": name, "file": f"{file}.tflite", "sha256": self.shas[name], "bytes": size + 9_000, "weight_bytes": size}
+            )
+            for name, file, size in files
+        ]
+        return QuantizeRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            model_sha256=MODEL_SHA,
+            calibration_images=200,
+            calibration_per_class=dict.fromkeys(self.story.classes, 200 // len(self.story.classes)),
+            calibration_sha256="ef" * 32,
+            models=models,
+            provenance=self._provenance("quantize"),
+        )
+
+    def _evaluate(self) -> EvaluateRecord:
+        return EvaluateRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            split="test",
+            classes=self.story.classes,
+            resize="area",
+            formats=[self._format(name) for name in FORMATS],
+            provenance=self._provenance("evaluate"),
+        )
+
+    def _format(self, name: str) -> FormatResult:
+        classes, guess = self.story.classes, self.guesses[name]
+        confusion = np.zeros((len(classes), len(classes)), int)
+        np.add.at(confusion, (self.truth, guess), 1)
+        right = np.diag(confusion)
+        predicted = confusion.sum(axis=0)
+        per_class = [
+            ClassResult(
+                label=label,
+                n=self.story.test_per_class,
+                recall=float(right[place] / self.story.test_per_class),
+                precision=float(right[place] / predicted[place]) if predicted[place] else None,
+            )
+            for place, label in enumerate(classes)
+        ]
+        value, n = float((guess == self.truth).mean()), len(self.truth)
+        top1 = Accuracy(value=value, n=n, ci95=wilson(value, n))
+        top5 = Accuracy(value=min(1.0, value + 0.05), n=n, ci95=wilson(min(1.0, value + 0.05), n)) if len(classes) > 10 else None
+        agreement = None if name == "float" else float((guess == self.guesses["float"]).mean())
+        return FormatResult.model_validate(
+            {
+                "format": name,
+                "sha256": self.shas[name],
+                "top1": top1,
+                "top5": top5,
+                "agreement_with_float": agreement,
+                "per_class": per_class,
+                "confusion": confusion.tolist(),
+            }
+        )
+
+    def _benchmark(self) -> BenchmarkRecord:
+        medians = {"float": 1.234, "int8 per-channel": 0.612, "int8 per-tensor": 0.598}
+        models = [
+            HostBenchmark.model_validate({"format": name, "sha256": self.shas[name], "latency": latency(median)})
+            for name, median in medians.items()
+        ]
+        return BenchmarkRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            board="host",
+            device="Some CPU @ 2.50GHz",
+            runtime="LiteRT 2.1.0",
+            threads=1,
+            models=models,
+            provenance=self._provenance("benchmark"),
+        )
+
+    def _history(self) -> pd.DataFrame:
+        rows = []
+        for phase, mode in enumerate(self.story.phases):
+            for epoch in range(30):
+                grown = 1 - np.exp(-(epoch + 1 + 30 * phase) / 12)
+                noise = float(self.random.normal(0, 0.01))
+                rows.append(
+                    (phase, mode, epoch, 1.6 - 1.3 * grown, 0.92 * grown, 1.6 - 1.2 * grown + noise, 0.9 * grown - noise, 0.004, 410.0)
+                )
+        names = ["phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_s"]
+        return pd.DataFrame(rows, columns=names)
+
+    def _paths_of_test(self) -> list[str]:
+        return [f"archive/{self.story.classes[label]}/{place:05}.jpg" for place, label in enumerate(self.truth)]
+
+    def _predictions(self) -> pd.DataFrame:
+        labels = np.array(self.story.classes)
+        columns: dict[str, object] = {"path": self._paths_of_test(), "label": labels[self.truth]}
+        for name in FORMATS:
+            prefix = name.removeprefix("int8 ").replace("-", "_")
+            columns[f"{prefix}_class"] = labels[self.guesses[name]]
+            columns[f"{prefix}_score"] = self.random.uniform(0.4, 1.0, len(self.truth)).astype(np.float32)
+        return pd.DataFrame(columns)
+
+    def _pictures(self) -> None:
+        """One shard with a small picture for each test image, and its manifest."""
+        folder = self.dataset.images
+        folder.mkdir(parents=True)
+        rows: list[dict[str, object]] = []
+        with (folder / "shards-00000.tar").open("wb") as shard:
+            for path, label in zip(self._paths_of_test(), self.truth, strict=True):
+                content = picture(int(label), len(self.story.classes), self.random)
+                rows.append(
+                    dict.fromkeys(SCHEMA.names)
+                    | {
+                        "path": path,
+                        "label": self.story.classes[label],
+                        "split": "test",
+                        "width": 40,
+                        "height": 32,
+                        "shard": "shards-00000.tar",
+                        "offset": shard.tell(),
+                        "length": len(content),
+                    }
+                )
+                shard.write(content)
+        write_manifest(pd.DataFrame(rows, columns=SCHEMA.names), self.dataset.manifest)
+
+
+def picture(label: int, classes: int, random: np.random.Generator) -> bytes:
+    """A PNG of 40x32 pixels in a colour of its class."""
+    hue = int(255 * label / classes)
+    pixels = np.full((32, 40, 3), (hue, 200, 220), np.uint8)
+    pixels[8:24, 10:30, 1] = random.integers(60, 200)
+    encoded = io.BytesIO()
+    Image.fromarray(pixels, "HSV").convert("RGB").save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def latency(median: float) -> MeasuredLatency:
+    return MeasuredLatency(
+        median_ms=median,
+        mad_ms=0.011,
+        min_ms=median - 0.05,
+        max_ms=median + 0.4,
+        window_medians_ms=[median] * 7,
+        runs=350,
+        warmup_runs=20,
+        coefficient_of_variation=0.013,
+        stable=True,
+        clock="perf_counter",
+    )
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """The 95 % Wilson interval."""
+    z = 1.959964
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return middle - half, middle + half
+
+
+def card_folder(workspace: Workspace, params: Params, variant: str) -> Path:
+    chosen = params.variant(variant)
+    return workspace.variant(chosen.dataset, chosen.network, chosen.resolution).card

@@ -1,0 +1,235 @@
+"""A card states what the records state, shows only pictures that may be shown, and comes out the same every time."""
+
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from card_records import Story, card_folder
+from huggingface_hub import ModelCard
+from PIL import Image
+
+from edgeloop.cards.card import card
+from edgeloop.errors import InputError
+from edgeloop.files import sha256_file
+from edgeloop.records import CardRecord, EvaluateRecord, RuleResult, StartingWeights
+from edgeloop.workspace import Workspace
+
+ST_WEIGHTS = StartingWeights(kind="keras2_h5", origin="https://example.org/food.h5", sha256="6e" * 32, license="SLA0044", layers_loaded=54)
+Made = tuple[CardRecord, Path]
+
+
+@pytest.fixture
+def make(workspace: Workspace) -> Callable[[Story], Made]:
+    """Write a story's records and make its card: the record and the card's folder."""
+
+    def made(story: Story) -> Made:
+        params = story.write(workspace)
+        return card(workspace, params, story.variant), card_folder(workspace, params, story.variant)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The card of the sample variant, made once."""
+    folder = tmp_path_factory.mktemp("sample project")
+    (folder / "params.yaml").write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
+    workspace, story = Workspace(folder), Story()
+    params = story.write(workspace)
+    return card(workspace, params, story.variant), card_folder(workspace, params, story.variant)
+
+
+def readme(folder: Path) -> str:
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+class Addresses(HTMLParser):
+    """Collects what a page would load."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "srcset") or (tag == "link" and name == "href")]
+
+
+def test_hugging_face_reads_the_accuracy_of_every_format(sample: Made) -> None:
+    data = ModelCard.load(sample[1] / "README.md").data
+    assert data.pipeline_tag == "image-classification"
+    assert data.license == "apache-2.0"
+    results = {result.metric_name: result for result in data.eval_results or []}
+    assert list(results) == ["Top 1 accuracy, Float", "Top 1 accuracy, Int8 per-channel", "Top 1 accuracy, Int8 per-tensor"]
+    evaluated = EvaluateRecord.read(sample[1].parent / "evaluate.json")
+    assert [result.metric_value for result in results.values()] == [round(one.top1.value, 6) for one in evaluated.formats]
+    assert all(result.dataset_split == "test" and result.metric_args["n"] == 120 for result in results.values())
+
+
+def test_the_accuracy_table_has_the_published_columns_and_the_uncertainty(sample: Made) -> None:
+    top1 = EvaluateRecord.read(sample[1].parent / "evaluate.json").formats[1].top1
+    shares = [f"{100 * share:.2f}" for share in (top1.value, *top1.ci95)]
+    row = f"| FdMobileNet 0.25 | Int8 per-channel | 96x96x3 | {shares[0]} | {shares[1]} - {shares[2]} | 120 |"
+    assert "| Model | Format | Resolution | Top 1 Accuracy (%) | 95 % interval | n |" in readme(sample[1])
+    assert row in readme(sample[1])
+
+
+def test_host_latency_stands_apart_and_targets_are_not_measured(sample: Made) -> None:
+    text = readme(sample[1])
+    targets, host = text.split("## Inference time on the host (not a target)")
+    assert "0.612" in host
+    assert "0.612" not in targets
+    assert "never on a target" in host
+    assert "| NPU | STM32N6 | not measured | not measured |" in targets
+
+
+def test_the_page_is_complete_in_itself(sample: Made) -> None:
+    page = Addresses((sample[1] / "index.html").read_text(encoding="utf-8"))
+    assert len(page.loaded) == 3
+    assert all(address.startswith("data:image/") for address in page.loaded)
+    assert "script" not in page.tags
+
+
+def test_the_record_names_every_file_and_record(sample: Made) -> None:
+    record, folder = sample
+    assert sorted(record.files) == ["README.md", "index.html", "plots/confusion.png", "plots/history.png", "plots/samples.jpg"]
+    assert all(sha256_file(folder / name) == digest for name, digest in record.files.items())
+    assert set(record.records) == {
+        "prepare.json",
+        "validate.json",
+        "train.json",
+        "quantize.json",
+        "evaluate.json",
+        "benchmark-host.json",
+    }
+    assert CardRecord.read(folder.parent / "card.json") == record
+
+
+def test_equal_records_give_equal_bytes(sample: Made, make: Callable[[Story], Made]) -> None:
+    assert make(Story())[0].files == sample[0].files
+
+
+def test_no_host_name_and_no_path_is_published(sample: Made) -> None:
+    text = readme(sample[1])
+    assert "a-host" not in text
+    assert str(sample[1].parents[3]) not in text
+
+
+def test_drawn_pictures_are_said_to_be_drawn(sample: Made) -> None:
+    assert "**Drawn pictures.**" in readme(sample[1])
+
+
+def test_another_archive_makes_figures_incomparable(make: Callable[[Story], Made]) -> None:
+    _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", origin="flowers.tgz", note="not the upstream archive"))
+    assert "cannot be compared with figures published" in readme(folder)
+
+
+def test_the_upstream_archive_needs_no_caveat(make: Callable[[Story], Made]) -> None:
+    _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", origin="x", upstream=True, note="the upstream archive"))
+    assert "\n> " not in readme(folder)
+
+
+def test_the_license_of_the_starting_weights_is_inherited(make: Callable[[Story], Made]) -> None:
+    _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", start=ST_WEIGHTS))
+    data = ModelCard.load(folder / "README.md").data
+    assert (data.license, data.license_name) == ("other", "sla0044")
+    assert str(data.license_link).endswith("LICENSE.md")
+
+
+def test_pictures_that_may_be_shown_are_credited(make: Callable[[Story], Made]) -> None:
+    record, folder = make(Story(variant="flowers-fdmobilenet_0.25-128"))
+    assert "plots/samples.jpg" in record.files
+    assert "Pictures by their own authors, cc-by-2.0" in readme(folder)
+
+
+def test_pictures_that_may_not_be_shown_are_left_out(make: Callable[[Story], Made]) -> None:
+    record, folder = make(Story(variant="food-fdmobilenet_0.25-128"))
+    assert "plots/samples.jpg" not in record.files
+    assert "does not allow to publish them again" in readme(folder)
+
+
+def test_broken_rules_and_quarantine_are_told(make: Callable[[Story], Made]) -> None:
+    rule = RuleResult(
+        name="sharp", description="few are blurred", severity="warning", holds=False, observed=0.25, expected="at most 0.1", failed_rows=7
+    )
+    _, folder = make(Story(quarantined={"does not decode": 3}, broken_rules=[rule]))
+    assert "| `sharp` | few are blurred | 0.25 | at most 0.1 | 7 | warning |" in readme(folder)
+    assert "| does not decode | 3 |" in readme(folder)
+
+
+def test_hostile_class_names_stay_text(make: Callable[[Story], Made]) -> None:
+    names = ["<script>alert(1)</script>", "a|b*c*", "$x^2", "back`tick", "花 [link](http://x)"]
+    _, folder = make(Story(classes=names))
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "script" not in Addresses(page).tags
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<td>a|b*c*</td>" in page
+    assert 'href="http://x"' not in page
+
+
+def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Made]) -> None:
+    classes = [f"class {place:03}" for place in range(101)]
+    _, folder = make(Story(variant="food-fdmobilenet_0.25-128", classes=classes, test_per_class=4, accuracy=0.6))
+    text = readme(folder)
+    assert "Top 5 Accuracy (%)" in text
+    assert "The 10 classes with the lowest recall, of 101" in text
+    with Image.open(folder / "plots" / "confusion.png") as plot:
+        assert min(plot.size) > 1200
+
+
+def test_without_a_benchmark_there_is_no_host_section(make: Callable[[Story], Made]) -> None:
+    _, folder = make(Story(benchmark=False))
+    assert "Inference time on the host" not in readme(folder)
+
+
+@pytest.mark.parametrize("name", ["train.json", "evaluate.json", "history.csv", "predictions.parquet"])
+def test_a_missing_input_is_named(name: str, workspace: Workspace) -> None:
+    story = Story()
+    params = story.write(workspace)
+    folder = card_folder(workspace, params, story.variant)
+    (folder.parent / name).unlink()
+    with pytest.raises(InputError, match=name):
+        card(workspace, params, story.variant)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("train.json", "model_sha256"), ("quantize.json", "model_sha256"), ("validate.json", "manifest_sha256")]
+)
+def test_records_of_different_models_are_never_mixed(name: str, key: str, workspace: Workspace) -> None:
+    story = Story()
+    params = story.write(workspace)
+    chosen = params.variant(story.variant)
+    folder = workspace.dataset(chosen.dataset).folder if name == "validate.json" else card_folder(workspace, params, story.variant).parent
+    change(folder / name, key, "00" * 32)
+    with pytest.raises(InputError, match="does not know"):
+        card(workspace, params, story.variant)
+
+
+def test_a_benchmark_of_another_model_is_refused(workspace: Workspace) -> None:
+    story = Story()
+    params = story.write(workspace)
+    path = card_folder(workspace, params, story.variant).parent / "benchmark-host.json"
+    record = json.loads(path.read_text())
+    record["models"][0]["sha256"] = "00" * 32
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="another float model"):
+        card(workspace, params, story.variant)
+
+
+def test_an_unknown_kind_of_benchmark_is_refused(workspace: Workspace) -> None:
+    story = Story()
+    params = story.write(workspace)
+    change(card_folder(workspace, params, story.variant).parent / "benchmark-host.json", "kind", "benchmark-dream")
+    with pytest.raises(InputError, match="benchmark-dream"):
+        card(workspace, params, story.variant)
+
+
+def change(path: Path, key: str, value: str) -> None:
+    record = json.loads(path.read_text())
+    record[key] = value
+    path.write_text(json.dumps(record))
