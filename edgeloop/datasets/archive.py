@@ -216,19 +216,33 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 # --- tar
 
 
+def _end_of_tar() -> type[Exception]:
+    """What `tarfile` raises at the mark that ends an archive: a block of zeros."""
+    try:
+        tarfile.TarInfo.frombuf(b"\0" * tarfile.BLOCKSIZE, "utf-8", "strict")
+    except tarfile.HeaderError as error:
+        return type(error)
+    raise AssertionError("a block of zeros is no member")
+
+
+_END_OF_TAR = _end_of_tar()
+
+
 class _CheckedTarInfo(tarfile.TarInfo):
-    """Refuses what `tarfile` would pass over in silence (a header that is cut off) or read into memory unbounded."""
+    """Refuses what `tarfile` would take for the end (a header that is damaged or cut off) or read unbounded."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> "_CheckedTarInfo":
+        try:
+            return super().fromtarfile(archive)
+        except _END_OF_TAR:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"a member's header is damaged or missing ({error})") from error
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_CheckedTarInfo":
-        if len(buf) != tarfile.BLOCKSIZE:
-            raise EOFError("there is no end-of-archive mark")
-        if not buf.strip(b"\0"):
-            return super().frombuf(buf, encoding, errors)  # which tells the end of the archive by its own exception
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(f"a member's header is damaged ({error})") from error
+        info = super().frombuf(buf, encoding, errors)
         if info.type in _EXTENDED_TYPES and info.size > EXTENDED_HEADER_BYTES:
             raise UnsafeArchiveError(f"A member's name or attributes take {info.size} bytes.", "Do not use this archive.")
         return info

@@ -16,6 +16,8 @@ from edgeloop.preprocessing import Pixels, to_rgb
 
 # Formats that hold photographs (JPEG includes MPO). Others that Pillow knows run external programs (EPS) or hold none.
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF", "PPM")
+# The longest side that libjpeg writes.
+JPEG_SIDE = 65_500
 DOES_NOT_DECODE = "does not decode"
 NOT_AN_IMAGE = "not an image"
 TOO_MANY_BYTES = "too many bytes"
@@ -127,6 +129,8 @@ def _decode(encoded: bytes, prepare: Prepare) -> _Decoded:
         orientation = _orientation(image)
         upright = image if orientation in (1, None) else image.transpose(_UPRIGHT[orientation])
         pixels = _shrunk(np.asarray(to_rgb(upright)), prepare.short_side)
+    if max(pixels.shape) > JPEG_SIDE:
+        raise _TooManyPixels(f"{width} x {height} is longer than a JPEG can be")
     if orientation in (5, 6, 7, 8):
         width, height = height, width
     storable = small and kind == "JPEG" and mode == "RGB" and orientation == 1
@@ -153,7 +157,7 @@ def _shrunk(pixels: Pixels, short_side: int) -> Pixels:
 
 def _look(decoded: _Decoded) -> Look:
     pixels = decoded.pixels
-    grey = perceptual.luma(pixels)
+    grey, small = perceptual.luma(pixels), perceptual.miniature(pixels)
     digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return Look(
@@ -161,10 +165,10 @@ def _look(decoded: _Decoded) -> Look:
         height=decoded.height,
         mode=decoded.mode,
         format=decoded.format,
-        phash=perceptual.perceptual_hash(grey),
+        phash=perceptual.perceptual_hash(small),
         brightness=perceptual.brightness(grey),
         sharpness=perceptual.sharpness(grey),
-        thumbnail=perceptual.thumbnail(pixels),
+        thumbnail=perceptual.thumbnail(small),
         pixels_sha256=digest.hexdigest(),
     )
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from edgeloop.preprocessing import Pixels
 
-HASH_SIDE = 32
+MINIATURE_SIDE = 32
 THUMBNAIL_SIDE = 16
 # Coefficients of a flat picture are rounding noise: without this its hash would be, too.
 COEFFICIENT_DECIMALS = 3
@@ -18,7 +18,7 @@ def _cosines(frequencies: range, size: int) -> NDArray[np.float64]:
     return np.asarray(np.cos(angles) * np.sqrt(2 / size), np.float64)
 
 
-_LOW = _cosines(range(1, 9), HASH_SIDE)
+_LOW = _cosines(range(1, 9), MINIATURE_SIDE)
 
 
 def luma(pixels: Pixels) -> Pixels:
@@ -26,20 +26,24 @@ def luma(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def perceptual_hash(grey: Pixels) -> int:
-    """The 64-bit DCT hash of a luma picture, as pHash has it (Zauner 2010).
+def miniature(pixels: Pixels) -> Pixels:
+    """The picture averaged to 32x32: uint8 of shape (32, 32, 3)."""
+    return np.asarray(cv2.resize(pixels, (MINIATURE_SIDE, MINIATURE_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
-    The picture is averaged to 32x32; bit i says whether the i-th of its 8x8 lowest frequencies (the constant row and
-    column left out) lies above their median. Alike pictures differ in few bits.
+
+def perceptual_hash(small: Pixels) -> int:
+    """The 64-bit DCT hash of a picture's miniature, as pHash has it (Zauner 2010).
+
+    Bit i says whether the i-th of the luma's 8x8 lowest frequencies (the constant row and column left out) lies above
+    their median. Alike pictures differ in few bits.
     """
-    small = cv2.resize(grey, (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
-    low = (_LOW @ small @ _LOW.T).round(COEFFICIENT_DECIMALS).ravel()
+    low = (_LOW @ luma(small).astype(np.float64) @ _LOW.T).round(COEFFICIENT_DECIMALS).ravel()
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
 
-def thumbnail(pixels: Pixels) -> Pixels:
-    """The picture averaged to 16x16: uint8 of shape (16, 16, 3)."""
-    return np.asarray(cv2.resize(pixels, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+def thumbnail(small: Pixels) -> Pixels:
+    """The miniature averaged to 16x16: uint8 of shape (16, 16, 3)."""
+    return np.asarray(cv2.resize(small, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def brightness(grey: Pixels) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 SHARD_BYTES = 64 << 20
+BUFFER_BYTES = 4 << 20
 END_MARK = b"\0" * 2 * tarfile.BLOCKSIZE
 
 
@@ -24,20 +25,21 @@ class ShardWriter:
     def __init__(self, folder: Path, shard_bytes: int = SHARD_BYTES) -> None:
         self._folder, self._limit = folder, shard_bytes
         self._file: IO[bytes] | None = None
+        self._offset = 0
         self._members = 0
         self.shards = 0
         self.total_bytes = 0
 
     def add(self, content: bytes) -> Place:
         """Store the bytes of one image; its member is named by its number."""
-        header = tarfile.TarInfo(f"{self._members:08d}.jpg")
-        header.size = len(content)
-        padding = b"\0" * (-len(content) % tarfile.BLOCKSIZE)
-        file = self._room_for(tarfile.BLOCKSIZE + len(content) + len(padding) + len(END_MARK))
-        file.write(header.tobuf(tarfile.USTAR_FORMAT))
-        place = Place(self._name(self.shards - 1), file.tell(), len(content))
-        file.write(content)
-        file.write(padding)
+        info = tarfile.TarInfo(f"{self._members:08d}.jpg")
+        info.size = len(content)
+        header = info.tobuf(tarfile.USTAR_FORMAT)
+        member = b"".join((header, content, b"\0" * (-len(content) % tarfile.BLOCKSIZE)))
+        file = self._room_for(len(member) + len(END_MARK))
+        file.write(member)
+        place = Place(self._name(self.shards - 1), self._offset + len(header), len(content))
+        self._offset += len(member)
         self._members += 1
         return place
 
@@ -45,9 +47,9 @@ class ShardWriter:
         """Write the end mark of the last shard."""
         if self._file is not None:
             self._file.write(END_MARK)
-            self.total_bytes += self._file.tell()
             self._file.close()
             self._file = None
+            self.total_bytes += self._offset + len(END_MARK)
 
     def __enter__(self) -> "ShardWriter":
         return self
@@ -56,10 +58,11 @@ class ShardWriter:
         self.close()
 
     def _room_for(self, size: int) -> IO[bytes]:
-        if self._file is not None and self._file.tell() + size > self._limit:
+        if self._file is not None and self._offset + size > self._limit:
             self.close()
         if self._file is None:
-            self._file = (self._folder / self._name(self.shards)).open("wb")
+            self._file = (self._folder / self._name(self.shards)).open("wb", buffering=BUFFER_BYTES)
+            self._offset = 0
             self.shards += 1
         return self._file
 

@@ -182,6 +182,14 @@ def test_a_damaged_header_in_the_middle_is_not_taken_for_the_end(tmp_path: Path)
         read_all(path)
 
 
+def test_a_damaged_extended_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {"a/x": b"1", "a/日本": b"2", "a/z": b"3"})
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"17 path=", b"00 path="))
+    with pytest.raises(DataError, match="damaged"):
+        read_all(path)
+
+
 def test_a_zip_that_is_cut_off_or_changed_is_damaged(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"a/x.jpg": noise(5000)})
     whole = path.read_bytes()

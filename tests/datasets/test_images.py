@@ -165,6 +165,15 @@ def test_the_limit_on_pixels_holds() -> None:
     assert reason_of(jpeg(1), limited) == "too many pixels: 64 x 48"
 
 
+def test_an_image_that_is_too_long_for_a_jpeg_is_refused() -> None:
+    assert reason_of(encoded(Image.new("L", (70_000, 3)), "PNG")) == "too many pixels: 70000 x 3 is longer than a JPEG can be"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 2)])
+def test_tiny_images_are_images(size: tuple[int, int]) -> None:
+    assert look_of(encoded(Image.new("RGB", size), "PNG"))[1].shape[:2] == size[::-1]
+
+
 def test_equal_pixels_in_another_file_are_recognised() -> None:
     png, bmp = (examine(encoded(picture(1), kind), PREPARE) for kind in ("PNG", "BMP"))
     assert png.look is not None
