@@ -43,6 +43,8 @@ class DeclaredRule:
         if self.decides.kind == "distinct_equal_set":
             return ", ".join(self.decides.arguments["value_set"])
         low, high = self.bounds.at_least, self.bounds.at_most
+        if low is None and high == 0:
+            return "none"
         if low is not None and low == high:
             return f"exactly {worded(low, self.unit)}"
         parts = [f"{word} {worded(bound, self.unit)}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
