@@ -54,7 +54,7 @@ def histograms(facts: Facts) -> list[Histogram]:
     return [
         _histogram("Brightness (mean luma)", BRIGHTNESS_EDGES, facts.summary.brightness, previous.brightness if previous else None, False),
         _histogram("Short side (px)", SIDE_EDGES, facts.summary.short_side, previous.short_side if previous else None, True),
-        _histogram("Sharpness (variance of the Laplacian)", _SHARPNESS_EDGES, sharpness, None, True),
+        _histogram("Sharpness (Laplacian variance)", _SHARPNESS_EDGES, sharpness, None, True),
     ]
 
 
@@ -78,11 +78,12 @@ def _histogram(title: str, edges: NDArray[np.float64], counts: list[int], before
     now, then = np.asarray(counts, float), np.asarray(before or [0] * len(counts), float)
     low, high = _span(now + then) if trimmed else (0, len(counts))
     now, then, edges = now[low:high], then[low:high], edges[low : high + 1]
-    now_heights, then_heights = (HEIGHT * values / max(values.max(initial=0), 1) for values in (now, then))
+    shares = [values / max(values.sum(), 1) for values in (now, then)]
+    now_heights, then_heights = (HEIGHT * share / max(np.max(shares), 1e-9) for share in shares)
     step = WIDTH / len(now)
-    tips = [f"{edges[i]:.4g} to {edges[i + 1]:.4g}: {int(now[i])} images" for i in range(len(now))]
+    tips = [f"{edges[i]:,.0f} to {edges[i + 1]:,.0f}: {int(now[i])} images" for i in range(len(now))]
     bars = [Bar(i * step, step * 0.9, float(height), tips[i]) for i, height in enumerate(now_heights)]
-    ticks = [f"{edges[i]:.3g}" for i in (0, len(now) // 2, len(now))]
+    ticks = [f"{edges[i]:,.0f}" for i in (0, len(now) // 2, len(now))]
     return Histogram(title, bars, _outline(then_heights, step) if before else None, ticks)
 
 

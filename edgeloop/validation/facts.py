@@ -38,6 +38,11 @@ def gather(manifest: pd.DataFrame, manifest_sha256: str, dataset: Dataset, previ
     return Facts(manifest, images, figures, summary, previous)
 
 
+def rounding_share(facts: Facts) -> float:
+    """Half an image of each class, as a share of all images: what dividing each class into whole images can shift."""
+    return 0.5 * len(facts.summary.classes) / max(len(facts.images), 1)
+
+
 def derived(images: pd.DataFrame, near_duplicate_bits: int) -> pd.DataFrame:
     """Images with `short_side`, `aspect_ratio` and the flags of the row-level rules."""
     table = images.copy()

@@ -43,6 +43,8 @@ class DeclaredRule:
         if self.decides.kind == "distinct_equal_set":
             return ", ".join(self.decides.arguments["value_set"])
         low, high = self.bounds.at_least, self.bounds.at_most
+        if low is None and high == 0:
+            return "none"
         if low is not None and low == high:
             return f"exactly {worded(low, self.unit)}"
         parts = [f"{word} {worded(bound, self.unit)}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
@@ -63,21 +65,31 @@ class _Default:
     finds: Callable[[Rule], Check] | None = None
 
 
-def rules_for(name: str, dataset: Dataset) -> list[DeclaredRule]:
-    """The rules of the data set `name`: the defaults, with its parameters' bounds and severities.
-
-    A rule whose bounds are both null is switched off.
+def refuse_unknown(name: str, dataset: Dataset) -> None:
+    """Check the names of the rules in the parameters of the data set `name`.
 
     Raises:
-        ConfigError: params.yaml names a rule that does not exist, or bounds that exclude each other.
+        ConfigError: there is no such rule; the message names the near match.
     """
-    defaults = _defaults(dataset)
+    known = _defaults(dataset, 0.0)
     for rule in dataset.validation.rules:
-        if rule not in defaults:
+        if rule not in known:
             raise ConfigError(
-                f"params.yaml: datasets.{name}.validate.rules: there is no rule '{rule}'{near_match(rule, defaults)}.",
+                f"params.yaml: datasets.{name}.validate.rules: there is no rule '{rule}'{near_match(rule, known)}.",
                 "Correct the name; docs/validate.md lists the rules.",
             )
+
+
+def rules_for(name: str, dataset: Dataset, rounding: float) -> list[DeclaredRule]:
+    """The rules of the data set `name`: the defaults, with its parameters' bounds and severities.
+
+    A rule whose bounds are both null is switched off. `rounding` is the share of all images by which a split may miss
+    its declared share because each class is divided into whole images.
+
+    Raises:
+        ConfigError: bounds in params.yaml exclude each other.
+    """
+    defaults = _defaults(dataset, rounding)
     merged = {rule: _merged(name, rule, default.bounds, dataset) for rule, default in defaults.items()}
     kept = {rule: bounds for rule, bounds in merged.items() if bounds.at_least is not None or bounds.at_most is not None}
     return [_declared(rule, defaults[rule], bounds, dataset) for rule, bounds in kept.items()]
@@ -129,33 +141,33 @@ def _at_most(bound: float, severity: Literal["error", "warning"] = "error") -> R
     return Rule(at_most=bound, severity=severity)
 
 
-def _defaults(dataset: Dataset) -> dict[str, _Default]:
+def _defaults(dataset: Dataset, rounding: float) -> dict[str, _Default]:
     """Every rule there is, by name, in the order of the report."""
     classes, split = dataset.validation, dataset.prepare.split
     declared = {"classes": _CLASSES} if classes.classes else {}
     count = classes.class_count or (len(classes.classes) if classes.classes else None)
     exact = Rule(at_least=count, at_most=count) if count else Rule(at_least=2)
-    per_image = (count or 5) / 200
     return {
         **declared,
         "class_count": _Default("Classes", "Number of classes", "classes", exact, decides=_distinct_labels),
         **_FIXED,
-        "test_share": _Default("Splits", "Share of the images in test", "share", _around(split, split.test_fraction, per_image)),
+        "test_share": _Default("Splits", "Share of the images in test", "share", _around(split, split.test_fraction, rounding)),
         "val_share": _Default(
-            "Splits", "Share of the images outside test that are in val", "share", _around(split, split.val_fraction, per_image)
+            "Splits", "Share of the images outside test that are in val", "share", _around(split, split.val_fraction, rounding)
         ),
         **_HINTS,
     }
 
 
-def _around(split: Split, declared: float, slack: float) -> Rule:
-    """The declared share, with room for whole images of each class and for duplicates that stay together.
+def _around(split: Split, declared: float, rounding: float) -> Rule:
+    """The declared share, give or take a twentieth of the images (duplicates stay together) and the rounding.
 
     An official list decides the share itself, so there only an absurd one is refused.
     """
     if split.rule == "official":
-        return Rule(at_least=0.0, at_most=0.9)
-    return Rule(at_least=max(declared - 0.05 - slack, 0.0), at_most=min(declared + 0.05 + slack, 1.0))
+        return Rule(at_most=0.9)
+    slack = 0.05 + rounding
+    return Rule(at_least=round(max(declared - slack, 0.0), 4), at_most=round(min(declared + slack, 1.0), 4))
 
 
 def _distinct_labels(bounds: Rule) -> Check:

@@ -12,9 +12,9 @@ from edgeloop.errors import ValidationFailed
 from edgeloop.files import sha256_file, write_text
 from edgeloop.records import Provenance, RuleResult, ValidateRecord, provenance
 from edgeloop.validation.baseline import Baseline, Summary
-from edgeloop.validation.facts import Facts, gather
+from edgeloop.validation.facts import Facts, gather, rounding_share
 from edgeloop.validation.report import write_report
-from edgeloop.validation.rules import DeclaredRule, rules_for
+from edgeloop.validation.rules import DeclaredRule, refuse_unknown, rules_for
 from edgeloop.validation.suite import Outcome, run_suite
 from edgeloop.workspace import DatasetPaths, Workspace
 
@@ -33,11 +33,12 @@ def validate(workspace: Workspace, params: Params, dataset: str) -> ValidateReco
     started = dt.datetime.now(dt.UTC)
     paths = workspace.dataset(dataset)
     declared = params.dataset(dataset)
-    rules = rules_for(dataset, declared)
+    refuse_unknown(dataset, declared)
     paths.accepted.unlink(missing_ok=True)
     manifest, digest = read_manifest(paths.manifest), sha256_file(paths.manifest)
     baseline = Baseline.read(paths.baseline)
     facts = gather(manifest, digest, declared, baseline.previous_of(digest) if baseline else None)
+    rules = rules_for(dataset, declared, rounding_share(facts))
     outcomes = run_suite(dataset, rules, {"images": facts.images, "figures": pd.DataFrame([facts.figures], dtype=float)})
     settings = {"validate": declared.validation.model_dump(), "split": declared.prepare.split.model_dump()}
     origin = provenance(workspace.root, settings, ["great-expectations", "pandas"], started, digest)

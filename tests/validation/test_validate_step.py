@@ -252,6 +252,7 @@ def test_an_unknown_rule_is_answered_with_the_near_match(workspace: Workspace) -
 
 
 def test_bounds_that_exclude_each_other_are_refused(workspace: Workspace) -> None:
+    prepare(workspace, healthy_rows())
     params = params_of(workspace, Validate(rules={"test_share": Rule(at_least=0.9)}))
     with pytest.raises(ConfigError, match="exclude each other"):
         validate(workspace, params, "sample")

@@ -65,18 +65,17 @@ def paint_tulip(canvas: Canvas, pose: Pose, rng: np.random.Generator) -> None:
 
 
 def paint_bell(canvas: Canvas, pose: Pose, rng: np.random.Generator) -> None:
-    """A hanging bell from the side: a calyx on top, a body that widens, five lobes turned out at its mouth."""
+    """A hanging bell, seen a little from below: a calyx on top, a ribbed body that widens, five lobes around a dark mouth."""
     tip = petal_colour(rng)
-    mouth, waist = rng.uniform(0.66, 0.8), rng.uniform(0.36, 0.44)
-    _lobes(canvas, pose, mouth, tip * 0.55, (-0.3, 0.3))
-    canvas.fill(pose.place(disc(mouth * 0.92, (0.0, -0.52), 0.22)), tip * 0.35)
-    _stamens(canvas, pose, heart_colour(rng), rng)
+    mouth, waist = rng.uniform(0.62, 0.76), rng.uniform(0.34, 0.42)
+    _lobes(canvas, pose, mouth, tip * 0.92, (-0.9, -0.45, 0.0, 0.45, 0.9))
     for inset, shade in ((1.0, 0.7), (0.92, 0.86), (0.62, 0.97), (0.3, 1.06)):
         canvas.fill(pose.place(_body(mouth, waist) * np.array([inset, 1.0])), np.minimum(tip * shade, 255))
-    _lobes(canvas, pose, mouth, tip * 0.92, (-0.8, 0.0, 0.8))
-    for at in (-0.55, 0.0, 0.55):
-        rib = arc(np.array([at * 0.2, 0.75]), np.array([at * waist * 1.5, 0.3]), np.array([at * mouth, -0.5]))
-        canvas.stroke(pose.place(rib), tip * 0.72, 1)
+    for at in (-0.6, -0.2, 0.2, 0.6):
+        rib = arc(np.array([at * 0.3, 0.8]), np.array([at * waist * 1.5, 0.3]), np.array([at * mouth, -0.5]))
+        canvas.stroke(pose.place(rib), tip * 0.6, 2)
+    canvas.fill(pose.place(disc(mouth * 0.96, (0.0, -0.55), rng.uniform(0.24, 0.36))), tip * 0.22)
+    _stamens(canvas, pose, heart_colour(rng), rng)
     calyx = green(rng)
     for angle in (-1.15, 1.15, -0.4, 0.4):
         sepal = turned(petal(0.42, 0.17, 0.9), np.pi + angle) + np.array([0.0, 0.86])
