@@ -3,6 +3,7 @@
 import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,8 +93,9 @@ def _lines(table: Path) -> list[str]:
 
 def _socket_inodes(folder: Path) -> set[str]:
     """The socket numbers that a process has open; empty for processes of other users."""
-    try:
-        links = [str(entry.readlink()) for entry in folder.iterdir()]
-    except OSError:
-        return set()
-    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    inodes = set()
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            with suppress(OSError):  # closed meanwhile
+                inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return inodes

@@ -23,7 +23,10 @@ from edgeloop.workspace import Workspace
 SERVE = (
     "import http.server, sys; http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()"
 )
-STUBBORN = "import signal, subprocess, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+STUBBORN = """import signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+"""
 Make = Callable[..., Service]
 
 
@@ -125,7 +128,7 @@ def test_not_getting_ready_in_time_ends_it(make: Make, workspace: Workspace) -> 
 
 
 def test_a_program_that_is_not_there_is_named(workspace: Workspace) -> None:
-    service = Service(workspace, "none", lambda ports: ["/no/such/program"], {"web": 0}, lambda running: True, workspace.private)
+    service = Service(workspace, "none", lambda _: ["/no/such/program"], {"web": 0}, lambda _: True, workspace.private)
     with pytest.raises(ServiceError, match="/no/such/program"):
         service.up()
 
