@@ -25,6 +25,8 @@ PORTS = {
     "filer gRPC": 18888,
 }
 """SeaweedFS's own defaults. Only the first speaks S3; the others are how its parts talk to each other."""
+STOP_GRACE_S = 2.0
+"""SeaweedFS waits 15 s for its own subscribers when it stops; what it has acknowledged also survives being killed."""
 PROBE_BUCKET = "edgeloop-ready"
 OWNER = "edgeloop"
 
@@ -50,7 +52,7 @@ def local_store(workspace: Workspace) -> Service:
 
         return accepts_writes(running.address, owner_credentials(workspace), PROBE_BUCKET)
 
-    return Service(workspace, NAME, argv, PORTS, ready, folder)
+    return Service(workspace, NAME, argv, PORTS, ready, folder, stop_grace_s=STOP_GRACE_S)
 
 
 def local_address(workspace: Workspace) -> str:
@@ -106,6 +108,7 @@ def _options(folder: Path, ports: Ports) -> list[str]:
         f"-master.port={ports['master']}",
         f"-master.port.grpc={ports['master gRPC']}",
         "-master.telemetry=false",
+        "-master.electionTimeout=1s",  # the only master elects itself at each start: 10 s by default
         "-master.volumeSizeLimitMB=512",
         f"-volume.port={ports['volume']}",
         f"-volume.port.grpc={ports['volume gRPC']}",

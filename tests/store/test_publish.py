@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from card_records import Story
@@ -114,16 +114,10 @@ def act_as(aws: pytest.MonkeyPatch, who: Credentials) -> None:
     aws.setenv("AWS_SECRET_ACCESS_KEY", who.secret_key)
 
 
-class Place(Protocol):
-    """What is published somewhere, read without our own code."""
-
-    to: str
-
-    def contents(self) -> dict[str, bytes]: ...
-
-
 @dataclass(frozen=True)
 class FolderPlace:
+    """What is published in a folder, read without our own code."""
+
     to: str
 
     def contents(self) -> dict[str, bytes]:
@@ -134,6 +128,8 @@ class FolderPlace:
 
 @dataclass(frozen=True)
 class BucketPlace:
+    """What is published in a bucket, read without our own code."""
+
     to: str
     server: Server
 
@@ -149,6 +145,9 @@ class BucketPlace:
         client = self.server.client()
         keys = [one["Key"] for one in self.objects()]
         return {key.removeprefix(f"{prefix}/"): client.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
+
+
+Place = FolderPlace | BucketPlace
 
 
 @pytest.fixture(params=["folder", "s3"])
