@@ -30,7 +30,7 @@ from edgeloop.store.target import Changed, Stored
 from edgeloop.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE, FOOD = "sample-fdmobilenet_0.25-96", "food-fdmobilenet_0.25-128"
+SAMPLE, FOOD, PLANT = "sample-fdmobilenet_0.25-96", "food-fdmobilenet_0.25-128", "plant-fdmobilenet_0.25-128"
 READER = Credentials("reader-key", "reader-secret")
 AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -70,10 +70,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     workspace = Workspace(folder)
     params = load_params(workspace)
+    made = Project(workspace, params)
     for story in (Story(), Story(variant=FOOD)):
-        story.write(workspace)
-        card(workspace, params, story.variant)
-    return Project(workspace, params)
+        build(made, story)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +120,12 @@ class FolderPlace:
 
     to: str
 
-    def contents(self) -> dict[str, bytes]:
+    def keys(self) -> list[str]:
         root = Path(self.to)
-        found = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+        return [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+    def contents(self) -> dict[str, bytes]:
+        return {key: (Path(self.to) / key).read_bytes() for key in self.keys()}
 
 
 @dataclass(frozen=True)
@@ -140,11 +142,14 @@ class BucketPlace:
         pages = self.server.client().get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=f"{prefix}/")
         return [one for page in pages for one in page.get("Contents", [])]
 
+    def keys(self) -> list[str]:
+        prefix = self.to.removeprefix("s3://").partition("/")[2]
+        return [one["Key"].removeprefix(f"{prefix}/") for one in self.objects()]
+
     def contents(self) -> dict[str, bytes]:
         name, _, prefix = self.to.removeprefix("s3://").partition("/")
         client = self.server.client()
-        keys = [one["Key"] for one in self.objects()]
-        return {key.removeprefix(f"{prefix}/"): client.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
+        return {key: client.get_object(Bucket=name, Key=f"{prefix}/{key}")["Body"].read() for key in self.keys()}
 
 
 Place = FolderPlace | BucketPlace
@@ -256,22 +261,24 @@ def test_an_object_that_others_changed_is_not_overwritten(server: Server, bucket
 
 @pytest.mark.slow
 def test_a_killed_publish_shows_no_half_card(project: Project, place: Place) -> None:
-    publish(project.workspace, project.params, [SAMPLE, FOOD], to=place.to)
+    build(project, Story(variant=PLANT))
+    publish(project.workspace, project.params, [SAMPLE, PLANT], to=place.to)
     former = place.contents()
-    big = project.workspace.variant("sample", "fdmobilenet_0.25", 96).quantized / "huge.tflite"
-    big.write_bytes(os.urandom(60_000_000))
-    try:
-        kill_midway(project, place, former)
-        contents = place.contents()
-        assert len(contents) > len(former)
-        assert all(contents[key] == content for key, content in former.items())
-        assert_whole(contents)
-        publish(project.workspace, project.params, [SAMPLE], to=place.to)
-        contents = place.contents()
-        assert_whole(contents)
-        assert contents[f"{SAMPLE}/latest.json"] != former[f"{SAMPLE}/latest.json"]
-    finally:
-        big.unlink()
+    build(project, Story(variant=PLANT, model_bytes=16_000_000))
+    kill_midway(project, place, former)
+    contents = place.contents()
+    assert len(contents) > len(former)
+    assert all(contents[key] == content for key, content in former.items())
+    assert_whole(contents)
+    publish(project.workspace, project.params, [PLANT], to=place.to)
+    contents = place.contents()
+    assert_whole(contents)
+    assert contents[f"{PLANT}/latest.json"] != former[f"{PLANT}/latest.json"]
+
+
+def build(project: Project, story: Story) -> None:
+    story.write(project.workspace)
+    card(project.workspace, project.params, story.variant)
 
 
 def kill_midway(project: Project, place: Place, former: dict[str, bytes]) -> None:
@@ -281,10 +288,10 @@ def kill_midway(project: Project, place: Place, former: dict[str, bytes]) -> Non
         "from edgeloop.workspace import Workspace; workspace = Workspace(Path(sys.argv[1]))\n"
         "publish(workspace, load_params(workspace), [sys.argv[2]], to=sys.argv[3])"
     )
-    arguments = [sys.executable, "-c", program, str(project.workspace.root), SAMPLE, place.to]
+    arguments = [sys.executable, "-c", program, str(project.workspace.root), PLANT, place.to]
     publisher = subprocess.Popen(arguments, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while publisher.poll() is None and time.monotonic() < deadline and not place.contents().keys() - former.keys():
+    while publisher.poll() is None and time.monotonic() < deadline and len(place.keys()) == len(former):
         time.sleep(0.005)
     publisher.send_signal(signal.SIGKILL)
     assert publisher.wait(timeout=10) == -signal.SIGKILL, "it ended before it could be killed"
@@ -292,19 +299,20 @@ def kill_midway(project: Project, place: Place, former: dict[str, bytes]) -> Non
 
 def test_a_card_that_is_not_built_is_named(project: Project, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"card\.json does not exist"):
-        publish(project.workspace, project.params, ["plant-fdmobilenet_0.25-128"], to=str(tmp_path))
+        publish(project.workspace, project.params, ["plant-fdmobilenet_0.25-224"], to=str(tmp_path))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_card_that_was_changed_by_hand_is_refused(project: Project, tmp_path: Path) -> None:
-    page = project.workspace.variant("sample", "fdmobilenet_0.25", 96).card / "README.md"
-    genuine = page.read_bytes()
-    page.write_text("99.9 %")
+@pytest.mark.parametrize("name", ["card/README.md", "quantized/per_channel.tflite", "evaluate.json"])
+def test_a_file_that_was_changed_by_hand_is_refused(name: str, project: Project, tmp_path: Path) -> None:
+    changed = project.workspace.variant("sample", "fdmobilenet_0.25", 96).folder / name
+    genuine = changed.read_bytes()
+    changed.write_bytes(genuine + b" ")
     try:
-        with pytest.raises(InputError, match=r"README.md is not the file"):
+        with pytest.raises(InputError, match=rf"{name} is not the file"):
             publish(project.workspace, project.params, [SAMPLE], to=str(tmp_path))
     finally:
-        page.write_bytes(genuine)
+        changed.write_bytes(genuine)
 
 
 def test_a_key_that_may_only_read_is_denied_by_name(project: Project, server: Server, bucket: str, aws: pytest.MonkeyPatch) -> None:
