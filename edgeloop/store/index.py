@@ -40,7 +40,7 @@ def _row(one: dict[str, Any]) -> str:
         escape(one["archive"]),
         escape(one["evaluated"][:10]),
     ]
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    return f'<tr>{"".join(f"<td>{cell}</td>" for cell in cells[:-2])}<td class="long">{cells[-2]}</td><td>{cells[-1]}</td></tr>'
 
 
 def _kib(size: int | None) -> str:

@@ -24,7 +24,8 @@ PORTS = {
     "filer": 8888,
     "filer gRPC": 18888,
 }
-"""SeaweedFS's own defaults. Only the first speaks S3; the others are how its parts talk to each other."""
+"""SeaweedFS's own defaults. Only the first speaks S3 and asks for a key; the others are how its parts talk to each other,
+on loopback but without a key: other users of this machine could use them."""
 STOP_GRACE_S = 2.0
 """SeaweedFS waits 15 s for its own subscribers when it stops; what it has acknowledged also survives being killed."""
 PROBE_BUCKET = "edgeloop-ready"
