@@ -31,12 +31,14 @@ def test_it_listens_on_loopback_only_and_keeps_its_data_over_a_restart(workspace
     try:
         first = store.up()
         assert listening(first.pid) == set(first.ports.values())
+        assert [path for path in store.leftovers(first.ports) if path.exists()]
         client = connect(local_address(workspace), owner_credentials(workspace), "when_supported")
         client.create_bucket(Bucket="kept")
         client.put_object(Bucket="kept", Key="a", Body=b"data")
         assert owner_credentials(workspace).secret_key not in store.log.read_text(errors="replace")
         store.down()
         assert identify(first.pid) is None
+        assert not [path for path in store.leftovers(first.ports) if path.exists()]
         assert all(is_free(port) for port in first.ports.values())
         second = store.up()
         client = connect(second.address, owner_credentials(workspace), "when_supported")
