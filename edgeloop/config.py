@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from edgeloop.augmentation import Augmentation
 from edgeloop.errors import InputError
 from edgeloop.workspace import Workspace
-from edgeloop.yamlfile import near_match, read_yaml
+from edgeloop.yamlfile import misfit, near_match, read_yaml
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
@@ -242,9 +242,9 @@ class Params(Section):
     def _variants_fit(self) -> "Params":
         for name, variant in self.variants.items():
             if variant.dataset not in self.datasets:
-                raise ValueError(f"variant {name}: no data set '{variant.dataset}'{near_match(variant.dataset, self.datasets)}")
+                raise misfit(("variants", name), f"there is no data set '{variant.dataset}'{near_match(variant.dataset, self.datasets)}")
             if name != variant.id:
-                raise ValueError(f"variant {name}: by its own fields it is named {variant.id}")
+                raise misfit(("variants", name), f"by its own fields it is named {variant.id}")
         return self
 
     def dataset(self, name: str) -> Dataset:

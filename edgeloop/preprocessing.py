@@ -94,12 +94,16 @@ def resize_pixels(pixels: Pixels, side: int, rule: Resize) -> Pixels:
     """
     height, width = pixels.shape[:2]
     if rule == "nearest":
-        rows = ((np.arange(side) + 0.5) * np.float32(height / side)).astype(np.intp).clip(0, height - 1)
-        columns = ((np.arange(side) + 0.5) * np.float32(width / side)).astype(np.intp).clip(0, width - 1)
-        return np.ascontiguousarray(pixels[rows[:, None], columns])
+        return np.ascontiguousarray(pixels.take(_nearest(height, side), axis=0).take(_nearest(width, side), axis=1))
     if (height, width) == (side, side):
         return np.ascontiguousarray(pixels)
     if rule == "bilinear":
         return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
     shrink = height >= side and width >= side
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR), np.uint8)
+
+
+def _nearest(size: int, side: int) -> NDArray[np.intp]:
+    """Source index of each output pixel, in single precision as TensorFlow computes it: double differs at some sizes."""
+    centres = np.arange(side, dtype=np.float32) + np.float32(0.5)
+    return (centres * np.float32(size / side)).astype(np.intp).clip(0, size - 1)

@@ -82,6 +82,8 @@ class FetchRecord(Record):
     """Whether this is the upstream archive, by its SHA-256."""
     note: str
     """`the upstream archive`, `not the upstream archive`, `packed from a folder` or `drawn by edgeloop`."""
+    given: bool = False
+    """Whether the user gave it (`--from`) in place of the declared source."""
 
 
 class SplitCounts(Part):

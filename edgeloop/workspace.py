@@ -42,6 +42,11 @@ class DatasetPaths:
         return self.folder / "accepted.json"
 
     @property
+    def baseline(self) -> Path:
+        """Summary of the manifest accepted last, which drift is measured against; DVC persists it between runs."""
+        return self.folder / "baseline.json"
+
+    @property
     def validate_record(self) -> Path:
         return self.folder / "validate.json"
 
@@ -86,6 +91,11 @@ class VariantPaths:
     @property
     def evaluate_record(self) -> Path:
         return self.folder / "evaluate.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The few figures that `dvc metrics show` and `dvc metrics diff` compare."""
+        return self.folder / "metrics.json"
 
     @property
     def predictions(self) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
@@ -33,8 +33,13 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        lines = [_explain(path, tree, model, misfit) for misfit in error.errors()]
+        lines = [_explain(path, tree, model, details) for details in error.errors()]
         raise ConfigError("\n".join(lines), "Correct these lines and run the command again.") from None
+
+
+def misfit(location: tuple[int | str, ...], message: str) -> PydanticCustomError:
+    """What a model's validator raises when the part at `location`, counted from the file's top, does not fit."""
+    return PydanticCustomError("misfit", "{message}", {"message": message, "location": location})
 
 
 def near_match(word: str, known: Iterable[str]) -> str:
@@ -46,16 +51,16 @@ def near_match(word: str, known: Iterable[str]) -> str:
     return f" (known: {', '.join(names)})" if names else ""
 
 
-def _explain(path: Path, tree: Any, model: type[BaseModel], misfit: ErrorDetails) -> str:
-    location = misfit["loc"]
+def _explain(path: Path, tree: Any, model: type[BaseModel], details: ErrorDetails) -> str:
+    location = details.get("ctx", {}).get("location", details["loc"])
     where = f"{path}:{_line_of(tree, location)}"
     dotted = ".".join(str(part) for part in location)
-    if misfit["type"] == "extra_forbidden":
+    if details["type"] == "extra_forbidden":
         return f"{where}: unknown key '{dotted}'{near_match(str(location[-1]), _keys_at(model, location[:-1]))}"
-    if misfit["type"] == "missing":
+    if details["type"] == "missing":
         return f"{where}: the key '{dotted}' is missing"
-    message = misfit["msg"].removeprefix("Value error, ")
-    given = misfit["input"]
+    message = details["msg"].removeprefix("Value error, ")
+    given = details["input"]
     shown = "" if isinstance(given, dict | list) else f", not {given!r}"
     return f"{where}: {dotted}: {message}{shown}"
 

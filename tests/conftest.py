@@ -33,3 +33,11 @@ def workspace(tmp_path: Path) -> Workspace:
     folder.mkdir()
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     return Workspace(folder)
+
+
+@pytest.fixture(scope="session")
+def miniatures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the classifier of colours in every form that `miniature.convert_models` names."""
+    from miniature import convert_models
+
+    return convert_models(tmp_path_factory.mktemp("miniatures"))

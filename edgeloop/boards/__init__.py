@@ -1,0 +1,1 @@
+"""Boards that run models and time them: the protocol, its drivers, and the benchmark."""

@@ -1,0 +1,307 @@
+"""The command line: `edgeloop STEP ID`. Everything heavy is imported by the command that needs it."""
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from edgeloop import __version__
+from edgeloop.errors import EdgeloopError
+
+if TYPE_CHECKING:
+    from edgeloop.config import Params
+    from edgeloop.workspace import Workspace
+
+Handler = Callable[[argparse.Namespace], None]
+
+EPILOG = """\
+A data set is a name under `datasets` in params.yaml, a variant one under `variants` (flowers-fdmobilenet_0.25-128).
+The stages of dvc.yaml call these commands; `dvc repro` runs what is out of date, `edgeloop run` does it under Prefect.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument errors end with the near match of a mistyped word."""
+
+    def error(self, message: str) -> NoReturn:
+        known = [name for action in self._actions for name in (action.choices or ())]
+        wrong = message.split("invalid choice: ")[1].split("'")[1] if "invalid choice: '" in message else ""
+        close = difflib.get_close_matches(wrong, [str(name) for name in known], n=1) if wrong else []
+        hint = f"\n  Did you mean '{close[0]}'?" if close else f"\n  See: {self.prog} --help"
+        self.exit(2, f"{self.prog}: {message}{hint}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 for an error that is explained, 2 for wrong usage, 130 for Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    # TensorFlow's start-up notes are for its developers.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    handler: Handler = options.handler
+    try:
+        handler(options)
+    except EdgeloopError as error:
+        print(f"edgeloop: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("edgeloop: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="edgeloop", description="Retrain, quantize, measure and publish, as one loop.", epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"edgeloop {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, handler: Handler, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(handler=handler)
+        return added
+
+    _add_data(command)
+    _add_models(command)
+    _add_publishing(command)
+    return parser
+
+
+def _add_data(command: Callable[[str, Handler, str], argparse.ArgumentParser]) -> None:
+    fetch = command("fetch", _fetch, "get the archive of a data set, or the file of a backbone")
+    fetch.add_argument("name", help="a data set, or a file of models/backbones/ without .yaml")
+    fetch.add_argument("--from", dest="given", metavar="PATH|URL", help="take this archive, or folder of class folders, instead")
+    command("prepare", _prepare, "decode an archive into shards and a manifest").add_argument("dataset")
+    command("validate", _validate, "check a prepared data set against its declared rules").add_argument("dataset")
+
+
+def _add_models(command: Callable[[str, Handler, str], argparse.ArgumentParser]) -> None:
+    command("train", _train, "train a variant").add_argument("variant")
+    quantize = command("quantize", _quantize, "convert a trained model to int8")
+    quantize.add_argument("model", metavar="VARIANT|MODEL.keras")
+    quantize.add_argument("--images", type=Path, help="a folder of images to calibrate with (for a model file)")
+    quantize.add_argument("--out", type=Path, help="the folder to write to (for a model file)")
+    quantize.add_argument("--resolution", type=int, help="the model's input side, where no preprocessing.json lies beside it")
+    _add_preprocessing(quantize)
+    evaluate = command("evaluate", _evaluate, "read the accuracy on the test split, or of a model file on a folder")
+    evaluate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    evaluate.add_argument("--images", type=Path, help="a folder of class folders (for a model file)")
+    evaluate.add_argument("--classes", type=Path, help="the model's classes, one a line (default: the folders' names, sorted)")
+    evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
+    _add_preprocessing(evaluate)
+    benchmark = command("benchmark", _benchmark, "measure latency on a board")
+    benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    benchmark.add_argument("--board", default="host", help="a board of the lab (default: host, LiteRT on this machine)")
+    benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
+    inspect = command("inspect", _inspect, "print what a .tflite file holds")
+    inspect.add_argument("model", type=Path, metavar="MODEL.tflite")
+    inspect.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
+    command("card", _card, "make a variant's model card from its records").add_argument("variant")
+
+
+def _add_preprocessing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resize", choices=("nearest", "bilinear", "area"), help="how images become the model's size")
+    parser.add_argument("--input-range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what 0..255 is mapped to for a float model")
+
+
+def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentParser]) -> None:
+    publish = command("publish", _publish, "publish model cards to object storage or a folder")
+    publish.add_argument("variants", nargs="+", metavar="VARIANT")
+    publish.add_argument("--to", metavar="s3://BUCKET/PREFIX|FOLDER", help="instead of publish.to of params.yaml")
+    store = command("store", _store, "the local object storage (SeaweedFS on loopback)")
+    store.add_argument("action", choices=("up", "down", "status"))
+    run = command("run", _run, "run the flow `retrain` under Prefect")
+    run.add_argument("dataset", help="a data set, or all")
+    run.add_argument("network", help="a network, or all")
+    run.add_argument("resolution", help="a resolution, or all")
+    run.add_argument("--publish", action="store_true", help="publish the cards at the end")
+    command("up", _up, "start the local services: object storage and Prefect's server")
+    command("down", _down, "stop the local services")
+
+
+def _project() -> "tuple[Workspace, Params]":
+    """The workspace and its params.yaml, read before anything heavy is imported."""
+    from edgeloop.config import load_params
+    from edgeloop.workspace import find_workspace
+
+    workspace = find_workspace()
+    return workspace, load_params(workspace)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    workspace, params = _project()
+    from edgeloop.datasets.fetch import fetch
+    from edgeloop.training.start import fetch_named_backbone, is_backbone
+
+    if options.name not in params.datasets and is_backbone(workspace, options.name):
+        print(fetch_named_backbone(workspace, options.name, Path(options.given) if options.given else None))
+        return
+    record = fetch(workspace, params, options.name, given=options.given)
+    print(f"{workspace.dataset(options.name).archive}: {record.bytes / 1e6:.1f} MB from {record.origin}, {record.note}")
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    workspace, params = _project()
+    from edgeloop.datasets.prepare import prepare
+
+    record = prepare(workspace, params, options.dataset)
+    splits = ", ".join(f"{name} {split.images}" for name, split in record.splits.items())
+    print(f"{record.images} images of {len(record.classes)} classes ({splits}); {sum(record.quarantined.values())} quarantined")
+
+
+def _validate(options: argparse.Namespace) -> None:
+    workspace, params = _project()
+    from edgeloop.validation.step import validate
+
+    record = validate(workspace, params, options.dataset)
+    broken = [result for result in record.results if not result.holds]
+    for result in broken:
+        print(f"{result.severity}: {result.description}: {result.observed}, expected {result.expected}")
+    print(f"{len(record.results) - len(broken)} of {len(record.results)} rules hold; report: {workspace.dataset(options.dataset).report}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    workspace, params = _project()
+    from edgeloop.training.train import train
+
+    record = train(workspace, params, options.variant)
+    print(f"val accuracy {record.val_accuracy:.4f} (n = {record.val_images}) in epoch {record.best_epoch}")
+
+
+def _quantize(options: argparse.Namespace) -> None:
+    if Path(options.model).suffix in (".keras", ".h5"):
+        _quantize_file(options)
+        return
+    workspace, params = _project()
+    from edgeloop.quantization.quantize import quantize
+
+    for model in quantize(workspace, params, options.model).models:
+        print(f"{model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+
+
+def _quantize_file(options: argparse.Namespace) -> None:
+    from edgeloop.errors import InputError
+    from edgeloop.preprocessing import Preprocessing
+    from edgeloop.quantization.quantize import quantize_file
+
+    if options.images is None or options.out is None:
+        raise InputError("A model file is calibrated on images and written to a folder.", "Add --images FOLDER and --out FOLDER.")
+    preprocessing = None
+    if options.resolution is not None:
+        preprocessing = Preprocessing(
+            resolution=options.resolution, resize=options.resize or "bilinear", input_range=tuple(options.input_range or (0, 1))
+        )
+    for model in quantize_file(Path(options.model), options.images, options.out, preprocessing=preprocessing):
+        print(f"{options.out / model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    if Path(options.model).suffix == ".tflite":
+        _evaluate_file(options)
+        return
+    workspace, params = _project()
+    from edgeloop.evaluation.evaluate import evaluate
+
+    record = evaluate(workspace, params, options.model)
+    for result in record.formats:
+        low, high = result.top1.ci95
+        print(f"{result.format}: top-1 {result.top1.value:.4f} (n = {result.top1.n}, 95 % {low:.4f} to {high:.4f})")
+
+
+def _evaluate_file(options: argparse.Namespace) -> None:
+    from edgeloop.errors import InputError
+    from edgeloop.evaluation.folder import evaluate_folder
+    from edgeloop.files import write_text
+
+    if options.images is None:
+        raise InputError("A model file is evaluated on images.", "Add --images FOLDER, a folder of class folders.")
+    report = evaluate_folder(
+        Path(options.model),
+        options.images,
+        resize=options.resize,
+        input_range=tuple(options.input_range) if options.input_range else None,
+        classes=options.classes,
+    )
+    if options.json:
+        write_text(options.json, report.model_dump_json(indent=2) + "\n")
+    print(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from edgeloop.boards.benchmark import benchmark, benchmark_model
+    from edgeloop.files import write_text
+
+    if Path(options.model).suffix == ".tflite":
+        report = benchmark_model(Path(options.model))
+        if options.json:
+            write_text(options.json, report.model_dump_json(indent=2) + "\n")
+        print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
+        return
+    workspace, params = _project()
+    record = benchmark(workspace, params, options.model, options.board)
+    for model in record.models:
+        print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
+
+
+def _latency(median_ms: float, stable: bool) -> str:
+    return f"median {median_ms:.3f} ms{'' if stable else ' (unstable: the machine was busy)'}, measured on this host"
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from edgeloop.files import write_text
+    from edgeloop.tflite.inspect import inspect_model, render
+
+    report = inspect_model(options.model)
+    if options.json:
+        write_text(options.json, report.model_dump_json(indent=2) + "\n")
+    print(render(report))
+
+
+def _card(options: argparse.Namespace) -> None:
+    workspace, params = _project()
+    from edgeloop.cards.card import card
+
+    name = options.variant
+    card(workspace, params, name)
+    variant = params.variant(name)
+    print(workspace.variant(variant.dataset, variant.network, variant.resolution).card / "index.html")
+
+
+def _publish(options: argparse.Namespace) -> None:
+    workspace, params = _project()
+    from edgeloop.store.publish import publish
+
+    for address in publish(workspace, params, options.variants, to=options.to):
+        print(address)
+
+
+def _store(options: argparse.Namespace) -> None:
+    from edgeloop.store.local import local_store
+    from edgeloop.workspace import find_workspace
+
+    store = local_store(find_workspace())
+    if options.action == "up":
+        running = store.up()
+        print(*running.notes, f"object storage {'was running' if running.was_running else 'started'}: {running.address}", sep="\n")
+    elif options.action == "down":
+        print("object storage stopped" if store.down() else "object storage was not running")
+    else:
+        found = store.status()
+        print(f"object storage runs: {found.address}" if found else "object storage does not run")
+
+
+def _run(options: argparse.Namespace) -> None:
+    _flows("flows.run", options.dataset, options.network, options.resolution, *(["--publish"] if options.publish else []))
+
+
+def _up(_: argparse.Namespace) -> None:
+    _flows("flows.services", "up")
+
+
+def _down(_: argparse.Namespace) -> None:
+    _flows("flows.services", "down")
+
+
+def _flows(module: str, *arguments: str) -> NoReturn:
+    """Go on as a program of flows/: the library itself knows nothing of Prefect."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])

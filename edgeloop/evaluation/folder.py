@@ -1,0 +1,204 @@
+"""The accuracy of any .tflite classifier on a folder of class folders."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgeloop.config import Resize
+from edgeloop.errors import DataError, InputError
+from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
+from edgeloop.files import sha256_file
+from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
+from edgeloop.progress import progress
+from edgeloop.records import ClassResult, Part
+from edgeloop.tflite.classifier import Classifier
+from edgeloop.tflite.interpreter import LiteModel, Scores
+from edgeloop.tflite.trial import try_model
+
+CHUNK = 32
+"""Images that one core decodes and scores at a time; so much is in memory for each core."""
+MOST_FILE_BYTES = 64_000_000
+TOP5_FROM_CLASSES = 11
+
+
+class Skipped(Part):
+    """A file in a class folder that could not be evaluated."""
+
+    path: str
+    reason: str
+
+
+class FolderReport(Part):
+    """What `edgeloop evaluate MODEL.tflite` finds."""
+
+    model: str
+    model_sha256: str
+    images: str
+    resize: Resize
+    input_range: tuple[float, float] | None
+    """What 0..255 is mapped to for a float model; null for an integer one, which takes the raw pixel."""
+    n: int
+    top1: float
+    """A fraction."""
+    ci95: tuple[float, float]
+    """95 % Wilson interval of `top1`."""
+    top5: float | None
+    classes: list[str]
+    per_class: list[ClassResult]
+    confusion: list[list[int]]
+    """Rows are true classes, columns predicted ones, both in the order of `classes`."""
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True)
+class _Item:
+    path: Path
+    label: int
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The outcome of one chunk."""
+
+    scores: Scores
+    labels: Labels
+    skipped: list[Skipped]
+
+
+def evaluate_folder(
+    model: Path,
+    images: Path,
+    *,
+    resize: Resize | None = None,
+    input_range: tuple[float, float] | None = None,
+    classes: Path | None = None,
+    batch: int = 8,
+) -> FolderReport:
+    """Evaluate a model file on a folder that holds one folder of images for each class.
+
+    The class order is that of the sorted folder names, as Keras has it, or that of the file `classes` (a name a line),
+    with which the folder may hold some of the classes only. `resize` and `input_range` are taken from the
+    `preprocessing.json` beside the model where they are not given; without one, `resize` is bilinear.
+
+    Raises:
+        InputError: a path, a list of classes or an option is missing or does not fit the model.
+        ModelError: the model is damaged or is no image classifier.
+        DataError: not one image decodes.
+    """
+    try_model(model)
+    loaded = LiteModel(model)
+    preprocessing = _preprocessing(model, loaded, resize, input_range)
+    names = _class_names(images, classes, loaded.classes)
+    items = list(_items(images, names))
+    if not items:
+        raise InputError(f"The class folders of {images} hold no files.", "Give a folder of class folders with images.")
+    scores, labels, skipped = _score(Classifier(model, preprocessing, batch=batch), items, images)
+    confusion = confusion_matrix(labels, scores.argmax(axis=1).astype(np.int32), len(names))
+    top1 = accuracy(int(np.trace(confusion)), len(labels))
+    return FolderReport(
+        model=str(model),
+        model_sha256=sha256_file(model),
+        images=str(images),
+        resize=preprocessing.resize,
+        input_range=preprocessing.input_range if loaded.input.dtype == "float32" else None,
+        n=top1.n,
+        top1=top1.value,
+        ci95=top1.ci95,
+        top5=top_k(scores, labels, 5).value if len(names) >= TOP5_FROM_CLASSES else None,
+        classes=names,
+        per_class=class_results(confusion, names),
+        confusion=confusion.tolist(),
+        skipped=skipped,
+    )
+
+
+def _preprocessing(model: Path, loaded: LiteModel, resize: Resize | None, input_range: tuple[float, float] | None) -> Preprocessing:
+    beside = model.parent / FILE_NAME
+    known = Preprocessing.read(beside) if beside.is_file() else None
+    span = input_range or (known.input_range if known else None)
+    if span is None and loaded.input.dtype == "float32":
+        raise InputError(
+            f"{model} takes float32, and nothing says which range its pixels are mapped to.",
+            f"Give the range, such as 0 1 or -1 1, or put its {FILE_NAME} beside it.",
+        )
+    resolution = known.resolution if known else loaded.side
+    return Preprocessing(resolution=resolution, resize=resize or (known.resize if known else "bilinear"), input_range=span or (0.0, 255.0))
+
+
+def _class_names(images: Path, listed: Path | None, outputs: int) -> list[str]:
+    """The model's classes in the order of its outputs."""
+    if not images.is_dir():
+        raise InputError(f"{images} is not a folder.", "Give a folder that holds one folder of images for each class.")
+    folders = sorted(entry.name for entry in images.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    names = folders if listed is None else _read_names(listed)
+    if len(names) != outputs:
+        source = f"{images} holds {len(names)} class folders" if listed is None else f"{listed} lists {len(names)} classes"
+        raise InputError(f"The model tells {outputs} classes apart, but {source}.", _advice(images, folders, listed))
+    if unknown := sorted(set(folders) - set(names)):
+        raise InputError(f"{images} holds folders that {listed} does not list: {', '.join(unknown)}.", "Names must be equal to the letter.")
+    return names
+
+
+def _advice(images: Path, folders: list[str], listed: Path | None) -> str:
+    if listed is None and len(folders) == 1:
+        return f"The class folders may be one level deeper: try {images / folders[0]}."
+    return "Give a file with the names of all the model's classes, one a line, in the order of its outputs."
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a list of classes: {error}", "Write one class name a line, in UTF-8.") from error
+    names = [line.strip() for line in lines if line.strip()]
+    if len(set(names)) != len(names):
+        raise InputError(f"{path} lists a class twice.", "Each class stands on one line.")
+    return names
+
+
+def _items(images: Path, names: list[str]) -> Iterator[_Item]:
+    """Every file of the class folders that is not hidden, sorted; sub-folders included."""
+    for label, name in enumerate(names):
+        for folder, below, files in os.walk(images / name):
+            below[:] = sorted(entry for entry in below if not entry.startswith("."))
+            yield from (_Item(Path(folder, file), label) for file in sorted(files) if not file.startswith("."))
+
+
+def _score(classifier: Classifier, items: list[_Item], images: Path) -> tuple[Scores, Labels, list[Skipped]]:
+    """Decode and score all items on all cores, with one chunk of pixels in memory for each."""
+    chunks = iter([items[start : start + CHUNK] for start in range(0, len(items), CHUNK)])
+    done: list[_Scored] = []
+    with progress("evaluate", len(items), "images") as advance, ThreadPoolExecutor(classifier.workers) as pool:
+        for scored in pool.map(lambda chunk: _score_chunk(classifier, chunk, images), chunks):
+            done.append(scored)
+            advance(len(scored.labels) + len(scored.skipped))
+    skipped = [entry for scored in done for entry in scored.skipped]
+    if len(skipped) == len(items):
+        raise DataError(f"Not one file of {images} can be evaluated; the first: {skipped[0].path}: {skipped[0].reason}")
+    return np.concatenate([scored.scores for scored in done]), np.concatenate([scored.labels for scored in done]), skipped
+
+
+def _score_chunk(classifier: Classifier, chunk: list[_Item], images: Path) -> _Scored:
+    pixels: list[Pixels] = []
+    labels: list[int] = []
+    skipped: list[Skipped] = []
+    for item in chunk:
+        try:
+            pixels.append(_read(item.path, classifier.preprocessing))
+            labels.append(item.label)
+        except (DataError, OSError) as error:
+            skipped.append(Skipped(path=str(item.path.relative_to(images)), reason=str(error)))
+    scores = classifier.score(np.stack(pixels)) if pixels else np.empty((0, classifier.classes), np.float32)
+    return _Scored(scores, np.asarray(labels, np.int32), skipped)
+
+
+def _read(path: Path, preprocessing: Preprocessing) -> Pixels:
+    if not path.is_file():
+        raise DataError("it is not a regular file")
+    if path.stat().st_size > MOST_FILE_BYTES:
+        raise DataError(f"it holds more than {MOST_FILE_BYTES:,} bytes")
+    return preprocessing.pixels(path.read_bytes())

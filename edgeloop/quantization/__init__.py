@@ -1,0 +1,1 @@
+"""Quantization: calibration, and the conversion of float models to int8 TFLite files."""

@@ -1,0 +1,35 @@
+"""Which images calibrate an int8 model: a stratified, seeded sample."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.preprocessing import Pixels
+
+
+def stratified_sample(labels: NDArray[np.int32], count: int, seed: int) -> NDArray[np.intp]:
+    """Sorted indices of `count` of the (n,) labels (all when there are fewer), each class in its share.
+
+    What a class's share leaves over after rounding down goes to the classes with the largest remainders. Each class is
+    drawn with a generator of its own, so one class's images do not depend on another's.
+    """
+    names, members = np.unique(labels, return_counts=True)
+    shares = min(count, len(labels)) * members / len(labels)
+    wanted = np.floor(shares).astype(int)
+    missing = min(count, len(labels)) - wanted.sum()
+    wanted[np.argsort(wanted - shares, kind="stable")[:missing]] += 1
+    chosen = [
+        np.random.default_rng([seed, int(name)]).permutation(np.flatnonzero(labels == name))[:number]
+        for name, number in zip(names, wanted, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def with_full_range(pixels: Pixels) -> Pixels:
+    """The images, with one corner pixel of the first set to 0 and one to 255.
+
+    The converter takes the input's scale from the smallest and largest value that it sees; with both ends of the range
+    present, the quantized input is the raw pixel, whatever the sample holds.
+    """
+    spread = pixels.copy()
+    spread[0, 0, 0], spread[0, -1, -1] = 0, 255
+    return spread

@@ -1,0 +1,160 @@
+"""One image classifier in LiteRT: loaded with clear errors, fed with raw pixels, answering with class scores.
+
+The only module that imports LiteRT's interpreter.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.errors import ModelError
+from edgeloop.preprocessing import Pixels
+from edgeloop.tflite.file import read_model
+from edgeloop.tflite.graph import read_graph
+
+RUNTIME = "ai-edge-litert"
+MOST_COMPUTED_BYTES = 2 << 30
+"""A model that computes more than this in one inference is refused, before memory is asked for it."""
+INPUT_TYPES = ("uint8", "int8", "float32")
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """The input or the output of a loaded model."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    """Of an integer tensor: value = scale * (stored - zero_point); 0 for a float tensor."""
+    zero_point: int
+
+
+class LiteModel:
+    """A .tflite image classifier: one input (batch, side, side, 3), one output with a score for each class.
+
+    Not to be shared between threads; `invoke` releases the interpreter lock, so several models run side by side.
+
+    Raises:
+        InputError: there is no such file.
+        ModelError: the file is damaged, LiteRT refuses it, or it is not an image classifier of that form.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1, batch: int = 1, verified: bytes | None = None) -> None:
+        """`verified` is the `content` of another LiteModel of the same path, which spares reading it again."""
+        self._path = path
+        self.content = _verified(path) if verified is None else verified
+        self.batch = batch
+        self.open_batch = False
+        """Whether the file declares its batch size as open."""
+        self._interpreter = self._load(threads)
+        self.input, self.output = self._tensors()
+        self.side = self.input.shape[1]
+        self.classes = math.prod(self.output.shape[1:])
+
+    def set_input(self, images: NDArray[Any]) -> None:
+        """Hand over (batch, side, side, 3) in the input's own type."""
+        self._interpreter.set_tensor(self._input_index, images)
+
+    def invoke(self) -> None:
+        """Run one inference on what was handed over.
+
+        Raises:
+            ModelError: LiteRT fails.
+        """
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{self._path} does not run: {error}", "Convert the model again.") from error
+
+    def scores(self) -> Scores:
+        """The result: float32 of shape (batch, classes), dequantized where the output is an integer.
+
+        Raises:
+            ModelError: a score is not a number.
+        """
+        stored = self._interpreter.get_tensor(self._output_index).reshape(self.batch, self.classes)
+        values: Scores = stored.astype(np.float32)
+        if stored.dtype != np.float32:
+            values = (values - np.float32(self.output.zero_point)) * np.float32(self.output.scale)
+        if not np.isfinite(values).all():
+            raise ModelError(f"{self._path} gives scores that are not numbers.", "Its weights are damaged: convert the model again.")
+        return values
+
+    def run(self, images: NDArray[Any]) -> Scores:
+        """Scores (n, classes) of n <= batch images in the input's own type."""
+        count = len(images)
+        if count < self.batch:
+            images = np.concatenate([images, np.zeros((self.batch - count, *images.shape[1:]), images.dtype)])
+        self.set_input(images)
+        self.invoke()
+        return self.scores()[:count]
+
+    def _load(self, threads: int) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:  # From memory: LiteRT then verifies every offset before it uses one.
+            interpreter = Interpreter(model_content=self.content, num_threads=threads)
+            inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+            self._check_form(inputs, outputs)
+            self.open_batch = [int(size) for size in inputs[0]["shape_signature"][:1]] == [-1]
+            self._input_index, self._output_index = inputs[0]["index"], outputs[0]["index"]
+            if self.batch > 1:
+                interpreter.resize_tensor_input(self._input_index, [self.batch, *inputs[0]["shape"][1:]], strict=True)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError, MemoryError) as error:
+            reason = str(error).strip() or type(error).__name__
+            raise ModelError(f"LiteRT refuses {self._path}: {reason}", "Fetch or convert the model again.") from error
+        return interpreter
+
+    def _check_form(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
+        """Refuse what is not (1, side, side, 3) -> (1, .., classes)."""
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise self._unfit(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
+        taken, given = [int(size) for size in inputs[0]["shape"]], [int(size) for size in outputs[0]["shape"]]
+        if len(taken) != 4 or taken[0] != 1 or taken[1] != taken[2] or taken[1] < 1 or taken[3] != 3:
+            raise self._unfit(f"its input has the shape {taken}")
+        if len(given) < 2 or given[0] != 1 or math.prod(given) < 2 or math.prod(given) != max(given):
+            raise self._unfit(f"its output has the shape {given}")
+        kinds = [np.dtype(tensor["dtype"]).name for tensor in (inputs[0], outputs[0])]
+        if not set(kinds) <= set(INPUT_TYPES):
+            raise self._unfit(f"its input and output have the types {' and '.join(kinds)}")
+
+    def _unfit(self, what: str) -> ModelError:
+        return ModelError(
+            f"{self._path} is not an image classifier that edgeloop can run: {what}.",
+            "It takes models with one square RGB input (1, side, side, 3) and one output (1, classes), in uint8, int8 or float32.",
+        )
+
+    def _tensors(self) -> tuple[TensorInfo, TensorInfo]:
+        return _info(self._interpreter.get_input_details()[0]), _info(self._interpreter.get_output_details()[0])
+
+
+def _verified(path: Path) -> bytes:
+    """The bytes of a model whose values fit into memory."""
+    computed = sum(tensor.computed_bytes for tensor in read_graph(path).tensors)
+    if computed > MOST_COMPUTED_BYTES:
+        raise ModelError(f"{path} computes {computed:,} bytes in one inference.", f"The limit is {MOST_COMPUTED_BYTES:,} bytes.")
+    return read_model(path)
+
+
+def encode(pixels: Pixels, dtype: str) -> NDArray[Any]:
+    """Raw pixels as an integer model takes them: uint8 as they are, int8 shifted by 128."""
+    return pixels if dtype == "uint8" else (pixels ^ np.uint8(0x80)).view(np.int8)
+
+
+def _info(details: dict[str, Any]) -> TensorInfo:
+    scale, zero_point = details["quantization"]
+    return TensorInfo(
+        name=str(details["name"]),
+        shape=tuple(int(size) for size in details["shape"]),
+        dtype=np.dtype(details["dtype"]).name,
+        scale=float(scale),
+        zero_point=int(zero_point),
+    )

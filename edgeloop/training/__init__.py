@@ -1,0 +1,1 @@
+"""Training: starting weights, augmentation, the loop with its schedule, and the step that writes a trained model."""

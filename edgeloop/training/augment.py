@@ -1,0 +1,146 @@
+"""Augmentation of a batch of pixels: all geometry of an image is one affine warp, all colour one 3x4 matrix.
+
+Every random number of a batch is drawn at once from the given generator, so a batch depends on its seed alone.
+"""
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.augmentation import Affine, Augmentation, Color, Crop, Erase, Flip, Mixup, Noise
+from edgeloop.preprocessing import Pixels
+
+Matrices = NDArray[np.float64]
+_LUMA = np.array([0.299, 0.587, 0.114])
+_NOISE_BANK = 1 << 20
+
+
+class Augmenter:
+    """Applies a list of augmentations and brings images from the stored side to the model's."""
+
+    def __init__(self, operations: Sequence[Augmentation], side: int) -> None:
+        self._side = side
+        self._geometry = [op for op in operations if isinstance(op, Flip | Crop | Affine)]
+        self._color = [op for op in operations if isinstance(op, Color)]
+        self._noise = [op for op in operations if isinstance(op, Noise)]
+        self._erase = [op for op in operations if isinstance(op, Erase)]
+        self._mixup = [op for op in operations if isinstance(op, Mixup)]
+        self._bank = np.random.default_rng(0).standard_normal(_NOISE_BANK).astype(np.float32)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images are blended in pairs."""
+        return bool(self._mixup)
+
+    def __call__(self, images: Pixels, rng: np.random.Generator) -> Pixels:
+        """(n, stored, stored, 3) uint8 to (n, side, side, 3) uint8."""
+        count, stored = images.shape[:2]
+        warps = self._warps(count, stored, rng)
+        colors = self._colors(count, rng)
+        out = np.empty((count, self._side, self._side, 3), np.uint8)
+        size, flags = (self._side, self._side), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        for index in range(count):
+            cv2.warpAffine(images[index], warps[index], size, out[index], flags, cv2.BORDER_REFLECT_101)
+            if colors is not None:
+                cv2.transform(out[index], colors[index], out[index])
+        for noise in self._noise:
+            self._add_noise(out, noise, rng)
+        for erase in self._erase:
+            self._erase_rectangles(out, erase, rng)
+        return out
+
+    def mixing(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Each image's partner and its own share, both of shape (count,); share 1 where nothing is mixed."""
+        share = np.ones(count, np.float32)
+        for mixup in self._mixup:
+            drawn = rng.beta(mixup.alpha, mixup.alpha, count)
+            share = np.maximum(drawn, 1 - drawn).astype(np.float32)
+        return rng.permutation(count).astype(np.int32), share
+
+    def _warps(self, count: int, stored: int, rng: np.random.Generator) -> Matrices:
+        """Maps from target to source pixels, (count, 2, 3), composed in coordinates from -0.5 to 0.5."""
+        to_unit = np.array([[1 / self._side, 0, 0.5 / self._side - 0.5], [0, 1 / self._side, 0.5 / self._side - 0.5], [0, 0, 1]])
+        from_unit = np.array([[stored, 0, stored / 2 - 0.5], [0, stored, stored / 2 - 0.5], [0, 0, 1.0]])
+        warp = np.broadcast_to(to_unit, (count, 3, 3))
+        for op in self._geometry:
+            warp = _GEOMETRY[type(op)](op, count, rng) @ warp
+        return np.ascontiguousarray((from_unit @ warp)[:, :2])
+
+    def _colors(self, count: int, rng: np.random.Generator) -> Matrices | None:
+        """Colour maps of shape (count, 3, 4), or None when there is nothing to do."""
+        if not self._color:
+            return None
+        total = np.broadcast_to(np.eye(4), (count, 4, 4))
+        for op in self._color:
+            total = _color_matrix(op, count, rng) @ total
+        return np.ascontiguousarray(total[:, :3])
+
+    def _add_noise(self, images: Pixels, noise: Noise, rng: np.random.Generator) -> None:
+        size = images[0].size
+        for image, std, start in zip(
+            images, rng.uniform(0, noise.std * 255, len(images)), rng.integers(0, _NOISE_BANK - size, len(images)), strict=True
+        ):
+            grain = self._bank[start : start + size].reshape(image.shape) * np.float32(std)
+            np.clip(image + grain, 0, 255, out=image, casting="unsafe")
+
+    def _erase_rectangles(self, images: Pixels, erase: Erase, rng: np.random.Generator) -> None:
+        count = len(images)
+        area, aspect = rng.uniform(*erase.area, count), np.exp(rng.uniform(-0.7, 0.7, count))
+        height = np.clip(np.sqrt(area / aspect) * self._side, 1, self._side).astype(int)
+        width = np.clip(np.sqrt(area * aspect) * self._side, 1, self._side).astype(int)
+        top, left = (rng.random(count) * (self._side - height + 1)).astype(int), (rng.random(count) * (self._side - width + 1)).astype(int)
+        fill = rng.integers(0, 256, (count, 3), dtype=np.uint8)
+        for index in np.flatnonzero(rng.random(count) < erase.probability):
+            images[index, top[index] : top[index] + height[index], left[index] : left[index] + width[index]] = fill[index]
+
+
+def _matrices(rows: Sequence[Sequence[float | NDArray[np.float64]]], count: int) -> Matrices:
+    """(count, k, k) from k x k entries that are numbers or arrays of length `count`."""
+    return np.stack([np.stack([np.broadcast_to(np.asarray(entry, float), count) for entry in row], -1) for row in rows], 1)
+
+
+def _flip(op: Flip, count: int, rng: np.random.Generator) -> Matrices:
+    x = 1 - 2 * (rng.random(count) < 0.5 * op.horizontal)
+    y = 1 - 2 * (rng.random(count) < 0.5 * op.vertical)
+    return _matrices([[x.astype(float), 0, 0], [0, y.astype(float), 0], [0, 0, 1]], count)
+
+
+def _crop(op: Crop, count: int, rng: np.random.Generator) -> Matrices:
+    area = rng.uniform(*op.area, count)
+    aspect = np.exp(rng.uniform(np.log(op.aspect[0]), np.log(op.aspect[1]), count))
+    width, height = np.minimum(np.sqrt(area * aspect), 1), np.minimum(np.sqrt(area / aspect), 1)
+    x, y = rng.uniform(-0.5, 0.5, count) * (1 - width), rng.uniform(-0.5, 0.5, count) * (1 - height)
+    return _matrices([[width, 0, x], [0, height, y], [0, 0, 1]], count)
+
+
+def _affine(op: Affine, count: int, rng: np.random.Generator) -> Matrices:
+    angle = np.radians(rng.uniform(-op.degrees, op.degrees, count))
+    zoom, shear = rng.uniform(*op.zoom, count), rng.uniform(-op.shear, op.shear, count)
+    x, y = rng.uniform(-op.shift, op.shift, count), rng.uniform(-op.shift, op.shift, count)
+    cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
+    return _matrices([[cosine, -sine + shear, x], [sine, cosine, y], [0, 0, 1]], count)
+
+
+_GEOMETRY: dict[type, Callable[..., Matrices]] = {Flip: _flip, Crop: _crop, Affine: _affine}
+
+
+def _color_matrix(op: Color, count: int, rng: np.random.Generator) -> Matrices:
+    """Hue (a turn about the grey axis), saturation, contrast about mid-grey and brightness, as (count, 4, 4)."""
+    hue = 2 * np.pi * rng.uniform(-op.hue, op.hue, count)
+    saturation, contrast = (1 + rng.uniform(-span, span, count) for span in (op.saturation, op.contrast))
+    brightness = 255 * rng.uniform(-op.brightness, op.brightness, count)
+    cosine, side, cross = np.cos(hue), np.sin(hue) / np.sqrt(3), (1 - np.cos(hue)) / 3
+    turn = _matrices([
+        [cosine + cross, cross - side, cross + side],
+        [cross + side, cosine + cross, cross - side],
+        [cross - side, cross + side, cosine + cross],
+    ], count)  # fmt: skip
+    grey = np.broadcast_to(_LUMA, (3, 3))
+    saturate = saturation[:, None, None] * np.eye(3) + (1 - saturation)[:, None, None] * grey
+    total = np.zeros((count, 4, 4))
+    total[:, :3, :3] = contrast[:, None, None] * (saturate @ turn)
+    total[:, :3, 3] = (127.5 * (1 - contrast) + brightness)[:, None]
+    total[:, 3, 3] = 1
+    return total

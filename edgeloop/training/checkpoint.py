@@ -1,0 +1,74 @@
+"""A training's state after an epoch, on disk: complete or absent, and only ever read by the same training."""
+
+import dataclasses
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeloop.files import atomic_path
+from edgeloop.training.loop import Arrays
+
+
+@dataclass
+class Best:
+    """The best weights so far, over all phases: by validation accuracy, then by lower loss."""
+
+    accuracy: float = -1.0
+    loss: float = float("inf")
+    epoch: int = 0
+    """Counted over all phases, from 1."""
+
+    def beaten_by(self, accuracy: float, loss: float) -> bool:
+        return (accuracy, -loss) > (self.accuracy, -self.loss)
+
+
+@dataclass
+class State:
+    """Where a training stands. Arrays: weights of the network at the start of the phase, trainer state, best weights."""
+
+    phase: int = 0
+    epoch: int = 0
+    """Epochs done in the phase."""
+    since_best: int = 0
+    phase_best: Best = field(default_factory=Best)
+    best: Best = field(default_factory=Best)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    resumed: int = 0
+    network: Arrays = field(default_factory=list)
+    trainer: Arrays = field(default_factory=list)
+    best_weights: Arrays = field(default_factory=list)
+
+
+_ARRAYS = ("network", "trainer", "best_weights")
+
+
+def save(state: State, path: Path) -> None:
+    """Write the state atomically."""
+    arrays = {f"{name}.{index}": array for name in _ARRAYS for index, array in enumerate(getattr(state, name))}
+    plain = {name: value for name, value in _plain(state).items() if name not in _ARRAYS}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, plain=np.frombuffer(json.dumps(plain).encode(), np.uint8), **arrays)
+
+
+def load(path: Path) -> State | None:
+    """The state that was saved, or None when there is none or it cannot be read (the training then starts anew)."""
+    try:
+        with np.load(path) as stored:
+            plain = json.loads(stored["plain"].tobytes())
+            lists: dict[str, Arrays] = {
+                name: [stored[f"{name}.{index}"] for index in range(sum(key.startswith(f"{name}.") for key in stored.files))]
+                for name in _ARRAYS
+            }
+    except (FileNotFoundError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        return None
+    plain["phase_best"], plain["best"] = Best(**plain["phase_best"]), Best(**plain["best"])
+    return State(**plain, network=lists["network"], trainer=lists["trainer"], best_weights=lists["best_weights"])
+
+
+def _plain(state: State) -> dict[str, Any]:
+    values = {item.name: getattr(state, item.name) for item in dataclasses.fields(state)}
+    return values | {"phase_best": dataclasses.asdict(state.phase_best), "best": dataclasses.asdict(state.best)}

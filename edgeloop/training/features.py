@@ -1,0 +1,52 @@
+"""Pooled backbone features of a split, computed once and kept on disk: what the `head` mode trains on."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.datasets.pixels import SplitPixels, batches
+from edgeloop.files import atomic_path
+from edgeloop.preprocessing import Preprocessing
+from edgeloop.progress import progress
+from edgeloop.workspace import Workspace
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH = 128
+
+
+def backbone(network: "keras.Model") -> "keras.Model":
+    """The network up to its pooled features: images to (n, features)."""
+    import keras
+
+    pooled = keras.layers.Flatten()(network.get_layer("features").output)
+    return keras.Model(network.input, pooled)
+
+
+def compute_features(network: "keras.Model", images: SplitPixels, preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """(n, features) float32 of every image of a split."""
+    import tensorflow as tf
+
+    extract = tf.function(backbone(network), jit_compile=False, reduce_retracing=True)
+    parts = []
+    with progress("features", len(images.labels), "images") as advance:
+        for part in batches(len(images.labels), BATCH):
+            parts.append(extract(preprocessing.normalised(images.pixels[part]), training=False).numpy())
+            advance(part.stop - part.start)
+    return np.concatenate(parts)
+
+
+def cached_features(workspace: Workspace, network: "keras.Model", images: SplitPixels, preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """As `compute_features`, but read from disk when the same weights have seen the same images before."""
+    digest = hashlib.sha256(f"{images.manifest_sha256} {preprocessing.model_dump_json()} {images.rows['split'].iloc[0]}".encode())
+    for weight in network.get_weights()[:-2]:  # the classifier's two do not matter
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    cached = workspace.cache / "features" / f"{digest.hexdigest()[:32]}.npy"
+    if not cached.exists():
+        features = compute_features(network, images, preprocessing)
+        with atomic_path(cached) as temporary, temporary.open("wb") as file:
+            np.save(file, features)
+    return np.asarray(np.load(cached), np.float32)

@@ -1,0 +1,100 @@
+"""One phase of a schedule: what is trained on what, and how its weights go back into the network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.config import Phase, TrainSettings
+from edgeloop.datasets.pixels import SplitPixels, split_pixels
+from edgeloop.preprocessing import Preprocessing
+from edgeloop.training.augment import Augmenter
+from edgeloop.training.batches import Examples
+from edgeloop.training.features import cached_features
+from edgeloop.training.loop import Arrays, Trainer
+from edgeloop.workspace import Workspace
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all phases of one training share."""
+
+    workspace: Workspace
+    dataset: str
+    settings: TrainSettings
+    preprocessing: Preprocessing
+    network: "keras.Model"
+    new_network: Callable[[], "keras.Model"]
+    """Builds another network of the same form."""
+    val: SplitPixels
+    class_weights: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PhaseRun:
+    """A phase ready to run. `network_weights` gives the whole network's weights with those trained so far."""
+
+    trainer: Trainer
+    train: Examples
+    val_inputs: NDArray[np.generic]
+    network_weights: Callable[[], Arrays]
+
+
+def prepare_phase(job: Job, phase: Phase) -> PhaseRun:
+    """Set up a phase from the network's present weights."""
+    return _head(job) if phase.mode == "head" else _full(job)
+
+
+def _head(job: Job) -> PhaseRun:
+    images = split_pixels(job.workspace, job.dataset, "train", job.preprocessing)
+    features = [cached_features(job.workspace, job.network, split, job.preprocessing) for split in (images, job.val)]
+    head, averaged = _new_head(job), _new_head(job)
+    trainer = Trainer(head, averaged if job.settings.weight_average else head, job.settings, job.class_weights, mixes=False)
+
+    def network_weights() -> Arrays:
+        kernel, bias = trainer.kept_weights()
+        return [*job.network.get_weights()[:-2], kernel[None, None], bias]
+
+    return PhaseRun(trainer, Examples(features[0], images.labels), features[1], network_weights)
+
+
+def _new_head(job: Job) -> "keras.Model":
+    """The last layer on its own, over features, with the network's present weights."""
+    import keras
+
+    kernel, bias = job.network.get_layer("conv_preds").get_weights()
+    inputs = keras.Input((kernel.shape[2],))
+    dense = keras.layers.Dense(kernel.shape[3])
+    head = keras.Model(inputs, dense(keras.layers.Dropout(job.settings.dropout, seed=job.settings.seed)(inputs)))
+    dense.set_weights([kernel[0, 0], bias])
+    return head
+
+
+def _full(job: Job) -> PhaseRun:
+    settings = job.settings
+    stored = round(job.preprocessing.resolution * settings.stored_scale)
+    images = split_pixels(job.workspace, job.dataset, "train", job.preprocessing.model_copy(update={"resolution": stored}))
+    augmenter = Augmenter(settings.augmentation, job.preprocessing.resolution)
+    averaged = job.network
+    if settings.weight_average:
+        averaged = job.new_network()
+        averaged.set_weights(job.network.get_weights())
+    model = _on_pixels(job.network, job.preprocessing)
+    kept = model if averaged is job.network else _on_pixels(averaged, job.preprocessing)
+    trainer = Trainer(model, kept, settings, job.class_weights, augmenter.mixes)
+    return PhaseRun(trainer, Examples(images.pixels, images.labels, augmenter), job.val.pixels, averaged.get_weights)
+
+
+def _on_pixels(network: "keras.Model", preprocessing: Preprocessing) -> "keras.Model":
+    """The network with raw pixels as its input and logits as its output; the weights are shared."""
+    import keras
+
+    low, high = preprocessing.input_range
+    pixels = keras.Input(network.input.shape[1:])
+    logits = keras.Model(network.input, network.get_layer("logits").output)
+    return keras.Model(pixels, logits(keras.layers.Rescaling((high - low) / 255, low)(pixels)))

@@ -1,0 +1,222 @@
+"""What a training starts from: fresh weights, a `.keras`, or a Keras 2 `.h5` read by layer name."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from edgeloop.config import Section, Sha256
+from edgeloop.datasets.download import Wanted, download
+from edgeloop.errors import FetchError, InputError, ModelError
+from edgeloop.files import atomic_path, sha256_file
+from edgeloop.records import StartingWeights
+from edgeloop.workspace import Workspace
+from edgeloop.yamlfile import read_yaml
+
+if TYPE_CHECKING:
+    import keras
+
+Weights = dict[str, dict[str, NDArray[np.float32]]]
+"""Arrays by layer name, then by the name that Keras 3 gives them (`kernel`, `bias`, `gamma`, ...)."""
+CLASSIFIER = "conv_preds"
+
+
+class Backbone(Section):
+    """A file of `models/backbones/`: where weights come from. A relative `path` counts from the project folder."""
+
+    kind: Literal["scratch", "keras", "keras2_h5"]
+    address: str | None = None
+    path: Path | None = None
+    bytes: Annotated[int, Field(gt=0)] | None = None
+    sha256: Sha256 | None = None
+    license: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Backbone":
+        if self.kind == "scratch":
+            return self
+        if (self.address is None) == (self.path is None):
+            raise ValueError("give exactly one of address and path")
+        if self.sha256 is None:
+            raise ValueError("give the sha256 of the file, so that a training is always repeated from the same weights")
+        return self
+
+
+@dataclass(frozen=True)
+class Start:
+    """Starting weights, read; `weights` is empty for fresh ones."""
+
+    kind: Literal["scratch", "keras", "keras2_h5"]
+    origin: str
+    sha256: str | None
+    license: str | None
+    weights: Weights
+
+    def load_into(self, network: "keras.Model") -> StartingWeights:
+        """Set the network's layers by name; the classifier only when its shape fits too.
+
+        Raises:
+            ModelError: a layer of the backbone is missing or has another shape.
+        """
+        loaded = 0
+        for layer in network.layers if self.weights else ():
+            if layer.weights and self._load_layer(layer):
+                loaded += 1
+        return StartingWeights(kind=self.kind, origin=self.origin, sha256=self.sha256, license=self.license, layers_loaded=loaded)
+
+    def _load_layer(self, layer: "keras.Layer") -> bool:
+        found = self.weights.get(layer.name, {})
+        fits = all(name in found and found[name].shape == tuple(weight.shape) for name, weight in _by_name(layer).items())
+        if fits:
+            layer.set_weights([found[name] for name in _by_name(layer)])
+        elif layer.name != CLASSIFIER:
+            shapes = {name: array.shape for name, array in found.items()} or "no such layer"
+            raise ModelError(
+                f"{self.origin} does not fit the network at layer {layer.name}: it has {shapes}.",
+                "Start from a model of the same network, or from models/backbones/scratch.yaml.",
+            )
+        return fits
+
+
+def read_start(workspace: Workspace, path: Path) -> Start:
+    """Read starting weights from a file of `models/backbones/`, a `.keras` or a `.h5`.
+
+    Raises:
+        InputError: there is no such file, or its kind is not known.
+        FetchError: a backbone's address cannot be reached, or its file is not the one that was asked for.
+        ModelError: the file is damaged.
+    """
+    file = workspace.root / path
+    if not file.is_file():
+        raise InputError(f"The starting weights {path} do not exist.", "Train the variant that they come from first, or correct `start`.")
+    if file.suffix == ".keras":
+        return Start("keras", str(path), sha256_file(file), _inherited_license(file), _read_keras(file))
+    if file.suffix == ".h5":
+        return Start("keras2_h5", str(path), sha256_file(file), None, read_keras2(file))
+    if file.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{path} is no starting point.", "It may be a .yaml of models/backbones, a .keras or a .h5.")
+    backbone = read_yaml(file, Backbone)
+    if backbone.kind == "scratch":
+        return Start("scratch", "fresh weights", None, None, {})
+    weights_file = fetch_backbone(workspace, backbone)
+    read = _read_keras if backbone.kind == "keras" else read_keras2
+    return Start(backbone.kind, str(backbone.address or backbone.path), backbone.sha256, backbone.license, read(weights_file))
+
+
+def fetch_backbone(workspace: Workspace, backbone: Backbone, given: Path | None = None) -> Path:
+    """The backbone's file: downloaded once into the cache, or taken from `path` or `given`, its SHA-256 checked.
+
+    Raises:
+        FetchError: it cannot be had, or is not the one that was asked for.
+    """
+    cached = workspace.cache / "backbones" / str(backbone.sha256)
+    if given is not None:
+        _check_local(given, backbone)
+        with atomic_path(cached) as temporary:
+            shutil.copyfile(given, temporary)
+    elif backbone.path is not None:
+        local = workspace.root / backbone.path.expanduser()
+        _check_local(local, backbone)
+        return local
+    elif not cached.exists():
+        _download(backbone, cached)
+    return cached
+
+
+def _check_local(file: Path, backbone: Backbone) -> None:
+    if not file.is_file():
+        raise FetchError(f"{file} does not exist.", "Give the path of the backbone's file.")
+    if (found := sha256_file(file)) != backbone.sha256:
+        raise FetchError(f"{file} has the SHA-256 {found}, not {backbone.sha256}.", "It is another file, or damaged.")
+
+
+def _download(backbone: Backbone, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download(Wanted(str(backbone.address), backbone.bytes, backbone.sha256), target, lambda _: None)
+    except FetchError as error:
+        raise FetchError(
+            error.what,
+            "With a copy of the file: edgeloop fetch NAME --from PATH, where NAME is the file in models/backbones/ without .yaml. "
+            "Or set the variant's `start` to models/backbones/scratch.yaml.",
+        ) from error
+
+
+def _inherited_license(model: Path) -> str | None:
+    """The licence that a variant's model carries on from its own start, as its record says."""
+    from edgeloop.records import TrainRecord
+
+    record = model.parent.parent / "train.json"
+    return TrainRecord.read(record).start.license if record.is_file() else None
+
+
+def _read_keras(path: Path) -> Weights:
+    import keras
+
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is not a Keras model: {error}") from error
+    return {layer.name: {name: np.asarray(weight) for name, weight in _by_name(layer).items()} for layer in model.layers if layer.weights}
+
+
+def read_keras2(path: Path) -> Weights:
+    """Layer weights of a Keras 2 `.h5`; its model description is not used.
+
+    Raises:
+        ModelError: it is not such a file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            root = file.get("model_weights", file)
+            return {name: arrays for name, group in root.items() if (arrays := _arrays(group))}
+    except (OSError, KeyError, AttributeError) as error:
+        raise ModelError(f"{path} is not a Keras 2 weights file: {error}") from error
+
+
+def _arrays(group: object) -> dict[str, NDArray[np.float32]]:
+    """The data sets below an HDF5 group, by their Keras 3 names."""
+    import h5py
+
+    found: dict[str, NDArray[np.float32]] = {}
+
+    def collect(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            plain = name.rsplit("/", 1)[-1].split(":")[0]
+            found["kernel" if plain == "depthwise_kernel" else plain] = np.asarray(item, np.float32)
+
+    if isinstance(group, h5py.Group):
+        group.visititems(collect)
+    return found
+
+
+def _by_name(layer: "keras.Layer") -> dict[str, "keras.Variable"]:
+    return {weight.name: weight for weight in layer.weights}
+
+
+def is_backbone(workspace: Workspace, name: str) -> bool:
+    """Whether `models/backbones/<name>.yaml` exists."""
+    return _backbone_file(workspace, name).is_file()
+
+
+def fetch_named_backbone(workspace: Workspace, name: str, given: Path | None = None) -> Path:
+    """Get the file of `models/backbones/<name>.yaml`, from `given` instead of its address where that is set.
+
+    Raises:
+        FetchError: it cannot be had, or is not the one that was asked for.
+        InputError: it is the backbone of fresh weights, which has no file.
+    """
+    backbone = read_yaml(_backbone_file(workspace, name), Backbone)
+    if backbone.kind == "scratch":
+        raise InputError(f"The backbone {name} is fresh weights: there is nothing to fetch.")
+    return fetch_backbone(workspace, backbone, given)
+
+
+def _backbone_file(workspace: Workspace, name: str) -> Path:
+    return workspace.root / "models" / "backbones" / f"{name}.yaml"

@@ -1,0 +1,69 @@
+"""The pipeline as DVC sees it: the graph of dvc.yaml, and which of its stages are out of date. The only import of DVC."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeloop.errors import ConfigError, StageError
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """One stage of dvc.yaml."""
+
+    address: str
+    """As `dvc repro` takes it, e.g. `train@flowers-fdmobilenet_0.25-128`."""
+    upstream: frozenset[str]
+    """Addresses of the stages whose outputs it depends on."""
+    reason: str | None
+    """Why it is out of date; None when it is not."""
+
+
+def read_plan(root: Path, targets: Iterable[str]) -> list[PlannedStage]:
+    """The targets and everything that they need, each stage after its upstream stages.
+
+    Raises:
+        ConfigError: dvc.yaml is not valid, or has no such target.
+        StageError: the workspace is locked by another DVC command for a minute.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            graph = repo.index.graph
+            wanted = _closure(graph, [stage for target in targets for stage in repo.stage.collect(target)])
+            with repo.lock:
+                return [_planned(graph, stage) for stage in wanted]
+    except LockError as error:
+        raise StageError(f"Another DVC command holds the workspace: {error}", "Wait for it to end, then try again.") from error
+    except DvcException as error:
+        raise ConfigError(f"DVC cannot read the pipeline: {error}", "Check dvc.yaml and params.yaml with: dvc stage list") from error
+
+
+def _closure(graph: Any, stages: Iterable[Any]) -> list[Any]:
+    """The stages with all that they depend on, in an order that can be run (edges go from a stage to its upstreams)."""
+    import networkx
+
+    wanted: set[Any] = set()
+    for stage in stages:
+        wanted |= {stage} | networkx.descendants(graph, stage)
+    ordered = networkx.lexicographical_topological_sort(graph.subgraph(wanted).reverse(), key=lambda stage: stage.addressing)
+    return list(ordered)
+
+
+def _planned(graph: Any, stage: Any) -> PlannedStage:
+    return PlannedStage(stage.addressing, frozenset(upstream.addressing for upstream in graph.successors(stage)), _reason(stage))
+
+
+def _reason(stage: Any) -> str | None:
+    for is_changed, text in (
+        (stage.changed_stage, "its definition changed"),
+        (stage.changed_deps, "what it depends on changed"),
+        (stage.changed_outs, "an output is missing or changed"),
+    ):
+        if is_changed():
+            return text
+    return None

@@ -1,0 +1,86 @@
+"""`python -m flows.run DATASET NETWORK RESOLUTION [--publish]`: run the flow `retrain` and say where its results are."""
+
+import argparse
+import os
+import sys
+import time
+
+from edgeloop.config import Params, load_params
+from edgeloop.errors import EdgeloopError, InputError
+from edgeloop.workspace import Workspace, find_workspace
+from edgeloop.yamlfile import near_match
+
+ALL = "all"
+
+
+def select(params: Params, dataset: str, network: str, resolution: str) -> list[str]:
+    """The variants of params.yaml that match; each part may be `all`.
+
+    Raises:
+        InputError: none matches; the message names the part that no variant has.
+    """
+    wanted = {"data set": dataset, "network": network, "resolution": resolution}
+    parts = {name: (v.dataset, v.network, str(v.resolution)) for name, v in params.variants.items()}
+    for place, (what, value) in enumerate(wanted.items()):
+        known = {values[place] for values in parts.values()}
+        if value != ALL and value not in known:
+            raise InputError(f"No variant in params.yaml has the {what} '{value}'{near_match(value, known)}.")
+    chosen = [
+        name for name, values in parts.items() if all(value in (ALL, part) for value, part in zip(wanted.values(), values, strict=True))
+    ]
+    if not chosen:
+        raise InputError(
+            f"params.yaml has no variant {dataset}-{network}-{resolution}.",
+            f"Add a line to its `variants`: {dataset}-{network}-{resolution}: {{dataset: {dataset}, ...}}",
+        )
+    return chosen
+
+
+def run(workspace: Workspace, variants: list[str], publish: bool) -> None:
+    """Run the flow on the server of the environment, or on the workspace's own, which is started when it doesn't run."""
+    if "PREFECT_API_URL" not in os.environ:
+        from flows.services import client_environment, prefect_server
+
+        server = prefect_server(workspace).up()
+        os.environ.update(client_environment(workspace, server))
+    from flows.retrain import retrain
+
+    begun = time.monotonic()
+    rows = retrain(str(workspace.root), variants, publish)
+    for row in rows:
+        sys.stdout.write(f"{row['outcome']:>10}  {row['stage']}\n")
+    built = sum(row["outcome"] != "up to date" for row in rows)
+    said = f"{built} of {len(rows)} stages built" if built else "up to date"
+    sys.stdout.write(f"{said} in {time.monotonic() - begun:.0f} s\n")
+
+
+def tell(workspace: Workspace, params: Params, variants: list[str]) -> None:
+    """Say where the results are."""
+    for name in variants:
+        variant = params.variant(name)
+        paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+        sys.stdout.write(f"card     {paths.card / 'index.html'}\nrecords  {paths.folder}/*.json\n")
+    sys.stdout.write(f"UI       {os.environ['PREFECT_API_URL'].removesuffix('/api')}  (stop the services with: edgeloop down)\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Run; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="edgeloop run")
+    for part in ("dataset", "network", "resolution"):
+        parser.add_argument(part)
+    parser.add_argument("--publish", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        workspace = find_workspace()
+        params = load_params(workspace)
+        variants = select(params, options.dataset, options.network, options.resolution)
+        run(workspace, variants, options.publish)
+        tell(workspace, params, variants)
+    except EdgeloopError as error:
+        sys.stderr.write(f"edgeloop: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

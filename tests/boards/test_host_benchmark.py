@@ -1,0 +1,113 @@
+"""The step `benchmark` on the board `host`, and how timings become a latency."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from miniature import CLASSES, PREPROCESSING, coloured, prepare
+
+from edgeloop.boards.benchmark import benchmark, benchmark_model, inputs_for
+from edgeloop.boards.host import HostBoard
+from edgeloop.boards.latency import drift, measure, summarise
+from edgeloop.config import Benchmark, Params, load_params
+from edgeloop.errors import InputError, ModelError
+from edgeloop.records import BenchmarkRecord
+from edgeloop.workspace import VariantPaths, Workspace
+
+VARIANT = "sample-fdmobilenet_0.25-96"
+QUICK = Benchmark(warmup_runs=2, windows=5, runs_per_window=4)
+
+
+@pytest.fixture
+def params(workspace: Workspace) -> Params:
+    return load_params(workspace).model_copy(update={"benchmark": QUICK})
+
+
+@pytest.fixture
+def variant(workspace: Workspace, miniatures: Path) -> VariantPaths:
+    prepare(workspace, "sample", [(label, "test", coloured(label, number)) for label in CLASSES for number in range(3)])
+    paths = workspace.variant("sample", "fdmobilenet_0.25", 96)
+    shutil.copytree(miniatures, paths.quantized)
+    return paths
+
+
+def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Params, variant: VariantPaths) -> None:
+    record = benchmark(workspace, params, VARIANT, "host")
+    assert BenchmarkRecord.read(variant.benchmark_record("host")) == record
+    assert (record.kind, record.board, record.threads) == ("benchmark-host", "host", 1)
+    assert record.device == record.provenance.cpu
+    assert record.runtime.startswith("ai-edge-litert ")
+    assert [entry.format for entry in record.models] == ["float", "int8 per-channel", "int8 per-tensor"]
+    for latency in (entry.latency for entry in record.models):
+        assert (latency.runs, latency.warmup_runs, len(latency.window_medians_ms)) == (20, 2, 5)
+        assert 0 < latency.min_ms <= latency.median_ms <= latency.max_ms
+        assert latency.clock == "time.perf_counter_ns"
+
+
+def test_another_board_is_answered_with_what_there_is(workspace: Workspace, params: Params, variant: VariantPaths) -> None:
+    with pytest.raises(InputError, match=r"no board 'hots' \(did you mean 'host'\?\)"):
+        benchmark(workspace, params, VARIANT, "hots")
+    assert not variant.benchmark_record("hots").exists()
+
+
+def test_the_host_really_runs_the_model(miniatures: Path) -> None:
+    pixels = np.stack([coloured(label, 1) for label in CLASSES])
+    board = HostBoard()
+    board.flash(miniatures / "int8.tflite")
+    run = board.run(inputs_for(miniatures / "int8.tflite", pixels, PREPROCESSING))
+    assert run.outputs.argmax(axis=1).tolist() == [0, 1, 2]
+    assert len(run.latencies_ns) == 3
+    board.close()
+    board.close()
+    with pytest.raises(InputError, match="No model is on the board"):
+        board.run(pixels)
+
+
+@pytest.mark.parametrize("name", ["float", "int8", "per_channel"])
+def test_any_classifier_can_be_timed_and_the_result_says_that_its_pixels_are_random(miniatures: Path, name: str) -> None:
+    result = benchmark_model(miniatures / f"{name}.tflite", settings=QUICK)
+    assert result.kind == "benchmark-host-model"
+    assert "random" in result.pixels
+    assert result.latency.runs == 20
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(100))
+    with pytest.raises(ModelError):
+        benchmark_model(tmp_path / "model.tflite", settings=QUICK)
+
+
+def test_the_warm_up_is_run_and_not_counted() -> None:
+    asked: list[int] = []
+
+    def time_runs(count: int) -> list[int]:
+        asked.append(count)
+        return [9_000_000 if len(asked) == 1 else 1_000_000] * count
+
+    latency = measure(time_runs, QUICK, "a clock")
+    assert asked == [2, 4, 4, 4, 4, 4]
+    assert (latency.max_ms, latency.median_ms, latency.clock) == (1.0, 1.0, "a clock")
+
+
+def test_the_latency_is_the_median_with_its_spread() -> None:
+    latency = summarise([[1_000_000, 2_000_000, 9_000_000]] * 5, 10, "a clock")
+    assert (latency.median_ms, latency.mad_ms, latency.min_ms, latency.max_ms) == (2.0, 1.0, 1.0, 9.0)
+    assert (latency.runs, latency.coefficient_of_variation, latency.stable) == (15, 0.0, True)
+
+
+def test_windows_that_scatter_are_not_stable() -> None:
+    latency = summarise([[value] * 3 for value in (1_000, 1_050, 1_000, 950, 1_000)], 10, "a clock")
+    assert latency.coefficient_of_variation == pytest.approx(0.0354, abs=1e-4)
+    assert not latency.stable
+
+
+def test_windows_that_creep_are_not_stable_though_they_scatter_little() -> None:
+    creeping = summarise([[value] * 3 for value in (1_000_000, 1_005_000, 1_010_000, 1_015_000, 1_020_000)], 10, "a clock")
+    assert creeping.coefficient_of_variation < 0.01
+    assert not creeping.stable
+
+
+def test_one_disturbed_window_is_no_drift() -> None:
+    assert drift([1.0, 1.0, 1.0, 1.0, 1.5]) == 0.0
+    assert drift([1.0, 1.1, 1.2, 1.3, 1.4]) == pytest.approx(0.4 / 1.2)

@@ -1,0 +1,134 @@
+"""params.yaml: what does not fit is refused, with file, line and the near match, and quickly."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeloop.config import load_params
+from edgeloop.errors import ConfigError, InputError
+from edgeloop.workspace import Workspace, find_workspace
+
+
+def change(workspace: Workspace, old: str, new: str) -> int:
+    """Replace the first `old` in params.yaml; returns its line."""
+    text = workspace.params.read_text(encoding="utf-8")
+    assert old in text
+    workspace.params.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_the_projects_own_file_is_read(workspace: Workspace) -> None:
+    params = load_params(workspace)
+    assert set(params.datasets) == {"sample", "flowers", "plant", "food"}
+    networks = {"fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75", "fdmobilenet_1.0", "st_fdmobilenet_v1"}
+    built = {(variant.dataset, variant.network, variant.resolution) for variant in params.variants.values()}
+    assert built >= {(d, n, r) for d in ("flowers", "plant", "food") for n in networks for r in (128, 224)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch_size: 32", "batchsize: 32", "unknown key 'datasets.sample.train.batchsize' (did you mean 'batch_size'?)"),
+        ("brightness: 0.1", "brigtness: 0.1", "(did you mean 'brightness'?)"),
+        ("quantize:", "quantise:", "unknown key 'quantise' (did you mean 'quantize'?)"),
+        ("epochs: 20,", "epochs: many,", "datasets.sample.train.phases.0.epochs: "),
+        ("resolution: 96,", "resolution: 97,", "multiple of 32"),
+        ("network: fdmobilenet_0.25,", "network: fdmobilenet_0.3,", "fdmobilenet_0.25"),
+        ("op: flip", "op: flop", "'flip'"),
+        ("input_range: [-1, 1]", "input_range: [1, -1]", "the lower end comes first"),
+    ],
+)
+def test_a_key_or_value_that_does_not_fit_is_named_with_its_line(workspace: Workspace, old: str, new: str, said: str) -> None:
+    line = change(workspace, old, new)
+    with pytest.raises(ConfigError) as refused:
+        load_params(workspace)
+    assert f"{workspace.params}:{line}: " in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_all_misfits_are_listed_at_once(workspace: Workspace) -> None:
+    lines = [change(workspace, "batch_size: 32", "batchsize: 32"), change(workspace, "threads: 1", "treads: 1")]
+    with pytest.raises(ConfigError) as refused:
+        load_params(workspace)
+    for line in lines:
+        assert f"params.yaml:{line}: unknown key" in str(refused.value)
+
+
+def test_a_missing_section_names_the_data_set_that_lacks_it(workspace: Workspace) -> None:
+    line = change(workspace, "  plant:", "  shrub:\n    source: {folder: /somewhere}\n  plant:")
+    with pytest.raises(ConfigError) as refused:
+        load_params(workspace)
+    assert f"params.yaml:{line}: the key 'datasets.shrub.train' is missing" in str(refused.value)
+
+
+def test_a_variant_of_no_data_set_is_refused(workspace: Workspace) -> None:
+    line = change(workspace, "dataset: plant, network: fdmobilenet_0.5,", "dataset: plnt, network: fdmobilenet_0.5,")
+    with pytest.raises(ConfigError) as refused:
+        load_params(workspace)
+    assert f"params.yaml:{line}: " in str(refused.value)
+    assert "there is no data set 'plnt' (did you mean 'plant'?)" in str(refused.value)
+
+
+def test_a_variants_key_must_be_its_own_name(workspace: Workspace) -> None:
+    change(workspace, "  plant-fdmobilenet_0.5-128:", "  plant-fdmobilenet_0.5-129:")
+    with pytest.raises(ConfigError, match=r"it is named plant-fdmobilenet_0\.5-128"):
+        load_params(workspace)
+
+
+def test_damaged_yaml_names_the_line(workspace: Workspace) -> None:
+    change(workspace, "sample:\n", "sample: [\n")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_params(workspace)
+
+
+def test_an_unknown_name_is_answered_with_the_near_match(workspace: Workspace) -> None:
+    params = load_params(workspace)
+    with pytest.raises(InputError, match="did you mean 'flowers'"):
+        params.dataset("flower")
+    with pytest.raises(InputError, match=r"did you mean 'flowers-fdmobilenet_0\.25-128'"):
+        params.variant("flowers-fdmobilenet_0.25-129")
+
+
+def test_overrides_apply_to_the_variants_that_they_name(workspace: Workspace) -> None:
+    params = load_params(workspace)
+    plain, other = params.variants["flowers-fdmobilenet_0.25-128"], params.variants["flowers-st_fdmobilenet_v1-128"]
+    assert params.train_settings(plain).input_range == (-1, 1)
+    assert params.train_settings(other).input_range == (0, 1)
+    assert params.train_settings(other).batch_size == params.train_settings(plain).batch_size
+
+
+def test_an_override_with_an_unknown_key_is_refused(workspace: Workspace) -> None:
+    change(workspace, "set: {input_range: [0, 1]}", "set: {input_rnge: [0, 1]}")
+    with pytest.raises(ConfigError, match="input_rnge"):
+        load_params(workspace)
+
+
+def test_an_own_data_set_takes_five_lines(workspace: Workspace) -> None:
+    change(
+        workspace,
+        "datasets:\n",
+        "datasets:\n  mine:\n    source: {folder: /photos/mine}\n    prepare: {}\n    validate: {}\n"
+        "    train: {phases: [{mode: scratch, epochs: 30, learning_rate: 0.004}]}\n",
+    )
+    assert load_params(workspace).dataset("mine").source.folder == Path("/photos/mine")
+
+
+def test_a_mistyped_key_is_refused_before_anything_heavy_is_imported(workspace: Workspace) -> None:
+    change(workspace, "batch_size: 32", "batchsize: 32")
+    program = (
+        "import sys\nfrom edgeloop.cli import main\ncode = main(['train', 'sample-fdmobilenet_0.25-96'])\n"
+        "print(code, sorted({'tensorflow', 'keras', 'numpy', 'pandas', 'cv2', 'prefect', 'dvc'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=workspace.root, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "1 []"
+    assert "did you mean 'batch_size'" in done.stderr
+
+
+def test_the_workspace_is_found_from_below_and_its_absence_is_explained(workspace: Workspace, tmp_path: Path) -> None:
+    below = workspace.root / "data" / "deep"
+    below.mkdir(parents=True)
+    assert find_workspace(below) == Workspace(workspace.root.resolve())
+    with pytest.raises(InputError, match="not an edgeloop project"):
+        find_workspace(tmp_path)
