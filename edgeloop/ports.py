@@ -19,7 +19,7 @@ _LISTEN = "0A"
 
 @dataclass(frozen=True)
 class Choice:
-    """A port for each purpose, and a sentence for each preferred port that was taken."""
+    """A port for each purpose, and a sentence for each program that has preferred ones."""
 
     ports: dict[str, int]
     notes: list[str]
@@ -32,15 +32,15 @@ def choose(preferred: Mapping[str, int]) -> Choice:
         ServiceError: no free port was found.
     """
     ports: dict[str, int] = {}
-    notes: list[str] = []
+    displaced: dict[str, list[str]] = {}
     for purpose, wanted in preferred.items():
         if wanted and wanted not in ports.values() and is_free(wanted):
             ports[purpose] = wanted
             continue
         ports[purpose] = _another(set(ports.values()) | set(preferred.values()))
         if wanted:
-            notes.append(f"Port {wanted} ({purpose}) is in use by {holder(wanted)}; port {ports[purpose]} is used instead.")
-    return Choice(ports, notes)
+            displaced.setdefault(holder(wanted), []).append(f"port {wanted} ({purpose}), instead {ports[purpose]}")
+    return Choice(ports, [f"In use by {who}: {'; '.join(moves)}." for who, moves in displaced.items()])
 
 
 def is_free(port: int) -> bool:

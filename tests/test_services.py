@@ -91,7 +91,9 @@ def test_a_second_up_says_that_it_runs(make: Make) -> None:
 def test_a_taken_port_is_named_with_its_holder_and_another_is_used(make: Make, taken_port: int) -> None:
     running = make(port=taken_port).up()
     assert running.ports["web"] != taken_port
-    assert re.search(rf"Port {taken_port} \(web\) is in use by \S+.* \(process {os.getpid()}\)", running.notes[0])
+    assert re.search(
+        rf"In use by \S+.* \(process {os.getpid()}\): port {taken_port} \(web\), instead {running.ports['web']}\.", running.notes[0]
+    )
     assert make(port=taken_port).status() == running
 
 

@@ -96,7 +96,7 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
             f"{measured.latency.min_ms:.3f} - {measured.latency.max_ms:.3f}",
             str(measured.latency.runs),
             str(measured.latency.warmup_runs),
-            "yes" if measured.latency.stable else f"**no** (variation {measured.latency.coefficient_of_variation:.0%})",
+            "yes" if measured.latency.stable else f"**no** (±{measured.latency.coefficient_of_variation:.0%})",
         ]
         for measured in record.models
     ]
