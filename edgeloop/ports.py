@@ -3,6 +3,7 @@
 import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ _LISTEN = "0A"
 
 @dataclass(frozen=True)
 class Choice:
-    """A port for each purpose, and a sentence for each preferred port that was taken."""
+    """A port for each purpose, and a sentence for each program that has preferred ones."""
 
     ports: dict[str, int]
     notes: list[str]
@@ -31,15 +32,15 @@ def choose(preferred: Mapping[str, int]) -> Choice:
         ServiceError: no free port was found.
     """
     ports: dict[str, int] = {}
-    notes: list[str] = []
+    displaced: dict[str, list[str]] = {}
     for purpose, wanted in preferred.items():
         if wanted and wanted not in ports.values() and is_free(wanted):
             ports[purpose] = wanted
             continue
         ports[purpose] = _another(set(ports.values()) | set(preferred.values()))
         if wanted:
-            notes.append(f"Port {wanted} ({purpose}) is in use by {holder(wanted)}; port {ports[purpose]} is used instead.")
-    return Choice(ports, notes)
+            displaced.setdefault(holder(wanted), []).append(f"port {wanted} ({purpose}), instead {ports[purpose]}")
+    return Choice(ports, [f"In use by {who}: {'; '.join(moves)}." for who, moves in displaced.items()])
 
 
 def is_free(port: int) -> bool:
@@ -92,8 +93,9 @@ def _lines(table: Path) -> list[str]:
 
 def _socket_inodes(folder: Path) -> set[str]:
     """The socket numbers that a process has open; empty for processes of other users."""
-    try:
-        links = [str(entry.readlink()) for entry in folder.iterdir()]
-    except OSError:
-        return set()
-    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    inodes = set()
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            with suppress(OSError):  # closed meanwhile
+                inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return inodes

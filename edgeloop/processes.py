@@ -27,7 +27,7 @@ class Identity:
 def identify(pid: int) -> Identity | None:
     """The identity of a live process; None when there is none with that number (a zombie is none)."""
     fields = _stat(pid)
-    if fields is None or fields[0] == "Z":
+    if fields is None or _is_over(pid, fields):
         return None
     return Identity(pid, int(fields[_START]), _boot_id())
 
@@ -78,9 +78,19 @@ def _members(leader: Identity) -> list[int]:
 
 def _in_session(pid: int, leader: Identity) -> bool:
     fields = _stat(pid)
-    if fields is None or fields[0] == "Z":
+    if fields is None or _is_over(pid, fields):
         return False
     return int(fields[_SESSION]) == leader.pid and int(fields[_START]) >= leader.start_ticks
+
+
+def _is_over(pid: int, fields: list[str]) -> bool:
+    """Whether it is a zombie that holds nothing any more: its first thread may end while others still close ports."""
+    if fields[0] != "Z":
+        return False
+    try:
+        return len(list((PROC / str(pid) / "task").iterdir())) <= 1
+    except OSError:
+        return True
 
 
 def _pids() -> Iterator[int]:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +74,8 @@ class Service:
     """Added to this process's environment."""
     start_deadline_s: float = 60.0
     stop_grace_s: float = 15.0
+    leftovers: Callable[[Ports], list[Path]] = lambda _: []
+    """Files outside `data` that it may leave behind when it ends; removed then."""
 
     def up(self) -> Running:
         """Start the service, or return the running one.
@@ -219,6 +221,9 @@ class Service:
                 f"{self.name} (process {known.pid}) does not end, even when killed.",
                 "A process that waits for a disk or a network can do that.",
             )
+        for left in self.leftovers(known.ports):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
         self._state.unlink(missing_ok=True)
 
     @contextmanager

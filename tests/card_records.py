@@ -1,5 +1,6 @@
 """A variant's records, history, predictions and pictures with plausible values, written as the steps write them."""
 
+import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,7 @@ class Story:
     quarantined: dict[str, int] = field(default_factory=dict)
     broken_rules: list[RuleResult] = field(default_factory=list)
     phases: list[str] = field(default_factory=lambda: ["scratch"])
+    model_bytes: int = 600
     seed: int = 5
 
     def write(self, workspace: Workspace) -> Params:
@@ -82,10 +84,11 @@ class Writer:
         classes = self.story.classes
         self.truth = np.repeat(np.arange(len(classes)), self.story.test_per_class)
         self.guesses = {name: self._guess(drop) for name, drop in zip(FORMATS, (0.0, 0.005, 0.02), strict=True)}
-        self.shas = {name: f"{place:02x}" * 32 for place, name in enumerate(FORMATS, 1)}
+        self.models = {name: (f"{name} {self.story.seed} " * self.story.model_bytes)[: self.story.model_bytes].encode() for name in FORMATS}
+        self.shas = {name: hashlib.sha256(content).hexdigest() for name, content in self.models.items()}
 
     def write(self) -> None:
-        self.paths.quantized.mkdir(parents=True)
+        self.paths.quantized.mkdir(parents=True, exist_ok=True)
         self._pictures()
         self.revision = sha256_file(self.dataset.manifest)
         self._prepare().write(self.dataset.prepare_record)
@@ -97,8 +100,9 @@ class Writer:
             self._benchmark().write(self.paths.benchmark_record("host"))
         self._history().to_csv(self.paths.history, index=False)
         self._predictions().to_parquet(self.paths.predictions)
-        for name in ("float", "per_channel", "per_tensor"):
-            (self.paths.quantized / f"{name}.tflite").write_bytes(name.encode() * 100)
+        for name, content in self.models.items():
+            (self.paths.quantized / f"{prefix(name)}.tflite").write_bytes(content)
+        (self.paths.quantized / "preprocessing.json").write_text("{}")
 
     def _provenance(self, step: str) -> Provenance:
         return Provenance(
@@ -201,12 +205,12 @@ class Writer:
         )
 
     def _quantize(self) -> QuantizeRecord:
-        files = zip(FORMATS, ("float", "per_channel", "per_tensor"), (501_908, 131_400, 131_400), strict=True)
+        sizes = dict(zip(FORMATS, (501_908, 131_400, 131_400), strict=True))
         models = [
             TfliteModel.model_validate(
-                {"format": name, "file": f"{file}.tflite", "sha256": self.shas[name], "bytes": size + 9_000, "weight_bytes": size}
+                {"format": name, "file": f"{prefix(name)}.tflite", "sha256": self.shas[name], "bytes": size + 9_000, "weight_bytes": size}
             )
-            for name, file, size in files
+            for name, size in sizes.items()
         ]
         return QuantizeRecord(
             dataset=self.name,
@@ -300,15 +304,14 @@ class Writer:
         labels = np.array(self.story.classes)
         columns: dict[str, object] = {"path": self._paths_of_test(), "label": labels[self.truth]}
         for name in FORMATS:
-            prefix = name.removeprefix("int8 ").replace("-", "_")
-            columns[f"{prefix}_class"] = labels[self.guesses[name]]
-            columns[f"{prefix}_score"] = self.random.uniform(0.4, 1.0, len(self.truth)).astype(np.float32)
+            columns[f"{prefix(name)}_class"] = labels[self.guesses[name]]
+            columns[f"{prefix(name)}_score"] = self.random.uniform(0.4, 1.0, len(self.truth)).astype(np.float32)
         return pd.DataFrame(columns)
 
     def _pictures(self) -> None:
         """One shard with a small picture for each test image, and its manifest."""
         folder = self.dataset.images
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         rows: list[dict[str, object]] = []
         with (folder / "shards-00000.tar").open("wb") as shard:
             for path, label in zip(self._paths_of_test(), self.truth, strict=True):
@@ -338,6 +341,11 @@ def picture(label: int, classes: int, random: np.random.Generator) -> bytes:
     encoded = io.BytesIO()
     Image.fromarray(pixels, "HSV").convert("RGB").save(encoded, "PNG")
     return encoded.getvalue()
+
+
+def prefix(name: str) -> str:
+    """A format as files and columns are named by it."""
+    return name.removeprefix("int8 ").replace("-", "_")
 
 
 def latency(median: float) -> MeasuredLatency:

@@ -23,7 +23,10 @@ from edgeloop.workspace import Workspace
 SERVE = (
     "import http.server, sys; http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()"
 )
-STUBBORN = "import signal, subprocess, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+STUBBORN = """import signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+"""
 Make = Callable[..., Service]
 
 
@@ -88,7 +91,9 @@ def test_a_second_up_says_that_it_runs(make: Make) -> None:
 def test_a_taken_port_is_named_with_its_holder_and_another_is_used(make: Make, taken_port: int) -> None:
     running = make(port=taken_port).up()
     assert running.ports["web"] != taken_port
-    assert re.search(rf"Port {taken_port} \(web\) is in use by \S+.* \(process {os.getpid()}\)", running.notes[0])
+    assert re.search(
+        rf"In use by \S+.* \(process {os.getpid()}\): port {taken_port} \(web\), instead {running.ports['web']}\.", running.notes[0]
+    )
     assert make(port=taken_port).status() == running
 
 
@@ -125,7 +130,7 @@ def test_not_getting_ready_in_time_ends_it(make: Make, workspace: Workspace) -> 
 
 
 def test_a_program_that_is_not_there_is_named(workspace: Workspace) -> None:
-    service = Service(workspace, "none", lambda ports: ["/no/such/program"], {"web": 0}, lambda running: True, workspace.private)
+    service = Service(workspace, "none", lambda _: ["/no/such/program"], {"web": 0}, lambda _: True, workspace.private)
     with pytest.raises(ServiceError, match="/no/such/program"):
         service.up()
 

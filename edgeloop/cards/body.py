@@ -48,7 +48,7 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
         archive=_archive(declared, sources),
         splits=tables.split_table(sources),
         split_rule=prepare.split_rule.rstrip("."),
-        duplicates=f"{prepare.duplicate_groups} groups of duplicates, exact or near, were found and kept within one split each.",
+        duplicates=_duplicates(prepare.duplicate_groups),
         quarantine=tables.quarantine_table(sources),
         rules=len(sources.validate.results),
         warnings=tables.warnings_table(sources),
@@ -82,6 +82,12 @@ def caveats(sources: Sources) -> list[str]:
     if sources.train.provenance.git_dirty:
         found.append("**Trained with changes that are in no commit**, so the commit named below does not reproduce this model exactly.")
     return found
+
+
+def _duplicates(groups: int) -> str:
+    if not groups:
+        return "No duplicates, exact or near, were found."
+    return f"Groups of duplicates, exact or near, that were found and kept within one split each: {groups}."
 
 
 def _headline(sources: Sources) -> str:

@@ -70,9 +70,9 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
         record = BenchmarkRecord.model_validate(raw)
     except ValidationError as error:
         raise InputError(f"{name} is not a BenchmarkRecord: {error}", "Delete it and build it again.") from None
-    known = {result.sha256 for result in sources.evaluate.formats}
+    known = {result.sha256 for result in sources.evaluate.formats} | {model.sha256 for model in sources.quantize.models}
     if other := [measured.format for measured in record.models if measured.sha256 not in known]:
-        raise InputError(f"{name} measured another {other[0]} model than evaluate.json is about.", "Run dvc repro.")
+        raise InputError(f"{name} measured another {other[0]} model than quantize.json and evaluate.json are about.", "Run dvc repro.")
     heads = [
         "Model",
         "Format",
@@ -96,7 +96,7 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
             f"{measured.latency.min_ms:.3f} - {measured.latency.max_ms:.3f}",
             str(measured.latency.runs),
             str(measured.latency.warmup_runs),
-            "yes" if measured.latency.stable else f"**no** (variation {measured.latency.coefficient_of_variation:.0%})",
+            "yes" if measured.latency.stable else f"**no** (±{measured.latency.coefficient_of_variation:.0%})",
         ]
         for measured in record.models
     ]

@@ -24,7 +24,12 @@ PORTS = {
     "filer": 8888,
     "filer gRPC": 18888,
 }
-"""SeaweedFS's own defaults. Only the first speaks S3; the others are how its parts talk to each other."""
+"""SeaweedFS's own defaults. Only the first speaks S3 and asks for a key; the others are how its parts talk to each other,
+on loopback but without a key: other users of this machine could use them."""
+STOP_GRACE_S = 2.0
+"""SeaweedFS waits 15 s for its own subscribers when it stops; what it has acknowledged also survives being killed."""
+SOCKETS = Path("/tmp")
+PARTS = {"S3": "s3", "master": "master", "volume": "volume", "filer": "filer"}
 PROBE_BUCKET = "edgeloop-ready"
 OWNER = "edgeloop"
 
@@ -50,7 +55,7 @@ def local_store(workspace: Workspace) -> Service:
 
         return accepts_writes(running.address, owner_credentials(workspace), PROBE_BUCKET)
 
-    return Service(workspace, NAME, argv, PORTS, ready, folder)
+    return Service(workspace, NAME, argv, PORTS, ready, folder, stop_grace_s=STOP_GRACE_S, leftovers=_sockets)
 
 
 def local_address(workspace: Workspace) -> str:
@@ -106,6 +111,7 @@ def _options(folder: Path, ports: Ports) -> list[str]:
         f"-master.port={ports['master']}",
         f"-master.port.grpc={ports['master gRPC']}",
         "-master.telemetry=false",
+        "-master.electionTimeout=1s",  # the only master elects itself at each start: 10 s by default
         "-master.volumeSizeLimitMB=512",
         f"-volume.port={ports['volume']}",
         f"-volume.port.grpc={ports['volume gRPC']}",
@@ -124,6 +130,12 @@ def _options(folder: Path, ports: Ports) -> list[str]:
         "-s3.autoCreateBucket=false",
         f"-s3.config={folder / 'identities.json'}",
     ]
+
+
+def _sockets(ports: Ports) -> list[Path]:
+    """The sockets that SeaweedFS makes beside its ports, always there, and keeps when it is killed."""
+    by_port = [SOCKETS / f"seaweedfs-{part}-grpc-{ports[f'{name} gRPC']}.sock" for name, part in PARTS.items()]
+    return [*by_port, SOCKETS / f"seaweedfs-s3-{ports['S3']}.sock", SOCKETS / f"seaweedfs-filer-{ports['filer']}.sock"]
 
 
 def _weed() -> str:

@@ -20,8 +20,9 @@ from typing import Any
 
 from edgeloop.config import Params
 from edgeloop.errors import InputError, StoreError
+from edgeloop.preprocessing import FILE_NAME as PREPROCESSING
 from edgeloop.progress import Advance, progress
-from edgeloop.records import CardRecord, EvaluateRecord
+from edgeloop.records import CardRecord, EvaluateRecord, PrepareRecord, QuantizeRecord, TrainRecord
 from edgeloop.store.index import index_page
 from edgeloop.store.target import Changed, FolderTarget, Target, content_type
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
@@ -79,9 +80,11 @@ def _version(workspace: Workspace, params: Params, name: str) -> Version:
     record = CardRecord.read(paths.card_record)
     files = {file: _checked(paths.card / file, sha256, name) for file, sha256 in record.files.items()}
     sources = _records(workspace.dataset(variant.dataset), paths)
-    files |= {f"records/{file}": _checked(sources[file], sha256, name) for file, sha256 in record.records.items()}
-    files |= {f"models/{path.name}": path.read_bytes() for path in sorted(paths.quantized.glob("*")) if path.suffix in (".tflite", ".json")}
-    return Version(name, files, _summary(paths, name))
+    files |= {f"records/{file}": _checked(sources.get(file, paths.folder / file), sha256, name) for file, sha256 in record.records.items()}
+    quantized = QuantizeRecord.model_validate_json(files["records/quantize.json"])
+    files |= {f"models/{model.file}": _checked(paths.quantized / model.file, model.sha256, name) for model in quantized.models}
+    files[f"models/{PREPROCESSING}"] = (paths.quantized / PREPROCESSING).read_bytes()
+    return Version(name, files, _summary(files, quantized, name))
 
 
 def _records(dataset: DatasetPaths, variant: VariantPaths) -> dict[str, Path]:
@@ -102,11 +105,15 @@ def _checked(path: Path, sha256: str, variant: str) -> bytes:
     return content
 
 
-def _summary(paths: VariantPaths, name: str) -> dict[str, Any]:
-    evaluated = EvaluateRecord.read(paths.evaluate_record)
+def _summary(files: dict[str, bytes], quantized: QuantizeRecord, name: str) -> dict[str, Any]:
+    """What one chooses a model by."""
+    evaluated = EvaluateRecord.model_validate_json(files["records/evaluate.json"])
+    prepared = PrepareRecord.model_validate_json(files["records/prepare.json"])
+    trained = TrainRecord.model_validate_json(files["records/train.json"])
     return {
         "variant": name,
         "dataset": evaluated.dataset,
+        "archive": prepared.archive.note,
         "network": evaluated.network,
         "resolution": evaluated.resolution,
         "split": evaluated.split,
@@ -114,7 +121,9 @@ def _summary(paths: VariantPaths, name: str) -> dict[str, Any]:
             {"format": result.format, "top1": result.top1.value, "n": result.top1.n, "ci95": list(result.top1.ci95)}
             for result in evaluated.formats
         ],
-        "commit": evaluated.provenance.git_commit,
+        "weight_bytes": {model.format: model.weight_bytes for model in quantized.models},
+        "macs": trained.macs,
+        "commit": trained.provenance.git_commit,
         "evaluated": evaluated.provenance.time_utc,
     }
 
