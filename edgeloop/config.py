@@ -79,7 +79,7 @@ class Prepare(Section):
     short_side: Positive = 256
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 92
     near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 4
-    near_duplicate_rms: Annotated[float, Field(ge=0, le=64)] = 8.0
+    near_duplicate_rms: Annotated[float, Field(ge=0, le=64)] = 12.0
     split: Split = Split()
     limits: Limits = Limits()
 

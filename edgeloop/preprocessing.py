@@ -16,6 +16,8 @@ from edgeloop.files import write_text
 
 Pixels = NDArray[np.uint8]
 FILE_NAME = "preprocessing.json"
+# Formats that hold photographs (JPEG includes MPO). Others that Pillow knows run external programs (EPS) or hold none.
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF", "PPM")
 
 
 class Preprocessing(BaseModel):
@@ -67,7 +69,7 @@ def decode(encoded: bytes) -> Pixels:
         DataError: it does not decode.
     """
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"An image does not decode: {error}") from error

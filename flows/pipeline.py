@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeloop.errors import ConfigError, StageError
+from edgeloop.yamlfile import near_match
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,27 @@ def read_plan(root: Path, targets: Iterable[str]) -> list[PlannedStage]:
     try:
         with Repo(str(root)) as repo:
             graph = repo.index.graph
-            wanted = _closure(graph, [stage for target in targets for stage in repo.stage.collect(target)])
+            wanted = _closure(graph, _find(graph, targets))
             with repo.lock:
                 return [_planned(graph, stage) for stage in wanted]
     except LockError as error:
         raise StageError(f"Another DVC command holds the workspace: {error}", "Wait for it to end, then try again.") from error
     except DvcException as error:
         raise ConfigError(f"DVC cannot read the pipeline: {error}", "Check dvc.yaml and params.yaml with: dvc stage list") from error
+
+
+def _find(graph: Any, targets: Iterable[str]) -> list[Any]:
+    stages = {_address(stage): stage for stage in graph}
+    wanted = list(targets)
+    for target in wanted:
+        if target not in stages:
+            raise ConfigError(f"dvc.yaml has no stage '{target}'{near_match(target, stages)}.", "List them with: dvc stage list")
+    return [stages[target] for target in wanted]
+
+
+def _address(stage: Any) -> str:
+    """The stage's name in dvc.yaml (DVC's own `addressing` depends on the current folder); a .dvc file has none."""
+    return str(getattr(stage, "name", None) or stage.addressing)
 
 
 def _closure(graph: Any, stages: Iterable[Any]) -> list[Any]:
@@ -50,12 +65,12 @@ def _closure(graph: Any, stages: Iterable[Any]) -> list[Any]:
     wanted: set[Any] = set()
     for stage in stages:
         wanted |= {stage} | networkx.descendants(graph, stage)
-    ordered = networkx.lexicographical_topological_sort(graph.subgraph(wanted).reverse(), key=lambda stage: stage.addressing)
+    ordered = networkx.lexicographical_topological_sort(graph.subgraph(wanted).reverse(), key=_address)
     return list(ordered)
 
 
 def _planned(graph: Any, stage: Any) -> PlannedStage:
-    return PlannedStage(stage.addressing, frozenset(upstream.addressing for upstream in graph.successors(stage)), _reason(stage))
+    return PlannedStage(_address(stage), frozenset(_address(upstream) for upstream in graph.successors(stage)), _reason(stage))
 
 
 def _reason(stage: Any) -> str | None:

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from edgeloop.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile("edgeloop", deadline=None)
+hypothesis.settings.load_profile("edgeloop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,10 +12,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from edgeloop.config import Prepare
 from edgeloop.datasets import perceptual
-from edgeloop.preprocessing import Pixels, to_rgb
+from edgeloop.preprocessing import FORMATS, Pixels, to_rgb
 
-# Formats that hold photographs (JPEG includes MPO). Others that Pillow knows run external programs (EPS) or hold none.
-FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF", "PPM")
 # The longest side that libjpeg writes.
 JPEG_SIDE = 65_500
 DOES_NOT_DECODE = "does not decode"

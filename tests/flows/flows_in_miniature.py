@@ -1,0 +1,76 @@
+"""Small projects whose stages are shell commands, and how flows are run in them."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+VARIANT = "sample-fdmobilenet_0.25-96"
+FOLDER = "models/sample/fdmobilenet_0.25-96"
+
+PIPELINE = f"""\
+stages:
+  prepare:
+    cmd: mkdir -p data/sample && cp input.txt data/sample/prepared
+    deps: [input.txt]
+    outs: [data/sample/prepared]
+  train:
+    foreach: ${{variants}}
+    do:
+      cmd: test ! -e broken && mkdir -p {FOLDER} && cat data/sample/prepared > {FOLDER}/model
+      deps: [data/sample/prepared]
+      params: [quantize]
+      outs: ["{FOLDER}/model"]
+  other:
+    cmd: cp data/sample/prepared data/sample/other
+    deps: [data/sample/prepared]
+    outs: [data/sample/other]
+  card:
+    foreach: ${{variants}}
+    do:
+      cmd: mkdir -p {FOLDER}/card && cat {FOLDER}/model data/sample/other > {FOLDER}/card/README.md
+      deps: ["{FOLDER}/model", data/sample/other]
+      outs: ["{FOLDER}/card"]
+"""
+
+PARAMS = f"""\
+datasets:
+  sample:
+    source: {{drawn: {{}}}}
+    prepare: {{}}
+    validate: {{}}
+    train: {{phases: [{{mode: scratch, epochs: 1, learning_rate: 0.01}}]}}
+variants:
+  {VARIANT}: {{dataset: sample, network: fdmobilenet_0.25, resolution: 96}}
+quantize: {{calibration_images: 10}}
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A small project, and how commands and flows are run in it."""
+
+    root: Path
+    env: dict[str, str]
+
+    def run(self, *argv: str, ok: bool = True, timeout: float = 120) -> str:
+        """Run a command; returns both its streams."""
+        done = subprocess.run(
+            argv, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False
+        )
+        assert (done.returncode == 0) == ok, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def retrain(self, ok: bool = True) -> str:
+        """`edgeloop run sample all all`."""
+        return self.run(sys.executable, "-m", "flows.run", "sample", "all", "all", ok=ok)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """An environment in which DVC and Prefect keep to `home`, and this checkout's code is found."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    own = {"PATH": path, "PYTHONPATH": str(ROOT), "DVC_SITE_CACHE_DIR": str(home / "dvc"), "DVC_NO_ANALYTICS": "1", "HOME": str(home)}
+    git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@localhost"}
+    return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | own | git

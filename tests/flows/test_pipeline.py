@@ -1,0 +1,52 @@
+"""The plan is read from dvc.yaml: the targets, what they need, in an order that can be run, and why."""
+
+import sys
+
+import pytest
+from flows_in_miniature import VARIANT, Project
+
+from edgeloop.errors import ConfigError
+from flows.pipeline import read_plan
+
+
+def plan(project: Project, target: str = f"card@{VARIANT}") -> dict[str, str | None]:
+    return {stage.address: stage.reason for stage in read_plan(project.root, [target])}
+
+
+def test_a_target_comes_with_all_that_it_needs_in_order(project: Project) -> None:
+    stages = read_plan(project.root, [f"card@{VARIANT}"])
+    seen: set[str] = set()
+    for stage in stages:
+        assert stage.upstream <= seen
+        seen.add(stage.address)
+    assert seen == {"prepare", "other", f"train@{VARIANT}", f"card@{VARIANT}"}
+
+
+def test_what_the_target_does_not_need_is_left_out(project: Project) -> None:
+    assert set(plan(project, f"train@{VARIANT}")) == {"prepare", f"train@{VARIANT}"}
+
+
+def test_after_a_build_nothing_is_out_of_date(project: Project) -> None:
+    assert all(plan(project).values())
+    project.run(sys.executable, "-m", "dvc", "repro")
+    assert not any(plan(project).values())
+
+
+def test_a_change_names_what_it_touches_and_why(project: Project) -> None:
+    project.run(sys.executable, "-m", "dvc", "repro")
+    params = project.root / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8").replace("calibration_images: 10", "calibration_images: 11"), encoding="utf-8")
+    assert {address for address, reason in plan(project).items() if reason} == {f"train@{VARIANT}"}
+    (project.root / "data" / "sample" / "other").unlink()
+    assert plan(project)["other"] == "an output is missing or changed"
+
+
+def test_an_unknown_target_is_a_clear_error(project: Project) -> None:
+    with pytest.raises(ConfigError, match="no stage 'card@nothing'"):
+        read_plan(project.root, ["card@nothing"])
+
+
+def test_a_broken_pipeline_is_a_clear_error(project: Project) -> None:
+    (project.root / "dvc.yaml").write_text("stages: [", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"dvc\.yaml"):
+        read_plan(project.root, [f"card@{VARIANT}"])
