@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edgeloop.processes import Identity, end_session, identify
+from edgeloop.services.processes import Identity, end_session, identify
 
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 5.0

@@ -8,6 +8,8 @@ import pytest
 
 from edgeloop.workspace import Workspace
 
+pytest_plugins = ("flows_in_miniature",)
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 

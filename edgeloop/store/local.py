@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeloop.errors import ServiceError, StoreError
-from edgeloop.ports import LOOPBACK
 from edgeloop.services import Ports, Running, Service
+from edgeloop.services.ports import LOOPBACK
 from edgeloop.workspace import Workspace
 
 NAME = "store"

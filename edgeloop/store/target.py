@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edgeloop.errors import StoreError
 from edgeloop.files import sha256_file, write_bytes
-from edgeloop.locks import exclusive
+from edgeloop.services.locks import exclusive
 
 LOCK_DEADLINE_S = 120.0
 _TYPES = {".md": "text/markdown; charset=utf-8", ".html": "text/html; charset=utf-8", ".tflite": "application/octet-stream"}

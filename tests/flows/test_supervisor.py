@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flows_in_miniature import ROOT
 
-from edgeloop.processes import identify
+from edgeloop.services.processes import identify
 from flows.supervisor import supervised
 
 # A child that starts a grandchild in a session of its own, and both ignore TERM.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeloop.ports import LOOPBACK, is_free
-from edgeloop.processes import PROC, identify
+from edgeloop.services.ports import LOOPBACK, is_free
+from edgeloop.services.processes import PROC, identify
 from edgeloop.store.local import local_address, local_store, owner_credentials
 from edgeloop.store.s3 import connect
 from edgeloop.workspace import Workspace

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgeloop.errors import ServiceError
 from edgeloop.files import write_text
-from edgeloop.locks import exclusive
-from edgeloop.ports import LOOPBACK, choose, is_free
-from edgeloop.processes import Identity, end_session, identify, is_alive
+from edgeloop.services.locks import exclusive
+from edgeloop.services.ports import LOOPBACK, choose, is_free
+from edgeloop.services.processes import Identity, end_session, identify, is_alive
 from edgeloop.workspace import Workspace
 
 Ports = Mapping[str, int]

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from edgeloop.errors import ServiceError
-from edgeloop.ports import choose, holder, is_free
-from edgeloop.processes import Identity, end_session, identify, is_alive
 from edgeloop.services import Ports, Running, Service, listens
+from edgeloop.services.ports import choose, holder, is_free
+from edgeloop.services.processes import Identity, end_session, identify, is_alive
 from edgeloop.workspace import Workspace
 
 SERVE = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeloop.errors import ServiceError
-from edgeloop.processes import PROC, name_of
+from edgeloop.services.processes import PROC, name_of
 
 LOOPBACK = "127.0.0.1"
 RANGE = (20000, 32000)

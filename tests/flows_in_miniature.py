@@ -1,12 +1,18 @@
-"""Small projects whose stages are shell commands, and how flows are run in them."""
+"""A real Prefect server, and small projects whose stages are shell commands to run flows in."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+import pytest
+
+from edgeloop.workspace import Workspace
+from flows.services import client_environment, prefect_server
+
+ROOT = Path(__file__).resolve().parent.parent
 VARIANT = "sample-fdmobilenet_0.25-96"
 FOLDER = "models/sample/fdmobilenet_0.25-96"
 
@@ -74,3 +80,33 @@ def environment(home: Path) -> dict[str, str]:
     own = {"PATH": path, "PYTHONPATH": str(ROOT), "DVC_SITE_CACHE_DIR": str(home / "dvc"), "DVC_NO_ANALYTICS": "1", "HOME": str(home)}
     git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@localhost"}
     return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | own | git
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a client of a real Prefect server."""
+    workspace = Workspace(tmp_path_factory.mktemp("prefect"))
+    service = prefect_server(workspace)
+    try:
+        yield dict(client_environment(workspace, service.up()))
+    finally:
+        service.down()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A small project, initialised with git and DVC; no Prefect server."""
+    root = tmp_path / "a project"
+    root.mkdir()
+    for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
+        (root / name).write_text(text, encoding="utf-8")
+    made = Project(root, environment(tmp_path))
+    made.run("git", "init", "--quiet")
+    made.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    return made
+
+
+@pytest.fixture
+def served(project: Project, server: dict[str, str]) -> Project:
+    """The small project, its flows on the real server."""
+    return Project(project.root, project.env | server)

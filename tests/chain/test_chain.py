@@ -1,0 +1,176 @@
+"""The whole loop, as a user runs it: on the drawn sample set, and on real photographs where they lie beside the checkout."""
+
+import json
+import re
+import shutil
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flows_in_miniature import ROOT, Project, environment
+
+from edgeloop.records import CardRecord, EvaluateRecord, FetchRecord, PrepareRecord, TrainRecord
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+SAMPLE = "sample-fdmobilenet_0.25-96"
+FLOWERS = "flowers-fdmobilenet_0.25-128"
+
+
+def clone(folder: Path) -> Project:
+    """The project's own pipeline in a folder of its own, initialised with git and DVC."""
+    root = folder / "a clone"
+    root.mkdir(parents=True)
+    for name in ("params.yaml", "dvc.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, root / name)
+    shutil.copytree(ROOT / "models" / "backbones", root / "models" / "backbones")
+    made = Project(root, environment(folder))
+    made.run("git", "init", "--quiet")
+    made.run("git", "add", ".")
+    made.run("git", "commit", "--quiet", "--message", "start")
+    made.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    return made
+
+
+def edgeloop(project: Project, *arguments: str, ok: bool = True, timeout: float = 600) -> str:
+    return project.run(sys.executable, "-m", "edgeloop", *arguments, ok=ok, timeout=timeout)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory, server: dict[str, str]) -> Iterator[tuple[Project, str]]:
+    """The sample set from archive to published card, through the flow and with the local store; and what was printed."""
+    project = clone(tmp_path_factory.mktemp("sample"))
+    served = Project(project.root, project.env | server)
+    edgeloop(served, "store", "up")
+    try:
+        yield served, edgeloop(served, "run", "sample", "all", "all", "--publish")
+    finally:
+        edgeloop(served, "store", "down")
+
+
+def test_every_step_has_run(sample: tuple[Project, str]) -> None:
+    _, said = sample
+    assert "8 of 8 stages built" in said
+    steps = re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE)
+    assert sorted(steps) == ["benchmark", "card", "evaluate", "fetch", "prepare", "quantize", "train", "validate"]
+
+
+def test_the_trained_network_is_over_90_percent_on_test(sample: tuple[Project, str]) -> None:
+    folder = sample[0].root / "models" / "sample" / "fdmobilenet_0.25-96"
+    record = EvaluateRecord.read(folder / "evaluate.json")
+    for result in record.formats:
+        assert result.top1.n == 120
+        assert result.top1.value > 0.9, result.format
+    trained = TrainRecord.read(folder / "train.json")
+    assert trained.parameters_folded == 125_477
+    assert trained.provenance.git_commit is not None
+    assert trained.provenance.data_revision == record.provenance.data_revision
+
+
+def test_the_card_is_published_and_a_browser_may_read_it(sample: tuple[Project, str]) -> None:
+    project, said = sample
+    address = next(line for line in re.findall(r"http://\S+index\.html", said) if SAMPLE in line)
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        page = answer.read().decode()
+        assert answer.headers["Content-Type"].startswith("text/html")
+    assert "FdMobileNet 0.25" in page
+    assert re.search(r"""(src|href)=["']?https?://""", page.replace('href="https://arxiv', "").replace("href='https://arxiv", "")) is None
+    folder = project.root / "models" / "sample" / "fdmobilenet_0.25-96"
+    assert CardRecord.read(folder / "card.json").files.keys() >= {"README.md", "index.html"}
+
+
+def test_a_second_run_does_nothing(sample: tuple[Project, str]) -> None:
+    project, _ = sample
+    lock = (project.root / "dvc.lock").read_bytes()
+    begun = time.monotonic()
+    assert "up to date in" in edgeloop(project, "run", "sample", "all", "all")
+    assert time.monotonic() - begun < 60
+    assert "up to date" in project.run(sys.executable, "-m", "dvc", "repro", f"card@{SAMPLE}")
+    assert (project.root / "dvc.lock").read_bytes() == lock
+
+
+def test_a_change_rebuilds_only_what_it_touches(sample: tuple[Project, str]) -> None:
+    project, _ = sample
+    params = project.root / "params.yaml"
+    before = params.read_text(encoding="utf-8")
+    params.write_text(before.replace("runs_per_window: 50", "runs_per_window: 51"), encoding="utf-8")
+    try:
+        said = edgeloop(project, "run", "sample", "all", "all")
+    finally:
+        params.write_text(before, encoding="utf-8")
+    assert "2 of 8 stages built" in said
+    assert re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE) == ["benchmark", "card"]
+
+
+def test_without_an_archive_and_offline_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    project = clone(tmp_path)
+    params = project.root / "params.yaml"
+    closed = "http://127.0.0.1:9/flower_photos.tgz"
+    text = params.read_text(encoding="utf-8").replace("http://download.tensorflow.org/example_images/flower_photos.tgz", closed)
+    params.write_text(text, encoding="utf-8")
+    said = edgeloop(project, "fetch", "flowers", ok=False)
+    assert "edgeloop fetch flowers --from" in said
+    assert "Traceback" not in said
+
+
+def reduced(project: Project, backbone: Path) -> None:
+    """Few epochs, from a trained backbone given as a file."""
+    params = project.root / "params.yaml"
+    text = params.read_text(encoding="utf-8")
+    text = text.replace("epochs: 20, learning_rate: 0.01", "epochs: 6, learning_rate: 0.01")
+    text = text.replace("epochs: 80, learning_rate: 0.006", "epochs: 8, learning_rate: 0.006")
+    params.write_text(text, encoding="utf-8")
+    edgeloop(project, "fetch", "st-food101-fdmobilenet_0.25-128", "--from", str(backbone))
+
+
+@pytest.mark.shared
+def test_real_photographs_from_archive_to_card(tmp_path: Path, shared: Callable[[str], Path], server: dict[str, str]) -> None:
+    project = clone(tmp_path)
+    project = Project(project.root, project.env | server)
+    reduced(project, shared("pretrained/food-101_fdmobilenet_0.25_128.h5"))
+    edgeloop(project, "fetch", "flowers", "--from", str(shared("datasets/flower_photos.tgz")))
+    said = edgeloop(project, "run", "flowers", "fdmobilenet_0.25", "128")
+    assert re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE)[0] == "fetch"
+
+    data, folder = project.root / "data" / "flowers", project.root / "models" / "flowers" / "fdmobilenet_0.25-128"
+    fetched, prepared = FetchRecord.read(data / "fetch.json"), PrepareRecord.read(data / "prepare.json")
+    assert (fetched.upstream, fetched.note) == (False, "not the upstream archive")
+    assert prepared.classes == ["daisy", "dandelion", "roses", "sunflowers", "tulips"]
+    assert sum(split.images for split in prepared.splits.values()) + sum(prepared.quarantined.values()) == 3268
+    trained = TrainRecord.read(folder / "train.json")
+    assert (trained.start.kind, trained.start.license, [phase.mode for phase in trained.phases]) == (
+        "keras2_h5",
+        "sla0044",
+        ["head", "full"],
+    )
+    results = {result.format: result for result in EvaluateRecord.read(folder / "evaluate.json").formats}
+    assert results["float"].top1.value > 0.7
+    assert (results["int8 per-channel"].agreement_with_float or 0) > 0.9
+    card = (folder / "card" / "README.md").read_text(encoding="utf-8")
+    assert "not the upstream archive" in card
+    assert "sla0044" in card
+
+    assert "up to date" in project.run(sys.executable, "-m", "dvc", "repro", f"evaluate@{FLOWERS}")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("dataset", "archive", "classes"), [("plant", "plant_village.zip", 24), ("food", "food-101-64px.tar.gz", 101)])
+def test_the_other_archives_are_prepared_too(
+    tmp_path: Path, shared: Callable[[str], Path], dataset: str, archive: str, classes: int
+) -> None:
+    project = clone(tmp_path)
+    edgeloop(project, "fetch", dataset, "--from", str(shared(f"datasets/{archive}")))
+    project.run(sys.executable, "-m", "dvc", "repro", f"prepare@{dataset}", timeout=300)
+    record = PrepareRecord.read(project.root / "data" / dataset / "prepare.json")
+    assert len(record.classes) == classes
+    assert min(split.images for split in record.splits.values()) > 0
+
+
+def test_metrics_are_for_dvc_to_compare(sample: tuple[Project, str]) -> None:
+    project, _ = sample
+    shown: dict[str, Any] = json.loads(project.run(sys.executable, "-m", "dvc", "metrics", "show", "--json", "-q").split("\n")[0])
+    assert "models/sample/fdmobilenet_0.25-96/metrics.json" in json.dumps(shown)
