@@ -33,7 +33,7 @@ def test_the_projects_own_file_is_read(workspace: Workspace) -> None:
         ("batch_size: 32", "batchsize: 32", "unknown key 'datasets.sample.train.batchsize' (did you mean 'batch_size'?)"),
         ("brightness: 0.1", "brigtness: 0.1", "(did you mean 'brightness'?)"),
         ("quantize:", "quantise:", "unknown key 'quantise' (did you mean 'quantize'?)"),
-        ("epochs: 20,", "epochs: many,", "datasets.sample.train.phases.0.epochs: "),
+        ("epochs: 40,", "epochs: many,", "datasets.sample.train.phases.0.epochs: "),
         ("resolution: 96,", "resolution: 97,", "multiple of 32"),
         ("network: fdmobilenet_0.25,", "network: fdmobilenet_0.3,", "fdmobilenet_0.25"),
         ("op: flip", "op: flop", "'flip'"),
