@@ -151,7 +151,7 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _validate(options: argparse.Namespace) -> None:
     workspace, params = _project()
-    from edgeloop.validation.step import validate
+    from edgeloop.validation.validate import validate
 
     record = validate(workspace, params, options.dataset)
     broken = [result for result in record.results if not result.holds]

@@ -65,7 +65,7 @@ def _decode(rows: pd.DataFrame, folder: Path, preprocessing: Preprocessing, targ
         def fill(start: int) -> int:
             chunk = rows.iloc[start : start + CHUNK]
             for index, encoded in enumerate(shards.read_rows(chunk), start):
-                pixels[index] = preprocessing.pixels(encoded)
+                pixels[index] = preprocessing.stored_pixels(encoded)
             return len(chunk)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -5,12 +5,12 @@ import os
 import secrets
 import shutil
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeloop.errors import ServiceError, StoreError
 from edgeloop.services import Ports, Running, Service
 from edgeloop.services.ports import LOOPBACK
+from edgeloop.store.s3 import Credentials, accepts_writes
 from edgeloop.workspace import Workspace
 
 NAME = "store"
@@ -34,14 +34,6 @@ PROBE_BUCKET = "edgeloop-ready"
 OWNER = "edgeloop"
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """An access key; the secret shows in no repr."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-
-
 def local_store(workspace: Workspace) -> Service:
     """The S3 server of this workspace, to be started with `up()` and stopped with `down()`."""
     folder = workspace.private / "store"
@@ -51,8 +43,6 @@ def local_store(workspace: Workspace) -> Service:
         return [_weed(), "server", *_options(folder, ports)]
 
     def ready(running: Running) -> bool:
-        from edgeloop.store.s3 import accepts_writes
-
         return accepts_writes(running.address, owner_credentials(workspace), PROBE_BUCKET)
 
     return Service(workspace, NAME, argv, PORTS, ready, folder, stop_grace_s=STOP_GRACE_S, leftovers=_sockets)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,7 +14,6 @@ from edgeloop.store.target import Changed, Stored, content_type
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from edgeloop.store.local import Credentials
 
 Checksums = Literal["when_supported", "when_required"]
 CONNECT_TIMEOUT_S = 5
@@ -31,8 +31,16 @@ _UNKNOWN_CONDITION = frozenset({"501", "NotImplemented"})
 _OURS_ALREADY = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """An access key; the secret shows in no repr."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
 def connect(
-    endpoint: str, credentials: "Credentials | None", checksums: Checksums, *, retry: bool = True, read_timeout_s: int = 0
+    endpoint: str, credentials: Credentials | None, checksums: Checksums, *, retry: bool = True, read_timeout_s: int = 0
 ) -> "S3Client":
     """A client for `endpoint` (empty: AWS). Without credentials, the default chain: environment, profile, role.
 
@@ -62,7 +70,7 @@ def connect(
         return session.client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
 
 
-def accepts_writes(endpoint: str, credentials: "Credentials", bucket: str) -> bool:
+def accepts_writes(endpoint: str, credentials: Credentials, bucket: str) -> bool:
     """One bounded try to store an object: whether the server is up and writes."""
     from botocore.exceptions import BotoCoreError, ClientError
 

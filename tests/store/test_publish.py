@@ -23,9 +23,9 @@ from edgeloop.cards.card import card
 from edgeloop.config import Params, load_params
 from edgeloop.errors import InputError, StoreError
 from edgeloop.services import Running
-from edgeloop.store.local import Credentials, local_store, owner_credentials
+from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.publish import publish
-from edgeloop.store.s3 import S3Target, connect, shown
+from edgeloop.store.s3 import Credentials, S3Target, connect, shown
 from edgeloop.store.target import Changed, Stored
 from edgeloop.workspace import Workspace
 
