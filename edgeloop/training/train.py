@@ -22,6 +22,7 @@ from edgeloop.files import atomic_path, sha256_file
 from edgeloop.networks import build, multiply_accumulates, network, parameters_folded
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.progress import Advance, progress
+from edgeloop.quiet import load_tensorflow
 from edgeloop.records import PhaseResult, StartingWeights, TrainRecord, provenance
 from edgeloop.training.batches import ahead
 from edgeloop.training.checkpoint import Best, State, load, save
@@ -98,6 +99,7 @@ def _new_job(
     train_labels: NDArray[np.int32],
     start: Start,
 ) -> tuple[Job, StartingWeights]:
+    load_tensorflow()
     import keras
     import tensorflow as tf
 
