@@ -55,7 +55,7 @@ class Noise(_Op):
 
 
 class Erase(_Op):
-    """With `probability`, one random rectangle of `area` (share of the image) is replaced by noise."""
+    """With `probability`, one random rectangle of `area` (share of the image) is filled with one random colour."""
 
     op: Literal["erase"]
     probability: Probability = 0.25

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,12 +14,14 @@ from edgeloop.config import Params
 from edgeloop.datasets.pixels import SplitPixels, split_pixels
 from edgeloop.errors import DataError, InputError, ModelError
 from edgeloop.files import atomic_folder, sha256_file
+from edgeloop.networks.weights import rebuild_keras2
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
 from edgeloop.progress import progress
 from edgeloop.quantization.calibration import stratified_sample
+from edgeloop.quiet import load_tensorflow
 from edgeloop.records import QuantizeRecord, TfliteModel, provenance
 from edgeloop.tflite.formats import FILES, Format
-from edgeloop.tflite.inspect import inspect_model
+from edgeloop.tflite.inspect import TensorReport, inspect_model
 from edgeloop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -101,29 +104,51 @@ def convert_all(network: "keras.Model", calibration: Pixels, preprocessing: Prep
             (folder / f"{stem}.tflite").write_bytes(content)
             advance(1, kind)
         preprocessing.write(folder / FILE_NAME)
-        return [_described(kind, folder / f"{stem}.tflite") for kind, stem in FILES.items()]
+        return [_described(kind, folder / f"{stem}.tflite", preprocessing) for kind, stem in FILES.items()]
 
 
 def read_float_model(path: Path) -> "keras.Model":
-    """Read a Keras model.
+    """Read a Keras model; of a Keras 2 `.h5` whose description Keras 3 cannot read, one of this project's networks.
 
     Raises:
-        ModelError: Keras cannot read it.
+        InputError: there is no such file.
+        ModelError: it is neither.
     """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist.", "Give the path of a .keras or .h5 model.")
+    load_tensorflow()
     import keras
 
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{path} is not a model that Keras {keras.__version__} reads: {error}",
-            "Save it as .keras; the weights of a Keras 2 .h5 can be the `start` of a variant.",
-        ) from error
+        try:
+            return rebuild_keras2(path)
+        except ModelError as unknown:
+            raise ModelError(
+                f"{path} is not a model that Keras {keras.__version__} reads: {error}\n  {unknown.what}",
+                "Save it as .keras with the Keras that made it.",
+            ) from error
 
 
-def _described(kind: Format, path: Path) -> TfliteModel:
+def _described(kind: Format, path: Path, preprocessing: Preprocessing) -> TfliteModel:
     report = inspect_model(path)
+    if kind != "float":
+        _check_raw_input(report.inputs[0], preprocessing)
     return TfliteModel(format=kind, file=path.name, sha256=report.sha256, bytes=report.bytes, weight_bytes=report.weight_bytes)
+
+
+def _check_raw_input(taken: TensorReport, preprocessing: Preprocessing) -> None:
+    """Whether a quantized input is the raw pixel: as fine as `input_range` asks, and at most half a level off."""
+    low, high = preprocessing.input_range
+    scale = (high - low) / 255
+    exact = taken.scale is not None and math.isclose(taken.scale, scale, rel_tol=1e-3)
+    if taken.dtype != "uint8" or not exact or taken.zero_point is None or abs(taken.zero_point + low / scale) > 0.51:
+        raise ModelError(
+            f"The input of the quantized model ({taken.dtype}, scale {taken.scale}, zero point {taken.zero_point}) is not the raw pixel "
+            f"of the range {low} to {high}.",
+            "TFLite's integers always stand for a range that holds 0: the input range must hold it too.",
+        )
 
 
 def _per_class(images: SplitPixels, chosen: Iterable[int]) -> dict[str, int]:

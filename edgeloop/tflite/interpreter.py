@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgeloop.errors import ModelError
 from edgeloop.preprocessing import Pixels
+from edgeloop.quiet import quiet_at_first
 from edgeloop.tflite.file import read_model
 from edgeloop.tflite.graph import read_graph
 
@@ -53,7 +54,8 @@ class LiteModel:
         self.batch = batch
         self.open_batch = False
         """Whether the file declares its batch size as open."""
-        self._interpreter = self._load(threads)
+        with quiet_at_first(RUNTIME):
+            self._interpreter = self._load(threads)
         self.input, self.output = self._tensors()
         self.side = self.input.shape[1]
         self.classes = math.prod(self.output.shape[1:])

@@ -60,13 +60,16 @@ class Augmenter:
         return rng.permutation(count).astype(np.int32), share
 
     def _warps(self, count: int, stored: int, rng: np.random.Generator) -> Matrices:
-        """Maps from target to source pixels, (count, 2, 3), composed in coordinates from -0.5 to 0.5."""
+        """Maps from target to source pixels, (count, 2, 3), composed in coordinates from -0.5 to 0.5.
+
+        What is listed first happens to the image first, so its map stands nearest to the source.
+        """
         to_unit = np.array([[1 / self._side, 0, 0.5 / self._side - 0.5], [0, 1 / self._side, 0.5 / self._side - 0.5], [0, 0, 1]])
         from_unit = np.array([[stored, 0, stored / 2 - 0.5], [0, stored, stored / 2 - 0.5], [0, 0, 1.0]])
-        warp = np.broadcast_to(to_unit, (count, 3, 3))
+        warp = np.broadcast_to(from_unit, (count, 3, 3))
         for op in self._geometry:
-            warp = _GEOMETRY[type(op)](op, count, rng) @ warp
-        return np.ascontiguousarray((from_unit @ warp)[:, :2])
+            warp = warp @ _GEOMETRY[type(op)](op, count, rng)
+        return np.ascontiguousarray((warp @ to_unit)[:, :2])
 
     def _colors(self, count: int, rng: np.random.Generator) -> Matrices | None:
         """Colour maps of shape (count, 3, 4), or None when there is nothing to do."""
@@ -83,7 +86,7 @@ class Augmenter:
             images, rng.uniform(0, noise.std * 255, len(images)), rng.integers(0, _NOISE_BANK - size, len(images)), strict=True
         ):
             grain = self._bank[start : start + size].reshape(image.shape) * np.float32(std)
-            np.clip(image + grain, 0, 255, out=image, casting="unsafe")
+            np.clip(image + grain + np.float32(0.5), 0, 255, out=image, casting="unsafe")
 
     def _erase_rectangles(self, images: Pixels, erase: Erase, rng: np.random.Generator) -> None:
         count = len(images)
@@ -120,7 +123,7 @@ def _affine(op: Affine, count: int, rng: np.random.Generator) -> Matrices:
     zoom, shear = rng.uniform(*op.zoom, count), rng.uniform(-op.shear, op.shear, count)
     x, y = rng.uniform(-op.shift, op.shift, count), rng.uniform(-op.shift, op.shift, count)
     cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
-    return _matrices([[cosine, -sine + shear, x], [sine, cosine, y], [0, 0, 1]], count)
+    return _matrices([[cosine, cosine * shear - sine, x], [sine, sine * shear + cosine, y], [0, 0, 1]], count)
 
 
 _GEOMETRY: dict[type, Callable[..., Matrices]] = {Flip: _flip, Crop: _crop, Affine: _affine}

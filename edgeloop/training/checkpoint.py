@@ -1,15 +1,16 @@
 """A training's state after an epoch, on disk: complete or absent, and only ever read by the same training."""
 
 import dataclasses
+import hashlib
+import io
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgeloop.files import atomic_path
+from edgeloop.files import write_bytes
 from edgeloop.training.loop import Arrays
 
 
@@ -44,27 +45,34 @@ class State:
 
 
 _ARRAYS = ("network", "trainer", "best_weights")
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def save(state: State, path: Path) -> None:
-    """Write the state atomically."""
+    """Write the state atomically: the SHA-256 of an `.npz`, then the `.npz`."""
     arrays = {f"{name}.{index}": array for name in _ARRAYS for index, array in enumerate(getattr(state, name))}
     plain = {name: value for name, value in _plain(state).items() if name not in _ARRAYS}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, plain=np.frombuffer(json.dumps(plain).encode(), np.uint8), **arrays)
+    stored = io.BytesIO()
+    np.savez(stored, plain=np.frombuffer(json.dumps(plain).encode(), np.uint8), **arrays)
+    write_bytes(path, hashlib.sha256(stored.getbuffer()).digest() + stored.getvalue())
 
 
 def load(path: Path) -> State | None:
-    """The state that was saved, or None when there is none or it cannot be read (the training then starts anew)."""
-    try:
-        with np.load(path) as stored:
-            plain = json.loads(stored["plain"].tobytes())
-            lists: dict[str, Arrays] = {
-                name: [stored[f"{name}.{index}"] for index in range(sum(key.startswith(f"{name}.") for key in stored.files))]
-                for name in _ARRAYS
-            }
-    except (FileNotFoundError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+    """The state that was saved, or None when there is none or it is damaged (the training then starts anew)."""
+    if not path.is_file():
         return None
+    content = path.read_bytes()
+    digest, stored = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return _parsed(stored) if hashlib.sha256(stored).digest() == digest else None
+
+
+def _parsed(content: bytes) -> State:
+    with np.load(io.BytesIO(content)) as stored:
+        plain = json.loads(stored["plain"].tobytes())
+        lists: dict[str, Arrays] = {
+            name: [stored[f"{name}.{index}"] for index in range(sum(key.startswith(f"{name}.") for key in stored.files))]
+            for name in _ARRAYS
+        }
     plain["phase_best"], plain["best"] = Best(**plain["phase_best"]), Best(**plain["best"])
     return State(**plain, network=lists["network"], trainer=lists["trainer"], best_weights=lists["best_weights"])
 

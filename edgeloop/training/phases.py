@@ -80,6 +80,7 @@ def _full(job: Job) -> PhaseRun:
     stored = round(job.preprocessing.resolution * settings.stored_scale)
     images = split_pixels(job.workspace, job.dataset, "train", job.preprocessing.model_copy(update={"resolution": stored}))
     augmenter = Augmenter(settings.augmentation, job.preprocessing.resolution)
+    _reseed_dropout(job.network, settings.seed)
     averaged = job.network
     if settings.weight_average:
         averaged = job.new_network()
@@ -88,6 +89,13 @@ def _full(job: Job) -> PhaseRun:
     kept = model if averaged is job.network else _on_pixels(averaged, job.preprocessing)
     trainer = Trainer(model, kept, settings, job.class_weights, augmenter.mixes)
     return PhaseRun(trainer, Examples(images.pixels, images.labels, augmenter), job.val.pixels, averaged.get_weights)
+
+
+def _reseed_dropout(network: "keras.Model", seed: int) -> None:
+    """A phase begins with the same dropout whether this process trained the phases before it or took up their result."""
+    generator = getattr(network.get_layer("dropout"), "seed_generator", None)
+    if generator is not None:
+        generator.state.assign([0, seed])
 
 
 def _on_pixels(network: "keras.Model", preprocessing: Preprocessing) -> "keras.Model":

@@ -5,24 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from edgeloop.config import Section, Sha256
 from edgeloop.datasets.download import Wanted, download
 from edgeloop.errors import FetchError, InputError, ModelError
 from edgeloop.files import atomic_path, sha256_file
+from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_keras2, read_weights
+from edgeloop.quiet import load_tensorflow
 from edgeloop.records import StartingWeights
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import read_yaml
 
 if TYPE_CHECKING:
     import keras
-
-Weights = dict[str, dict[str, NDArray[np.float32]]]
-"""Arrays by layer name, then by the name that Keras 3 gives them (`kernel`, `bias`, `gamma`, ...)."""
-CLASSIFIER = "conv_preds"
 
 
 class Backbone(Section):
@@ -69,12 +65,9 @@ class Start:
         return StartingWeights(kind=self.kind, origin=self.origin, sha256=self.sha256, license=self.license, layers_loaded=loaded)
 
     def _load_layer(self, layer: "keras.Layer") -> bool:
-        found = self.weights.get(layer.name, {})
-        fits = all(name in found and found[name].shape == tuple(weight.shape) for name, weight in _by_name(layer).items())
-        if fits:
-            layer.set_weights([found[name] for name in _by_name(layer)])
-        elif layer.name != CLASSIFIER:
-            shapes = {name: array.shape for name, array in found.items()} or "no such layer"
+        fits = load_layer(layer, self.weights)
+        if not fits and layer.name != CLASSIFIER:
+            shapes = {name: array.shape for name, array in self.weights.get(layer.name, {}).items()} or "no such layer"
             raise ModelError(
                 f"{self.origin} does not fit the network at layer {layer.name}: it has {shapes}.",
                 "Start from a model of the same network, or from models/backbones/scratch.yaml.",
@@ -155,49 +148,14 @@ def _inherited_license(model: Path) -> str | None:
 
 
 def _read_keras(path: Path) -> Weights:
+    load_tensorflow()
     import keras
 
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a Keras model: {error}") from error
-    return {layer.name: {name: np.asarray(weight) for name, weight in _by_name(layer).items()} for layer in model.layers if layer.weights}
-
-
-def read_keras2(path: Path) -> Weights:
-    """Layer weights of a Keras 2 `.h5`; its model description is not used.
-
-    Raises:
-        ModelError: it is not such a file.
-    """
-    import h5py
-
-    try:
-        with h5py.File(path) as file:
-            root = file.get("model_weights", file)
-            return {name: arrays for name, group in root.items() if (arrays := _arrays(group))}
-    except (OSError, KeyError, AttributeError) as error:
-        raise ModelError(f"{path} is not a Keras 2 weights file: {error}") from error
-
-
-def _arrays(group: object) -> dict[str, NDArray[np.float32]]:
-    """The data sets below an HDF5 group, by their Keras 3 names."""
-    import h5py
-
-    found: dict[str, NDArray[np.float32]] = {}
-
-    def collect(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            plain = name.rsplit("/", 1)[-1].split(":")[0]
-            found["kernel" if plain == "depthwise_kernel" else plain] = np.asarray(item, np.float32)
-
-    if isinstance(group, h5py.Group):
-        group.visititems(collect)
-    return found
-
-
-def _by_name(layer: "keras.Layer") -> dict[str, "keras.Variable"]:
-    return {weight.name: weight for weight in layer.weights}
+    return read_weights(model)
 
 
 def is_backbone(workspace: Workspace, name: str) -> bool:

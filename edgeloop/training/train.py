@@ -7,6 +7,7 @@ import json
 import re
 import time
 import zipfile
+from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from edgeloop.files import atomic_path, sha256_file
 from edgeloop.networks import build, multiply_accumulates, network, parameters_folded
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.progress import Advance, progress
+from edgeloop.quiet import load_tensorflow
 from edgeloop.records import PhaseResult, StartingWeights, TrainRecord, provenance
 from edgeloop.training.batches import ahead
 from edgeloop.training.checkpoint import Best, State, load, save
@@ -59,7 +61,7 @@ def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     val = split_pixels(workspace, variant.dataset, "val", preprocessing)
     train_labels = split_pixels(workspace, variant.dataset, "train", preprocessing).labels
     job, weights = _new_job(workspace, variant, settings, preprocessing, val, train_labels, start)
-    checkpoint = workspace.cache / "training" / f"{name}-{_identity(variant, settings, start, manifest_sha256)}.npz"
+    checkpoint = workspace.cache / "training" / f"{name}-{_identity(variant, settings, start, manifest_sha256)}.state"
     state = _run(job, checkpoint)
 
     job.network.set_weights(state.best_weights)
@@ -85,7 +87,7 @@ def _check_phases(start: Start, settings: TrainSettings, name: str) -> None:
 
 def _identity(variant: Variant, settings: TrainSettings, start: Start, manifest_sha256: str) -> str:
     """What must be equal for a checkpoint to be taken up again."""
-    parts = [variant.model_dump_json(), settings.model_dump_json(), start.sha256, manifest_sha256]
+    parts = [variant.model_dump_json(), settings.model_dump_json(), start.sha256, manifest_sha256, version("tensorflow"), version("keras")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -98,6 +100,7 @@ def _new_job(
     train_labels: NDArray[np.int32],
     start: Start,
 ) -> tuple[Job, StartingWeights]:
+    load_tensorflow()
     import keras
     import tensorflow as tf
 

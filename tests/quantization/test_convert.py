@@ -1,0 +1,225 @@
+"""A float model as TFLite files: what comes in, what goes out, and the same bytes every time."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from miniature import CLASSES, SIDE, class_folders, coloured
+
+from edgeloop.errors import DataError, InputError, ModelError
+from edgeloop.networks import build, network
+from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
+from edgeloop.quantization.quantize import convert_all, quantize_file, read_float_model
+from edgeloop.quiet import load_tensorflow
+from edgeloop.tflite.classifier import Classifier
+from edgeloop.tflite.graph import read_graph
+from edgeloop.tflite.inspect import WEIGHT_PLACE, inspect_model
+
+SIGNED = Preprocessing(resolution=SIDE, resize="area", input_range=(-1, 1))
+UNSIGNED = Preprocessing(resolution=SIDE, resize="area", input_range=(0, 1))
+
+
+def small(*layers: Any, side: int = SIDE) -> Any:
+    """A foreign model: some layers, then a convolution, pooling and three classes."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    return keras.Sequential([
+        keras.Input((side, side, 3)),
+        *layers,
+        keras.layers.Conv2D(4, 3, 2, activation="relu", bias_initializer="random_normal"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Any:
+    """FdMobileNet 0.25 with random weights, its biases and statistics included."""
+    load_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(1)
+    model = build(network("fdmobilenet_0.25"), SIDE, len(CLASSES))
+    rng = np.random.default_rng(1)
+    model.set_weights([array + rng.normal(0, 0.05, array.shape) * (array.ndim == 1) for array in model.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Pixels:
+    """Dull images: neither end of the range occurs."""
+    return np.stack([coloured(CLASSES[number % 3], number) // 2 + 30 for number in range(12)])
+
+
+@pytest.fixture(scope="module")
+def converted(classifier: Any, calibration: Pixels, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("converted") / "quantized"
+    convert_all(classifier, calibration, SIGNED, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return class_folders(tmp_path_factory.mktemp("images") / "some images")
+
+
+@pytest.mark.parametrize("name", ["per_channel", "per_tensor"])
+def test_int8_takes_one_uint8_image_and_gives_float32(converted: Path, name: str) -> None:
+    report = inspect_model(converted / f"{name}.tflite")
+    assert [(tensor.shape, tensor.dtype) for tensor in report.inputs] == [([1, SIDE, SIDE, 3], "uint8")]
+    assert [(tensor.shape, tensor.dtype) for tensor in report.outputs] == [([1, 3], "float32")]
+
+
+def test_float_takes_one_float32_image(converted: Path) -> None:
+    report = inspect_model(converted / "float.tflite")
+    assert (report.inputs[0].shape, report.inputs[0].dtype, report.quantization) == ([1, SIDE, SIDE, 3], "float32", "float")
+
+
+@pytest.mark.parametrize("name", ["per_channel", "per_tensor"])
+def test_the_input_is_the_raw_pixel_though_no_image_is_black_or_white(converted: Path, calibration: Pixels, name: str) -> None:
+    assert (calibration.min(), calibration.max()) > (0, 200) and calibration.max() < 255
+    taken = inspect_model(converted / f"{name}.tflite").inputs[0]
+    assert taken.scale == pytest.approx(2 / 255)
+    assert taken.zero_point == 127
+
+
+def test_the_input_is_the_raw_pixel_for_the_range_0_to_1(calibration: Pixels, tmp_path: Path) -> None:
+    load_tensorflow()
+    convert_all(small(), calibration, UNSIGNED, tmp_path / "out")
+    taken = inspect_model(tmp_path / "out" / "per_channel.tflite").inputs[0]
+    assert taken.scale == pytest.approx(1 / 255)
+    assert taken.zero_point == 0
+
+
+def test_a_range_without_zero_is_refused_since_its_input_would_not_be_the_pixel(calibration: Pixels, tmp_path: Path) -> None:
+    load_tensorflow()
+    beyond = Preprocessing(resolution=SIDE, resize="area", input_range=(1, 2))
+    with pytest.raises(ModelError, match="not the raw pixel"):
+        convert_all(small(), calibration, beyond, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_per_tensor_has_one_scale_for_each_weight_tensor_and_per_channel_many(converted: Path) -> None:
+    scales = {name: _weight_scales(converted / f"{name}.tflite") for name in ("per_channel", "per_tensor")}
+    assert set(scales["per_tensor"]) == {1}
+    assert all(count > 1 for count in scales["per_channel"])
+    assert inspect_model(converted / "per_tensor.tflite").quantization == "int8 per-tensor"
+    assert inspect_model(converted / "per_channel.tflite").quantization == "int8 per-channel"
+
+
+def _weight_scales(path: Path) -> list[int]:
+    graph = read_graph(path)
+    weights = [graph.operand(operator, WEIGHT_PLACE[operator.name]) for operator in graph.operators if operator.name in WEIGHT_PLACE]
+    return [tensor.scales.size for tensor in weights if tensor is not None]
+
+
+def test_dense_layers_are_per_tensor_too(calibration: Pixels, tmp_path: Path) -> None:
+    load_tensorflow()
+    convert_all(small(), calibration, SIGNED, tmp_path / "out")
+    assert set(_weight_scales(tmp_path / "out" / "per_tensor.tflite")) == {1}
+
+
+def test_normalisation_is_folded_and_no_operator_is_left_over(converted: Path) -> None:
+    names = [operator.name for operator in inspect_model(converted / "per_channel.tflite").operators]
+    assert names == [
+        "QUANTIZE",
+        *["CONV_2D", *["DEPTHWISE_CONV_2D", "CONV_2D"] * 11],
+        "MEAN",
+        "CONV_2D",
+        "RESHAPE",
+        "SOFTMAX",
+        "DEQUANTIZE",
+    ]
+
+
+def test_the_formats_agree_with_the_keras_model(classifier: Any, converted: Path, calibration: Pixels) -> None:
+    expected = classifier(SIGNED.normalised(calibration), training=False).numpy()
+    assert np.allclose(Classifier(converted / "float.tflite", SIGNED).score(calibration), expected, atol=1e-5)
+    for name in ("per_channel", "per_tensor"):
+        assert np.allclose(Classifier(converted / f"{name}.tflite", SIGNED).score(calibration), expected, atol=0.1)
+
+
+def test_repeating_gives_the_same_bytes(classifier: Any, converted: Path, calibration: Pixels, tmp_path: Path) -> None:
+    convert_all(classifier, calibration, SIGNED, tmp_path / "again")
+    names = sorted(path.name for path in converted.iterdir())
+    assert names == ["float.tflite", "per_channel.tflite", "per_tensor.tflite", "preprocessing.json"]
+    for name in names:
+        assert (tmp_path / "again" / name).read_bytes() == (converted / name).read_bytes(), name
+
+
+def test_a_foreign_model_is_quantized_with_the_preprocessing_beside_it(images: Path, tmp_path: Path) -> None:
+    load_tensorflow()
+    model = tmp_path / "foreign.keras"
+    small().save(model)
+    UNSIGNED.write(tmp_path / FILE_NAME)
+    found = quantize_file(model, images, tmp_path / "out", count=5)
+    assert [entry.format for entry in found] == ["float", "int8 per-channel", "int8 per-tensor"]
+    assert Preprocessing.read(tmp_path / "out" / FILE_NAME) == UNSIGNED
+    assert Classifier(tmp_path / "out" / "per_channel.tflite", UNSIGNED).classes == 3
+
+
+def test_a_foreign_model_that_scales_pixels_itself_takes_the_raw_pixel_too(images: Path, tmp_path: Path) -> None:
+    load_tensorflow()
+    import keras
+
+    model, raw = tmp_path / "foreign.keras", Preprocessing(resolution=SIDE, resize="area", input_range=(0, 255))
+    small(keras.layers.Rescaling(1 / 127.5, -1)).save(model)
+    quantize_file(model, images, tmp_path / "out", preprocessing=raw)
+    taken = inspect_model(tmp_path / "out" / "per_channel.tflite").inputs[0]
+    assert (taken.dtype, taken.scale, taken.zero_point) == ("uint8", 1.0, 0)
+    pixels = np.stack([coloured(label, 7) for label in CLASSES])
+    expected = keras.models.load_model(model)(pixels.astype(np.float32)).numpy()
+    assert np.allclose(Classifier(tmp_path / "out" / "per_channel.tflite", raw).score(pixels), expected, atol=0.05)
+
+
+def test_a_model_of_another_resolution_is_refused(images: Path, tmp_path: Path) -> None:
+    load_tensorflow()
+    model = tmp_path / "foreign.keras"
+    small(side=64).save(model)
+    with pytest.raises(ModelError, match=r"shape \(None, 64, 64, 3\), not \(None, 96, 96, 3\)"):
+        quantize_file(model, images, tmp_path / "out", preprocessing=SIGNED)
+
+
+def test_what_cannot_be_quantized_is_named(images: Path, tmp_path: Path) -> None:
+    load_tensorflow()
+    model, empty = tmp_path / "foreign.keras", tmp_path / "empty"
+    small().save(model)
+    empty.mkdir()
+    with pytest.raises(InputError, match=r"preprocessing\.json does not exist"):
+        quantize_file(model, images, tmp_path / "out")
+    with pytest.raises(InputError, match="no images below"):
+        quantize_file(model, empty, tmp_path / "out", preprocessing=SIGNED)
+    (empty / "broken.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"broken\.png: An image does not decode"):
+        quantize_file(model, empty, tmp_path / "out", preprocessing=SIGNED)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"no model at all")
+    with pytest.raises(ModelError, match=name):
+        read_float_model(tmp_path / name)
+    with pytest.raises(InputError, match="does not exist"):
+        read_float_model(tmp_path / f"absent-{name}")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "side"), [("fdmobilenet_0.25_128", 128), ("st_fdmobilenet_v1_224", 224)])
+def test_a_published_keras_2_model_is_rebuilt_from_its_weights(shared: Callable[[str], Path], name: str, side: int) -> None:
+    model = read_float_model(shared(f"pretrained/food-101_{name}.h5"))
+    assert (model.input_shape, model.output_shape) == ((None, side, side, 3), (None, 101))
+
+
+def test_a_keras_2_file_of_another_network_is_refused_with_both_reasons(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps({"config": {"layers": []}})
+        file["model_weights/conv1/conv1/kernel:0"] = np.zeros((3, 3, 3, 8), np.float32)
+    with pytest.raises(ModelError, match=r"(?s)is not a model that Keras 3.*holds none of the networks"):
+        read_float_model(tmp_path / "other.h5")

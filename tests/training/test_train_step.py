@@ -1,0 +1,274 @@
+"""The step `train` on coloured squares: reproducible, resumed after a kill, and refused where it makes no sense."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from miniature import CLASSES, SIDE
+from variant_in_miniature import COUNTS, DATASET, NETWORK, VARIANT, accept, project, write_params
+
+from edgeloop.config import Params, load_params
+from edgeloop.errors import ConfigError, DataError, InputError, TrainingError
+from edgeloop.files import sha256_file
+from edgeloop.preprocessing import Preprocessing
+from edgeloop.records import TrainRecord
+from edgeloop.training.checkpoint import load
+from edgeloop.training.train import HISTORY, train
+from edgeloop.workspace import VariantPaths, Workspace
+
+SCRATCH: dict[str, Any] = {
+    "phases": [{"mode": "scratch", "epochs": 4, "learning_rate": 0.01, "warmup_epochs": 1}],
+    "batch_size": 6,
+    "batch_norm_momentum": 0.5,
+    "weight_average": 0.5,
+    "dropout": 0.2,
+    "label_smoothing": 0.1,
+    "augmentation": [{"op": "flip"}, {"op": "crop"}, {"op": "color", "contrast": 0.2}, {"op": "mixup", "alpha": 0.2}],
+}
+TRANSFER: dict[str, Any] = SCRATCH | {
+    "phases": [{"mode": "head", "epochs": 3, "learning_rate": 0.01}, {"mode": "full", "epochs": 8, "learning_rate": 0.002}],
+}
+DEADLINE_S = 240
+
+
+def variant(workspace: Workspace) -> VariantPaths:
+    return workspace.variant(DATASET, NETWORK, SIDE)
+
+
+def history(workspace: Workspace) -> list[dict[str, str]]:
+    with variant(workspace).history.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a prepared and accepted data set, to copy."""
+    return project(tmp_path_factory.mktemp("data") / "project").root
+
+
+def copy(data: Path, to: Path) -> Workspace:
+    shutil.copytree(data, to)
+    return Workspace(to)
+
+
+@pytest.fixture
+def workspace(data: Path, tmp_path: Path) -> Workspace:
+    return copy(data, tmp_path / "a project")
+
+
+@pytest.fixture(scope="module")
+def scratch(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, TrainRecord]:
+    workspace = copy(data, tmp_path_factory.mktemp("scratch") / "project")
+    return workspace, train(workspace, write_params(workspace, **SCRATCH), VARIANT)
+
+
+def transfer(data: Path, to: Path, backbone: Workspace) -> Workspace:
+    """A project whose variant starts from another variant's model and its record."""
+    workspace = copy(data, to)
+    shutil.copytree(variant(backbone).folder, to / "models" / "other" / "backbone")
+    write_params(workspace, start="models/other/backbone/train/model.keras", **TRANSFER)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def transferred(
+    data: Path, scratch: tuple[Workspace, TrainRecord], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Workspace, TrainRecord]:
+    workspace = transfer(data, tmp_path_factory.mktemp("transferred") / "project", scratch[0])
+    return workspace, train(workspace, load_params(workspace), VARIANT)
+
+
+def test_the_record_states_the_training(scratch: tuple[Workspace, TrainRecord]) -> None:
+    workspace, record = scratch
+    paths = variant(workspace)
+    assert TrainRecord.read(paths.train_record) == record
+    assert record.model_sha256 == sha256_file(paths.model)
+    assert record.provenance.data_revision == sha256_file(workspace.dataset(DATASET).manifest)
+    assert record.classes == CLASSES
+    assert (record.train_images, record.val_images) == (3 * COUNTS["train"], 3 * COUNTS["val"])
+    assert (record.start.kind, record.start.layers_loaded, record.resumed) == ("scratch", 0, 0)
+    assert [(phase.mode, phase.epochs_planned, phase.epochs_run) for phase in record.phases] == [("scratch", 4, 4)]
+    assert Preprocessing.read(paths.preprocessing) == Preprocessing(resolution=SIDE, resize="area", input_range=(0, 1))
+
+
+def test_the_history_has_a_row_for_each_epoch_and_the_record_its_best(scratch: tuple[Workspace, TrainRecord]) -> None:
+    workspace, record = scratch
+    rows = history(workspace)
+    assert tuple(rows[0]) == HISTORY
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    accuracies = [float(row["val_accuracy"]) for row in rows]
+    assert record.val_accuracy == pytest.approx(max(accuracies), abs=1e-5)
+    assert accuracies[record.best_epoch - 1] == max(accuracies)
+
+
+def test_the_model_kept_is_the_one_that_was_scored_best(transferred: tuple[Workspace, TrainRecord]) -> None:
+    import keras
+
+    from edgeloop.datasets.pixels import split_pixels
+
+    workspace, record = transferred
+    paths = variant(workspace)
+    preprocessing = Preprocessing.read(paths.preprocessing)
+    val = split_pixels(workspace, DATASET, "val", preprocessing)
+    scores = keras.models.load_model(paths.model)(preprocessing.normalised(val.pixels), training=False).numpy()
+    assert (scores.argmax(axis=1) == val.labels).mean() == record.val_accuracy
+    assert record.val_accuracy > 0.9
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
+    scratch: tuple[Workspace, TrainRecord], data: Path, tmp_path: Path
+) -> None:
+    again, other = copy(data, tmp_path / "again"), copy(data, tmp_path / "other")
+    train(again, write_params(again, **SCRATCH), VARIANT)
+    assert variant(again).model.read_bytes() == variant(scratch[0]).model.read_bytes()
+    phases = [SCRATCH["phases"][0] | {"epochs": 1}]
+    train(other, write_params(other, **SCRATCH | {"seed": 1, "phases": phases}), VARIANT)
+    assert history(other)[0]["train_loss"] != history(again)[0]["train_loss"]
+
+
+def test_test_images_are_not_read(scratch: tuple[Workspace, TrainRecord]) -> None:
+    assert not list((scratch[0].cache / "pixels").glob(f"{DATASET}-test-*"))
+
+
+def test_nothing_is_left_of_the_checkpoint_after_the_end(scratch: tuple[Workspace, TrainRecord]) -> None:
+    assert not list((scratch[0].cache / "training").iterdir())
+
+
+def killed_after(workspace: Workspace, epochs: int) -> None:
+    """Train in a process of its own and kill it without warning once so many epochs are on disk."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgeloop", "train", VARIANT], cwd=workspace.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as child:
+        try:
+            end = time.monotonic() + DEADLINE_S
+            while child.poll() is None and _epochs_on_disk(workspace) < epochs and time.monotonic() < end:
+                time.sleep(0.02)
+        finally:
+            os.kill(child.pid, signal.SIGKILL) if child.poll() is None else None
+        child.wait(timeout=30)
+    assert child.returncode == -signal.SIGKILL
+
+
+def _epochs_on_disk(workspace: Workspace) -> int:
+    states = [load(path) for path in (workspace.cache / "training").glob("*.state")]
+    return max((len(state.history) for state in states if state), default=0)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(
+    data: Path, scratch: tuple[Workspace, TrainRecord], transferred: tuple[Workspace, TrainRecord], tmp_path: Path
+) -> None:
+    workspace = transfer(data, tmp_path / "killed", scratch[0])
+    killed_after(workspace, 5)
+    done = _epochs_on_disk(workspace)
+    assert 5 <= done < 11
+    record = train(workspace, load_params(workspace), VARIANT)
+    assert record.resumed == 1
+    assert variant(workspace).model.read_bytes() == variant(transferred[0]).model.read_bytes()
+    rows, expected = history(workspace), history(transferred[0])
+    assert [row["val_loss"] for row in rows] == [row["val_loss"] for row in expected]
+
+
+def test_transfer_trains_the_head_first_and_inherits_origin_and_licence(transferred: tuple[Workspace, TrainRecord]) -> None:
+    record = transferred[1]
+    assert [(phase.mode, phase.epochs_run) for phase in record.phases] == [("head", 3), ("full", 8)]
+    assert (record.start.kind, record.start.origin) == ("keras", "models/other/backbone/train/model.keras")
+    assert record.start.license is None
+
+
+def test_a_licence_goes_on_from_variant_to_variant(data: Path, scratch: tuple[Workspace, TrainRecord], tmp_path: Path) -> None:
+    workspace = transfer(data, tmp_path / "project", scratch[0])
+    folder = workspace.root / "models" / "other" / "backbone"
+    record = TrainRecord.read(folder / "train.json")
+    record.model_copy(update={"start": record.start.model_copy(update={"license": "sla0044"})}).write(folder / "train.json")
+    phases = [{"mode": "head", "epochs": 1, "learning_rate": 0.01}]
+    params = write_params(workspace, start="models/other/backbone/train/model.keras", phases=phases)
+    assert train(workspace, params, VARIANT).start.license == "sla0044"
+
+
+def test_the_head_trains_the_last_layer_only_on_features_computed_once(
+    workspace: Workspace, scratch: tuple[Workspace, TrainRecord]
+) -> None:
+    import keras
+
+    shutil.copyfile(variant(scratch[0]).model, workspace.root / "backbone.keras")
+    phases = [{"mode": "head", "epochs": 2, "learning_rate": 0.05}]
+    train(workspace, write_params(workspace, start="backbone.keras", phases=phases), VARIANT)
+    before, after = (keras.models.load_model(path) for path in (workspace.root / "backbone.keras", variant(workspace).model))
+    equal = [np.array_equal(a, b) for a, b in zip(before.get_weights(), after.get_weights(), strict=True)]
+    assert equal == [True] * (len(equal) - 2) + [False] * 2
+    features = {path: path.stat().st_mtime_ns for path in (workspace.cache / "features").iterdir()}
+    assert len(features) == 2  # train and val
+    train(workspace, write_params(workspace, start="backbone.keras", phases=[phases[0] | {"learning_rate": 0.01}]), VARIANT)
+    assert {path: path.stat().st_mtime_ns for path in (workspace.cache / "features").iterdir()} == features
+
+
+def test_early_stopping_ends_a_phase_that_gets_no_better(workspace: Workspace, scratch: tuple[Workspace, TrainRecord]) -> None:
+    shutil.copyfile(variant(scratch[0]).model, workspace.root / "backbone.keras")
+    phases = [{"mode": "head", "epochs": 30, "learning_rate": 1e-12, "early_stopping": 3, "decay": "constant"}]
+    record = train(workspace, write_params(workspace, start="backbone.keras", phases=phases, weight_decay=0), VARIANT)
+    assert record.phases[0].epochs_run == record.best_epoch + 3 < 30
+
+
+def test_rare_classes_weigh_more_where_that_is_asked_for(workspace: Workspace) -> None:
+    from edgeloop.training.train import _class_weights
+
+    labels = np.repeat(np.arange(3, dtype=np.int32), [60, 30, 10])
+    settings = write_params(workspace, class_weights="balanced").datasets[DATASET].train
+    weights = _class_weights(labels, 3, settings)
+    assert weights[labels].mean() == pytest.approx(1)
+    assert weights * [60, 30, 10] == pytest.approx(weights[0] * 60)
+    plain = write_params(workspace).datasets[DATASET].train
+    assert _class_weights(labels, 3, plain).tolist() == [1, 1, 1]
+
+
+def test_a_diverging_training_is_stopped_with_what_to_change(workspace: Workspace) -> None:
+    phases = [{"mode": "scratch", "epochs": 3, "learning_rate": 1e30}]
+    with pytest.raises(TrainingError, match="diverged in epoch 1") as error:
+        train(workspace, write_params(workspace, phases=phases), VARIANT)
+    assert "Lower learning_rate" in error.value.remedy
+    assert not variant(workspace).model.exists()
+    assert not variant(workspace).train_record.exists()
+
+
+@pytest.mark.parametrize(
+    ("modes", "start", "reason"),
+    [
+        (["head"], None, "fresh weights"),
+        (["head", "full"], None, "fresh weights"),
+        (["full", "scratch"], None, "throw away trained weights"),
+        (["scratch"], "backbone.keras", "throw away trained weights"),
+    ],
+)
+def test_phases_that_do_not_fit_the_start_are_refused(
+    workspace: Workspace, scratch: tuple[Workspace, TrainRecord], modes: list[str], start: str | None, reason: str
+) -> None:
+    shutil.copyfile(variant(scratch[0]).model, workspace.root / "backbone.keras")
+    phases = [{"mode": mode, "epochs": 1, "learning_rate": 0.01} for mode in modes]
+    params = write_params(workspace, start=start or "models/backbones/scratch.yaml", phases=phases)
+    with pytest.raises(ConfigError, match=reason):
+        train(workspace, params, VARIANT)
+
+
+def test_data_must_be_prepared_and_accepted_first(workspace: Workspace) -> None:
+    params: Params = write_params(workspace)
+    paths = workspace.dataset(DATASET)
+    accepted = paths.accepted.read_bytes()
+    paths.accepted.unlink()
+    with pytest.raises(InputError, match="not accepted by its validation"):
+        train(workspace, params, VARIANT)
+    paths.accepted.write_bytes(accepted.replace(b'": "', b'": "0'))
+    with pytest.raises(DataError, match="changed after it was validated"):
+        train(workspace, params, VARIANT)
+    accept(workspace)
+    paths.manifest.unlink()
+    with pytest.raises(InputError, match="not prepared"):
+        train(workspace, params, VARIANT)
