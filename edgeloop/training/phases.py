@@ -85,8 +85,8 @@ def _full(job: Job) -> PhaseRun:
     if settings.weight_average:
         averaged = job.new_network()
         averaged.set_weights(job.network.get_weights())
-    model = _on_pixels(job.network, job.preprocessing)
-    kept = model if averaged is job.network else _on_pixels(averaged, job.preprocessing)
+    model = on_pixels(job.network, job.preprocessing)
+    kept = model if averaged is job.network else on_pixels(averaged, job.preprocessing)
     trainer = Trainer(model, kept, settings, job.class_weights, augmenter.mixes)
     return PhaseRun(trainer, Examples(images.pixels, images.labels, augmenter), job.val.pixels, averaged.get_weights)
 
@@ -98,7 +98,7 @@ def _reseed_dropout(network: "keras.Model", seed: int) -> None:
         generator.state.assign([0, seed])
 
 
-def _on_pixels(network: "keras.Model", preprocessing: Preprocessing) -> "keras.Model":
+def on_pixels(network: "keras.Model", preprocessing: Preprocessing) -> "keras.Model":
     """The network with raw pixels as its input and logits as its output; the weights are shared."""
     import keras
 

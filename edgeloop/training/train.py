@@ -25,6 +25,7 @@ from edgeloop.preprocessing import Preprocessing
 from edgeloop.progress import Advance, progress
 from edgeloop.quiet import load_tensorflow
 from edgeloop.records import PhaseResult, StartingWeights, TrainRecord, provenance
+from edgeloop.training.augment import one_thread
 from edgeloop.training.batches import ahead
 from edgeloop.training.checkpoint import Best, State, load, save
 from edgeloop.training.phases import Job, PhaseRun, prepare_phase
@@ -135,7 +136,7 @@ def _run(job: Job, checkpoint: Path) -> State:
         state.resumed += 1
     phases = job.settings.phases
     total = sum(phase.epochs for phase in phases)
-    with progress("train", total, "epochs") as advance:
+    with progress("train", total, "epochs") as advance, one_thread():
         advance(len(state.history))
         while state.phase < len(phases):
             job.network.set_weights(state.network)
