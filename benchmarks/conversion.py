@@ -36,9 +36,8 @@ def main() -> int:
         "int8 per-tensor": _cpu_s(lambda: to_int8(model, images, preprocessing, per_channel=False)),
     }
     baseline = _cpu_s(lambda: _documented(model, images, preprocessing))
-    print(
-        f"{options.network} @{options.resolution}, {options.images} calibration images (import of TensorFlow: {imported:.1f} CPU-s, not counted)"
-    )
+    print(f"{options.network} @{options.resolution}, {options.images} calibration images")
+    print(f"  import            {imported:6.2f} CPU-s for TensorFlow, not counted")
     for name, seconds in ours.items():
         print(f"  {name:<17} {seconds:6.2f} CPU-s")
     slowest = max(ours["int8 per-channel"], ours["int8 per-tensor"])

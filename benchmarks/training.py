@@ -2,9 +2,10 @@
 
     python benchmarks/training.py [--network fdmobilenet_0.25] [--resolution 128] [--rounds 10]
 
-Trains with the settings of `flowers` in params.yaml (batch size, weight average, all its augmentations) on images drawn at
-random. The baseline, in the same run, is the same compiled step fed with batches that lie ready in memory; epochs of both
-take turns and are compared in pairs, so that what else the machine does hits both. Exit status 1 when the input's share of a step is above the goal.
+Trains with the settings of `flowers` in params.yaml (batch size, weight average, all its augmentations) on images drawn
+at random. The baseline, in the same run, is the same compiled step fed with batches that lie ready in memory; epochs of
+both take turns and are compared in pairs, so that what else the machine does hits both. Exit status 1 when the input's
+share of a step is above the goal.
 """
 
 import argparse
