@@ -1,6 +1,6 @@
 """Speed of training, and the share of a step's time that goes into its input.
 
-    python benchmarks/training.py [--network fdmobilenet_0.25] [--resolution 128] [--rounds 10]
+    python benchmarks/training.py [--network fdmobilenet_0.25] [--resolution 128] [--rounds 20]
 
 Trains with the settings of `flowers` in params.yaml (batch size, weight average, all its augmentations) on images drawn
 at random. The baseline, in the same run, is the same compiled step fed with batches that lie ready in memory; epochs of
@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="fdmobilenet_0.25")
     parser.add_argument("--resolution", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=20)
     return parser.parse_args()
 
 

@@ -28,9 +28,10 @@ class Crop(_Op):
 
 
 class Affine(_Op):
-    """Rotation up to +-`degrees`, shift up to `shift` (share of the side), zoom, and shear up to +-`shear` (tangent)."""
+    """With `probability`: rotation up to +-`degrees`, shift (share of the side), zoom, and shear up to +-`shear` (tangent)."""
 
     op: Literal["affine"]
+    probability: Probability = 1.0
     degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     zoom: tuple[float, float] = (1.0, 1.0)

@@ -233,3 +233,23 @@ def test_without_mixup_every_image_stays_itself() -> None:
     augmenter = Augmenter(EVERYTHING, SIDE)
     assert not augmenter.mixes
     assert (augmenter.mixing(9, np.random.default_rng(1))[1] == 1).all()
+
+
+def test_a_window_without_rotation_shows_what_a_warp_would() -> None:
+    rng = np.random.default_rng(5)
+    image = cv2.resize(rng.integers(0, 256, (12, 12, 3), np.uint8), (147, 147), interpolation=cv2.INTER_CUBIC)
+    operations: list[Augmentation] = [Flip(op="flip", vertical=True), Crop(op="crop")]
+    quick = Augmenter(operations, 128)(np.stack([image] * 32), np.random.default_rng(1))
+    # A turn too small to see, which only a warp can do. It draws behind the flips and crops, so these stay the same.
+    turned = [*operations, Affine(op="affine", degrees=1e-5)]
+    warped = Augmenter(turned, 128)(np.stack([image] * 32), np.random.default_rng(1))
+    assert np.abs(quick.astype(int) - warped).mean() < 3
+    assert len({picture.tobytes() for picture in quick}) > 16
+
+
+def test_an_affine_happens_with_its_probability() -> None:
+    rng = np.random.default_rng(3)
+    images = np.repeat(rng.integers(0, 256, (1, 96, 96, 3), np.uint8), 400, axis=0)
+    turned = Augmenter([Affine(op="affine", probability=0.25, degrees=30)], 96)(images, rng)
+    same = sum(np.array_equal(one, images[0]) for one in turned)
+    assert 260 <= same <= 340
