@@ -79,6 +79,9 @@ def main(arguments: list[str]) -> int:
     except EdgeloopError as error:
         sys.stderr.write(f"edgeloop: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("edgeloop: interrupted; the same command goes on where this one stopped\n")
+        return 130
     return 0
 
 
