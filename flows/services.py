@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from edgeloop.errors import EdgeloopError
 from edgeloop.services import Ports, Running, Service
+from edgeloop.services.ports import preferred
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
 
@@ -28,7 +29,7 @@ def prefect_server(workspace: Workspace) -> Service:
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "DO_NOT_TRACK": "1",
     }
-    return Service(workspace, "prefect", argv, {"Prefect": 4200}, _is_healthy, home, environment, start_deadline_s=240.0)
+    return Service(workspace, "prefect", argv, preferred({"Prefect": 4200}), _is_healthy, home, environment, start_deadline_s=240.0)
 
 
 def client_environment(workspace: Workspace, server: Running) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """What all tests share: a workspace of their own, and the real photographs and models where they lie beside the checkout."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ pytest_plugins = ("flows_in_miniature",)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+
+# Several test processes start services at once, beside those that a user may run.
+os.environ["EDGELOOP_PORTS"] = "any"
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile("edgeloop", deadline=None)

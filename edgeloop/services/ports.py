@@ -1,5 +1,6 @@
 """TCP ports on loopback: the preferred one where it is free, else another, and who holds the preferred one."""
 
+import os
 import random
 import socket
 from collections.abc import Mapping
@@ -25,7 +26,12 @@ class Choice:
     notes: list[str]
 
 
-def choose(preferred: Mapping[str, int]) -> Choice:
+def preferred(ports: Mapping[str, int]) -> dict[str, int]:
+    """The ports by purpose, or no preference (0) when `EDGELOOP_PORTS` is `any`: for many projects on one machine."""
+    return {purpose: 0 if os.environ.get("EDGELOOP_PORTS") == "any" else port for purpose, port in ports.items()}
+
+
+def choose(wished: Mapping[str, int]) -> Choice:
     """Choose a free loopback port for each purpose; 0 prefers none.
 
     Raises:
@@ -33,11 +39,11 @@ def choose(preferred: Mapping[str, int]) -> Choice:
     """
     ports: dict[str, int] = {}
     displaced: dict[str, list[str]] = {}
-    for purpose, wanted in preferred.items():
+    for purpose, wanted in wished.items():
         if wanted and wanted not in ports.values() and is_free(wanted):
             ports[purpose] = wanted
             continue
-        ports[purpose] = _another(set(ports.values()) | set(preferred.values()))
+        ports[purpose] = _another(set(ports.values()) | set(wished.values()))
         if wanted:
             displaced.setdefault(holder(wanted), []).append(f"port {wanted} ({purpose}), instead {ports[purpose]}")
     return Choice(ports, [f"In use by {who}: {'; '.join(moves)}." for who, moves in displaced.items()])

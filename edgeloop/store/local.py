@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeloop.errors import ServiceError, StoreError
 from edgeloop.services import Ports, Running, Service
-from edgeloop.services.ports import LOOPBACK
+from edgeloop.services.ports import LOOPBACK, preferred
 from edgeloop.store.s3 import Credentials, accepts_writes
 from edgeloop.workspace import Workspace
 
@@ -45,7 +45,7 @@ def local_store(workspace: Workspace) -> Service:
     def ready(running: Running) -> bool:
         return accepts_writes(running.address, owner_credentials(workspace), PROBE_BUCKET)
 
-    return Service(workspace, NAME, argv, PORTS, ready, folder, stop_grace_s=STOP_GRACE_S, leftovers=_sockets)
+    return Service(workspace, NAME, argv, preferred(PORTS), ready, folder, stop_grace_s=STOP_GRACE_S, leftovers=_sockets)
 
 
 def local_address(workspace: Workspace) -> str:
