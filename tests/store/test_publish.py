@@ -264,16 +264,22 @@ def test_a_killed_publish_shows_no_half_card(project: Project, place: Place) -> 
     build(project, Story(variant=PLANT))
     publish(project.workspace, project.params, [SAMPLE, PLANT], to=place.to)
     former = place.contents()
-    build(project, Story(variant=PLANT, model_bytes=16_000_000))
+    build(project, Story(variant=PLANT, model_bytes=32_000_000))
     kill_midway(project, place, former)
     contents = place.contents()
     assert len(contents) > len(former)
-    assert all(contents[key] == content for key, content in former.items())
+    # The kill may come after a pointer was set; what pointers name is whole all the same.
+    assert all(contents[key] == content for key, content in former.items() if not is_pointer(key))
     assert_whole(contents)
     publish(project.workspace, project.params, [PLANT], to=place.to)
     contents = place.contents()
     assert_whole(contents)
     assert contents[f"{PLANT}/latest.json"] != former[f"{PLANT}/latest.json"]
+
+
+def is_pointer(key: str) -> bool:
+    """Whether that object is replaced by a publish: the index, and a variant's `latest.json`; a version's page is not."""
+    return key in ("index.json", "index.html") or key.endswith("/latest.json")
 
 
 def build(project: Project, story: Story) -> None:
