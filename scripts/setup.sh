@@ -16,11 +16,14 @@ find_python() {
 
 make_venv() {
     if "$1" -m venv .venv 2>.venv.log; then rm -f .venv.log; return; fi
-    # Debian's Python comes without ensurepip: the package python3.X-venv has it.
+    # Debian's Python comes without ensurepip. Its own pip, where there is one, can put a pip into the environment.
+    rm -rf .venv
+    if "$1" -m pip --version >/dev/null 2>&1 && "$1" -m venv --without-pip .venv 2>>.venv.log &&
+        "$1" -m pip --python .venv/bin/python install --quiet pip 2>>.venv.log; then rm -f .venv.log; return; fi
+    rm -rf .venv
     package="python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >/dev/null
-        rm -rf .venv
         "$1" -m venv .venv && rm -f .venv.log && return
     fi
     fail "$(cat .venv.log)" "Ask for the package: apt install $package   (or name another Python: make PYTHON=...)"
