@@ -1,5 +1,7 @@
 """Batches of an epoch, shuffled and augmented ahead of the training step in one thread."""
 
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,8 @@ from edgeloop.training.augment import Augmenter
 
 Item = TypeVar("Item")
 AHEAD = 4
+# Nice value of the thread that prepares batches.
+BEHIND = 10
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,15 @@ def _as_pixels(inputs: NDArray[np.generic]) -> Pixels:
     return inputs.astype(np.uint8, copy=False)
 
 
+def _give_way() -> None:
+    """Let the training step's threads go before this one, which has batches in store: Linux has a priority for each thread."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
+
+
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """Iterate in a thread of its own, a few items ahead. An exception there is raised here."""
     end = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="batches", initializer=_give_way) as pool:
         pending = deque(pool.submit(next, items, end) for _ in range(AHEAD))
         try:
             while (item := pending.popleft().result()) is not end:
