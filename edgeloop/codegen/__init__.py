@@ -1,0 +1,1 @@
+"""From a .tflite model to C code for a target."""
