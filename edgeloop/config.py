@@ -274,6 +274,12 @@ class Params(Section):
                 raise misfit(("benchmarks", name), f"there is no variant '{benchmark.variant}'{near}")
             if name != benchmark.id:
                 raise misfit(("benchmarks", name), f"by its own fields it is named {benchmark.id}")
+        measured = {benchmark.variant for benchmark in self.benchmarks.values()}
+        for name, variant in self.variants.items():
+            if name not in measured:
+                fields = f"dataset: {variant.dataset}, network: {variant.network}, resolution: {variant.resolution}"
+                line = f"{name}-host: {{{fields}, board: host, runs: quantized}}"
+                raise misfit(("variants", name), f"it is measured nowhere; add a line to `benchmarks`, for example:\n  {line}")
         return self
 
     def dataset(self, name: str) -> Dataset:
