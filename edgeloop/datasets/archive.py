@@ -242,7 +242,7 @@ class _HeaderReads:
         self.bounded = False
 
     def read(self, size: int) -> bytes:
-        if self.bounded and size > EXTENDED_HEADER_BYTES + tarfile.BLOCKSIZE:
+        if self.bounded and size > EXTENDED_HEADER_BYTES:
             raise UnsafeArchiveError(f"A member's name or attributes take {size} bytes.", "Do not use this archive.")
         return bytes(self._stream.read(size))
 
