@@ -116,8 +116,9 @@ def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentPars
     run.add_argument("resolution", help="a resolution, or all")
     run.add_argument("--publish", action="store_true", help="publish the cards at the end")
     run.add_argument("--slots", type=_count, metavar="N", help="CPU slots that stages share (default: one a core)")
-    command("up", _up, "start the local services: object storage and Prefect's server")
+    command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
+    command("status", _status, "say which services run, and which flow runs there are")
 
 
 def _count(text: str) -> int:
@@ -310,6 +311,10 @@ def _up(_: argparse.Namespace) -> None:
 
 def _down(_: argparse.Namespace) -> None:
     _flows("flows.services", "down")
+
+
+def _status(_: argparse.Namespace) -> None:
+    _flows("flows.services", "status")
 
 
 def _flows(module: str, *arguments: str) -> NoReturn:

@@ -246,6 +246,24 @@ class Publish(Section):
     checksums: Literal["when_supported", "when_required"] = "when_supported"
 
 
+OFF = "off"
+CRON_FIELDS = 5
+
+
+class Schedules(Section):
+    """When flows run by themselves: a cron line of five fields, or `off`."""
+
+    timezone: str = "UTC"
+    retrain: str = OFF
+
+    @field_validator("retrain")
+    @classmethod
+    def _is_a_cron_line(cls, line: str) -> str:
+        if line != OFF and len(line.split()) != CRON_FIELDS:
+            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off")
+        return line
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -256,6 +274,7 @@ class Params(Section):
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
     publish: Publish = Publish()
+    schedules: Schedules = Schedules()
 
     @model_validator(mode="after")
     def _variants_fit(self) -> "Params":

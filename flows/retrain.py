@@ -11,7 +11,9 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from edgeloop.config import load_params
 from edgeloop.errors import EdgeloopError, StageError
+from edgeloop.workspace import Workspace
 from flows.pipeline import PlannedStage, read_plan
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unchanged
 from flows.stages import Outcome, publish_cards, run_stage
@@ -23,12 +25,14 @@ Row = dict[str, Any]
 def _run_name() -> str:
     """The variant, or how many there are."""
     variants = flow_run.parameters["variants"]
+    if not variants:
+        return "all variants"
     return str(variants[0]) if len(variants) == 1 else f"{len(variants)} variants"
 
 
 @flow(name="retrain", flow_run_name=_run_name, persist_result=False)
-def retrain(root: str, variants: list[str], publish: bool = False, slots: int | None = None) -> list[Row]:
-    """Bring the cards of `variants` up to date in the project folder `root`; returns a row for each stage.
+def retrain(root: str, variants: list[str] | None = None, publish: bool = False, slots: int | None = None) -> list[Row]:
+    """Bring the cards of `variants` (default: all of params.yaml) up to date in the project folder `root`; returns a row for each stage.
 
     Stages run at once as far as the boards and `slots` CPU slots allow (default: one a core). A stage that
     fails stops those that need it, and no others.
@@ -36,6 +40,7 @@ def retrain(root: str, variants: list[str], publish: bool = False, slots: int | 
     Raises:
         StageError: at the end, when a stage failed; the message tells which, and the command that repeats it.
     """
+    variants = variants or list(load_params(Workspace(Path(root))).variants)
     plan = read_plan(Path(root), [f"card@{name}" for name in variants])
     create_table_artifact(key="plan", table=[_planned_row(stage) for stage in plan], description="What is out of date, and why")
     rows = run_plan(root, plan, slots or os.cpu_count() or 1)
@@ -112,9 +117,6 @@ def _planned_row(stage: PlannedStage) -> Row:
 
 
 def _show_card(root: Path, name: str) -> None:
-    from edgeloop.config import load_params
-    from edgeloop.workspace import Workspace
-
     workspace = Workspace(root)
     variant = load_params(workspace).variant(name)
     card = workspace.variant(variant.dataset, variant.network, variant.resolution).card / "README.md"
