@@ -15,6 +15,7 @@ from edgeloop.config import load_params
 from edgeloop.errors import EdgeloopError, StageError
 from edgeloop.workspace import Workspace
 from flows.pipeline import PlannedStage, read_plan
+from flows.runs import marked_alive
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unchanged
 from flows.stages import Outcome, publish_cards, run_stage
 from flows.supervisor import end_all
@@ -40,10 +41,15 @@ def retrain(root: str, variants: list[str] | None = None, publish: bool = False,
     Raises:
         StageError: at the end, when a stage failed; the message tells which, and the command that repeats it.
     """
-    variants = variants or list(load_params(Workspace(Path(root))).variants)
+    workspace = Workspace(Path(root))
+    with marked_alive(workspace, str(flow_run.id)):
+        return _retrain(root, variants or list(load_params(workspace).variants), publish, slots or os.cpu_count() or 1)
+
+
+def _retrain(root: str, variants: list[str], publish: bool, slots: int) -> list[Row]:
     plan = read_plan(Path(root), [f"card@{name}" for name in variants])
     create_table_artifact(key="plan", table=[_planned_row(stage) for stage in plan], description="What is out of date, and why")
-    rows = run_plan(root, plan, slots or os.cpu_count() or 1)
+    rows = run_plan(root, plan, slots)
     create_table_artifact(key="results", table=rows, description="What became of each stage")
     if failed := [row for row in rows if row["outcome"] == FAILED]:
         raise StageError(f"{len(failed)} of {len(rows)} stages failed.\n" + "\n".join(str(row["why"]) for row in failed))

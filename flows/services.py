@@ -12,7 +12,7 @@ from edgeloop.services.ports import preferred
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
 from flows.deployments import deploy, worker
-from flows.runs import unfinished_runs
+from flows.runs import reconcile, unfinished_runs
 
 PROBE_S = 3.0
 
@@ -64,6 +64,8 @@ def up(workspace: Workspace) -> None:
     _say("object storage", local_store(workspace).up())
     server = prefect_server(workspace).up()
     _say("Prefect", server)
+    for name in reconcile(workspace, server.address):
+        sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
     environment = client_environment(workspace, server)
     _say("worker", worker(workspace, environment).up())
     made = deploy(workspace, schedules, environment, fresh=not server.was_running)
