@@ -24,14 +24,11 @@ class Simulator:
         self.plan, self.pipeline = plan, plan.pipeline
         self.memory = np.full(plan.arena_bytes, NOBODY, np.int64)
         self.done = dict.fromkeys(range(len(self.pipeline.stages)), 0)
-        self.rows_read: set[tuple[int, int]] = set()
 
     def run(self) -> None:
         if not self.pipeline.streamed:
             self._fill_input()
         for part in self.plan.segments:
-            for place in range(part.first, part.last + 1):
-                self._scratch(place, write=True)
             self._until(part.last, self._height(part.last))
         if not self.pipeline.streamed:
             self._fill_input()
@@ -43,30 +40,33 @@ class Simulator:
         stage = self.pipeline.stages[place]
         while self.done[place] < rows:
             row = self.done[place]
+            count = min(self.plan.batch(place).rows, rows - row)
             for tap in stage.taps:
                 producer = self.pipeline.producer(tap.buffer)
                 if producer is not None and self.done[producer] < self._height(producer):
-                    self._until(producer, min(tap.value.height, max(0, row * tap.stride - tap.top + tap.rows)))
-            self._scratch(place, write=False)
-            self._compute(stage, row)
-            self._scratch(place, write=True)
-            self.done[place] = row + 1
+                    self._until(producer, min(tap.value.height, max(0, (row + count - 1) * tap.stride - tap.top + tap.rows)))
+            self._spoil_scratch(place)
+            self._compute(stage, row, count)
+            self.done[place] = row + count
 
-    def _compute(self, stage: Stage, row: int) -> None:
-        taps = [(tap, source) for tap in stage.taps for source in self._window(tap, row)]
-        for tap, source in taps:
+    def _compute(self, stage: Stage, first: int, count: int) -> None:
+        taps = [(tap, row, source) for tap in stage.taps for row in range(first, first + count) for source in self._window(tap, row)]
+        for tap, _, source in taps:
             self._read(tap, source)
-            self.rows_read.add((tap.buffer, source))
+        for row in range(first, first + count):
+            self._write_row(stage, row, [(tap, source) for tap, of, source in taps if of == row and tap.in_place])
+        # A kernel may read any of its window until its last output is written, unless it is declared to do otherwise.
+        for tap, _, source in taps:
+            if not tap.in_place and not tap.read_first:
+                self._read(tap, source)
+
+    def _write_row(self, stage: Stage, row: int, in_place: list[tuple[Tap, int]]) -> None:
+        """Byte by byte: the byte of the same place is read right before."""
         buffer = self.pipeline.buffers[stage.output]
         for byte in range(buffer.row_bytes):
-            for tap, source in taps:
-                if tap.in_place:
-                    self._check(tap.buffer, source * tap.value.row_bytes + byte, 1)
+            for tap, source in in_place:
+                self._check(tap.buffer, source * tap.value.row_bytes + byte, 1)
             self._write(stage.output, row * buffer.row_bytes + byte, 1)
-        # A kernel may read any of its window until its last output is written, unless it is an elementwise one.
-        for tap, source in taps:
-            if not tap.in_place:
-                self._read(tap, source)
 
     def _window(self, tap: Tap, row: int) -> list[int]:
         top = row * tap.stride - tap.top
@@ -97,21 +97,12 @@ class Simulator:
         if not np.array_equal(self.memory[self._place(buffer, byte, count)], self._names(buffer, byte, count)):
             raise Overwritten(f"bytes {byte} to {byte + count} of buffer {buffer}")
 
-    def _scratch(self, place: int, *, write: bool) -> None:
-        """What a stage keeps must be there before each row; what is for one row may be overwritten in it."""
-        state, temporary = self.plan.state(place), self.plan.temporary(place)
-        stage = self.pipeline.stages[place]
-        if stage.state_bytes:
-            assert state is not None and state.bytes >= stage.state_bytes
-            where, names = slice(state.offset, state.offset + state.bytes), np.arange(state.bytes) - (place + 2) * SPAN
-            if write:
-                self.memory[where] = names
-            elif not np.array_equal(self.memory[where], names):
-                raise Overwritten(f"the state of stage {place}")
-        if stage.temporary_bytes:
-            assert temporary is not None and temporary.bytes >= stage.temporary_bytes
-            if not write:
-                self.memory[temporary.offset : temporary.offset + temporary.bytes] = NOBODY
+    def _spoil_scratch(self, place: int) -> None:
+        """What a kernel works in holds nothing afterwards, and nothing else may be in it."""
+        wanted, area = self.plan.batch(place).scratch_bytes, self.plan.scratch(place)
+        if wanted:
+            assert area is not None and area.bytes >= wanted
+            self.memory[area.offset : area.offset + area.bytes] = NOBODY
 
     def _height(self, place: int) -> int:
         return self.pipeline.buffers[self.pipeline.stages[place].output].height

@@ -3,7 +3,7 @@
 import random
 
 from edgeloop.codegen.portable.network import Value, ValueType
-from edgeloop.codegen.portable.pipeline import Buffer, Pipeline, Stage, Tap
+from edgeloop.codegen.portable.pipeline import Batch, Buffer, Pipeline, Stage, Tap
 
 
 def value(height: int, width: int, channels: int, dtype: ValueType = "int8") -> Value:
@@ -36,8 +36,9 @@ class _Builder:
     def made(self, output: Value, *taps: Tap) -> None:
         self.values.append(output)
         self.whole[len(self.values) - 1] = False
-        state, temporary = self.rng.choice((0, 0, 5, 40)), self.rng.choice((0, 3, 24))
-        self.stages.append(Stage((), taps, len(self.values) - 1, state, temporary))
+        single = Batch(1, self.rng.choice((0, 3, 24)))
+        batches = ((single,), (Batch(2, 40), single), (Batch(output.height, 100), Batch(3, 30), single))
+        self.stages.append(Stage((), taps, len(self.values) - 1, self.rng.choice(batches)))
 
     def window(self) -> None:
         source, rows, stride = self.source(), self.rng.choice((1, 3, 3, 5)), self.rng.choice((1, 1, 2))
@@ -46,7 +47,10 @@ class _Builder:
         height = -(-taken.height // stride) if top or rows == 1 else max(1, (taken.height - rows) // stride + 1)
         if (height - 1) * stride - top + rows < taken.height:
             self.whole[source] = True
-        self.made(value(height, -(-taken.width // stride), self.rng.randint(1, 6)), Tap(source, taken, rows, stride, top))
+        self.made(
+            value(height, -(-taken.width // stride), self.rng.randint(1, 6)),
+            Tap(source, taken, rows, stride, top, read_first=self.rng.choice((True, False))),
+        )
 
     def elementwise(self) -> None:
         source = self.source()

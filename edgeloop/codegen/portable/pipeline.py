@@ -44,6 +44,8 @@ class Tap:
     in_place: bool = False
     """Byte i of output row y needs no byte before i of input row y, and rows are of equal length: the output may take
     the input's very place."""
+    read_first: bool = False
+    """All that is read for some output rows is read before the first byte of them is written."""
 
     def first(self, row: int) -> int:
         """The first input row, of those there are, that output row `row` and all later ones need."""
@@ -52,6 +54,15 @@ class Tap:
     def end(self, row: int) -> int:
         """One past the last input row that output row `row` needs."""
         return min(max(row * self.stride - self.top + self.rows, 0), self.value.height)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Output rows that are computed by one call of a kernel."""
+
+    rows: int
+    scratch_bytes: int
+    """What the kernel needs while it runs; stages that take turns share it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +74,13 @@ class Stage:
     taps: tuple[Tap, ...]
     output: int
     """Its place in the pipeline's buffers."""
-    state_bytes: int = 0
-    """Scratch that must keep its content from one row to the next."""
-    temporary_bytes: int = 0
-    """Scratch of one row: stages that take turns share it."""
+    batches: tuple[Batch, ...] = (Batch(1, 0),)
+    """In how many rows at once its kernel can compute a whole output, the best first; the last one is of one row."""
+
+    @property
+    def single(self) -> Batch:
+        """One row at a time: the only way where the output is a ring."""
+        return self.batches[-1]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ little as possible; among cuts that reach that, as few stages as possible are co
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgeloop.codegen.portable.pipeline import Pipeline
+from edgeloop.codegen.portable.pipeline import Batch, Pipeline
 from edgeloop.codegen.portable.placement import Block, aligned, place
 from edgeloop.codegen.portable.segment import MOST_STAGES, Segment, segment
 
@@ -43,14 +43,19 @@ class Plan:
         """The area of a buffer."""
         return next(area for area in self.areas if area.buffer == buffer)
 
-    def state(self, stage: int) -> Area | None:
-        """Scratch that a stage keeps from row to row."""
-        return next((area for area in self.areas if area.name == _state_name(stage)), None)
+    def segment(self, stage: int) -> Segment:
+        """The segment that a stage is in."""
+        return next(part for part in self.segments if part.first <= stage <= part.last)
 
-    def temporary(self, stage: int) -> Area | None:
-        """Scratch of one row, shared by the stages of a segment."""
-        part = next(part for part in self.segments if part.first <= stage <= part.last)
-        return next((area for area in self.areas if area.name == _temporary_name(part.first)), None)
+    def batch(self, stage: int) -> Batch:
+        """How a stage computes its rows."""
+        part = self.segment(stage)
+        return part.batch if stage == part.last else self.pipeline.stages[stage].single
+
+    def scratch(self, stage: int) -> Area | None:
+        """What the kernels of the stage's segment work in, one after the other; None where they need nothing."""
+        name = _scratch_name(self.segment(stage))
+        return next((area for area in self.areas if area.name == name), None)
 
 
 Cut = list[tuple[int, int]]
@@ -72,7 +77,21 @@ def make_plan(pipeline: Pipeline) -> Plan:
             best = found
     if best is None:
         raise ValueError("a pipeline without stages has no plan")
-    return best
+    return _with_batches(best)
+
+
+def _with_batches(plan: Plan) -> Plan:
+    """The same plan with as many rows at once as the arena has room for anyway."""
+    for number, part in enumerate(plan.segments):
+        for batch in plan.pipeline.stages[part.last].batches[:-1]:
+            changed = segment(plan.pipeline, part.first, part.last, batch)
+            if changed is None or _least_bytes(plan.pipeline, changed) > plan.arena_bytes:
+                continue
+            found = _laid_out(plan.pipeline, (*plan.segments[:number], changed, *plan.segments[number + 1 :]), plan.arena_bytes)
+            if found.arena_bytes <= plan.arena_bytes:
+                plan = found
+                break
+    return plan
 
 
 def _segments(pipeline: Pipeline) -> dict[tuple[int, int], Segment]:
@@ -139,12 +158,11 @@ def _may_overlap(pipeline: Pipeline, output: int, buffer: int) -> bool:
 
 
 def _scratch(pipeline: Pipeline, part: Segment) -> list[tuple[str, int]]:
-    """Rings, then what stages keep, then what they share, by name and bytes."""
-    inner = [(_ring_name(buffer), rows * pipeline.buffers[buffer].row_bytes) for buffer, rows in part.rings.items()]
-    stages = range(part.first, part.last + 1)
-    kept = [(_state_name(stage), pipeline.stages[stage].state_bytes) for stage in stages]
-    shared = max(pipeline.stages[stage].temporary_bytes for stage in stages)
-    return [(name, size) for name, size in [*inner, *kept, (_temporary_name(part.first), shared)] if size > 0]
+    """Rings, then what kernels share, by name and bytes."""
+    rings = [(_ring_name(buffer), rows * pipeline.buffers[buffer].row_bytes) for buffer, rows in part.rings.items()]
+    inner = [pipeline.stages[stage].single.scratch_bytes for stage in range(part.first, part.last)]
+    shared = max([*inner, part.batch.scratch_bytes])
+    return [*rings, (_scratch_name(part), shared)] if shared else rings
 
 
 def _laid_out(pipeline: Pipeline, segments: tuple[Segment, ...], bound: int) -> Plan:
@@ -183,9 +201,5 @@ def _ring_name(buffer: int) -> str:
     return f"buffer {buffer}"
 
 
-def _state_name(stage: int) -> str:
-    return f"state of stage {stage}"
-
-
-def _temporary_name(first_stage: int) -> str:
-    return f"scratch from stage {first_stage}"
+def _scratch_name(part: Segment) -> str:
+    return f"scratch of stage {part.first}" if part.first == part.last else f"scratch of stages {part.first} to {part.last}"

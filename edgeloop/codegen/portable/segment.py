@@ -8,7 +8,7 @@ through it, row by row.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgeloop.codegen.portable.pipeline import Pipeline, Tap
+from edgeloop.codegen.portable.pipeline import Batch, Pipeline, Tap
 
 MOST_STAGES = 16
 """In one segment: far beyond this no memory is won, and the search would take long."""
@@ -16,10 +16,11 @@ MOST_STAGES = 16
 
 @dataclass(frozen=True)
 class Step:
-    """One row is computed."""
+    """One call of a kernel."""
 
     stage: int
     row: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -30,29 +31,33 @@ class Segment:
     last: int
     rings: dict[int, int]
     """Rows that each inner buffer keeps."""
+    batch: Batch
+    """How the last stage computes its rows; the others compute one row at a time."""
     lags: dict[int, int]
     """For each buffer from outside that is read here: by how many bytes, at least, the output must start before it to be
     written over it as it is read. Negative where the output may even start behind it."""
 
 
-def pull_order(pipeline: Pipeline, first: int, last: int) -> Iterator[Step]:
+def pull_order(pipeline: Pipeline, first: int, last: int, batch: Batch) -> Iterator[Step]:
     """The rows of a segment in the order in which they are computed."""
     inner = {pipeline.stages[place].output: place for place in range(first, last)}
     done = dict.fromkeys(range(first, last + 1), 0)
 
     def until(place: int, rows: int) -> Iterator[Step]:
         while done[place] < rows:
+            count = min(batch.rows, rows - done[place]) if place == last else 1
             for tap in pipeline.stages[place].taps:
                 if tap.buffer in inner:
-                    yield from until(inner[tap.buffer], tap.end(done[place]))
-            yield Step(place, done[place])
-            done[place] += 1
+                    yield from until(inner[tap.buffer], tap.end(done[place] + count - 1))
+            yield Step(place, done[place], count)
+            done[place] += count
 
     yield from until(last, pipeline.buffers[pipeline.stages[last].output].height)
 
 
-def segment(pipeline: Pipeline, first: int, last: int) -> Segment | None:
-    """The segment of these stages, or None where they cannot be one."""
+def segment(pipeline: Pipeline, first: int, last: int, batch: Batch | None = None) -> Segment | None:
+    """The segment of these stages, or None where they cannot be one; its last stage computes one row at a time, or `batch`."""
+    chosen = batch or pipeline.stages[last].single
     if not _can_be(pipeline, first, last):
         return None
     readers = _readers(pipeline, first, last)
@@ -61,22 +66,29 @@ def segment(pipeline: Pipeline, first: int, last: int) -> Segment | None:
     # What is read to its end before the first row is written does not hinder at all.
     lags = {buffer: -pipeline.buffers[buffer].bytes for buffer in sorted(readers.keys() - inner)}
     done = dict.fromkeys(range(first, last + 1), 0)
-    for step in pull_order(pipeline, first, last):
+    for step in pull_order(pipeline, first, last, chosen):
         written = pipeline.stages[step.stage].output
         if step.stage < last:
             needed = [tap.first(done[place]) for place, tap in readers[written] if done[place] < _height(pipeline, place)]
             rings[written] = max([rings[written], *(step.row + 1 - row for row in needed)])
         else:
-            end = (step.row + 1) * pipeline.buffers[written].row_bytes
+            end = (step.row + step.rows) * pipeline.buffers[written].row_bytes
             for buffer in lags:
                 for place, tap in readers[buffer]:
                     if done[place] < _height(pipeline, place):
-                        # An elementwise stage reads a byte before it writes the byte of the same place.
-                        kept = done[place] + 1 if tap.in_place and place == last else tap.first(done[place])
+                        kept = _kept(tap, step) if place == last else tap.first(done[place])
                         lag = end - kept * tap.value.row_bytes
                         lags[buffer] = max(lags[buffer], lag)
-        done[step.stage] += 1
-    return Segment(first, last, rings, lags)
+        done[step.stage] += step.rows
+    return Segment(first, last, rings, chosen, lags)
+
+
+def _kept(tap: Tap, step: Step) -> int:
+    """The first row of its input that a stage must still find as it was when it writes the rows of `step`."""
+    if tap.in_place:
+        # A byte is read before the byte of the same place is written.
+        return step.row + step.rows
+    return tap.first(step.row + step.rows) if tap.read_first else tap.first(step.row)
 
 
 def _can_be(pipeline: Pipeline, first: int, last: int) -> bool:
