@@ -90,14 +90,11 @@ class _Lowering:
                 continue
             group = self._group(layer)
             done.update(id(member) for member in group)
-            # A folded QUANTIZE is computed with each of its readers, and listed with the first.
-            if group:
-                yield group
+            yield group
 
     def _group(self, layer: Layer) -> tuple[Layer, ...]:
         if isinstance(layer, Requantize) and self._folds(layer):
-            first, *others = self._readers[layer.output.tensor]
-            return (layer, first) if not others else (layer,)
+            return layer, self._readers[layer.output.tensor][0]
         if isinstance(layer, Depthwise) and layer.output.tensor != self._network.output.tensor:
             readers = self._readers.get(layer.output.tensor, [])
             if len(readers) == 1 and isinstance(readers[0], Convolution) and is_pointwise(readers[0]):
@@ -146,7 +143,10 @@ class _Lowering:
 
     def _read_as_one(self, number: int) -> bool:
         return any(
-            isinstance(stage.layers[0], Mean | Dense) for stage in self._stages for tap in stage.taps if tap.buffer == number and stage.layers
+            isinstance(stage.layers[0], Mean | Dense)
+            for stage in self._stages
+            for tap in stage.taps
+            if tap.buffer == number and stage.layers
         )
 
 

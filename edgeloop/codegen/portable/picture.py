@@ -113,7 +113,7 @@ def _time_axis(plan: Plan) -> Iterable[str]:
         x = (_x(plan, number) + _x(plan, number + 1)) / 2
         text = " to ".join(labels)
         yield f'<text x="{x:.1f}" y="{bottom + 12}" text-anchor="end" transform="rotate(-45 {x:.1f} {bottom + 12})">{text}</text>'
-    yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">operators of the model, in order of execution</text>'
+    yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">operators of the model, in their order</text>'
 
 
 def _legend() -> Iterable[str]:
