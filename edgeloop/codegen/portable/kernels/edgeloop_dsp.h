@@ -53,9 +53,15 @@ EDGELOOP_INLINE uint32_t edgeloop_pack_low(uint32_t a, uint32_t b) {
     return result;
 }
 
+/* What an inner loop consists of is volatile: in the order in which it is written, all values fit into the registers; with
+ * loads drawn forward, as compilers like to do, they do not. */
+EDGELOOP_INLINE void edgeloop_smlad_to(uint32_t a, uint32_t b, int32_t *sum) {
+    __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
+}
+
 /* Loads a word pair and steps behind it. The memory is no operand: see EDGELOOP_WRITTEN. */
 #define EDGELOOP_LOAD_PAIR(first, second, pointer) \
-    __asm__("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(pointer))
+    __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(pointer))
 
 /* All that was written so far is in memory, and where the pointer points to is not known to the compiler: loads through it
  * stay behind this, and constant addresses are not spread into loops. */
@@ -111,6 +117,7 @@ EDGELOOP_UNARY(uxtb16_high, "uxtb16", ", ror #8")
 EDGELOOP_MULTIPLY_ADD(smlad, EDGELOOP_LL + EDGELOOP_HH)
 EDGELOOP_MULTIPLY_ADD(smlabb, EDGELOOP_LL)
 EDGELOOP_MULTIPLY_ADD(smlabt, EDGELOOP_LH)
+EDGELOOP_INLINE void edgeloop_smlad_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlad(a, b, *sum); }
 #endif
 
 /* Four bytes from any address, the first one lowest. */

@@ -40,15 +40,15 @@ uint32_t *edgeloop_expand_weights(const edgeloop_convolution *layer, uint32_t in
         uint32_t w0, w1, v0, v1;                      \
         EDGELOOP_LOAD_PAIR(w0, w1, weights);          \
         EDGELOOP_LOAD_PAIR(v0, v1, group);            \
-        a0 = edgeloop_smlad(v0, w0, a0);              \
-        b0 = edgeloop_smlad(v0, w1, b0);              \
-        a1 = edgeloop_smlad(v1, w0, a1);              \
-        b1 = edgeloop_smlad(v1, w1, b1);              \
+        edgeloop_smlad_to(v0, w0, &a0);              \
+        edgeloop_smlad_to(v0, w1, &b0);              \
+        edgeloop_smlad_to(v1, w0, &a1);              \
+        edgeloop_smlad_to(v1, w1, &b1);              \
         EDGELOOP_LOAD_PAIR(v0, v1, group);            \
-        a2 = edgeloop_smlad(v0, w0, a2);              \
-        b2 = edgeloop_smlad(v0, w1, b2);              \
-        a3 = edgeloop_smlad(v1, w0, a3);              \
-        b3 = edgeloop_smlad(v1, w1, b3);              \
+        edgeloop_smlad_to(v0, w0, &a2);              \
+        edgeloop_smlad_to(v0, w1, &b2);              \
+        edgeloop_smlad_to(v1, w0, &a3);              \
+        edgeloop_smlad_to(v1, w1, &b3);              \
     } while (0)
 
 #define EACH_SUM(what)                                                            \
