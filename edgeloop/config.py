@@ -196,6 +196,25 @@ class Variant(Section):
         return f"{self.dataset}-{self.network}-{self.resolution}"
 
 
+class BoardBenchmark(Section):
+    """What is measured where: a variant on a board."""
+
+    dataset: str
+    network: Network
+    resolution: int
+    board: str
+    runs: Literal["quantized", "generated"]
+    """The folder of the variant that the board runs."""
+
+    @property
+    def variant(self) -> str:
+        return f"{self.dataset}-{self.network}-{self.resolution}"
+
+    @property
+    def id(self) -> str:
+        return f"{self.variant}-{self.board}"
+
+
 class Quantize(Section):
     """Calibration of the int8 models."""
 
@@ -213,7 +232,6 @@ class Evaluate(Section):
 class Benchmark(Section):
     """How latency is measured."""
 
-    boards: list[str] = ["host"]
     threads: Positive = 1
     warmup_runs: Positive = 20
     windows: Annotated[int, Field(ge=5)] = 7
@@ -233,6 +251,7 @@ class Params(Section):
 
     datasets: dict[str, Dataset]
     variants: dict[str, Variant]
+    benchmarks: dict[str, BoardBenchmark] = {}
     quantize: Quantize = Quantize()
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
@@ -245,6 +264,22 @@ class Params(Section):
                 raise misfit(("variants", name), f"there is no data set '{variant.dataset}'{near_match(variant.dataset, self.datasets)}")
             if name != variant.id:
                 raise misfit(("variants", name), f"by its own fields it is named {variant.id}")
+        return self
+
+    @model_validator(mode="after")
+    def _benchmarks_fit(self) -> "Params":
+        for name, benchmark in self.benchmarks.items():
+            if benchmark.variant not in self.variants:
+                near = near_match(benchmark.variant, self.variants)
+                raise misfit(("benchmarks", name), f"there is no variant '{benchmark.variant}'{near}")
+            if name != benchmark.id:
+                raise misfit(("benchmarks", name), f"by its own fields it is named {benchmark.id}")
+        measured = {benchmark.variant for benchmark in self.benchmarks.values()}
+        for name, variant in self.variants.items():
+            if name not in measured:
+                fields = f"dataset: {variant.dataset}, network: {variant.network}, resolution: {variant.resolution}"
+                line = f"{name}-host: {{{fields}, board: host, runs: quantized}}"
+                raise misfit(("variants", name), f"it is measured nowhere; add a line to `benchmarks`, for example:\n  {line}")
         return self
 
     def dataset(self, name: str) -> Dataset:

@@ -111,8 +111,13 @@ class VariantPaths:
     def card_record(self) -> Path:
         return self.folder / "card.json"
 
+    @property
+    def benchmarks(self) -> Path:
+        """One record for each board that the variant was benchmarked on."""
+        return self.folder / "benchmarks"
+
     def benchmark_record(self, board: str) -> Path:
-        return self.folder / f"benchmark-{board}.json"
+        return self.benchmarks / f"{board}.json"
 
 
 @dataclass(frozen=True)
