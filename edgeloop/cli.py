@@ -115,8 +115,17 @@ def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentPars
     run.add_argument("network", help="a network, or all")
     run.add_argument("resolution", help="a resolution, or all")
     run.add_argument("--publish", action="store_true", help="publish the cards at the end")
+    run.add_argument("--slots", type=_count, metavar="N", help="CPU slots that stages share (default: one a core)")
     command("up", _up, "start the local services: object storage and Prefect's server")
     command("down", _down, "stop the local services")
+
+
+def _count(text: str) -> int:
+    """A number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
 
 
 def _project() -> "tuple[Workspace, Params]":
@@ -291,7 +300,8 @@ def _store(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    _flows("flows.run", options.dataset, options.network, options.resolution, *(["--publish"] if options.publish else []))
+    slots = ["--slots", str(options.slots)] if options.slots else []
+    _flows("flows.run", options.dataset, options.network, options.resolution, *slots, *(["--publish"] if options.publish else []))
 
 
 def _up(_: argparse.Namespace) -> None:

@@ -89,6 +89,7 @@ def _convolution(layer: Convolution) -> None:
     window = layer.window
     _expect(layer.weights.shape == (given.channels, window.height, window.width, taken.channels), layer, "has weights of another shape")
     _check_arrays(layer)
+    _check_scalings(layer)
     _check_window(layer, window)
 
 
@@ -99,6 +100,7 @@ def _depthwise(layer: Depthwise) -> None:
     _expect(layer.weights.shape == (window.height, window.width, taken.channels), layer, "has weights of another shape")
     _expect(given.channels == taken.channels, layer, "changes the number of channels")
     _check_arrays(layer)
+    _check_scalings(layer)
     _check_window(layer, window)
 
 
@@ -107,6 +109,8 @@ def _dense(layer: Dense) -> None:
     _expect(layer.weights.shape == (layer.output.elements, layer.inputs[0].elements), layer, "has weights of another shape")
     _expect(layer.output.shape == (1, 1, layer.output.channels), layer, "computes more than one vector")
     _check_arrays(layer)
+    _expect(len(layer.factors) == layer.output.channels, layer, "has too many or too few factors")
+    _expect(all(0 <= factor < 1 << 31 for factor in layer.factors), layer, "has a factor that is no number from 0 to 2^31")
 
 
 def _mean(layer: Mean) -> None:
@@ -196,10 +200,14 @@ def _expect_int8(layer: Layer) -> None:
 def _check_arrays(layer: "Convolution | Depthwise | Dense") -> None:
     channels = layer.output.channels
     _expect(layer.weights.dtype == np.int8 and layer.bias.dtype == np.int32, layer, "has weights of another type")
-    _expect(layer.bias.shape == (channels,) and len(layer.scalings) == channels, layer, "has too many or too few biases or scalings")
+    _expect(layer.bias.shape == (channels,), layer, "has too many or too few biases")
+    _check_limits(layer, layer.limits)
+
+
+def _check_scalings(layer: "Convolution | Depthwise") -> None:
+    _expect(len(layer.scalings) == layer.output.channels, layer, "has too many or too few scalings")
     for scaling in layer.scalings:
         _check_scaling(layer, scaling)
-    _check_limits(layer, layer.limits)
 
 
 def _check_scaling(layer: Layer, scaling: Scaling, normalised: int = 1 << 30) -> None:

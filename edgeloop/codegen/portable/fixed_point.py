@@ -49,11 +49,9 @@ def convolution_scalings(input_scale: float, weight_scales: Iterable[float], out
     return tuple(scaling(input_scale * weight_scale / output_scale) for weight_scale in weight_scales)
 
 
-def product_scaling(input_scale: float, weight_scale: float, output_scale: float) -> Scaling:
-    """Of FULLY_CONNECTED with one weight scale (GetQuantizedConvolutionMultipler): the product is a float32 number."""
-    with np.errstate(over="ignore", under="ignore"):
-        product = np.float32(input_scale) * np.float32(weight_scale)
-    return scaling(float(product) / output_scale)
+def dense_factors(input_scale: float, weight_scales: Iterable[float], output_scale: float) -> tuple[float, ...]:
+    """One double for each weight scale (reference/integer_ops/fully_connected.h), which is not made an integer."""
+    return tuple(input_scale * weight_scale / output_scale for weight_scale in weight_scales)
 
 
 def mean_scaling(input_scale: float, output_scale: float, count: int) -> Scaling:

@@ -115,11 +115,10 @@ def dense(step: Step) -> Layer:
         raise step.refuse(f"takes vectors of {count} from an input of {taken.elements}, and the kernel takes one vector")
     leading = (1,) * (len(step.shape(taken)) - 1 if step.option("KeepNumDims") else 1)
     output = step.int8_output(*leading, outputs)
-    if len(kernel.scales) == outputs and kernel.per_channel:
-        scalings = fixed_point.convolution_scalings(taken.scale, kernel.scales, output.scale)
-    else:
-        scalings = (fixed_point.product_scaling(taken.scale, kernel.scales[0], output.scale),) * outputs
-    _check_sums(step, kernel.weights, kernel.bias, scalings)
+    factors = fixed_point.dense_factors(taken.scale, kernel.scales, output.scale)
+    for reach, factor in zip(_reaches(kernel.weights, kernel.bias), factors, strict=True):
+        if max(reach, reach * factor) > MOST_SCALED:
+            raise step.refuse(f"can leave 32 bits: its sums reach {reach}, scaled by {factor:g}", QUANTIZE_IT)
     return Dense(
         position=step.position,
         operator=step.operator.name,
@@ -127,7 +126,7 @@ def dense(step: Step) -> Layer:
         output=output,
         weights=kernel.weights,
         bias=kernel.bias,
-        scalings=scalings,
+        factors=factors,
         limits=_limits(step, output),
     )
 
@@ -308,7 +307,6 @@ class _Kernel(NamedTuple):
     bias: NDArray[np.int32]
     scales: list[float]
     """One for each output channel."""
-    per_channel: bool
 
 
 def _kernel(step: Step, *, channel_axis: int, dimensions: int) -> _Kernel:
@@ -326,8 +324,7 @@ def _kernel(step: Step, *, channel_axis: int, dimensions: int) -> _Kernel:
     if not np.all(np.isfinite(tensor.scales)) or not np.all(tensor.scales > 0):
         raise step.refuse("has weights with a scale that is no positive number", QUANTIZE_IT)
     scales = [float(scale) for scale in tensor.scales]
-    per_channel = tensor.scales.size > 1
-    return _Kernel(weights.astype(np.int8, copy=False), _bias(step, channels), scales if per_channel else scales * channels, per_channel)
+    return _Kernel(weights.astype(np.int8, copy=False), _bias(step, channels), scales if len(scales) == channels else scales * channels)
 
 
 def _bias(step: Step, channels: int) -> NDArray[np.int32]:
@@ -341,11 +338,15 @@ def _bias(step: Step, channels: int) -> NDArray[np.int32]:
 
 def _check_sums(step: Step, weights: NDArray[np.int8], bias: NDArray[np.int32], scalings: tuple[Scaling, ...]) -> None:
     """Refuse what can leave 32 bits; `weights` are (output channels, n)."""
+    for channel, (reach, scaling) in enumerate(zip(_reaches(weights, bias), scalings, strict=True)):
+        _check_scaled(step, reach, scaling, f"the sums of output channel {channel}")
+
+
+def _reaches(weights: NDArray[np.int8], bias: NDArray[np.int32]) -> list[int]:
+    """How large the sums of each output channel can get; `weights` are (output channels, n)."""
     positive = np.maximum(weights, 0).sum(axis=1, dtype=np.int64)
     negative = np.minimum(weights, 0).sum(axis=1, dtype=np.int64)
-    reach = WORST_FACTOR * (positive - negative) + np.abs(bias.astype(np.int64))
-    for channel, scaling in enumerate(scalings):
-        _check_scaled(step, int(reach[channel]), scaling, f"the sums of output channel {channel}")
+    return [int(reach) for reach in WORST_FACTOR * (positive - negative) + np.abs(bias.astype(np.int64))]
 
 
 def _check_scaled(step: Step, reach: int, scaling: Scaling, what: str = "its sums") -> None:

@@ -49,7 +49,7 @@ def _pair_bytes(inputs: int) -> int:
 def _group_row_bytes(layer: Convolution) -> int:
     """One row of stored input values under a group of columns."""
     window = layer.window
-    return ((GROUP - 1) * window.stride_x + window.width) * layer.weights.shape[3]
+    return ((GROUP - 1) * window.stride_x + window.width) * int(layer.weights.shape[3])
 
 
 def _padded(inputs: int) -> int:
