@@ -346,6 +346,8 @@ class CodegenRecord(Record):
     backend: CodegenBackend
     target: str
     cpu: str | None
+    note: str
+    """What should be known of code for this target; may be empty."""
     model_sha256: str
     name: str
     """Prefix of the generated C names."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 
 from edgeloop import __version__
 from edgeloop.codegen.portable.kernels import kernel_files
@@ -23,6 +22,7 @@ from edgeloop.codegen.portable.stages import StageWriter, folded_input
 from edgeloop.codegen.portable.tables import FORMATS, layer_name, node_type, shape_text, weight_bytes
 
 C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "float32": "float"}
+ARRAY_TYPES = {"int8": "int8_t", "int32": "int32_t", "float64": "double"}
 _SIGNED = ("zero_point", "offset", "multiplier", "shift", "low", "high", "fill", "lowest_difference")
 """How the names of int32_t fields end; all other integers are uint32_t."""
 
@@ -158,7 +158,7 @@ class _Context:
         for number, layer in enumerate(layers):
             for field, values in self._parameters(layer).arrays.items():
                 yield {
-                    "type": "int8_t" if values.dtype == np.int8 else "int32_t",
+                    "type": ARRAY_TYPES[values.dtype.name],
                     "name": f"{self._described.name}_{field}_{number}",
                     "size": values.size,
                     "lines": list(array_lines(values)),

@@ -1,7 +1,8 @@
 """C99 literals and names, written so that every compiler reads exactly the same numbers."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,16 +65,13 @@ def comment(text: str) -> str:
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text).replace("*/", "* /").replace("/*", "/ *")
 
 
-def array_lines(values: NDArray[np.int8] | NDArray[np.int32]) -> Iterator[str]:
-    """The items of an array's initializer, in lines."""
+def array_lines(values: NDArray[Any]) -> Iterator[str]:
+    """The items of an array's initializer, integers or doubles, in lines."""
     line = "   "
-    for text in _items(values.reshape(-1).tolist()):
+    for item in values.reshape(-1).tolist():
+        text = real(item) if isinstance(item, float) else signed(item)
         if len(line) + len(text) + 2 > LINE:
             yield line
             line = "   "
         line += f" {text},"
     yield line
-
-
-def _items(values: Sequence[int]) -> Iterator[str]:
-    return (signed(int(value)) for value in values)
