@@ -222,6 +222,14 @@ class Quantize(Section):
     seed: int = 127
 
 
+class Generate(Section):
+    """What code is generated from the int8 per-channel models."""
+
+    target: str = "stm32h7"
+    backend: Literal["portable"] = "portable"
+    stream_input: bool = False
+
+
 class Evaluate(Section):
     """How test accuracy is read."""
 
@@ -271,6 +279,7 @@ class Params(Section):
     variants: dict[str, Variant]
     benchmarks: dict[str, BoardBenchmark] = {}
     quantize: Quantize = Quantize()
+    generate: Generate = Generate()
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
     publish: Publish = Publish()
