@@ -263,8 +263,9 @@ class Schedules(Section):
 
     timezone: str = "UTC"
     retrain: str = OFF
+    benchmark: str = OFF
 
-    @field_validator("retrain")
+    @field_validator("retrain", "benchmark")
     @classmethod
     def _is_a_cron_line(cls, line: str) -> str:
         if line != OFF and len(line.split()) != CRON_FIELDS:

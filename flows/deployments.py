@@ -67,12 +67,11 @@ def deploy(workspace: Workspace, schedules: Schedules, environment: Mapping[str,
 
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
     """What prefect.yaml refers to."""
-    return {
-        "EDGELOOP_ROOT": str(workspace.root),
-        "EDGELOOP_TIMEZONE": schedules.timezone,
-        "EDGELOOP_RETRAIN_CRON": NEVER if schedules.retrain == OFF else schedules.retrain,
-        "EDGELOOP_RETRAIN_ACTIVE": str(schedules.retrain != OFF).lower(),
-    }
+    variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_TIMEZONE": schedules.timezone}
+    for name, line in {"RETRAIN": schedules.retrain, "BENCHMARK": schedules.benchmark}.items():
+        variables[f"EDGELOOP_{name}_CRON"] = NEVER if line == OFF else line
+        variables[f"EDGELOOP_{name}_ACTIVE"] = str(line != OFF).lower()
+    return variables
 
 
 def _is_healthy(running: Running) -> bool:

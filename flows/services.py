@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from edgeloop.config import OFF, load_params
+from edgeloop.config import OFF, Schedules, load_params
 from edgeloop.errors import EdgeloopError
 from edgeloop.services import Ports, Running, Service
 from edgeloop.services.ports import preferred
@@ -69,8 +69,13 @@ def up(workspace: Workspace) -> None:
     environment = client_environment(workspace, server)
     _say("worker", worker(workspace, environment).up())
     made = deploy(workspace, schedules, environment, fresh=not server.was_running)
-    when = "off (schedules.retrain in params.yaml)" if schedules.retrain == OFF else f"{schedules.retrain} {schedules.timezone}"
-    sys.stdout.write(f"deployments {'made' if made else 'were made already'}; scheduled retraining: {when}\n")
+    sys.stdout.write(f"deployments {'made' if made else 'were made already'}; by themselves run: {_planned(schedules)}\n")
+
+
+def _planned(schedules: Schedules) -> str:
+    lines = {"retrain": schedules.retrain, "benchmark": schedules.benchmark}
+    active = [f"{name} ({line} {schedules.timezone})" for name, line in lines.items() if line != OFF]
+    return ", ".join(active) or "none (schedules in params.yaml)"
 
 
 def _say(title: str, running: Running) -> None:

@@ -58,7 +58,7 @@ def finished_runs(root: Path) -> list[dict[str, object]]:
 def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: Project) -> None:
     schedule(installed, "* * * * *")
     said = services(installed, "up")
-    assert "scheduled retraining: * * * * * UTC" in said
+    assert "by themselves run: retrain (* * * * * UTC)" in said
     assert "deployments were made already" in services(installed, "up")
     deadline = time.monotonic() + 200
     while not finished_runs(installed.root):
@@ -70,7 +70,7 @@ def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: P
     assert (installed.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
     assert "worker          runs since" in services(installed, "status")
     schedule(installed, "off")
-    assert "deployments made; scheduled retraining: off" in services(installed, "up")
+    assert "deployments made; by themselves run: none" in services(installed, "up")
     time.sleep(3)
     assert "Scheduled" not in services(installed, "status")
 

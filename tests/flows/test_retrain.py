@@ -117,6 +117,32 @@ def state_of(project: Project, run: str) -> object:
         return json.load(answer)["state_type"]
 
 
+MEASURED = f"""\
+  benchmark:
+    foreach: ${{benchmarks}}
+    do:
+      cmd: mkdir -p {FOLDER}/benchmarks && date +%s%N > {FOLDER}/benchmarks/host.json
+      deps: ["{FOLDER}/model"]
+      outs: ["{FOLDER}/benchmarks/host.json"]
+"""
+
+
+def test_the_flow_benchmark_measures_anew_what_is_up_to_date(served: Project) -> None:
+    pipeline, record = served.root / "dvc.yaml", served.root / FOLDER / "benchmarks" / "host.json"
+    pipeline.write_text(pipeline.read_text(encoding="utf-8") + MEASURED, encoding="utf-8")
+    program = """import sys
+from flows.benchmark import benchmark
+print([row["outcome"] for row in benchmark(sys.argv[1], boards=['host'])])"""
+    argv = (sys.executable, "-c", program, str(served.root))
+    assert "['ran', 'ran', 'ran']" in served.run(*argv)
+    first = record.read_text(encoding="utf-8")
+    assert "['up to date', 'up to date', 'ran']" in served.run(*argv)
+    assert record.read_text(encoding="utf-8") > first
+    assert "declares no benchmark of the board 'hots' (did you mean 'host'?)" in served.run(
+        sys.executable, "-c", program.replace("['host']", "['hots']"), str(served.root), ok=False
+    )
+
+
 def until(holds: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
