@@ -260,7 +260,8 @@ def _arrays(rows: NDArray[np.int8], bias: NDArray[np.int32], scalings: tuple[Sca
 
 def _folded_bias(rows: NDArray[np.int8], bias: NDArray[np.int32], zero_point: int) -> NDArray[np.int32]:
     folded = bias.astype(np.int64) - zero_point * rows.sum(axis=1, dtype=np.int64)
-    return ((folded + _WORD // 2) % _WORD - _WORD // 2).astype(np.int32)
+    wrapped: NDArray[np.int32] = ((folded + _WORD // 2) % _WORD - _WORD // 2).astype(np.int32)
+    return wrapped
 
 
 def _rounding(layer: Convolution | Depthwise, rows: NDArray[np.int8]) -> int:
