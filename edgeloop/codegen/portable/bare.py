@@ -40,7 +40,8 @@ MEMORY
 }}
 SECTIONS
 {{
-    .text : {{ KEEP(*(.text.{entry})) *(.text*) *(.rodata*) *(.ARM.extab*) *(.ARM.exidx*) }} > FLASH
+    .text : {{ KEEP(*(.text.{entry})) *(.text*) *(.rodata*) *(.ARM.extab*) }} > FLASH
+    .ARM.exidx : {{ *(.ARM.exidx*) }} > FLASH
     .data : {{ *(.data*) }} > RAM
     .bss (NOLOAD) : {{ *(.bss*) *(COMMON) }} > RAM
 }}
