@@ -262,9 +262,12 @@ def _generate(options: argparse.Namespace) -> None:
         folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
         settings = params.generate
         record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
-    code = "not measured" if record.code_flash_bytes is None else f"{record.code_flash_bytes / 1024:.2f} KiB of code"
-    weights, activations = record.weight_bytes / 1024, record.activation_ram_bytes / 1024
-    print(f"{folder}: {weights:.2f} KiB of weights, {activations:.2f} KiB of activations, {code}")
+    print(f"{folder}: {_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations, ", end="")
+    print(f"{_kib(record.code_flash_bytes)} of code")
+
+
+def _kib(size: int | None) -> str:
+    return "an unknown size" if size is None else f"{size / 1024:.2f} KiB"
 
 
 def _benchmark(options: argparse.Namespace) -> None:
