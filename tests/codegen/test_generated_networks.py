@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import all_differ
-from converted_models import random_converted_model, smooth_images
+from converted_models import smooth_images
 from generated_code import HostNetwork, generate_folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
