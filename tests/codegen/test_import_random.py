@@ -105,7 +105,7 @@ def test_an_open_batch_is_one_and_its_shape_chain_is_folded_away(tmp_path: Path)
         network, outputs = equal_to_reference(path, converted_inputs(path, seed))
         assert [layer.operator for layer in network.layers] == [name for name in names if name in LAYERS]
         lively += all_differ(outputs)
-    assert chains > 1
+    assert chains
     assert lively >= 3
 
 
