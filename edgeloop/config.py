@@ -196,11 +196,38 @@ class Variant(Section):
         return f"{self.dataset}-{self.network}-{self.resolution}"
 
 
+class BoardBenchmark(Section):
+    """What is measured where: a variant on a board."""
+
+    dataset: str
+    network: Network
+    resolution: int
+    board: str
+    runs: Literal["quantized", "generated"]
+    """The folder of the variant that the board runs."""
+
+    @property
+    def variant(self) -> str:
+        return f"{self.dataset}-{self.network}-{self.resolution}"
+
+    @property
+    def id(self) -> str:
+        return f"{self.variant}-{self.board}"
+
+
 class Quantize(Section):
     """Calibration of the int8 models."""
 
     calibration_images: Positive = 200
     seed: int = 127
+
+
+class Generate(Section):
+    """What code is generated from the int8 per-channel models."""
+
+    target: str = "stm32h7"
+    backend: Literal["portable"] = "portable"
+    stream_input: bool = False
 
 
 class Evaluate(Section):
@@ -213,7 +240,6 @@ class Evaluate(Section):
 class Benchmark(Section):
     """How latency is measured."""
 
-    boards: list[str] = ["host"]
     threads: Positive = 1
     warmup_runs: Positive = 20
     windows: Annotated[int, Field(ge=5)] = 7
@@ -228,15 +254,37 @@ class Publish(Section):
     checksums: Literal["when_supported", "when_required"] = "when_supported"
 
 
+OFF = "off"
+CRON_FIELDS = 5
+
+
+class Schedules(Section):
+    """When flows run by themselves: a cron line of five fields, or `off`."""
+
+    timezone: str = "UTC"
+    retrain: str = OFF
+    benchmark: str = OFF
+
+    @field_validator("retrain", "benchmark")
+    @classmethod
+    def _is_a_cron_line(cls, line: str) -> str:
+        if line != OFF and len(line.split()) != CRON_FIELDS:
+            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off")
+        return line
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
     datasets: dict[str, Dataset]
     variants: dict[str, Variant]
+    benchmarks: dict[str, BoardBenchmark] = {}
     quantize: Quantize = Quantize()
+    generate: Generate = Generate()
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
     publish: Publish = Publish()
+    schedules: Schedules = Schedules()
 
     @model_validator(mode="after")
     def _variants_fit(self) -> "Params":
@@ -245,6 +293,22 @@ class Params(Section):
                 raise misfit(("variants", name), f"there is no data set '{variant.dataset}'{near_match(variant.dataset, self.datasets)}")
             if name != variant.id:
                 raise misfit(("variants", name), f"by its own fields it is named {variant.id}")
+        return self
+
+    @model_validator(mode="after")
+    def _benchmarks_fit(self) -> "Params":
+        for name, benchmark in self.benchmarks.items():
+            if benchmark.variant not in self.variants:
+                near = near_match(benchmark.variant, self.variants)
+                raise misfit(("benchmarks", name), f"there is no variant '{benchmark.variant}'{near}")
+            if name != benchmark.id:
+                raise misfit(("benchmarks", name), f"by its own fields it is named {benchmark.id}")
+        measured = {benchmark.variant for benchmark in self.benchmarks.values()}
+        for name, variant in self.variants.items():
+            if name not in measured:
+                fields = f"dataset: {variant.dataset}, network: {variant.network}, resolution: {variant.resolution}"
+                line = f"{name}-host: {{{fields}, board: host, runs: quantized}}"
+                raise misfit(("variants", name), f"it is measured nowhere; add a line to `benchmarks`, for example:\n  {line}")
         return self
 
     def dataset(self, name: str) -> Dataset:

@@ -103,6 +103,15 @@ class VariantPaths:
         return self.folder / "predictions.parquet"
 
     @property
+    def generated(self) -> Path:
+        """C code of the int8 per-channel model, as a backend generated it."""
+        return self.folder / "generated"
+
+    @property
+    def generate_record(self) -> Path:
+        return self.folder / "generate.json"
+
+    @property
     def card(self) -> Path:
         """`README.md`, `index.html` and `plots/`."""
         return self.folder / "card"
@@ -111,8 +120,13 @@ class VariantPaths:
     def card_record(self) -> Path:
         return self.folder / "card.json"
 
+    @property
+    def benchmarks(self) -> Path:
+        """One record for each board that the variant was benchmarked on."""
+        return self.folder / "benchmarks"
+
     def benchmark_record(self, board: str) -> Path:
-        return self.folder / f"benchmark-{board}.json"
+        return self.benchmarks / f"{board}.json"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
     Raises:
         InputError: one is absent or damaged, or two of them speak of different models or data.
     """
-    performance = sorted(variant.folder.glob("benchmark-*.json"))
+    performance = sorted(variant.benchmarks.glob("*.json"))
     fixed = [
         dataset.prepare_record,
         dataset.validate_record,
@@ -48,17 +48,23 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
         variant.quantize_record,
         variant.evaluate_record,
     ]
+    named = {path.name: path for path in fixed} | {_name(path): path for path in performance}
     sources = Sources(
         prepare=PrepareRecord.read(dataset.prepare_record),
         validate=ValidateRecord.read(dataset.validate_record),
         train=TrainRecord.read(variant.train_record),
         quantize=QuantizeRecord.read(variant.quantize_record),
         evaluate=EvaluateRecord.read(variant.evaluate_record),
-        benchmarks={path.name: _raw(path) for path in performance},
-        digests={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in [*fixed, *performance]},
+        benchmarks={_name(path): _raw(path) for path in performance},
+        digests={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()},
     )
     _check_chain(sources)
     return sources
+
+
+def _name(benchmark: Path) -> str:
+    """`benchmarks/<board>.json`."""
+    return f"{benchmark.parent.name}/{benchmark.name}"
 
 
 def _raw(path: Path) -> dict[str, object]:

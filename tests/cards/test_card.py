@@ -104,7 +104,7 @@ def test_the_record_names_every_file_and_record(sample: Made) -> None:
         "train.json",
         "quantize.json",
         "evaluate.json",
-        "benchmark-host.json",
+        "benchmarks/host.json",
     }
     assert CardRecord.read(folder.parent / "card.json") == record
 
@@ -213,7 +213,7 @@ def test_records_of_different_models_are_never_mixed(name: str, key: str, worksp
 def test_a_benchmark_of_another_model_is_refused(workspace: Workspace) -> None:
     story = Story()
     params = story.write(workspace)
-    path = card_folder(workspace, params, story.variant).parent / "benchmark-host.json"
+    path = card_folder(workspace, params, story.variant).parent / "benchmarks/host.json"
     record = json.loads(path.read_text())
     record["models"][0]["sha256"] = "00" * 32
     path.write_text(json.dumps(record))
@@ -224,7 +224,7 @@ def test_a_benchmark_of_another_model_is_refused(workspace: Workspace) -> None:
 def test_an_unknown_kind_of_benchmark_is_refused(workspace: Workspace) -> None:
     story = Story()
     params = story.write(workspace)
-    change(card_folder(workspace, params, story.variant).parent / "benchmark-host.json", "kind", "benchmark-dream")
+    change(card_folder(workspace, params, story.variant).parent / "benchmarks/host.json", "kind", "benchmark-dream")
     with pytest.raises(InputError, match="benchmark-dream"):
         card(workspace, params, story.variant)
 
