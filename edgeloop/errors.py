@@ -8,6 +8,7 @@ EdgeloopError
 │   ├── UnsafeArchiveError an archive tries to leave its folder or to fill the machine
 │   └── ValidationFailed   the declared rules of a data set do not hold
 ├── ModelError             a model file is damaged, or is not of the form that a step needs
+├── ToolchainError         there is no C compiler, or it refuses what it was given
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 ├── BoardError             a board cannot be had, or does not do what it should
@@ -60,6 +61,10 @@ class ValidationFailed(DataError):
 
 class ModelError(EdgeloopError):
     """A model file is damaged, or is not of the form that a step needs."""
+
+
+class ToolchainError(EdgeloopError):
+    """There is no C compiler, or it refuses what it was given."""
 
 
 class TrainingError(EdgeloopError):

@@ -8,6 +8,9 @@ from typing import Any
 from edgeloop.errors import ConfigError, StageError
 from edgeloop.yamlfile import near_match
 
+HOST = "host"
+"""The board that is this machine: what is measured on it runs alone."""
+
 
 @dataclass(frozen=True)
 class PlannedStage:
@@ -19,6 +22,10 @@ class PlannedStage:
     """Addresses of the stages whose outputs it depends on."""
     reason: str | None
     """Why it is out of date; None when it is not."""
+    slots: int | None = 1
+    """CPU slots that it takes while it runs (`meta: {slots: n}`); None (`slots: all`): every one, so that it runs alone."""
+    board: str | None = None
+    """The board that it holds while it runs (`meta: {board: name}`)."""
 
 
 def read_plan(root: Path, targets: Iterable[str]) -> list[PlannedStage]:
@@ -70,7 +77,17 @@ def _closure(graph: Any, stages: Iterable[Any]) -> list[Any]:
 
 
 def _planned(graph: Any, stage: Any) -> PlannedStage:
-    return PlannedStage(_address(stage), frozenset(_address(upstream) for upstream in graph.successors(stage)), _reason(stage))
+    address, meta = _address(stage), getattr(stage, "meta", None) or {}
+    slots = meta.get("slots", 1)
+    if slots != "all" and not (isinstance(slots, int) and slots >= 1):
+        raise ConfigError(f"dvc.yaml: the stage '{address}' has `meta: {{slots: {slots}}}`.", "It takes a number from 1 on, or `all`.")
+    return PlannedStage(
+        address=address,
+        upstream=frozenset(_address(upstream) for upstream in graph.successors(stage)),
+        reason=_reason(stage),
+        slots=None if slots == "all" or meta.get("board") == HOST else slots,
+        board=meta.get("board"),
+    )
 
 
 def _reason(stage: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""`python -m flows.run DATASET NETWORK RESOLUTION [--publish]`: run the flow `retrain` and say where its results are."""
+"""`python -m flows.run DATASET NETWORK RESOLUTION [--publish] [--slots N]`: run the flow `retrain` and say where its results are."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from edgeloop.config import Params, load_params
 from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
+from flows.runs import reconcile
 
 ALL = "all"
 
@@ -36,17 +37,18 @@ def select(params: Params, dataset: str, network: str, resolution: str) -> list[
     return chosen
 
 
-def run(workspace: Workspace, variants: list[str], publish: bool) -> None:
+def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | None) -> None:
     """Run the flow on the server of the environment, or on the workspace's own, which is started when it doesn't run."""
     if "PREFECT_API_URL" not in os.environ:
         from flows.services import client_environment, prefect_server
 
         server = prefect_server(workspace).up()
         os.environ.update(client_environment(workspace, server))
+    reconcile(workspace, os.environ["PREFECT_API_URL"].removesuffix("/api"))
     from flows.retrain import retrain
 
     begun = time.monotonic()
-    rows = retrain(str(workspace.root), variants, publish)
+    rows = retrain(str(workspace.root), variants, publish, slots)
     for row in rows:
         sys.stdout.write(f"{row['outcome']:>10}  {row['stage']}\n")
     built = sum(row["outcome"] != "up to date" for row in rows)
@@ -69,12 +71,13 @@ def main(arguments: list[str]) -> int:
     for part in ("dataset", "network", "resolution"):
         parser.add_argument(part)
     parser.add_argument("--publish", action="store_true")
+    parser.add_argument("--slots", type=int)
     options = parser.parse_args(arguments)
     try:
         workspace = find_workspace()
         params = load_params(workspace)
         variants = select(params, options.dataset, options.network, options.resolution)
-        run(workspace, variants, options.publish)
+        run(workspace, variants, options.publish, options.slots)
         tell(workspace, params, variants)
     except EdgeloopError as error:
         sys.stderr.write(f"edgeloop: {error}\n")

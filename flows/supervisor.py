@@ -18,6 +18,8 @@ from edgeloop.services.processes import Identity, end_session, identify
 
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 5.0
+_running: set["subprocess.Popen[str]"] = set()
+"""What this process has under supervision, for `end_all`."""
 POLL_S = 0.1
 TERMINATED = 143
 
@@ -39,9 +41,11 @@ def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subp
         cwd=cwd,
         start_new_session=True,
     )
+    _running.add(process)
     try:
         yield process
     finally:
+        _running.discard(process)
         if process.stdin is not None:
             process.stdin.close()
         try:
@@ -51,6 +55,13 @@ def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subp
             process.wait(timeout=GRACE_S)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def end_all() -> None:
+    """End every supervised command of this process, whichever thread runs it; those threads see it end with code 143."""
+    for process in list(_running):
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def main(argv: list[str]) -> int:

@@ -50,6 +50,8 @@ datasets:
     train: {{phases: [{{mode: scratch, epochs: 1, learning_rate: 0.01}}]}}
 variants:
   {VARIANT}: {{dataset: sample, network: fdmobilenet_0.25, resolution: 96}}
+benchmarks:
+  {VARIANT}-host: {{dataset: sample, network: fdmobilenet_0.25, resolution: 96, board: host, runs: quantized}}
 quantize: {{calibration_images: 10}}
 """
 

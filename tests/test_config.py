@@ -77,6 +77,21 @@ def test_a_variants_key_must_be_its_own_name(workspace: Workspace) -> None:
         load_params(workspace)
 
 
+def test_a_benchmarks_key_must_be_its_own_name(workspace: Workspace) -> None:
+    change(workspace, "  plant-fdmobilenet_0.5-128-host:", "  plant-fdmobilenet_0.5-128-hots:")
+    with pytest.raises(ConfigError, match=r"it is named plant-fdmobilenet_0\.5-128-host"):
+        load_params(workspace)
+
+
+def test_a_variant_that_is_measured_nowhere_is_refused_with_the_line_to_add(workspace: Workspace) -> None:
+    text = workspace.params.read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines(keepends=True) if line.startswith("  plant-fdmobilenet_0.5-128-host:"))
+    workspace.params.write_text(text.replace(line, ""), encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_params(workspace)
+    assert line.strip() in str(refused.value)
+
+
 def test_damaged_yaml_names_the_line(workspace: Workspace) -> None:
     change(workspace, "sample:\n", "sample: [\n")
     with pytest.raises(ConfigError, match="not valid YAML"):

@@ -20,9 +20,11 @@ COUNTS = {"train": 12, "val": 4, "test": 2}
 def write_params(workspace: Workspace, *, start: str = "models/backbones/scratch.yaml", quantize: Any = None, **train: Any) -> Params:
     """Write a params.yaml (JSON is YAML) whose one variant is trained with these settings, and read it."""
     settings = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}], "batch_size": 12} | train
+    variant = {"dataset": DATASET, "network": NETWORK, "resolution": SIDE}
     tree = {
         "datasets": {DATASET: {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": settings}},
-        "variants": {VARIANT: {"dataset": DATASET, "network": NETWORK, "resolution": SIDE, "start": start}},
+        "variants": {VARIANT: variant | {"start": start}},
+        "benchmarks": {f"{VARIANT}-host": variant | {"board": "host", "runs": "quantized"}},
         "quantize": quantize or {},
     }
     workspace.params.write_text(json.dumps(tree), encoding="utf-8")

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from edgeloop.config import Limits
 from edgeloop.errors import DataError, UnsafeArchiveError
@@ -42,13 +42,6 @@ _DECOMPRESSORS: dict[Kind, Callable[[IO[bytes]], gzip.GzipFile | bz2.BZ2File | l
     "bzip2": bz2.BZ2File,
     "xz": lzma.LZMAFile,
 }
-_EXTENDED_TYPES = (
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-)
 _TAR_KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
     tarfile.LNKTYPE: "a hard link",
@@ -229,7 +222,7 @@ _END_OF_TAR = _end_of_tar()
 
 
 class _CheckedTarInfo(tarfile.TarInfo):
-    """Refuses what `tarfile` would take for the end (a header that is damaged or cut off) or read unbounded."""
+    """Refuses what `tarfile` would take for the end (a header that is damaged or cut off)."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> "_CheckedTarInfo":
@@ -240,16 +233,37 @@ class _CheckedTarInfo(tarfile.TarInfo):
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"a member's header is damaged or missing ({error})") from error
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_CheckedTarInfo":
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in _EXTENDED_TYPES and info.size > EXTENDED_HEADER_BYTES:
-            raise UnsafeArchiveError(f"A member's name or attributes take {info.size} bytes.", "Do not use this archive.")
-        return info
+
+class _HeaderReads:
+    """The stream under a tar reader; while headers are read, no read may be longer than a long name or attributes are."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.bounded = False
+
+    def read(self, size: int) -> bytes:
+        if self.bounded and size > EXTENDED_HEADER_BYTES:
+            raise UnsafeArchiveError(f"A member's name or attributes take {size} bytes.", "Do not use this archive.")
+        return bytes(self._stream.read(size))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Tar(tarfile.TarFile):
+    """Bounds what the reader takes into memory before it tells of a member."""
+
     members: list[tarfile.TarInfo]
+    fileobj: Any
+
+    def next(self) -> tarfile.TarInfo | None:
+        if not isinstance(self.fileobj, _HeaderReads):
+            self.fileobj = _HeaderReads(self.fileobj)
+        self.fileobj.bounded = True
+        try:
+            return super().next()
+        finally:
+            self.fileobj.bounded = False
 
 
 class _Unpacked(io.RawIOBase):

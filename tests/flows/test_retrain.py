@@ -1,7 +1,14 @@
 """The flow `retrain`, on a real Prefect server, over stages that DVC really runs."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from flows_in_miniature import FOLDER, VARIANT, Project
@@ -55,6 +62,102 @@ def test_a_failed_stage_stops_those_that_need_it_and_no_others(served: Project) 
     healed = served.retrain()
     assert f"ran  train@{VARIANT}" in healed
     assert "up to date  other" in healed
+
+
+WAIT = "touch {own}.here && for i in $(seq 300); do test -e {other}.here && break; sleep 0.1; done; test -e {other}.here"
+
+
+def test_independent_stages_run_at_once(served: Project) -> None:
+    """`train` and `other` each end only when the other one has begun."""
+    pipeline = served.root / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8").replace("test ! -e broken", WAIT.format(own="train", other="other"))
+    text = text.replace("cp data/sample/prepared", f"{WAIT.format(own='other', other='train')} && cp data/sample/prepared")
+    pipeline.write_text(text, encoding="utf-8")
+    assert "4 of 4 stages built" in served.retrain()
+
+
+def test_ctrl_c_ends_every_running_stage_and_a_rerun_goes_on(served: Project) -> None:
+    pipeline = served.root / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8")
+    slow = text.replace("test ! -e broken", "touch train.here; sleep 987.1").replace(
+        "cp data/sample/prepared", "touch other.here; sleep 987.1; cp"
+    )
+    pipeline.write_text(slow, encoding="utf-8")
+    argv = [sys.executable, "-m", "flows.run", "sample", "all", "all"]
+    flow = subprocess.Popen(argv, cwd=served.root, env=served.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    until(lambda: all((served.root / f"{name}.here").exists() for name in ("train", "other")), 60)
+    flow.send_signal(signal.SIGINT)
+    said = flow.communicate(timeout=30)[1]
+    assert flow.returncode == 130, said
+    until(lambda: not sleepers(served.root), 10)
+    pipeline.write_text(text, encoding="utf-8")
+    assert "up to date  prepare" in served.retrain()
+
+
+def test_a_killed_flow_is_shown_as_crashed_at_the_next_start(served: Project) -> None:
+    pipeline = served.root / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8")
+    pipeline.write_text(text.replace("test ! -e broken", "touch train.here; sleep 987.1"), encoding="utf-8")
+    argv = [sys.executable, "-m", "flows.run", "sample", "all", "all"]
+    flow = subprocess.Popen(argv, cwd=served.root, env=served.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until((served.root / "train.here").exists, 60)
+    flow.kill()
+    flow.wait(timeout=10)
+    until(lambda: not sleepers(served.root), 10)
+    (killed,) = (lock.name for lock in (served.root / ".edgeloop" / "runs").iterdir())
+    assert state_of(served, killed) == "RUNNING"
+    pipeline.write_text(text, encoding="utf-8")
+    assert "card@" in served.retrain()
+    assert state_of(served, killed) == "CRASHED"
+    assert not list((served.root / ".edgeloop" / "runs").iterdir())
+
+
+def state_of(project: Project, run: str) -> object:
+    with urllib.request.urlopen(f"{project.env['PREFECT_API_URL']}/flow_runs/{run}", timeout=30) as answer:
+        return json.load(answer)["state_type"]
+
+
+MEASURED = f"""\
+  benchmark:
+    foreach: ${{benchmarks}}
+    do:
+      cmd: mkdir -p {FOLDER}/benchmarks && date +%s%N > {FOLDER}/benchmarks/host.json
+      deps: ["{FOLDER}/model"]
+      outs: ["{FOLDER}/benchmarks/host.json"]
+"""
+
+
+def test_the_flow_benchmark_measures_anew_what_is_up_to_date(served: Project) -> None:
+    pipeline, record = served.root / "dvc.yaml", served.root / FOLDER / "benchmarks" / "host.json"
+    pipeline.write_text(pipeline.read_text(encoding="utf-8") + MEASURED, encoding="utf-8")
+    program = """import sys
+from flows.benchmark import benchmark
+print([row["outcome"] for row in benchmark(sys.argv[1], boards=['host'])])"""
+    argv = (sys.executable, "-c", program, str(served.root))
+    assert "['ran', 'ran', 'ran']" in served.run(*argv)
+    first = record.read_text(encoding="utf-8")
+    assert "['up to date', 'up to date', 'ran']" in served.run(*argv)
+    assert record.read_text(encoding="utf-8") > first
+    assert "declares no benchmark of the board 'hots' (did you mean 'host'?)" in served.run(
+        sys.executable, "-c", program.replace("['host']", "['hots']"), str(served.root), ok=False
+    )
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.1)
+
+
+def sleepers(root: Path) -> list[str]:
+    """Processes that still sleep for a stage of this project."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if b"987.1" in (folder / "cmdline").read_bytes() and (folder / "cwd").resolve() == root.resolve():
+                found.append(folder.name)
+    return found
 
 
 def test_parts_of_a_variant_select_and_all_selects_everything(workspace: Workspace) -> None:

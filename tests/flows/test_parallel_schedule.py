@@ -1,0 +1,100 @@
+"""What may start: never more than the slots, never a board twice, never before what it needs, and everything in the end."""
+
+import heapq
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.pipeline import PlannedStage
+from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unchanged
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> list[PlannedStage]:
+    """Stages that each need some of the ones before them."""
+    count = draw(st.integers(1, 25))
+    return [
+        PlannedStage(
+            address=f"s{number}",
+            upstream=frozenset(f"s{earlier}" for earlier in draw(st.sets(st.integers(0, number - 1), max_size=3)))
+            if number
+            else frozenset(),
+            reason=draw(st.sampled_from(["changed", None])),
+            slots=draw(st.sampled_from([1, 1, 1, 2, 3, None])),
+            board=draw(st.sampled_from([None, None, "h7", "n6"])),
+        )
+        for number in range(count)
+    ]
+
+
+def need(stage: PlannedStage, slots: int) -> int:
+    return slots if stage.slots is None else min(stage.slots, slots)
+
+
+def simulate(plan: list[PlannedStage], slots: int, seconds: dict[str, int], failing: set[str]) -> tuple[dict[str, str], int]:
+    """Run the plan by the clock; returns the outcomes and the time when the last stage ended."""
+    outcomes: dict[str, str] = {}
+    running: list[tuple[int, str]] = []
+    now = 0
+    stages = {stage.address: stage for stage in plan}
+    while len(outcomes) < len(plan):
+        outcomes |= {stage.address: NOT_RUN for stage in blocked(plan, outcomes)}
+        outcomes |= {stage.address: UP_TO_DATE for stage in unchanged(plan, outcomes)}
+        for stage in startable(plan, outcomes, {address for _, address in running}, slots):
+            assert all(outcomes[upstream] not in (FAILED, NOT_RUN) for upstream in stage.upstream)
+            heapq.heappush(running, (now + seconds[stage.address], stage.address))
+        active = [stages[address] for _, address in running]
+        boards = [stage.board for stage in active if stage.board]
+        assert sum(need(stage, slots) for stage in active) <= slots
+        assert len(boards) == len(set(boards))
+        assert running or len(outcomes) == len(plan), "nothing runs and nothing may start"
+        if running:
+            now, address = heapq.heappop(running)
+            outcomes[address] = FAILED if address in failing else "ran"
+    return outcomes, now
+
+
+@settings(max_examples=300, deadline=None)
+@given(plans(), st.integers(1, 5), st.data())
+def test_every_plan_comes_to_an_end_within_its_limits(plan: list[PlannedStage], slots: int, data: st.DataObject) -> None:
+    seconds = {stage.address: data.draw(st.integers(1, 9)) for stage in plan}
+    failing = data.draw(st.sets(st.sampled_from([stage.address for stage in plan])))
+    outcomes, _ = simulate(plan, slots, seconds, failing)
+    for stage in plan:
+        before = {outcomes[address] for address in stage.upstream}
+        assert (outcomes[stage.address] == NOT_RUN) == bool(before & {FAILED, NOT_RUN})
+        if stage.reason and not before & {FAILED, NOT_RUN}:
+            assert outcomes[stage.address] == (FAILED if stage.address in failing else "ran")
+
+
+def matrix(variants: int, boards: int) -> tuple[list[PlannedStage], dict[str, int]]:
+    """As dvc.yaml has them: train, quantize, a benchmark on each board, card."""
+    plan, seconds = [PlannedStage("prepare", frozenset(), "new", slots=None)], {"prepare": 5}
+    for v in range(variants):
+        plan += [PlannedStage(f"train{v}", frozenset({"prepare"}), "new"), PlannedStage(f"quantize{v}", frozenset({f"train{v}"}), "new")]
+        plan += [PlannedStage(f"bench{v}-{b}", frozenset({f"quantize{v}"}), "new", board=f"b{b}") for b in range(boards)]
+        plan += [PlannedStage(f"card{v}", frozenset(f"bench{v}-{b}" for b in range(boards)), "new")]
+        seconds |= {f"train{v}": 20 + v, f"quantize{v}": 3, f"card{v}": 2} | {f"bench{v}-{b}": 4 + b for b in range(boards)}
+    return plan, seconds
+
+
+def test_twelve_variants_on_six_boards_take_little_more_than_the_lower_bound() -> None:
+    plan, seconds = matrix(12, 6)
+    for slots in (1, 2, 3, 4):
+        work = sum(seconds[stage.address] * need(stage, slots) for stage in plan) / slots
+        boards = max(sum(seconds[stage.address] for stage in plan if stage.board == f"b{b}") for b in range(6))
+        chain = 5 + 31 + 3 + 9 + 2
+        _, makespan = simulate(plan, slots, seconds, set())
+        assert makespan <= 1.15 * max(work, boards, chain)
+
+
+def test_a_stage_that_needs_everything_is_not_passed_over_for_ever() -> None:
+    big = PlannedStage("big", frozenset(), "new", slots=None)
+    plan = [big, *(PlannedStage(f"small{number}", frozenset(), "new") for number in range(9))]
+    assert [stage.address for stage in startable(plan, {}, set(), 2)] == ["big"]
+    assert startable(plan, {}, {"small0"}, 2) == []
+
+
+def test_a_stage_that_waits_for_its_board_holds_nobody_back() -> None:
+    plan = [PlannedStage(name, frozenset(), "new", board=board) for name, board in (("a", "h7"), ("b", "h7"), ("c", None))]
+    assert [stage.address for stage in startable(plan, {}, {"a"}, 2)] == ["c"]
