@@ -17,6 +17,7 @@ from edgeloop.boards.stm32msg.run import Mode, Patience, run_once
 from edgeloop.errors import BoardError, BoardRefusal, BoardSilent, ProtocolError
 
 MOST_NETWORKS = 64
+MOST_TEXT = 1 << 16
 Result = TypeVar("Result")
 
 
@@ -32,13 +33,12 @@ class BoardClient:
         self.patience = patience or Patience()
         self.disturbances = Disturbances()
         self.boot_text = ""
-        """What the board printed before the first request."""
+        """What the board sent without being asked, as a board does that starts; the last `MOST_TEXT` characters."""
         self.capabilities = Capability(0)
         self._known: list[NetworkInformation] = []
         self._link = Link(address, rate)
         self._exchange = Exchange(self._link, version)
         try:
-            self.boot_text = self._link.drain().decode("ascii", errors="replace")
             self._synchronise()
         except BoardError:
             self._link.close()
@@ -129,7 +129,7 @@ class BoardClient:
 
     def _sync(self) -> None:
         self._exchange.small_packets()
-        self._link.drain()
+        self.boot_text = (self.boot_text + self._link.drain().decode("ascii", errors="replace"))[-MOST_TEXT:]
         self._exchange.request(Command.SYNC)
         answer = self._exchange.answer(self.patience.sync_s)
         if answer.sync is None:
