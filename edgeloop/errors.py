@@ -14,7 +14,8 @@ EdgeloopError
 ├── BoardError             a board cannot be had, or does not do what it should
 │   ├── BoardSilent        it did not answer in time
 │   ├── ProtocolError      it answered something that its protocol does not allow
-│   └── BoardRefusal       it answered that it cannot do what was asked
+│   ├── BoardRefusal       it answered that it cannot do what was asked
+│   └── CoreFault          an emulated core's program did what faults on the real one
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 └── StageError             a stage of the pipeline failed
 """
@@ -93,6 +94,19 @@ class BoardRefusal(BoardError):
     def __init__(self, what: str, remedy: str = "", code: int = 0) -> None:
         super().__init__(what, remedy)
         self.code = code
+
+
+class CoreFault(BoardError):
+    """An emulated core's program did what faults on the real one; it cannot go on.
+
+    `address` is what it accessed, None where the fault is no access; `program_counter` the instruction, or the beginning
+    of the straight run of instructions that holds it.
+    """
+
+    def __init__(self, what: str, remedy: str = "", program_counter: int = 0, address: int | None = None) -> None:
+        super().__init__(what, remedy)
+        self.program_counter = program_counter
+        self.address = address
 
 
 class ServiceError(EdgeloopError):

@@ -1,8 +1,12 @@
 """Generated code compiled for this machine and called from Python, with every layer's rows as they are computed."""
 
+import atexit
 import ctypes
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +105,7 @@ class HostNetwork:
         self.observed = observed
         work = folder / ("observed" if observed else "plain")
         work.mkdir()
-        sources = [folder / f"{name}.c", folder / f"{name}_data.c", *(folder / path.name for path in kernel_files() if path.suffix == ".c")]
+        sources = [folder / f"{name}.c", folder / f"{name}_data.c"]
         for stem, text in {"runner": RUNNER, **({"observer": OBSERVER} if observed else {})}.items():
             sources.append(work / f"{stem}.c")
             sources[-1].write_text(text.format(name=name, upper=name.upper()), encoding="utf-8")
@@ -109,7 +113,7 @@ class HostNetwork:
         objects = [work / f"{source.stem}.o" for source in sources]
         for source, target in zip(sources, objects, strict=True):
             compiler.compile(source, target, [*STRICT, "-O1", "-fPIC", f"-I{folder}", *hooks, *flags])
-        compiler.link_shared(objects, work / "network.so", flags)
+        compiler.link_shared([*objects, *_kernels(compiler, tuple(flags))], work / "network.so", flags)
         self._library = ctypes.CDLL(str(work / "network.so"))
         self._run = self._library.run
         self._run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
@@ -142,3 +146,15 @@ class HostNetwork:
 
     def _counts(self) -> ctypes.Array[ctypes.c_uint32]:
         return (ctypes.c_uint32 * len(self.layers)).in_dll(self._library, "counts")
+
+
+@cache
+def _kernels(compiler: Compiler, flags: tuple[str, ...]) -> list[Path]:
+    """The kernels' objects: compiled once, as in a program of several networks."""
+    folder = Path(tempfile.mkdtemp(prefix="edgeloop-kernels-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    sources = [path for path in kernel_files() if path.suffix == ".c"]
+    objects = [folder / f"{source.stem}.o" for source in sources]
+    for source, target in zip(sources, objects, strict=True):
+        compiler.compile(source, target, [*STRICT, "-O1", "-fPIC", *flags])
+    return objects

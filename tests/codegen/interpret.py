@@ -73,7 +73,7 @@ def _(layer: Dense, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     real = sums.astype(np.float64) * np.array(layer.factors)
     whole = np.trunc(real)
     rounded = (whole + np.where(np.abs(real - whole) >= 0.5, np.sign(real), 0)).astype(np.int64)
-    return np.clip(rounded + layer.output.zero_point, layer.limits.low, layer.limits.high)
+    return _clamped(rounded + layer.output.zero_point, layer.limits)
 
 
 @compute.register
@@ -90,7 +90,7 @@ def _(layer: AveragePool, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     for _, _, patch in _patches(np.ones_like(stored), layer.window, layer.output):
         counts += patch
     rounded = (np.abs(sums) + counts // 2) // counts * np.sign(sums)
-    return np.clip(rounded, layer.limits.low, layer.limits.high)
+    return _clamped(rounded, layer.limits)
 
 
 @compute.register
@@ -159,7 +159,8 @@ def high_multiply(numbers: Integers, multiplier: int) -> Integers:
     """SaturatingRoundingDoublingHighMul (gemmlowp/fixedpoint.h): the upper half of twice the product, ties up and away below 0."""
     product = numbers * np.int64(multiplier)
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    return np.sign(nudged) * (np.abs(nudged) >> 31)
+    upper: Integers = np.sign(nudged) * (np.abs(nudged) >> 31)
+    return upper
 
 
 def divide_rounded(numbers: Integers, exponent: int) -> Integers:
@@ -175,7 +176,12 @@ def _scaled(sums: Integers, scalings: tuple[Scaling, ...], output: Value, limits
         scaled = multiply(sums, scalings[0])
     else:
         scaled = np.stack([multiply(sums[..., channel], scaling) for channel, scaling in enumerate(scalings)], axis=-1)
-    return np.clip(scaled + output.zero_point, limits.low, limits.high)
+    return _clamped(scaled + output.zero_point, limits)
+
+
+def _clamped(numbers: Integers, limits: Limits) -> Integers:
+    clamped: Integers = np.clip(numbers, limits.low, limits.high)
+    return clamped
 
 
 def _centred(layer: Layer, inputs: list[NDArray[Any]]) -> Integers:

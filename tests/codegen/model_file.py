@@ -25,7 +25,7 @@ class ModelFile:
         self,
         shape: Sequence[int],
         dtype: str = "int8",
-        scale: "float | Sequence[float] | None" = None,
+        scale: "float | NDArray[Any] | None" = None,
         zero_point: int = 0,
         *,
         data: NDArray[Any] | None = None,

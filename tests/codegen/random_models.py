@@ -7,17 +7,16 @@ makes Keras models and converts them.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from model_file import ModelFile
 
-if TYPE_CHECKING:
-    import keras
-
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 SPREAD = 45.0
 """What outputs are scaled to: their standard deviation in steps of int8, so that most values differ and few are clipped."""
+STEPS = 40
+"""An activation leaves at least so many values, where nothing extreme is drawn."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class _Drawer:
         return output
 
     def convolution(self, value: Drawn) -> Drawn:
-        _, height, width, channels = value.shape
+        channels = value.shape[3]
         outputs = self._between(1, 11)
         size = self._one_of((1, 1), (1, 1), (3, 3), (5, 5), (1, 3), (7, 7))
         window = self._window(value, size, (1, 2))
@@ -112,7 +111,7 @@ class _Drawer:
     def mean(self, value: Drawn) -> Drawn:
         _, height, width, channels = value.shape
         keep = self._flip()
-        scale = self._output_scale(value.scale * 60 / math.sqrt(height * width))
+        scale = self._output_scale(value.scale * 60 / (height * width) ** 0.3)
         output = self._output((1, 1, 1, channels) if keep else (1, channels), scale)
         axes = self.file.numbers(self._one_of([1, 2], [2, 1], [-3, -2]))
         self.file.operator("MEAN", [value.tensor, axes], [output.tensor], "ReducerOptions", keepDims=keep)
@@ -124,7 +123,7 @@ class _Drawer:
         shape = (1, *window.pop("shape"), value.shape[3])
         output = Drawn(self.file.tensor(shape, "int8", value.scale, value.zero_point), shape, value.scale, value.zero_point)
         del window["dilationHFactor"], window["dilationWFactor"]
-        window |= {"filterHeight": size[0], "filterWidth": size[1], "fusedActivationFunction": self._activation()}
+        window |= {"filterHeight": size[0], "filterWidth": size[1], "fusedActivationFunction": self._activation(value.scale)}
         self.file.operator("AVERAGE_POOL_2D", [value.tensor], [output.tensor], "Pool2DOptions", **window)
         return output
 
@@ -132,19 +131,22 @@ class _Drawer:
         """With an earlier value of the same shape, if need be with itself."""
         partners = [other for other in [*self.earlier, value] if other.shape == value.shape]
         other = partners[self._between(0, len(partners) - 1)]
-        output = self._output(value.shape, self._output_scale(75 * math.hypot(value.scale, other.scale)))
+        scale = self._output_scale(60 * math.hypot(value.scale, other.scale))
+        activation = self._activation(scale)
+        output = self._output(value.shape, scale, rectified=activation > 0)
         pair = [value.tensor, other.tensor][:: 1 if self._flip() else -1]
-        self.file.operator("ADD", pair, [output.tensor], "AddOptions", fusedActivationFunction=self._activation())
+        self.file.operator("ADD", pair, [output.tensor], "AddOptions", fusedActivationFunction=activation)
         return output
 
     def rectify(self, value: Drawn) -> Drawn:
-        name = self._one_of("RELU", "RELU6")
-        output = self._output(value.shape, self._output_scale(value.scale * 74))
+        scale = self._output_scale(value.scale * 60)
+        output = self._output(value.shape, scale, rectified=True)
+        name = "RELU6" if self._flip() and (self.extreme or scale < 6 / STEPS) else "RELU"
         self.file.operator(name, [value.tensor], [output.tensor])
         return output
 
     def requantize(self, value: Drawn) -> Drawn:
-        output = self._output(value.shape, self._output_scale(value.scale * 74))
+        output = self._output(value.shape, self._output_scale(value.scale * 60))
         self.file.operator("QUANTIZE", [value.tensor], [output.tensor])
         return output
 
@@ -153,7 +155,7 @@ class _Drawer:
         top, bottom, left, right = (self._between(0, 2) for _ in range(4))
         shape = (1, height + top + bottom, width + left + right, channels)
         output = Drawn(self.file.tensor(shape, "int8", value.scale, value.zero_point), shape, value.scale, value.zero_point)
-        paddings = self.file.numbers([[0, 0], [top, bottom], [left, right], [0, 0]])
+        paddings = self.file.numbers(np.array([[0, 0], [top, bottom], [left, right], [0, 0]]))
         self.file.operator("PAD", [value.tensor, paddings], [output.tensor])
         return output
 
@@ -177,17 +179,22 @@ class _Drawer:
     ) -> Drawn:
         """A layer with weights, a bias (or none), and scales for each channel (or one)."""
         outputs, count = weights.shape[axis], weights.size // weights.shape[axis]
-        scales = np.float32(10 ** self.rng.uniform(-3, -1)) * self.rng.uniform(0.4, 1, outputs if self._flip() else 1).astype(np.float32)
-        sums = 74 * math.sqrt(count) * max(1.0, float(weights.std()))
+        sums = 60 * math.sqrt(count) * max(1.0, float(weights.std()))
+        target = self._output_scale(SPREAD * float(10 ** self.rng.uniform(-2.2, -0.8)))
+        activation = self._activation(target)
+        output = self._output(shape, target, rectified=activation > 0)
+        # Weight scales follow, so that sums spread over the output's range.
+        share = self.rng.uniform(0.4, 1, outputs if self._flip() else 1)
+        largest = target * SPREAD / (value.scale * sums) * (float(10 ** self.rng.uniform(-2.5, 3)) if self.extreme else 1)
+        scales = np.maximum(share * largest, 1e-30).astype(np.float32)
         stored = self.file.tensor(weights.shape, "int8", scales, data=weights, axis=axis)
-        output = self._output(shape, self._output_scale(value.scale * float(scales.max()) * sums))
         inputs = [value.tensor, stored]
         if name != "FULLY_CONNECTED" or self._flip(0.7):  # LiteRT's convolutions want a bias.
-            bias = self.rng.normal(0, sums, outputs).astype(np.int32)
+            bias = self.rng.normal(0, sums * 0.4, outputs).astype(np.int32)
             inputs.append(self.file.tensor((outputs,), "int32", np.float32(value.scale) * scales, data=bias))
         elif self._flip():
             inputs.append(-1)
-        self.file.operator(name, inputs, [output.tensor], table, fusedActivationFunction=self._activation(), **options)
+        self.file.operator(name, inputs, [output.tensor], table, fusedActivationFunction=activation, **options)
         return output
 
     def _window(self, value: Drawn, size: tuple[int, int], strides: tuple[int, ...]) -> dict[str, Any]:
@@ -209,8 +216,8 @@ class _Drawer:
         }
 
     def _weights(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        if self.extreme and self._flip(0.3):
-            return self.rng.choice(np.array([-128, -127, 0, 127], np.int8), shape)
+        if self.extreme and self._flip(0.4):
+            return self.rng.choice(np.array(self._one_of((-128, -127, 0, 127), (-1, 0, 0, 1)), np.int8), shape)
         return self.rng.integers(-127, 128, shape, np.int8)
 
     def _to_int8(self, value: Drawn) -> Drawn:
@@ -220,9 +227,15 @@ class _Drawer:
         self.file.operator("QUANTIZE", [value.tensor], [output.tensor])
         return output
 
-    def _output(self, shape: tuple[int, ...], scale: float) -> Drawn:
-        zero_point = self._one_of(-128, -128, 127, self._between(-128, 127), self._between(-20, 20))
+    def _output(self, shape: tuple[int, ...], scale: float, *, rectified: bool = False) -> Drawn:
+        zero_point = self._zero_point(rectified)
         return Drawn(self.file.tensor(shape, "int8", scale, zero_point), shape, scale, zero_point)
+
+    def _zero_point(self, rectified: bool) -> int:
+        """Mostly where a converter would put it, so that not all values are clipped to one."""
+        if self._flip(0.5 if self.extreme else 0.03):
+            return int(self._one_of(-128, 127, self._between(-128, 127)))
+        return max(-128, self._between(-166, -90)) if rectified else self._between(-40, 40)
 
     def _output_scale(self, deviation: float) -> float:
         """The scale of an output with that standard deviation, in real numbers."""
@@ -234,8 +247,11 @@ class _Drawer:
         scale = float(np.float32(10 ** self.rng.uniform(-3, -1)))
         return scale, lowest + self._one_of(0, 127, 128, 255, self._between(0, 255))
 
-    def _activation(self) -> int:
-        return ACTIVATIONS[self._one_of("NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1" if self._flip(0.3) else "NONE")]
+    def _activation(self, scale: float) -> int:
+        """The code of a fused activation; of those that leave the range some steps of that scale."""
+        name = self._one_of("NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+        widest = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}.get(name, math.inf)
+        return ACTIVATIONS["NONE" if not self.extreme and widest / scale < STEPS else name]
 
     def _between(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))

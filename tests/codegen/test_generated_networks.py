@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import all_differ
-from converted_models import random_converted_model, smooth_images
+from converted_models import smooth_images
 from generated_code import HostNetwork, generate_folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,7 +22,9 @@ DSP = "-DEDGELOOP_EMULATE_DSP"
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-def check_equal(model: Path, folder: Path, images: list[NDArray[Any]], flags: tuple[str, ...] = (), *, plain: bool = True) -> list[NDArray[Any]]:
+def check_equal(
+    model: Path, folder: Path, images: list[NDArray[Any]], flags: tuple[str, ...] = (), *, plain: bool = True
+) -> list[NDArray[Any]]:
     """Compare resident and streamed code, observed and not, with the reference on every image; returns the outputs."""
     reference, compiler = Reference(model), find_host_compiler()
     builds = []
@@ -51,3 +53,15 @@ def test_networks_equal_the_reference(name: str, network_file: Callable[..., Pat
     images = list(smooth_images(np.random.default_rng(11), 4, 96))
     flags = (DSP,) if name.endswith(("5", "v1")) else ()
     assert all_differ(check_equal(network_file(name, 96), tmp_path, images, flags))
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), extreme=st.booleans(), flags=st.sampled_from([(), (DSP,)]))
+def test_random_small_graphs_equal_the_reference(
+    seed: int, extreme: bool, flags: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("random")
+    model = folder / "model.tflite"
+    model.write_bytes(random_model(seed, extreme=extreme))
+    details = Reference(model).input
+    check_equal(model, folder, random_images(details["shape"][1:], np.dtype(details["dtype"]).name, 3, seed), flags)

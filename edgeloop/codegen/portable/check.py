@@ -116,7 +116,7 @@ def _dense(layer: Dense) -> None:
 def _mean(layer: Mean) -> None:
     _expect_int8(layer)
     _expect(layer.output.shape == (1, 1, layer.inputs[0].channels), layer, "computes another shape")
-    _check_scaling(layer, layer.scaling, normalised=1 << 29)
+    _check_scaling(layer, layer.scaling, lowest=0)
 
 
 def _average_pool(layer: AveragePool) -> None:
@@ -210,9 +210,9 @@ def _check_scalings(layer: "Convolution | Depthwise") -> None:
         _check_scaling(layer, scaling)
 
 
-def _check_scaling(layer: Layer, scaling: Scaling, normalised: int = 1 << 30) -> None:
+def _check_scaling(layer: Layer, scaling: Scaling, lowest: int = 1 << 30) -> None:
     multiplier = scaling.multiplier
-    _expect(multiplier == 0 or normalised <= multiplier < 1 << 31, layer, f"has the multiplier {multiplier}")
+    _expect(multiplier == 0 or lowest <= multiplier < 1 << 31, layer, f"has the multiplier {multiplier}")
     _expect(-31 <= scaling.shift <= 30, layer, f"has the shift {scaling.shift}")
 
 

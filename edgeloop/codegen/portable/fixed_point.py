@@ -57,7 +57,7 @@ def dense_factors(input_scale: float, weight_scales: Iterable[float], output_sca
 def mean_scaling(input_scale: float, output_scale: float, count: int) -> Scaling:
     """Of a sum of `count` values, the division included (QuantizedMeanOrSum, reference/reduce.h).
 
-    The multiplier may lie between 2^29 and 2^30: it is divided after it was normalised, and is rounded down.
+    The multiplier is divided after it was normalised, and rounded down: it may be any number below 2^31.
     """
     whole = scaling(input_scale / output_scale)
     shift = min(count.bit_length() - 1, 32, 31 + whole.shift)

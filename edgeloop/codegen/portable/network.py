@@ -54,7 +54,7 @@ class Scaling:
     """x * multiplier * 2^(shift - 31), rounded as MultiplyByQuantizedMultiplier does (reference/common.h)."""
 
     multiplier: int
-    """0, or 2^30 .. 2^31 - 1; of a mean, which is rounded down after its division, from 2^29."""
+    """0, or 2^30 .. 2^31 - 1; of a mean, whose division comes after, any number below 2^31."""
     shift: int
     """Positive to the left, -31 .. 30."""
 
