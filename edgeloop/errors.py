@@ -19,6 +19,11 @@ EdgeloopError
 │       └── StedgeaiBoardError     it cannot talk to the board
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
+├── BoardError             a board cannot be had, or does not do what it should
+│   ├── BoardSilent        it did not answer in time
+│   ├── ProtocolError      it answered something that its protocol does not allow
+│   ├── BoardRefusal       it answered that it cannot do what was asked
+│   └── CoreFault          an emulated core's program did what faults on the real one
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 └── StageError             a stage of the pipeline failed
 """
@@ -114,6 +119,39 @@ class TrainingError(EdgeloopError):
 
 class StoreError(EdgeloopError):
     """The object storage refuses, or is not there."""
+
+
+class BoardError(EdgeloopError):
+    """A board cannot be had, or does not do what it should."""
+
+
+class BoardSilent(BoardError):
+    """A board did not answer in time."""
+
+
+class ProtocolError(BoardError):
+    """A board answered something that its protocol does not allow."""
+
+
+class BoardRefusal(BoardError):
+    """A board answered that it cannot do what was asked; `code` is its own number for the reason."""
+
+    def __init__(self, what: str, remedy: str = "", code: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.code = code
+
+
+class CoreFault(BoardError):
+    """An emulated core's program did what faults on the real one; it cannot go on.
+
+    `address` is what it accessed, None where the fault is no access; `program_counter` the instruction, or the beginning
+    of the straight run of instructions that holds it.
+    """
+
+    def __init__(self, what: str, remedy: str = "", program_counter: int = 0, address: int | None = None) -> None:
+        super().__init__(what, remedy)
+        self.program_counter = program_counter
+        self.address = address
 
 
 class ServiceError(EdgeloopError):

@@ -2,13 +2,6 @@
 #include "edgeloop_kernels.h"
 #include "edgeloop_tile.h"
 
-/* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
-EDGELOOP_INLINE int32_t value_at(const edgeloop_convolution *layer, const void *row, uint32_t column, uint32_t channel) {
-    if (row == NULL || column >= layer->input_width) return layer->input_zero_point;
-    const uint32_t place = column * layer->input_channels + channel;
-    return layer->input_is_unsigned ? ((const uint8_t *)row)[place] : ((const int8_t *)row)[place];
-}
-
 #if EDGELOOP_DSP
 
 enum {
@@ -27,7 +20,7 @@ typedef struct {
     uint32_t span;       /* bytes of one input row under a group of columns */
     uint32_t resident;   /* whether all weights are expanded */
     uint32_t *group;
-    uint32_t *weights;
+    uint32_t *pairs;     /* channel pairs with their weights: all, or one */
     uint8_t *window;     /* input rows under a group of columns, where some of it is padding */
 } work;
 
@@ -73,23 +66,25 @@ static void expand_weights_3x9(const edgeloop_convolution *layer, uint32_t chann
     }
 }
 
-static void expand_weights(const work *w, uint32_t channel, uint32_t *words) {
+static void prepare_pair(const work *w, uint32_t channel, uint32_t *words) {
+    uint32_t *weights = edgeloop_prepare_pair(w->layer, channel, (edgeloop_channel_pair *)(void *)words);
     if (is_3x9(w)) {
-        expand_weights_3x9(w->layer, channel, words);
+        expand_weights_3x9(w->layer, channel, weights);
     } else {
-        edgeloop_expand_weights(w->layer, w->inputs, channel, words);
+        edgeloop_expand_weights(w->layer, w->inputs, channel, weights);
     }
 }
 
 /* Input rows under a group of columns, with padding, into the window. `first` wraps below 0. */
 static void gather(const work *w, uint32_t first) {
     const edgeloop_convolution *layer = w->layer;
+    const uint32_t channels = layer->input_channels;
     uint8_t *to = w->window;
     for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
-        for (uint32_t column = 0; column < w->span / layer->input_channels; column++) {
-            for (uint32_t channel = 0; channel < layer->input_channels; channel++) {
-                *to++ = (uint8_t)value_at(layer, w->rows[ky], first + column, channel);
-            }
+        const uint8_t *row = w->rows[ky];
+        for (uint32_t column = first; column != first + w->span / channels; column++, to += channels) {
+            const uint32_t inside = row != NULL && column < layer->input_width;
+            for (uint32_t i = 0; i < channels; i++) to[i] = inside ? row[column * channels + i] : (uint8_t)layer->input_zero_point;
         }
     }
 }
@@ -149,15 +144,15 @@ static void window_group(const work *w, uint32_t column, int8_t *output) {
     const uint32_t columns = rest < COLUMNS ? rest : COLUMNS;
     if (gathered) gather(w, first);
     expand_group(w, gathered, gathered ? 0 : first * layer->input_channels);
-    const uint32_t *weights = w->weights;
     const uint32_t *group = w->group;
+    uint32_t *words = w->pairs;
     for (uint32_t channel = 0; channel < layer->output_channels; channel += 2) {
-        if (!w->resident) expand_weights(w, channel, w->weights);
-        const uint32_t *expanded = weights;
-        EDGELOOP_WRITTEN(expanded);
+        if (!w->resident) prepare_pair(w, channel, words);
+        const edgeloop_channel_pair *pair = (const edgeloop_channel_pair *)(void *)words;
+        EDGELOOP_WRITTEN(pair);
         EDGELOOP_WRITTEN(group);
-        edgeloop_multiply(layer, w->filled, group, expanded, channel, columns, output);
-        if (w->resident) weights += w->filled;
+        edgeloop_multiply(layer, w->filled, group, pair, channel, columns, output);
+        if (w->resident) words += edgeloop_pair_words(w->filled);
     }
 }
 
@@ -168,10 +163,11 @@ static void window_row(const edgeloop_convolution *layer, const void *const *row
     w.inputs = layer->kernel_height * w.run;
     w.filled = edgeloop_filled(w.inputs);
     w.span = ((COLUMNS - 1) * layer->stride_x + layer->kernel_width) * layer->input_channels;
-    w.resident = pairs * w.filled * 4 <= RESIDENT_WEIGHT_BYTES;
-    w.weights = w.group + edgeloop_group_words(w.filled);
-    w.window = (uint8_t *)(w.weights + (w.resident ? pairs : 1) * w.filled);
-    for (uint32_t pair = 0; w.resident && pair < pairs; pair++) expand_weights(&w, 2 * pair, w.weights + pair * w.filled);
+    const uint32_t pair_words = edgeloop_pair_words(w.filled);
+    w.resident = pairs * pair_words * 4 <= RESIDENT_WEIGHT_BYTES;
+    w.pairs = w.group + edgeloop_group_words(w.filled);
+    w.window = (uint8_t *)(w.pairs + (w.resident ? pairs : 1) * pair_words);
+    for (uint32_t pair = 0; w.resident && pair < pairs; pair++) prepare_pair(&w, 2 * pair, w.pairs + pair * pair_words);
     for (uint32_t column = 0; column < layer->output_width; column += COLUMNS) {
         window_group(&w, column, output + column * layer->output_channels);
     }
@@ -185,7 +181,8 @@ static void pointwise_row(const edgeloop_convolution *layer, const uint8_t *row,
         uint32_t *words = scratch + column / COLUMNS * group_words + column % COLUMNS;
         expand_run(layer->input_is_unsigned, row + column * inputs, inputs, words);
     }
-    edgeloop_multiply_all(layer, inputs, scratch, scratch + groups * group_words, layer->output_width, output);
+    edgeloop_channel_pair *pair = (edgeloop_channel_pair *)(void *)(scratch + groups * group_words);
+    edgeloop_multiply_all(layer, inputs, scratch, pair, layer->output_width, output);
 }
 
 void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch) {
@@ -198,6 +195,13 @@ void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *con
 }
 
 #else
+
+/* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
+EDGELOOP_INLINE int32_t value_at(const edgeloop_convolution *layer, const void *row, uint32_t column, uint32_t channel) {
+    if (row == NULL || column >= layer->input_width) return layer->input_zero_point;
+    const uint32_t place = column * layer->input_channels + channel;
+    return layer->input_is_unsigned ? ((const uint8_t *)row)[place] : ((const int8_t *)row)[place];
+}
 
 static int32_t sum_at(const edgeloop_convolution *layer, const void *const *rows, uint32_t column, uint32_t channel) {
     const int8_t *weights = layer->weights + channel * layer->kernel_height * layer->kernel_width * layer->input_channels;

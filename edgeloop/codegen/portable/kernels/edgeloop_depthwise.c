@@ -79,144 +79,144 @@ static channel_3x3 without_rows(channel_3x3 c, const int8_t *const *rows, int32_
     return c;
 }
 
-/* Where a channel's input values lie: column 0 of three rows, and how they continue. */
+/* A channel's input values (column 0 of three rows, of which two are given by their distance to the first) and where its
+ * output values go. */
 typedef struct {
-    const int8_t *row[3];
-    uint32_t step;       /* bytes from column to column */
-    int32_t zero_point;
-} channel_rows;
-
-/* Four neighbouring output values of one channel. */
-typedef struct {
-    int32_t value[COLUMNS];
-} four;
+    uintptr_t base;
+    uintptr_t second;
+    uintptr_t third;
+    uint32_t step;         /* bytes from column to column */
+    uint32_t fill;         /* the zero point, as a pair */
+    int16_t *groups;       /* groups of 16-bit columns: this channel, column 0; or NULL */
+    uint32_t group_halves;
+    uint32_t place;        /* of output column 0, among all columns in groups */
+    int8_t *row;           /* or a row of int8 values: this channel, column 0 */
+} channel_work;
 
 /* The next input column: rows 0 and 1 as a pair, and row 2; or a column of padding. */
-#define LOAD                                                                       \
-    do {                                                                           \
-        v01 = edgeloop_pack_low((uint32_t)(int32_t)*r0, (uint32_t)(int32_t)*r1);   \
-        v2 = (uint32_t)(int32_t)*r2;                                               \
-        r0 += step;                                                                \
-        r1 += step;                                                                \
-        r2 += step;                                                                \
+#define LOAD                                        \
+    do {                                            \
+        EDGELOOP_LOAD_BYTE(v01, base, 0u);          \
+        EDGELOOP_LOAD_BYTE(v2, base, second);       \
+        edgeloop_pack_high_to(&v01, v2);            \
+        EDGELOOP_LOAD_BYTE(v2, base, third);        \
+        base += step;                               \
     } while (0)
-#define PADDING                                                                             \
-    do {                                                                                    \
-        v01 = edgeloop_pack_low((uint32_t)from->zero_point, (uint32_t)from->zero_point);    \
-        v2 = (uint32_t)from->zero_point;                                                    \
+#define LOAD_OR_PADDING(padding) \
+    do {                         \
+        if (padding) {           \
+            v01 = w->fill;       \
+            v2 = w->fill;        \
+        } else {                 \
+            LOAD;                \
+        }                        \
     } while (0)
 /* The products of an input column with one column of the window. */
-#define COLUMN_0(sum) edgeloop_smlabb(v2, c->w_20_21, edgeloop_smlad(v01, c->w_0, sum))
-#define COLUMN_1(sum) edgeloop_smlabt(v2, c->w_20_21, edgeloop_smlad(v01, c->w_1, sum))
-#define COLUMN_2(sum) edgeloop_smlabb(v2, c->w_22, edgeloop_smlad(v01, c->w_2, sum))
-#define FINISH(sum) edgeloop_saturated(edgeloop_fast(sum, c->multiplier, c->offset, c->right))
+#define COLUMN_0(sum)                                  \
+    sum = edgeloop_smlad_from(v01, c->w_0, c->bias);   \
+    edgeloop_smlabb_to(v2, c->w_20_21, &sum)
+#define COLUMN_1(sum)                        \
+    edgeloop_smlad_to(v01, c->w_1, &sum);    \
+    edgeloop_smlabt_to(v2, c->w_20_21, &sum)
+#define COLUMN_2(sum)                        \
+    edgeloop_smlad_to(v01, c->w_2, &sum);    \
+    edgeloop_smlabb_to(v2, c->w_22, &sum)
+#define FINISH(sum) sum = edgeloop_saturated(edgeloop_fast(sum, c->multiplier, c->offset, c->right))
 
-/* `first` is the input column of the first value's window; at_left and at_right say that the first or the last column is
- * padding. */
-EDGELOOP_INLINE four tile_of(const channel_3x3 *c, const channel_rows *from, uint32_t stride, uint32_t first, uint32_t at_left,
-                             uint32_t at_right) {
-    const uint32_t step = from->step;
-    const uint32_t start = at_left ? 0 : first * step;
-    const int8_t *r0 = from->row[0] + start;
-    const int8_t *r1 = from->row[1] + start;
-    const int8_t *r2 = from->row[2] + start;
-    uint32_t v01, v2;
-    int32_t s0, s1, s2, s3;
-    four result;
-    if (at_left) {
-        PADDING;
-    } else {
-        LOAD;
-    }
-    s0 = COLUMN_0(c->bias);
-    LOAD;
-    s0 = COLUMN_1(s0);
-    if (stride == 1) {
-        s1 = COLUMN_0(c->bias);
-        LOAD;
-        s0 = COLUMN_2(s0);
-        s1 = COLUMN_1(s1);
-        s2 = COLUMN_0(c->bias);
-        LOAD;
-        s1 = COLUMN_2(s1);
-        s2 = COLUMN_1(s2);
-        s3 = COLUMN_0(c->bias);
-        LOAD;
-        s2 = COLUMN_2(s2);
-    } else {
-        LOAD;
-        s0 = COLUMN_2(s0);
-        s1 = COLUMN_0(c->bias);
-        LOAD;
-        s1 = COLUMN_1(s1);
-        LOAD;
-        s1 = COLUMN_2(s1);
-        s2 = COLUMN_0(c->bias);
-        LOAD;
-        s2 = COLUMN_1(s2);
-        LOAD;
-        s2 = COLUMN_2(s2);
-        s3 = COLUMN_0(c->bias);
-        LOAD;
-    }
-    s3 = COLUMN_1(s3);
-    if (at_right) {
-        PADDING;
-    } else {
-        LOAD;
-    }
-    s3 = COLUMN_2(s3);
-    result.value[0] = FINISH(s0);
-    result.value[1] = FINISH(s1);
-    result.value[2] = FINISH(s2);
-    result.value[3] = FINISH(s3);
-    return result;
-}
-
-/* Where results go: into groups of 16-bit columns or into a row of int8 values. */
-typedef struct {
-    int16_t *groups;       /* of this channel, column 0; NULL for a row */
-    uint32_t group_halves;
-    uint32_t column;       /* of output column 0, among all columns in groups */
-    int8_t *row;           /* of this channel, column 0 */
-    uint32_t channels;
-} destination;
-
-EDGELOOP_INLINE void store_tile(const destination *to, uint32_t column, four tile) {
-    if (to->groups == NULL) {
-        int8_t *at = to->row + column * to->channels;
-        for (uint32_t i = 0; i < COLUMNS; i++, at += to->channels) *at = (int8_t)tile.value[i];
-        return;
-    }
-    const uint32_t place = to->column + column;
-    const uint32_t within = place % COLUMNS;
-    int16_t *at = to->groups + place / COLUMNS * to->group_halves + 2 * within;
-    at[0] = (int16_t)tile.value[0];
-    if (within == 0) {
-        at[2] = (int16_t)tile.value[1];
-        at[4] = (int16_t)tile.value[2];
-        at[6] = (int16_t)tile.value[3];
-    } else {
-        /* The tile goes on in the next group. */
-        int16_t *next = at + to->group_halves - 2 * COLUMNS;
-        (within < 3 ? at : next)[2] = (int16_t)tile.value[1];
-        (within < 2 ? at : next)[4] = (int16_t)tile.value[2];
-        next[6] = (int16_t)tile.value[3];
-    }
-}
-
-/* All columns of one channel in tiles; the last one begins early enough to end at the row's end. */
-EDGELOOP_INLINE void channel_row(const edgeloop_depthwise *layer, uint32_t stride, const channel_3x3 *c, const channel_rows *from,
-                                 const destination *to) {
+/* All columns of one channel in tiles of four; the last one begins early enough to end at the row's end, and computes some
+ * values again. */
+EDGELOOP_INLINE void channel_row(const edgeloop_depthwise *layer, uint32_t stride, const channel_3x3 *c, const channel_work *w) {
     const uint32_t last = layer->output_width - COLUMNS;
     const uint32_t right = last * stride - layer->left + (COLUMNS - 1) * stride + 3 > layer->input_width;
+    const uint32_t step = w->step;
+    const uintptr_t second = w->second, third = w->third;
+    uintptr_t start = w->base - layer->left * step;
+    uint32_t within = w->place % COLUMNS;
+    int16_t *at = w->groups != NULL ? w->groups + w->place / COLUMNS * w->group_halves + 2 * within : NULL;
     uint32_t column = 0;
     for (;;) {
-        const uint32_t first = column * stride - layer->left;
-        store_tile(to, column, tile_of(c, from, stride, first, first > layer->input_width, right && column == last));
+        uintptr_t base = start;
+        uint32_t v01, v2;
+        int32_t s0, s1, s2, s3;
+        if (column == 0 && layer->left) {
+            base += step;
+            v01 = v2 = w->fill;
+        } else {
+            LOAD;
+        }
+        COLUMN_0(s0);
+        LOAD;
+        COLUMN_1(s0);
+        if (stride == 1) {
+            COLUMN_0(s1);
+            LOAD;
+            COLUMN_2(s0);
+            COLUMN_1(s1);
+            COLUMN_0(s2);
+            LOAD;
+            COLUMN_2(s1);
+            COLUMN_1(s2);
+            COLUMN_0(s3);
+            LOAD;
+            COLUMN_2(s2);
+            COLUMN_1(s3);
+        } else {
+            LOAD;
+            COLUMN_2(s0);
+            COLUMN_0(s1);
+            LOAD;
+            COLUMN_1(s1);
+            LOAD;
+            COLUMN_2(s1);
+            COLUMN_0(s2);
+            LOAD;
+            COLUMN_1(s2);
+            LOAD;
+            COLUMN_2(s2);
+            COLUMN_0(s3);
+            LOAD;
+            COLUMN_1(s3);
+        }
+        if (column == last && right) {
+            v01 = v2 = w->fill;
+        } else {
+            LOAD;
+        }
+        COLUMN_2(s3);
+        FINISH(s0);
+        FINISH(s1);
+        FINISH(s2);
+        FINISH(s3);
+        if (at == NULL) {
+            int8_t *to = w->row + column * layer->channels;
+            to[0] = (int8_t)s0;
+            to[layer->channels] = (int8_t)s1;
+            to[2 * layer->channels] = (int8_t)s2;
+            to[3 * layer->channels] = (int8_t)s3;
+        } else if (within == 0) {
+            at[0] = (int16_t)s0;
+            at[2] = (int16_t)s1;
+            at[4] = (int16_t)s2;
+            at[6] = (int16_t)s3;
+            at += w->group_halves;
+        } else {
+            /* The tile goes on in the next group. */
+            int16_t *next = at + w->group_halves - 2 * COLUMNS;
+            at[0] = (int16_t)s0;
+            (within < 3 ? at : next)[2] = (int16_t)s1;
+            (within < 2 ? at : next)[4] = (int16_t)s2;
+            next[6] = (int16_t)s3;
+            at += w->group_halves;
+        }
         if (column == last) break;
         column += COLUMNS;
-        if (column > last) column = last;
+        start += COLUMNS * stride * step;
+        if (column > last) {
+            start -= (column - last) * stride * step;
+            column = last;
+            within = (w->place + last) % COLUMNS;
+            if (at != NULL) at = w->groups + (w->place + last) / COLUMNS * w->group_halves + 2 * within;
+        }
     }
 }
 
@@ -228,35 +228,41 @@ static uint32_t has_tiles(const edgeloop_depthwise *layer) {
            end <= layer->input_width + 1;
 }
 
-static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const destination *start) {
+/* One output row; `to` says where it goes, and its input is filled in here. */
+static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const channel_work *to) {
     const int8_t *present = rows[0] != NULL ? rows[0] : rows[1] != NULL ? rows[1] : rows[2];
     const uint32_t complete = rows[0] != NULL && rows[1] != NULL && rows[2] != NULL;
-    channel_rows from = {{NULL, NULL, NULL}, layer->channels, layer->input_zero_point};
-    destination to = *start;
-    for (uint32_t i = 0; i < 3; i++) from.row[i] = rows[i] != NULL ? rows[i] : present;
-    for (uint32_t channel = 0; channel < layer->channels; channel++) {
+    const uint32_t zero_point = (uint32_t)layer->input_zero_point;
+    channel_work w = *to;
+    EDGELOOP_WRITTEN(present);
+    w.base = (uintptr_t)(rows[0] != NULL ? rows[0] : present);
+    w.second = (uintptr_t)(rows[1] != NULL ? rows[1] : present) - w.base;
+    w.third = (uintptr_t)(rows[2] != NULL ? rows[2] : present) - w.base;
+    w.step = layer->channels;
+    w.fill = edgeloop_pack_low(zero_point, zero_point);
+    for (uint32_t channel = 0; channel < layer->channels; channel++, w.base++) {
         channel_3x3 c = channel_of(layer, channel);
         if (!complete) c = without_rows(c, rows, layer->input_zero_point);
-        if (start->groups != NULL) {
+        if (to->groups != NULL) {
             /* Inputs 0 1 2 3 are the words (0, 2) and (1, 3) of a group. */
-            to.groups = start->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
+            w.groups = to->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
+        } else {
+            w.row = to->row + channel;
         }
         if (layer->stride_x == 1) {
-            channel_row(layer, 1, &c, &from, &to);
+            channel_row(layer, 1, &c, &w);
         } else {
-            channel_row(layer, 2, &c, &from, &to);
+            channel_row(layer, 2, &c, &w);
         }
-        for (uint32_t i = 0; i < 3; i++) from.row[i]++;
-        if (to.row != NULL) to.row++;
     }
 }
 
 /* Any window and rounding into groups. */
-static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const destination *to) {
+static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const channel_work *to) {
     for (uint32_t channel = 0; channel < layer->channels; channel++) {
         int16_t *groups = to->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
         for (uint32_t column = 0; column < layer->output_width; column++) {
-            const uint32_t place = to->column + column;
+            const uint32_t place = to->place + column;
             groups[place / COLUMNS * to->group_halves + place % COLUMNS * 2] = (int16_t)output_at(layer, rows, column, channel);
         }
     }
@@ -264,9 +270,9 @@ static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows
 
 void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
                                uint32_t *groups) {
-    destination to = {(int16_t *)groups, ((layer->channels + 3u) & ~3u) * COLUMNS, 0, NULL, layer->channels};
+    channel_work to = {0, 0, 0, 0, 0, (int16_t *)(void *)groups, ((layer->channels + 3u) & ~3u) * COLUMNS, 0, NULL};
     const uint32_t tiles = has_tiles(layer);
-    for (uint32_t row = 0; row < count; row++, rows += stride_y, to.column += layer->output_width) {
+    for (uint32_t row = 0; row < count; row++, rows += stride_y, to.place += layer->output_width) {
         if (tiles) {
             tiled_row(layer, rows, &to);
         } else {
@@ -280,7 +286,7 @@ void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_
 void edgeloop_depthwise_row(const edgeloop_depthwise *layer, const int8_t *const *rows, int8_t *output) {
 #if EDGELOOP_DSP
     if (has_tiles(layer)) {
-        const destination to = {NULL, 0, 0, output, layer->channels};
+        const channel_work to = {0, 0, 0, 0, 0, NULL, 0, 0, output};
         tiled_row(layer, rows, &to);
         return;
     }

@@ -4,8 +4,10 @@ from edgeloop.codegen.portable.network import Convolution, Depthwise
 
 GROUP = 4
 """Output columns that are computed together."""
+PAIR_BYTES = 32
+"""sizeof(edgeloop_channel_pair)."""
 RESIDENT_WEIGHT_BYTES = 2048
-"""Up to this size, a convolution's weights are expanded once for a row; EDGELOOP_RESIDENT_WEIGHT_BYTES in the C code."""
+"""Up to this size, the weights of all output channels are expanded once for a row; as in edgeloop_convolution.c."""
 
 
 def convolution_scratch_bytes(layer: Convolution) -> int:
@@ -43,8 +45,8 @@ def _pointwise_bytes(columns: int, inputs: int) -> int:
 
 
 def _pair_bytes(inputs: int) -> int:
-    """16-bit weights of two output channels."""
-    return 2 * inputs * 2
+    """What two output channels are made ready as (edgeloop_channel_pair), and their 16-bit weights."""
+    return PAIR_BYTES + 2 * inputs * 2
 
 
 def _group_row_bytes(layer: Convolution) -> int:
