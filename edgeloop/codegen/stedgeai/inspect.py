@@ -76,7 +76,7 @@ def read_folder(folder: Path) -> list[Stated]:
 
 
 def _network(folder: Path, infos: set[str], reports: set[str]) -> str:
-    """The prefix of the network's files: one that has both a c_info file and a report, else that of the reports, else of the c_info files."""
+    """The prefix of the files: one that has a c_info file and a report, else that of the reports, else of the c_info files."""
     candidates = infos & reports or reports or infos
     if len(candidates) > 1:
         names = ", ".join(sorted(candidates))
