@@ -89,7 +89,7 @@ def parse_c_info(root: Node) -> CInfo:
     schema = root.text("json_schema_version")
     if not schema.startswith(SCHEMA):
         raise missing(f"json_schema_version {SCHEMA}x (it is {schema})", root.where)
-    environment = root.child("environment")
+    environment = root.part("environment")
     core, compiler = _tool(environment, "ST.EdgeAI.Core"), _tool(environment, "ATONN Compiler")
     has_graph = "graphs" in root
     if not any(key in root for key in ("memory_footprint", "memory_pools", "validation")):
@@ -101,9 +101,9 @@ def parse_c_info(root: Node) -> CInfo:
         version=core.text("version") if core else None,
         command=core.optional_text("arguments") if core else None,
         name=_c_name(environment),
-        model=core.child("input_model").optional_text("name") if core and "input_model" in core else None,
+        model=core.part("input_model").optional_text("name") if core and "input_model" in core else None,
         signature=environment.optional_text("network_signature"),
-        footprint=_footprint(root.child("memory_footprint")) if "memory_footprint" in root else None,
+        footprint=_footprint(root.part("memory_footprint")) if "memory_footprint" in root else None,
         pools=_pools(root) if "memory_pools" in root else None,
         macs=None if npu or graph is None else sum(node.count("macc") for node in graph.items("nodes")),
         layers=None if npu or graph is None else _layers(root, graph),
@@ -121,12 +121,12 @@ def _tool(environment: Node, name: str) -> Node | None:
 
 
 def _c_name(environment: Node) -> str:
-    model = environment.child("generated_model")
+    model = environment.part("generated_model")
     return model.optional_text("name") or "network"
 
 
 def _files(environment: Node) -> list[str]:
-    model = environment.child("generated_model")
+    model = environment.part("generated_model")
     return [file.text("name") for file in model.items("model_files")] if "model_files" in model else []
 
 
@@ -141,7 +141,7 @@ def _footprint(node: Node) -> Footprint:
     return Footprint(
         activations=node.count("activations"),
         weights=node.count("weights"),
-        io=sum(_io(node)),
+        io=_io(node),
         code_flash=node.count("kernel_flash") if measured else None,
         runtime_ram=node.count("kernel_ram") if measured else None,
         toolchain_flash=node.count("toolchain_flash") if measured else None,
@@ -150,11 +150,11 @@ def _footprint(node: Node) -> Footprint:
     )
 
 
-def _io(node: Node) -> list[int]:
-    sizes = [item.value for item in node.items("io")]
-    if not all(isinstance(size, int) and size >= 0 for size in sizes):
-        raise missing(f"the whole numbers of '{node.place}.io'", node.where)
-    return sizes
+def _io(node: Node) -> int:
+    sizes = node.wholes("io")
+    if any(size < 0 for size in sizes):
+        raise missing(f"a number from 0 on in '{node.place}.io'", node.where)
+    return sum(sizes)
 
 
 def _pools(root: Node) -> list[Pool]:
@@ -165,7 +165,7 @@ def _pools(root: Node) -> list[Pool]:
 
 def _is_virtual(node: Node) -> bool:
     # The key is missing in files for the N6.
-    return "virtual" in node and node.child("virtual").value is True
+    return "virtual" in node and node.flag("virtual")
 
 
 def _pool(node: Node) -> Pool:
@@ -191,17 +191,17 @@ def _layers(root: Node, graph: Node) -> list[CodegenLayer]:
     buffers = {node.whole("id"): node for node in root.items("buffers")}
     layers = []
     for node in graph.items("nodes"):
-        outputs = [buffers[item.value] for item in node.items("outputs") if item.value in buffers]
-        constants = [buffers[item.value] for item in node.items("inputs") if item.value in buffers]
+        outputs = [buffers[number] for number in node.wholes("outputs") if number in buffers]
+        inputs = [buffers[number] for number in node.wholes("inputs") if number in buffers]
         layers.append(
             CodegenLayer(
                 name=node.text("name"),
                 # `description` up to 3.0, `type` since.
                 type=node.optional_text("type") or node.optional_text("description") or "",
                 position=_position(node),
-                output_shape=[int(item.value) for item in outputs[0].items("shape")] if outputs else None,
+                output_shape=outputs[0].wholes("shape") if outputs else None,
                 macs=node.count("macc"),
-                weight_bytes=sum(buffer.count("size_bytes") for buffer in constants if buffer.child("is_param").value is True),
+                weight_bytes=sum(buffer.count("size_bytes") for buffer in inputs if buffer.flag("is_param")),
             )
         )
     return layers
@@ -235,12 +235,12 @@ def _works(epoch: Node) -> bool:
 
 
 def _validation(root: Node, environment: Node, graph: Node | None) -> ToolValidation | None:
-    metrics = root.child("validation").items("val_metrics") if "validation" in root else []
+    metrics = root.part("validation").items("val_metrics") if "validation" in root else []
     if not metrics:
         return None
     device = environment.optional_text("device")
     on_target = device is not None and device.startswith("stm32")
-    outputs = [output(node.text("desc"), {key: str(node.value.get(key, "")) for key in _ACCURACY}) for node in metrics]
+    outputs = [output(node.text("desc"), {key: str(node.child(key).value) for key in _ACCURACY if key in node}) for node in metrics]
     return ToolValidation(
         mode="target" if on_target else "host",
         device=device,
@@ -256,14 +256,16 @@ def _validation(root: Node, environment: Node, graph: Node | None) -> ToolValida
 def _duration_ms(root: Node, graph: Node | None) -> float | None:
     """Of one sample on the board: the sum over the epochs of an N6, else that of the graph."""
     if "aton_execution_time" in root:
-        return round(sum(float(node.child("duration_ms").value) for node in root.items("aton_execution_time")), 6)
-    if graph is not None and "exec_time" in graph and "duration_ms" in graph.child("exec_time"):
-        return float(graph.child("exec_time").child("duration_ms").value)
+        return round(sum(node.number("duration_ms") for node in root.items("aton_execution_time")), 6)
+    if graph is not None and "exec_time" in graph and "duration_ms" in graph.part("exec_time"):
+        return graph.part("exec_time").number("duration_ms")
     return None
 
 
 def _cycles(root: Node) -> list[int] | None:
     if "aton_execution_time" not in root:
         return None
-    counters = [[int(item.value) for item in node.items("counters")] for node in root.items("aton_execution_time")]
+    counters = [node.wholes("counters") for node in root.items("aton_execution_time")]
+    if len({len(row) for row in counters}) > 1:
+        raise missing("as many counters in all of 'aton_execution_time'", root.where)
     return [sum(column) for column in zip(*counters, strict=True)]

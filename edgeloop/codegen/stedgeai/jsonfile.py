@@ -28,6 +28,13 @@ class Node:
             raise missing(f"the field '{self._below(key)}'", self.where)
         return Node(self.value[key], self._below(key), self.where)
 
+    def part(self, key: str) -> "Node":
+        """An object."""
+        found = self.child(key)
+        if not isinstance(found.value, dict):
+            raise missing(f"the object '{found.place}'", self.where)
+        return found
+
     def items(self, key: str) -> list["Node"]:
         """The items of a list."""
         found = self.child(key)
@@ -47,6 +54,27 @@ class Node:
         found = self.child(key)
         if isinstance(found.value, bool) or not isinstance(found.value, int):
             raise missing(f"the whole number '{found.place}'", self.where)
+        return found.value
+
+    def wholes(self, key: str) -> list[int]:
+        """A list of whole numbers."""
+        values = [item.value for item in self.items(key)]
+        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            raise missing(f"the whole numbers of '{self._below(key)}'", self.where)
+        return values
+
+    def number(self, key: str) -> float:
+        """A number."""
+        found = self.child(key)
+        if isinstance(found.value, bool) or not isinstance(found.value, int | float):
+            raise missing(f"the number '{found.place}'", self.where)
+        return float(found.value)
+
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        found = self.child(key)
+        if not isinstance(found.value, bool):
+            raise missing(f"the flag '{found.place}'", self.where)
         return found.value
 
     def text(self, key: str) -> str:
