@@ -129,7 +129,7 @@ def test_two_networks_link_into_one_program(network_file: Callable[..., Path], t
         reference = Reference(model)
         reference.run(image)
         np.testing.assert_array_equal(output, reference.tensor(reference.output["index"])[0])
-    assert not np.array_equal(*outputs)
+    assert not np.array_equal(outputs[0], outputs[1])
 
 
 def test_equal_models_give_equal_files(small: Path, tmp_path: Path) -> None:
