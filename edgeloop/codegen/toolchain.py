@@ -32,7 +32,8 @@ WORDS_LINES = 40
 _BARE_LIBRARIES: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gcc": (("-nostdlib",), ("-lgcc",)),
     "clang": (("-nostdlib", "-fuse-ld=lld"), ()),
-    "zig": (("-nostdlib", "-rtlib=compiler-rt"), ()),
+    # Without -g, zig leaves the symbols out where it optimizes for size.
+    "zig": (("-nostdlib", "-rtlib=compiler-rt", "-g"), ()),
 }
 """Options before and behind the inputs: no C library, but the compiler's own helpers (64-bit division, soft floats)."""
 _ARM_GCC = "arm-none-eabi-gcc"
@@ -210,7 +211,8 @@ def _identify(command: tuple[str, ...], cpu: Cpu | None) -> Compiler | None:
     kind, version = _kind(command, done.stdout), _version(command, done.stdout)
     if done.returncode != 0 or kind is None or version is None:
         return None
-    return Compiler("zig" if kind == "zig" else Path(command[0]).name, kind, version, command, cpu)
+    name = Path(command[0]).name
+    return Compiler(kind if kind == "zig" or name == "cc" else name, kind, version, command, cpu)
 
 
 def _kind(command: tuple[str, ...], text: str) -> Kind | None:
