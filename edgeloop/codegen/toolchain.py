@@ -36,6 +36,8 @@ _BARE_LIBRARIES: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "zig": (("-nostdlib", "-rtlib=compiler-rt", "-g"), ()),
 }
 """Options before and behind the inputs: no C library, but the compiler's own helpers (64-bit division, soft floats)."""
+_ZIG_FEATURES = {"cortex-m33": "+dsp"}
+"""What zig leaves out of a core because it is optional, though every STM32 with that core has it."""
 _ARM_GCC = "arm-none-eabi-gcc"
 _VERSION = re.compile(r"\b(\d+\.\d+(?:\.\d+)?)")
 
@@ -53,7 +55,8 @@ class Cpu:
         """The options by which a compiler of this kind is told."""
         if kind == "zig":
             abi = "eabihf" if self.float_abi == "hard" else "eabi"
-            return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={self.name.replace('-', '_')}", f"-mfloat-abi={self.float_abi}")
+            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "")
+            return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={model}", f"-mfloat-abi={self.float_abi}")
         triple = ("--target=thumbv7em-none-eabi",) if kind == "clang" else ()
         return (*triple, f"-mcpu={self.name}", "-mthumb", f"-mfloat-abi={self.float_abi}")
 
