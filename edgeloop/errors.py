@@ -12,6 +12,9 @@ EdgeloopError
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 ├── BoardError             a board cannot be had, or does not do what it should
+│   ├── BoardSilent        it did not answer in time
+│   ├── ProtocolError      it answered something that its protocol does not allow
+│   ├── BoardRefusal       it answered that it cannot do what was asked
 │   └── CoreFault          an emulated core's program did what faults on the real one
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 └── StageError             a stage of the pipeline failed
@@ -75,6 +78,22 @@ class StoreError(EdgeloopError):
 
 class BoardError(EdgeloopError):
     """A board cannot be had, or does not do what it should."""
+
+
+class BoardSilent(BoardError):
+    """A board did not answer in time."""
+
+
+class ProtocolError(BoardError):
+    """A board answered something that its protocol does not allow."""
+
+
+class BoardRefusal(BoardError):
+    """A board answered that it cannot do what was asked; `code` is its own number for the reason."""
+
+    def __init__(self, what: str, remedy: str = "", code: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.code = code
 
 
 class CoreFault(BoardError):

@@ -83,8 +83,7 @@ typedef struct {
 typedef struct {
     const int8_t *weights;      /* [output][input] */
     const int32_t *bias;        /* [output], zero point folded in */
-    const int32_t *multiplier;
-    const int8_t *shift;
+    const double *factor;       /* [output]: this layer's sums are scaled in double, as LiteRT's reference kernel does since 2.0 */
     uint32_t inputs;
     uint32_t outputs;
     int32_t output_zero_point;

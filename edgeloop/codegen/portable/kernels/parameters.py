@@ -29,7 +29,7 @@ from edgeloop.codegen.portable.network import (
 )
 from edgeloop.errors import ModelError
 
-Array = NDArray[np.int8] | NDArray[np.int32]
+Array = NDArray[np.int8] | NDArray[np.int32] | NDArray[np.float64]
 Number = int | float | tuple[int, int]
 
 ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE = range(3)
@@ -48,7 +48,7 @@ class Parameters:
     structure: str
     """The structure's name in edgeloop_kernels.h."""
     arrays: Mapping[str, Array]
-    """int8 or int32, flat; they come first in the structure."""
+    """int8, int32 or double, flat; they come first in the structure."""
     numbers: Mapping[str, Number]
     """int (uint32_t or int32_t), float (double) or two ints (int32_t[2])."""
 
@@ -126,9 +126,12 @@ def _depthwise(layer: Depthwise) -> Parameters:
 @parameters.register
 def _dense(layer: Dense) -> Parameters:
     outputs, inputs = layer.weights.shape
-    arrays = _arrays(layer.weights, layer.bias, layer.scalings, layer.inputs[0].zero_point)
-    numbers = {"inputs": inputs, "outputs": outputs, **_output(layer.output, layer.limits)}
-    return Parameters("edgeloop_dense", {"weights": np.ascontiguousarray(layer.weights).reshape(-1), **arrays}, numbers)
+    arrays: dict[str, Array] = {
+        "weights": np.ascontiguousarray(layer.weights).reshape(-1),
+        "bias": _folded_bias(layer.weights, layer.bias, layer.inputs[0].zero_point),
+        "factor": np.array(layer.factors, np.float64),
+    }
+    return Parameters("edgeloop_dense", arrays, {"inputs": inputs, "outputs": outputs, **_output(layer.output, layer.limits)})
 
 
 @parameters.register
@@ -248,12 +251,17 @@ def _output(output: Value, limits: Limits) -> dict[str, int]:
 
 def _arrays(rows: NDArray[np.int8], bias: NDArray[np.int32], scalings: tuple[Scaling, ...], zero_point: int) -> dict[str, Array]:
     """Bias with the zero point folded in, multipliers and shifts of each output channel; rows: its weights, in any order."""
-    folded = bias.astype(np.int64) - zero_point * rows.sum(axis=1, dtype=np.int64)
     return {
-        "bias": ((folded + _WORD // 2) % _WORD - _WORD // 2).astype(np.int32),
+        "bias": _folded_bias(rows, bias, zero_point),
         "multiplier": np.array([scaling.multiplier for scaling in scalings], np.int32),
         "shift": np.array([scaling.shift for scaling in scalings], np.int8),
     }
+
+
+def _folded_bias(rows: NDArray[np.int8], bias: NDArray[np.int32], zero_point: int) -> NDArray[np.int32]:
+    folded = bias.astype(np.int64) - zero_point * rows.sum(axis=1, dtype=np.int64)
+    wrapped: NDArray[np.int32] = ((folded + _WORD // 2) % _WORD - _WORD // 2).astype(np.int32)
+    return wrapped
 
 
 def _rounding(layer: Convolution | Depthwise, rows: NDArray[np.int8]) -> int:

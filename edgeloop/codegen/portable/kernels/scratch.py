@@ -4,8 +4,10 @@ from edgeloop.codegen.portable.network import Convolution, Depthwise
 
 GROUP = 4
 """Output columns that are computed together."""
+PAIR_BYTES = 32
+"""sizeof(edgeloop_channel_pair)."""
 RESIDENT_WEIGHT_BYTES = 2048
-"""Up to this size, a convolution's weights are expanded once for a row; EDGELOOP_RESIDENT_WEIGHT_BYTES in the C code."""
+"""Up to this size, the weights of all output channels are expanded once for a row; as in edgeloop_convolution.c."""
 
 
 def convolution_scratch_bytes(layer: Convolution) -> int:
@@ -33,7 +35,8 @@ def mean_scratch_bytes(channels: int) -> int:
 
 def _is_pointwise(layer: Convolution) -> bool:
     window = layer.window
-    return (window.height, window.width, window.stride_y, window.stride_x) == (1, 1, 1, 1)
+    # As the C code decides; it does not see the vertical stride.
+    return (window.height, window.width, window.stride_x) == (1, 1, 1)
 
 
 def _pointwise_bytes(columns: int, inputs: int) -> int:
@@ -42,14 +45,14 @@ def _pointwise_bytes(columns: int, inputs: int) -> int:
 
 
 def _pair_bytes(inputs: int) -> int:
-    """16-bit weights of two output channels."""
-    return 2 * inputs * 2
+    """What two output channels are made ready as (edgeloop_channel_pair), and their 16-bit weights."""
+    return PAIR_BYTES + 2 * inputs * 2
 
 
 def _group_row_bytes(layer: Convolution) -> int:
     """One row of stored input values under a group of columns."""
     window = layer.window
-    return ((GROUP - 1) * window.stride_x + window.width) * layer.weights.shape[3]
+    return ((GROUP - 1) * window.stride_x + window.width) * int(layer.weights.shape[3])
 
 
 def _padded(inputs: int) -> int:

@@ -1,0 +1,297 @@
+/* DEPTHWISE_CONV_2D, row by row. */
+#include "edgeloop_depthwise.h"
+
+/* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
+EDGELOOP_INLINE int32_t value_at(const edgeloop_depthwise *layer, const int8_t *row, uint32_t column, uint32_t channel) {
+    if (row == NULL || column >= layer->input_width) return layer->input_zero_point;
+    return row[column * layer->channels + channel];
+}
+
+/* Where the weight of a place in a 3x3 window (row * 3 + column) is stored. */
+static const uint8_t order_3x3[9] = {0, 1, 4, 2, 3, 6, 5, 7, 8};
+
+static int32_t output_at(const edgeloop_depthwise *layer, const int8_t *const *rows, uint32_t column, uint32_t channel) {
+    const uint32_t window = layer->kernel_height * layer->kernel_width;
+    const uint32_t is_3x3 = layer->kernel_height == 3 && layer->kernel_width == 3;
+    const int8_t *weights = layer->weights + channel * window;
+    const uint32_t first = column * layer->stride_x - layer->left;
+    int32_t sum = layer->bias[channel];
+    uint32_t place = 0;
+    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
+        for (uint32_t kx = 0; kx < layer->kernel_width; kx++, place++) {
+            const int32_t weight = weights[is_3x3 ? order_3x3[place] : place];
+            sum = edgeloop_wrapping_add(sum, weight * value_at(layer, rows[ky], first + kx, channel));
+        }
+    }
+    return edgeloop_requantized(sum, layer->multiplier[channel], layer->shift[channel], layer->output_zero_point, layer->low,
+                                layer->high);
+}
+
+#if EDGELOOP_DSP
+
+enum { COLUMNS = 4 };
+
+/* One channel's weights as pairs of 16 bits, rounding, and bias. */
+typedef struct {
+    uint32_t w_0;  /* (row 0, row 1) of column 0 */
+    uint32_t w_1;
+    uint32_t w_2;
+    uint32_t w_20_21; /* row 2, columns 0 and 1 */
+    uint32_t w_22;
+    int32_t bias;
+    int32_t multiplier;
+    int32_t offset;
+    int32_t right;
+} channel_3x3;
+
+static channel_3x3 channel_of(const edgeloop_depthwise *layer, uint32_t channel) {
+    const int8_t *weights = layer->weights + 9 * channel;
+    const uint32_t first = edgeloop_load4(weights);
+    const uint32_t second = edgeloop_load4(weights + 4);
+    const int32_t shift = layer->shift[channel];
+    channel_3x3 result;
+    result.w_0 = edgeloop_sxtb16(first);
+    result.w_1 = edgeloop_sxtb16_high(first);
+    result.w_2 = edgeloop_sxtb16(second);
+    result.w_20_21 = edgeloop_sxtb16_high(second);
+    result.w_22 = (uint32_t)(int32_t)weights[8];
+    result.bias = layer->bias[channel];
+    result.multiplier = layer->multiplier[channel];
+    result.offset = edgeloop_fast_offset(layer->output_zero_point, shift);
+    result.right = -shift;
+    return result;
+}
+
+/* The weights of a missing row count as 0, and what it would have contributed goes into the bias. */
+static channel_3x3 without_rows(channel_3x3 c, const int8_t *const *rows, int32_t zero_point) {
+    const uint32_t keep = (rows[0] != NULL ? 0xffffu : 0u) | (rows[1] != NULL ? 0xffff0000u : 0u);
+    const uint32_t fill = edgeloop_pack_low((uint32_t)zero_point, (uint32_t)zero_point);
+    c.bias = edgeloop_smlad(fill, c.w_0 & ~keep, c.bias);
+    c.bias = edgeloop_smlad(fill, c.w_1 & ~keep, c.bias);
+    c.bias = edgeloop_smlad(fill, c.w_2 & ~keep, c.bias);
+    c.w_0 &= keep;
+    c.w_1 &= keep;
+    c.w_2 &= keep;
+    if (rows[2] == NULL) {
+        c.bias = edgeloop_smlabb(fill, c.w_22, edgeloop_smlad(fill, c.w_20_21, c.bias));
+        c.w_20_21 = c.w_22 = 0;
+    }
+    return c;
+}
+
+/* A channel's input values (column 0 of three rows, of which two are given by their distance to the first) and where its
+ * output values go. */
+typedef struct {
+    uintptr_t base;
+    uintptr_t second;
+    uintptr_t third;
+    uint32_t step;         /* bytes from column to column */
+    uint32_t fill;         /* the zero point, as a pair */
+    int16_t *groups;       /* groups of 16-bit columns: this channel, column 0; or NULL */
+    uint32_t group_halves;
+    uint32_t place;        /* of output column 0, among all columns in groups */
+    int8_t *row;           /* or a row of int8 values: this channel, column 0 */
+} channel_work;
+
+/* The next input column: rows 0 and 1 as a pair, and row 2; or a column of padding. */
+#define LOAD                                        \
+    do {                                            \
+        EDGELOOP_LOAD_BYTE(v01, base, 0u);          \
+        EDGELOOP_LOAD_BYTE(v2, base, second);       \
+        edgeloop_pack_high_to(&v01, v2);            \
+        EDGELOOP_LOAD_BYTE(v2, base, third);        \
+        base += step;                               \
+    } while (0)
+#define LOAD_OR_PADDING(padding) \
+    do {                         \
+        if (padding) {           \
+            v01 = w->fill;       \
+            v2 = w->fill;        \
+        } else {                 \
+            LOAD;                \
+        }                        \
+    } while (0)
+/* The products of an input column with one column of the window. */
+#define COLUMN_0(sum)                                  \
+    sum = edgeloop_smlad_from(v01, c->w_0, c->bias);   \
+    edgeloop_smlabb_to(v2, c->w_20_21, &sum)
+#define COLUMN_1(sum)                        \
+    edgeloop_smlad_to(v01, c->w_1, &sum);    \
+    edgeloop_smlabt_to(v2, c->w_20_21, &sum)
+#define COLUMN_2(sum)                        \
+    edgeloop_smlad_to(v01, c->w_2, &sum);    \
+    edgeloop_smlabb_to(v2, c->w_22, &sum)
+#define FINISH(sum) sum = edgeloop_saturated(edgeloop_fast(sum, c->multiplier, c->offset, c->right))
+
+/* All columns of one channel in tiles of four; the last one begins early enough to end at the row's end, and computes some
+ * values again. */
+EDGELOOP_INLINE void channel_row(const edgeloop_depthwise *layer, uint32_t stride, const channel_3x3 *c, const channel_work *w) {
+    const uint32_t last = layer->output_width - COLUMNS;
+    const uint32_t right = last * stride - layer->left + (COLUMNS - 1) * stride + 3 > layer->input_width;
+    const uint32_t step = w->step;
+    const uintptr_t second = w->second, third = w->third;
+    uintptr_t start = w->base - layer->left * step;
+    uint32_t within = w->place % COLUMNS;
+    int16_t *at = w->groups != NULL ? w->groups + w->place / COLUMNS * w->group_halves + 2 * within : NULL;
+    uint32_t column = 0;
+    for (;;) {
+        uintptr_t base = start;
+        uint32_t v01, v2;
+        int32_t s0, s1, s2, s3;
+        if (column == 0 && layer->left) {
+            base += step;
+            v01 = v2 = w->fill;
+        } else {
+            LOAD;
+        }
+        COLUMN_0(s0);
+        LOAD;
+        COLUMN_1(s0);
+        if (stride == 1) {
+            COLUMN_0(s1);
+            LOAD;
+            COLUMN_2(s0);
+            COLUMN_1(s1);
+            COLUMN_0(s2);
+            LOAD;
+            COLUMN_2(s1);
+            COLUMN_1(s2);
+            COLUMN_0(s3);
+            LOAD;
+            COLUMN_2(s2);
+            COLUMN_1(s3);
+        } else {
+            LOAD;
+            COLUMN_2(s0);
+            COLUMN_0(s1);
+            LOAD;
+            COLUMN_1(s1);
+            LOAD;
+            COLUMN_2(s1);
+            COLUMN_0(s2);
+            LOAD;
+            COLUMN_1(s2);
+            LOAD;
+            COLUMN_2(s2);
+            COLUMN_0(s3);
+            LOAD;
+            COLUMN_1(s3);
+        }
+        if (column == last && right) {
+            v01 = v2 = w->fill;
+        } else {
+            LOAD;
+        }
+        COLUMN_2(s3);
+        FINISH(s0);
+        FINISH(s1);
+        FINISH(s2);
+        FINISH(s3);
+        if (at == NULL) {
+            int8_t *to = w->row + column * layer->channels;
+            to[0] = (int8_t)s0;
+            to[layer->channels] = (int8_t)s1;
+            to[2 * layer->channels] = (int8_t)s2;
+            to[3 * layer->channels] = (int8_t)s3;
+        } else if (within == 0) {
+            at[0] = (int16_t)s0;
+            at[2] = (int16_t)s1;
+            at[4] = (int16_t)s2;
+            at[6] = (int16_t)s3;
+            at += w->group_halves;
+        } else {
+            /* The tile goes on in the next group. */
+            int16_t *next = at + w->group_halves - 2 * COLUMNS;
+            at[0] = (int16_t)s0;
+            (within < 3 ? at : next)[2] = (int16_t)s1;
+            (within < 2 ? at : next)[4] = (int16_t)s2;
+            next[6] = (int16_t)s3;
+            at += w->group_halves;
+        }
+        if (column == last) break;
+        column += COLUMNS;
+        start += COLUMNS * stride * step;
+        if (column > last) {
+            start -= (column - last) * stride * step;
+            column = last;
+            within = (w->place + last) % COLUMNS;
+            if (at != NULL) at = w->groups + (w->place + last) / COLUMNS * w->group_halves + 2 * within;
+        }
+    }
+}
+
+/* Whether tiles do: 3x3, stride 1 or 2, at most one column of padding at each side, which only one tile sees. */
+static uint32_t has_tiles(const edgeloop_depthwise *layer) {
+    const uint32_t end = (layer->output_width - 1) * layer->stride_x + 3 - layer->left; /* behind the last window */
+    return layer->rounding != EDGELOOP_ROUND_EXACT && layer->kernel_height == 3 && layer->kernel_width == 3 &&
+           (layer->stride_x == 1 || layer->stride_x == 2) && layer->left <= 1 && layer->output_width >= COLUMNS &&
+           end <= layer->input_width + 1;
+}
+
+/* One output row; `to` says where it goes, and its input is filled in here. */
+static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const channel_work *to) {
+    const int8_t *present = rows[0] != NULL ? rows[0] : rows[1] != NULL ? rows[1] : rows[2];
+    const uint32_t complete = rows[0] != NULL && rows[1] != NULL && rows[2] != NULL;
+    const uint32_t zero_point = (uint32_t)layer->input_zero_point;
+    channel_work w = *to;
+    EDGELOOP_WRITTEN(present);
+    w.base = (uintptr_t)(rows[0] != NULL ? rows[0] : present);
+    w.second = (uintptr_t)(rows[1] != NULL ? rows[1] : present) - w.base;
+    w.third = (uintptr_t)(rows[2] != NULL ? rows[2] : present) - w.base;
+    w.step = layer->channels;
+    w.fill = edgeloop_pack_low(zero_point, zero_point);
+    for (uint32_t channel = 0; channel < layer->channels; channel++, w.base++) {
+        channel_3x3 c = channel_of(layer, channel);
+        if (!complete) c = without_rows(c, rows, layer->input_zero_point);
+        if (to->groups != NULL) {
+            /* Inputs 0 1 2 3 are the words (0, 2) and (1, 3) of a group. */
+            w.groups = to->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
+        } else {
+            w.row = to->row + channel;
+        }
+        if (layer->stride_x == 1) {
+            channel_row(layer, 1, &c, &w);
+        } else {
+            channel_row(layer, 2, &c, &w);
+        }
+    }
+}
+
+/* Any window and rounding into groups. */
+static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const channel_work *to) {
+    for (uint32_t channel = 0; channel < layer->channels; channel++) {
+        int16_t *groups = to->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
+        for (uint32_t column = 0; column < layer->output_width; column++) {
+            const uint32_t place = to->place + column;
+            groups[place / COLUMNS * to->group_halves + place % COLUMNS * 2] = (int16_t)output_at(layer, rows, column, channel);
+        }
+    }
+}
+
+void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
+                               uint32_t *groups) {
+    channel_work to = {0, 0, 0, 0, 0, (int16_t *)(void *)groups, ((layer->channels + 3u) & ~3u) * COLUMNS, 0, NULL};
+    const uint32_t tiles = has_tiles(layer);
+    for (uint32_t row = 0; row < count; row++, rows += stride_y, to.place += layer->output_width) {
+        if (tiles) {
+            tiled_row(layer, rows, &to);
+        } else {
+            plain_row(layer, rows, &to);
+        }
+    }
+}
+
+#endif
+
+void edgeloop_depthwise_row(const edgeloop_depthwise *layer, const int8_t *const *rows, int8_t *output) {
+#if EDGELOOP_DSP
+    if (has_tiles(layer)) {
+        const channel_work to = {0, 0, 0, 0, 0, NULL, 0, 0, output};
+        tiled_row(layer, rows, &to);
+        return;
+    }
+#endif
+    for (uint32_t column = 0; column < layer->output_width; column++) {
+        for (uint32_t channel = 0; channel < layer->channels; channel++) *output++ = (int8_t)output_at(layer, rows, column, channel);
+    }
+}
