@@ -278,7 +278,7 @@ class Core:
 
 
 def _permissions(region: Region) -> int:
-    return uc.UC_PROT_ALL if region.writable else uc.UC_PROT_READ | uc.UC_PROT_EXEC
+    return int(uc.UC_PROT_ALL if region.writable else uc.UC_PROT_READ | uc.UC_PROT_EXEC)
 
 
 def _instruction_offsets(code: bytes) -> list[int]:
