@@ -240,12 +240,13 @@ class Evaluate(Section):
 
 
 class Benchmark(Section):
-    """How latency is measured."""
+    """How latency is measured; `images` are run on an emulated board, whose counts need no repetition."""
 
     threads: Positive = 1
     warmup_runs: Positive = 20
     windows: Annotated[int, Field(ge=5)] = 7
     runs_per_window: Positive = 50
+    images: Positive = 16
 
 
 class Publish(Section):

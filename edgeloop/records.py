@@ -299,6 +299,71 @@ class CodegenBackend(Part):
     """Null where a log does not state it."""
 
 
+class ExecutedInstructions(Part):
+    """Instructions of one inference, counted by an emulator over several images: no time, and no measurement."""
+
+    min: int
+    median: int
+    max: int
+
+
+class EmulatedLayer(Part):
+    """One layer, in the order of execution, as the board reports it."""
+
+    name: str
+    type: str
+    """ST.AI's number of the kind of layer, hexadecimal."""
+    position: int
+    """Its place among the operators of the model's file."""
+    instructions: int
+    """0 for a layer whose work is counted with the one it is fused with."""
+    macs: int | None
+
+
+class EmulatedBenchmarkRecord(Record):
+    """Generated code on an emulated microcontroller: exact counts of instructions, and whether the outputs are right."""
+
+    kind: Literal["benchmark-emulated"] = "benchmark-emulated"
+    dataset: str | None
+    network: str | None
+    resolution: int | None
+    """Of the variant; null where the model is a file of its own."""
+    board: str
+    part: str
+    model_sha256: str
+    pixels: str
+    """What the model was run on."""
+    images: int
+    equal_outputs: int
+    """Images on which every output equals that of LiteRT's reference kernels on this host, bit for bit."""
+    max_difference: float
+    """Largest absolute difference of any output from the host's, as the model gives them (an int8 output: steps)."""
+    output_type: str
+    instructions: ExecutedInstructions
+    """Of the whole network, without observers."""
+    assumption: str
+    """What the median would mean in time, and under which assumption: never a measurement."""
+    layers: list[EmulatedLayer]
+    """From one more inference with observers, which cost instructions of their own."""
+    macs: int | None
+    activation_ram_bytes: int
+    weight_bytes: int
+    code_flash_bytes: int | None
+    """Generated code and constants besides weights, as `codegen` says."""
+    firmware_flash_bytes: int
+    """The whole validation firmware, which holds the network's code twice."""
+    firmware_ram_bytes: int
+    """Its variables, the network's memory, and what is reserved for its stack."""
+    compiler: str
+    emulator: str
+    runtime: str
+    """What the firmware says of itself."""
+    protocol: str
+    protocol_errors: int
+    """Answers that did not come or were wrong; no run that saw one counts."""
+    retries: int
+
+
 class CodegenLayer(Part):
     """One layer of generated code, in the order of execution."""
 
