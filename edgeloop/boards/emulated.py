@@ -46,6 +46,8 @@ def emulate_variant(workspace: Workspace, params: Params, variant: str, board: s
     paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
     model, codegen = paths.quantized / f"{FILES[FORMAT]}.tflite", CodegenRecord.read(paths.generate_record)
     images = test_images(workspace, chosen, count)
+    if codegen.backend.name != "portable":
+        raise InputError(f"{paths.generated} is of {codegen.backend.name}; a virtual board runs portable code.", "Generate with it.")
     if codegen.model_sha256 != sha256_file(model):
         raise InputError(f"{paths.generated} was generated from another model than {model}.", f"Run: dvc repro generate@{variant}")
     task = _Task(board, model, paths.generated, codegen, images)
@@ -69,7 +71,7 @@ def emulate_model(model: Path, board: str, count: int) -> EmulatedBenchmarkRecor
     images = random_images(model, count)
     with tempfile.TemporaryDirectory(prefix="edgeloop-generated-") as name:
         generated = Path(name) / "generated"
-        codegen = generate_file(model, generated, Options(target=KINDS[board].target))
+        codegen = generate_file(model, generated, Options(target=KINDS[board].target, backend="portable"))
         task = _Task(board, model, generated, codegen, images)
         made = task.run()
     return task.record(made, provenance(Path.cwd(), {"benchmark": {"images": count}}, TOOLS, started), None)
@@ -157,8 +159,10 @@ class _Task:
 
     def record(self, made: _Outcome, used: Provenance, variant: Variant | None) -> EmulatedBenchmarkRecord:
         counts, device, footprint = made.run.instructions, made.device, made.device.footprint
-        assert footprint is not None
-        macs = {layer.position: layer.macs for layer in self.codegen.layers or []}
+        code = self.codegen
+        # The portable generator states these of everything that it generates.
+        assert footprint and code.model_sha256 and code.activation_ram_bytes is not None and code.weight_bytes is not None
+        macs = {layer.position: layer.macs for layer in code.layers or []}
         return EmulatedBenchmarkRecord(
             provenance=used,
             dataset=variant.dataset if variant else None,
@@ -166,7 +170,7 @@ class _Task:
             resolution=variant.resolution if variant else None,
             board=self.board,
             part=device.part.title,
-            model_sha256=self.codegen.model_sha256,
+            model_sha256=code.model_sha256,
             pixels=self.images.words,
             images=len(counts),
             equal_outputs=made.comparison.equal,
@@ -175,10 +179,10 @@ class _Task:
             instructions=ExecutedInstructions(min=min(counts), median=median_low(counts), max=max(counts)),
             assumption=f"{1e3 * median_low(counts) / device.part.clock_hz:.1f} ms {device.assumption}",
             layers=[_layer(one, macs) for one in made.layers],
-            macs=self.codegen.macs,
-            activation_ram_bytes=self.codegen.activation_ram_bytes,
-            weight_bytes=self.codegen.weight_bytes,
-            code_flash_bytes=self.codegen.code_flash_bytes,
+            macs=code.macs,
+            activation_ram_bytes=code.activation_ram_bytes,
+            weight_bytes=code.weight_bytes,
+            code_flash_bytes=code.code_flash_bytes,
             firmware_flash_bytes=footprint.flash_bytes,
             firmware_ram_bytes=footprint.ram_bytes,
             compiler=str(device.compiler),

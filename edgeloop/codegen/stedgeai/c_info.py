@@ -95,7 +95,7 @@ def parse_c_info(root: Node) -> CInfo:
     if not any(key in root for key in ("memory_footprint", "memory_pools", "validation")):
         raise missing("the field 'memory_footprint'", root.where)
     graph = root.items("graphs")[0] if has_graph and root.items("graphs") else None
-    npu = compiler is not None or "--st-neural-art" in ((core.optional_text("arguments") if core else None) or "")
+    npu = compiler is not None
     return CInfo(
         where=root.where,
         version=core.text("version") if core else None,

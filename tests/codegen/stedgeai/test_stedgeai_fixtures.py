@@ -153,11 +153,11 @@ def test_a_folder_states_what_the_tool_printed(shared: Shared, folder: str) -> N
 @pytest.mark.parametrize(
     ("folder", "epochs"),
     [
-        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, None, None, None)),
+        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, None, 55, 0)),
         ("2.2.0-stm32n6-analyze-blazeface", (85, 27, None, 58, 0)),
         ("2.2.0-stm32n6-analyze-audio", (51, 16, None, 35, 0)),
         ("2.2.0-stm32n6-cloud-transformer", (407, 150, None, 0, 257)),
-        ("3.0.0-stm32n6-mobilenet_v2_128", (56, 1, None, 55, 0)),
+        ("3.0.0-stm32n6-mobilenet_v2_128", (56, 1, 0, 55, 0)),
         ("4.0.1-stm32n6-stt", (618, 0, 0, 618, 0)),
         ("4.0.1-stm32n6-studio-yolov11n", (151, 10, 12, 0, 129)),
         ("4.0.1-stm32n6-studio-mobilenet_v2_224", (58, 3, 0, 0, 55)),
