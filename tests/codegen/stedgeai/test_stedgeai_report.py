@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 import stedgeai_samples as samples
+from stedgeai_provenance import MADE
 from stedgeai_samples import Layout
 
 from edgeloop.codegen.stedgeai.console import clean_lines
@@ -13,23 +14,10 @@ from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.report import parse_report
 from edgeloop.codegen.stedgeai.stated import Stated, option, stated_by_report
 from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiUnreadable
-from edgeloop.records import CodegenRecord, Provenance
+from edgeloop.records import CodegenRecord
 
 N6 = Layout(target="stm32n6", npu=True, command="generate --target stm32n6 --st-neural-art default@my.json --model tiny.tflite")
 N6_V4 = Layout(version="4.0.1-20581 7ed50de05", target="stm32n6", npu=True, command=N6.command)
-MADE = Provenance(
-    time_utc="",
-    command="",
-    git_commit=None,
-    git_dirty=None,
-    host="",
-    cpu="",
-    cpus=1,
-    tools={},
-    params={},
-    data_revision=None,
-    duration_s=0,
-)
 
 
 def record_of(text: str) -> CodegenRecord:
