@@ -63,7 +63,8 @@ def _start(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen[
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                # Figures and words as in a report, whatever the user's language writes for a thousand.
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"},
                 start_new_session=True,
             )
     except OSError as error:

@@ -152,8 +152,11 @@ def test_code_for_the_processor_is_never_taken_for_the_npus(install: Install, mo
         generate_file(model, tmp_path / "code", N6)
 
 
-def test_the_mp2_gets_its_binary_and_no_figure_that_nobody_stated(install: Install, miniatures: Path, tmp_path: Path) -> None:
-    traces = install()
+@pytest.mark.parametrize("own_folder", [False, True])
+def test_the_mp2_gets_its_binary_and_no_figure_that_nobody_stated(
+    install: Install, miniatures: Path, tmp_path: Path, own_folder: bool
+) -> None:
+    traces = install(own_folder=own_folder)
     record = generate_file(miniatures / "per_tensor.tflite", tmp_path / "code", Options(target="stm32mp2", backend="stedgeai"))
     assert (tmp_path / "code" / "per_tensor.nb").read_bytes()[:4] == b"VPMN"
     assert calls(traces)[0][2] == "stm32mp25"
@@ -427,6 +430,13 @@ def test_folders_with_nothing_or_with_too_much(tmp_path: Path) -> None:
         (tmp_path / f"{name}_generate_report.txt").write_text(samples.report(samples.Layout()), encoding="utf-8")
     with pytest.raises(StedgeaiUnreadable, match="several networks: one, two"):
         inspect_output(tmp_path)
+
+
+def test_a_workspace_of_the_npus_compiler(tmp_path: Path) -> None:
+    content = samples.c_info(samples.Layout(target="stm32n6", npu=True, command="generate --target stm32n6 --st-neural-art default"))
+    del content["memory_footprint"]
+    (tmp_path / "c_info.json").write_text(json.dumps(content), encoding="utf-8")
+    assert inspect_output(tmp_path).activation_ram_bytes == samples.ACTIVATIONS
 
 
 def test_files_of_two_runs_give_no_figure(tmp_path: Path) -> None:
