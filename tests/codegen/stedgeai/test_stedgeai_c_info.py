@@ -64,6 +64,13 @@ def test_an_aggregate_of_pools_is_not_counted_again(tmp_path: Path) -> None:
     assert sum(pool.activation_ram_bytes or 0 for pool in record.pools) == samples.ACTIVATIONS
 
 
+def test_a_disabled_pool_has_no_room_and_an_unlimited_one_no_size(tmp_path: Path) -> None:
+    content = samples.c_info(N6)
+    content["memory_pools"] += [samples.pool("flexMEM", str(0x34000000), 0, size_bytes=0), samples.pool("more", "0x20000000", 0)]
+    pools = {pool.name: pool.size_bytes for pool in record_of(tmp_path, content).pools or []}
+    assert (pools["flexMEM"], pools["more"], pools["npuRAM3"]) == (0, None, 458_752)
+
+
 def test_a_virtual_pool_is_not_counted(tmp_path: Path) -> None:
     content = samples.c_info(N6)
     content["memory_pools"].append(samples.pool("virtual", "0x34200000", 9_999, virtual=True))

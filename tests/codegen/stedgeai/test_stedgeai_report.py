@@ -39,10 +39,10 @@ def test_a_processors_report_and_console_state_the_same(version: str, write: Cal
     assert not record.rounded
 
 
-def test_the_progress_bar_between_all_lines_changes_nothing() -> None:
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+def test_the_progress_bar_between_all_lines_changes_nothing(write: Callable[[Layout], str]) -> None:
     bar = "\nPASS:  92%|####1| 91/99 [00:05<00:00, 21.46it/s]\r\n          \n"
-    noisy = samples.console(N6).replace("\n", bar)
-    assert stated(noisy) == stated(samples.console(N6))
+    assert stated(write(N6).replace("\n", bar)) == stated(write(N6))
 
 
 def test_a_prefix_of_the_program_around_changes_nothing() -> None:
@@ -139,6 +139,13 @@ def test_memory_is_that_of_generate_not_of_validate() -> None:
     assert record.macs is None
     assert record.validation is not None
     assert (record.validation.mode, record.validation.duration_ms, record.validation.cycles) == ("target", 0.462, [30_050, 327_134, 12_470])
+
+
+def test_the_summary_of_generate_comes_first_where_nothing_else_is_exact() -> None:
+    unmeasured = Layout(**(vars(N6) | {"measured": False}))
+    for text in (samples.console(unmeasured), samples.console(Layout())):
+        record = record_of(text + samples.summary(N6, "validate", activations=133_464))
+        assert (record.activation_ram_bytes, record.rounded) == (samples.ACTIVATIONS, False)
 
 
 def test_a_validation_alone_states_no_memory_of_an_npu() -> None:
