@@ -30,7 +30,7 @@ NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no co
 def check_equal(model: Path, folder: Path, images: list[NDArray[Any]], flags: tuple[str, ...] = ()) -> list[NDArray[Any]]:
     """Compare the code on this machine, in all its forms, with the reference on every image; returns the outputs."""
     reference, compiler = Reference(model), find_host_compiler()
-    builds = []
+    builds: list[HostNetwork] = []
     for kind in ("resident", "streamed"):
         network, _ = generate_folder(model, folder / kind, stream_input=kind == "streamed")
         builds.extend(HostNetwork(network, folder / kind, compiler, flags, observed=observed) for observed in (True, False))
@@ -74,7 +74,7 @@ def check_layer(reference: Reference, layer: Layer, value: NDArray[Any]) -> None
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
-    images = list(smooth_images(np.random.default_rng(11), 4, 96))
+    images = list(smooth_images(np.random.default_rng(11), 3, 96))
     flags = (DSP,) if name in ("fdmobilenet_0.25", "st_fdmobilenet_v1") else ()
     assert all_differ(check_equal(network_file(name, 96), tmp_path, images, flags))
 
@@ -82,7 +82,7 @@ def test_networks_equal_the_reference(name: str, network_file: Callable[..., Pat
 @NO_ARM
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference_on_the_emulated_core(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
-    images = list(smooth_images(np.random.default_rng(12), 3, 96))
+    images = list(smooth_images(np.random.default_rng(12), 2, 96))
     compilers = arm_compilers(CORTEX_M7)
     compiler = compilers[sorted(NETWORKS).index(name) % len(compilers)]
     assert all_differ(check_equal_emulated(network_file(name, 96), tmp_path, images, compiler))
