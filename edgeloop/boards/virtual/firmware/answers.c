@@ -177,13 +177,13 @@ void answer_model(void)
 
 void answer_tensor(uint32_t state, const tensor_facts *tensor, bool data_follows)
 {
-    uint32_t bytes = tensor_bytes(tensor), bulk = data_follows ? bytes : 0;
+    uint32_t bulk = data_follows ? tensor_bytes(tensor) : 0;
     tensor_facts told = *tensor;
     told.flags |= data_follows ? 0 : FLAG_NO_DATA;
     encode_begin(bulk);
     encode_bulk(4, bulk);
     encode_varint(3, 0);
-    encode_varint(2, bytes);
+    encode_varint(2, bulk);
     encode_varint(1, 0);
     encode_inside(2, 0);
     describe(1, &told);

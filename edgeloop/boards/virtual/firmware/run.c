@@ -159,7 +159,7 @@ static bool send_data(uint32_t layer, const tensor_facts *tensor)
     uint32_t cycles = run.cycles;
     compute();
     run.cycles = cycles;
-    observed_look_at(0, NULL);
+    observed_look_at(NETWORK_LAYERS, NULL);
     bool is_complete = run.bytes_sent == bytes;
     for (; run.bytes_sent < bytes; run.bytes_sent++) {
         packets_send(&nothing, 1);
