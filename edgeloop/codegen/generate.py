@@ -30,6 +30,8 @@ RECORD = "codegen.json"
 """In the folder of a model that is no variant's."""
 TOOLS = ["ai-edge-litert", "numpy"]
 MOST_ARENA_BYTES = 1 << 26
+MOST_ROWS = 50_000
+"""Of all values together: planning goes through them row by row."""
 MOST_MACS = (1 << 32) - 1
 """Counts are 32 bits wide in the generated code."""
 
@@ -106,13 +108,18 @@ def plan_model(model: Path, *, stream_input: bool = False) -> tuple[Network, Pla
         ModelError: it cannot be generated.
     """
     network = read_network(model)
+    rows = network.input.height + sum(layer.output.height for layer in network.layers)
+    least_bytes = max(layer.output.bytes for layer in network.layers)
+    if rows > MOST_ROWS or least_bytes > MOST_ARENA_BYTES or network.macs > MOST_MACS:
+        raise _too_large(model, f"{rows} rows, values of up to {least_bytes >> 10} KiB and {network.macs} multiply-accumulates")
     plan = make_plan(lower(network, streamed=stream_input))
-    if plan.arena_bytes > MOST_ARENA_BYTES or network.macs > MOST_MACS:
-        raise ModelError(
-            f"{model} takes {plan.arena_bytes / 1024:.0f} KiB of activations and {network.macs} multiply-accumulates.",
-            "No microcontroller runs that: give a smaller model.",
-        )
+    if plan.arena_bytes > MOST_ARENA_BYTES:
+        raise _too_large(model, f"{plan.arena_bytes >> 10} KiB of activations")
     return network, plan
+
+
+def _too_large(model: Path, size: str) -> ModelError:
+    return ModelError(f"{model} has {size}.", "No microcontroller runs that: give a smaller model.")
 
 
 class _Work:

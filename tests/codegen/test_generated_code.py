@@ -1,6 +1,7 @@
 """The generated files: clean under strict compilers and sanitizers, equal from run to run, linkable side by side, whole or absent."""
 
 import re
+import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -129,7 +130,7 @@ def test_two_networks_link_into_one_program(network_file: Callable[..., Path], t
         reference = Reference(model)
         reference.run(image)
         np.testing.assert_array_equal(output, reference.tensor(reference.output["index"])[0])
-    assert not np.array_equal(*outputs)
+    assert not np.array_equal(outputs[0], outputs[1])
 
 
 def test_equal_models_give_equal_files(small: Path, tmp_path: Path) -> None:
@@ -220,3 +221,32 @@ def test_dense_rows_are_not_asked_for_out_of_order(small: Path, tmp_path: Path) 
     image = np.zeros(network.input.shape, network.input.dtype)
     assert host.run(image).tolist() == host.run(image).tolist()
     host.check_rows()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+def test_makefile_fragment_builds_a_program(small: Path, tmp_path: Path) -> None:
+    generate_folder(small, tmp_path / "the code")
+    (tmp_path / "code").symlink_to(tmp_path / "the code")
+    (tmp_path / "main.c").write_text(MAIN.format(hooks=""))
+    (tmp_path / "Makefile").write_text(
+        "include code/network.mk\n"
+        "program: main.c $(NETWORK_SOURCES) $(EDGELOOP_KERNEL_SOURCES)\n"
+        "\t$(CC) -std=c99 -O1 -I$(NETWORK_DIR) -o $@ $^\n"
+    )
+    compiler = find_host_compiler()
+    subprocess.run(["make", f"CC={' '.join(compiler.base)}"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    assert subprocess.run([tmp_path / "program"], capture_output=True, text=True, timeout=60, check=True).stdout == "done\n"
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake here")
+def test_cmake_fragment_builds_a_program_of_two_networks(small: Path, tmp_path: Path) -> None:
+    for name in ("network", "other"):
+        generate_folder(small, tmp_path / name, name=name)
+    (tmp_path / "main.c").write_text(MAIN.format(hooks='#include "other.h"').replace("network_init();", "network_init(); other_init();"))
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.13)\nproject(two C)\ninclude(network/network.cmake)\ninclude(other/other.cmake)\n"
+        "add_executable(program main.c)\ntarget_link_libraries(program PRIVATE network other)\n"
+    )
+    for command in (["cmake", "-B", "build", "."], ["cmake", "--build", "build"]):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    assert subprocess.run([tmp_path / "build" / "program"], capture_output=True, text=True, timeout=60, check=True).stdout == "done\n"

@@ -30,7 +30,7 @@ NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no co
 def check_equal(model: Path, folder: Path, images: list[NDArray[Any]], flags: tuple[str, ...] = ()) -> list[NDArray[Any]]:
     """Compare the code on this machine, in all its forms, with the reference on every image; returns the outputs."""
     reference, compiler = Reference(model), find_host_compiler()
-    builds = []
+    builds: list[HostNetwork] = []
     for kind in ("resident", "streamed"):
         network, _ = generate_folder(model, folder / kind, stream_input=kind == "streamed")
         builds.extend(HostNetwork(network, folder / kind, compiler, flags, observed=observed) for observed in (True, False))

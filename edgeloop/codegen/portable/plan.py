@@ -62,10 +62,15 @@ Cut = list[tuple[int, int]]
 """First and last stage of each segment."""
 
 
+Crossing = list[list[int]]
+"""For each stage, the buffers that were written before it (or hold the input) and are read by it or later."""
+
+
 def make_plan(pipeline: Pipeline) -> Plan:
     """The plan with the smallest arena that the search finds; equal pipelines give equal plans."""
     parts = _segments(pipeline)
-    needed = {ends: _least_bytes(pipeline, part) for ends, part in parts.items()}
+    crossing = _crossing(pipeline)
+    needed = {ends: _least_bytes(pipeline, part, crossing) for ends, part in parts.items()}
     least = _least_peak(len(pipeline.stages), needed)
     best: Plan | None = None
     for peak in sorted(size for size in set(needed.values()) if size >= least)[:CUTS]:
@@ -82,16 +87,27 @@ def make_plan(pipeline: Pipeline) -> Plan:
 
 def _with_batches(plan: Plan) -> Plan:
     """The same plan with as many rows at once as the arena has room for anyway."""
+    crossing = _crossing(plan.pipeline)
     for number, part in enumerate(plan.segments):
         for batch in plan.pipeline.stages[part.last].batches[:-1]:
             changed = segment(plan.pipeline, part.first, part.last, batch)
-            if changed is None or _least_bytes(plan.pipeline, changed) > plan.arena_bytes:
+            if changed is None or _least_bytes(plan.pipeline, changed, crossing) > plan.arena_bytes:
                 continue
             found = _laid_out(plan.pipeline, (*plan.segments[:number], changed, *plan.segments[number + 1 :]), plan.arena_bytes)
             if found.arena_bytes <= plan.arena_bytes:
                 plan = found
                 break
     return plan
+
+
+def _crossing(pipeline: Pipeline) -> Crossing:
+    found: Crossing = [[] for _ in pipeline.stages]
+    for buffer in range(len(pipeline.buffers)):
+        born, readers = pipeline.producer(buffer), pipeline.readers(buffer)
+        if readers:
+            for place in range(0 if born is None else born + 1, readers[-1][0] + 1):
+                found[place].append(buffer)
+    return found
 
 
 def _segments(pipeline: Pipeline) -> dict[tuple[int, int], Segment]:
@@ -125,21 +141,17 @@ def _fewest_rings(count: int, needed: dict[tuple[int, int], int], peak: int) -> 
     return chosen[2] if chosen is not None else []
 
 
-def _least_bytes(pipeline: Pipeline, part: Segment) -> int:
+def _least_bytes(pipeline: Pipeline, part: Segment, crossing: Crossing) -> int:
     """What the segment takes at least while it runs: what lives through it, what it reads, writes and keeps."""
     written = pipeline.stages[part.last].output
-    size = pipeline.buffers[written].bytes
     ending: list[int] = []
     through = 0
-    for number, buffer in enumerate(pipeline.buffers):
-        readers = [reader for reader, _ in pipeline.readers(number)]
-        born = pipeline.producer(number)
-        if (born is not None and born >= part.first) or not readers or max(readers) < part.first:
-            continue
-        if max(readers) > part.last or not _may_overlap(pipeline, written, number):
-            through += buffer.bytes
+    for buffer in crossing[part.first]:
+        if pipeline.readers(buffer)[-1][0] > part.last or not _may_overlap(pipeline, written, buffer):
+            through += pipeline.buffers[buffer].bytes
         else:
-            ending.append(number)
+            ending.append(buffer)
+    size = pipeline.buffers[written].bytes
     return through + _overlapped(pipeline, part, size, ending) + sum(aligned(bytes) for _, bytes in _scratch(pipeline, part))
 
 

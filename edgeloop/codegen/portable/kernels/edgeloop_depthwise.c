@@ -79,6 +79,11 @@ static channel_3x3 without_rows(channel_3x3 c, const int8_t *const *rows, int32_
     return c;
 }
 
+/* Four neighbouring output values of a channel. */
+typedef struct {
+    int32_t value[COLUMNS];
+} four;
+
 /* A channel's input values (column 0 of three rows, of which two are given by their distance to the first) and where its
  * output values go. */
 typedef struct {
@@ -93,129 +98,164 @@ typedef struct {
     int8_t *row;           /* or a row of int8 values: this channel, column 0 */
 } channel_work;
 
-/* The next input column: rows 0 and 1 as a pair, and row 2; or a column of padding. */
-#define LOAD                                        \
-    do {                                            \
-        EDGELOOP_LOAD_BYTE(v01, base, 0u);          \
-        EDGELOOP_LOAD_BYTE(v2, base, second);       \
-        edgeloop_pack_high_to(&v01, v2);            \
-        EDGELOOP_LOAD_BYTE(v2, base, third);        \
-        base += step;                               \
-    } while (0)
-#define LOAD_OR_PADDING(padding) \
-    do {                         \
-        if (padding) {           \
-            v01 = w->fill;       \
-            v2 = w->fill;        \
-        } else {                 \
-            LOAD;                \
-        }                        \
-    } while (0)
-/* The products of an input column with one column of the window. */
-#define COLUMN_0(sum)                                  \
-    sum = edgeloop_smlad_from(v01, c->w_0, c->bias);   \
-    edgeloop_smlabb_to(v2, c->w_20_21, &sum)
-#define COLUMN_1(sum)                        \
-    edgeloop_smlad_to(v01, c->w_1, &sum);    \
-    edgeloop_smlabt_to(v2, c->w_20_21, &sum)
-#define COLUMN_2(sum)                        \
-    edgeloop_smlad_to(v01, c->w_2, &sum);    \
-    edgeloop_smlabb_to(v2, c->w_22, &sum)
-#define FINISH(sum) sum = edgeloop_saturated(edgeloop_fast(sum, c->multiplier, c->offset, c->right))
+/* A tile is computed in two passes, so that everything fits into the registers: rows 0 and 1 as pairs, then row 2. Columns
+ * are taken two by two: an even one at `at`, an odd one a step further, behind which `at` is moved on.
+ * In a pass, PRODUCTS_k multiplies an input column by column k of the window. */
+#define PAIR_EVEN                                 \
+    EDGELOOP_LOAD_BYTE(v, at);                    \
+    EDGELOOP_LOAD_BYTE_AT(high, at, second);      \
+    edgeloop_pack_high_to(&v, high)
+#define PAIR_ODD                                  \
+    EDGELOOP_LOAD_BYTE_AT(v, at, step);           \
+    EDGELOOP_LOAD_BYTE_AT(high, at, second_step); \
+    edgeloop_pack_high_to(&v, high);              \
+    at += 2 * step
+#define PAIR_PRODUCTS_0(sum) sum = edgeloop_smlad_from(v, w_0, bias)
+#define PAIR_PRODUCTS_1(sum) edgeloop_smlad_to(v, w_1, &sum)
+#define PAIR_PRODUCTS_2(sum) edgeloop_smlad_to(v, w_2, &sum)
+#define SINGLE_EVEN EDGELOOP_LOAD_BYTE(v, at)
+#define SINGLE_ODD                      \
+    EDGELOOP_LOAD_BYTE_AT(v, at, step); \
+    at += 2 * step
+#define SINGLE_PRODUCTS_0(sum) edgeloop_smlabb_to(v, w_20_21, &sum)
+#define SINGLE_PRODUCTS_1(sum) edgeloop_smlabt_to(v, w_20_21, &sum)
+#define SINGLE_PRODUCTS_2(sum) edgeloop_smlabb_to(v, w_22, &sum)
+
+#define PASS_OF_STRIDE_1(PASS) \
+    if (at_left) {             \
+        v = fill;              \
+    } else {                   \
+        PASS##_EVEN;           \
+    }                          \
+    PASS##_PRODUCTS_0(s0);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s0);     \
+    PASS##_PRODUCTS_0(s1);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s0);     \
+    PASS##_PRODUCTS_1(s1);     \
+    PASS##_PRODUCTS_0(s2);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_2(s1);     \
+    PASS##_PRODUCTS_1(s2);     \
+    PASS##_PRODUCTS_0(s3);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s2);     \
+    PASS##_PRODUCTS_1(s3);     \
+    if (at_right) {            \
+        v = fill;              \
+    } else {                   \
+        PASS##_ODD;            \
+    }                          \
+    PASS##_PRODUCTS_2(s3)
+
+#define PASS_OF_STRIDE_2(PASS) \
+    if (at_left) {             \
+        v = fill;              \
+    } else {                   \
+        PASS##_EVEN;           \
+    }                          \
+    PASS##_PRODUCTS_0(s0);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s0);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s0);     \
+    PASS##_PRODUCTS_0(s1);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s1);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s1);     \
+    PASS##_PRODUCTS_0(s2);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s2);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s2);     \
+    PASS##_PRODUCTS_0(s3);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s3);     \
+    if (at_right) {            \
+        v = fill;              \
+    } else {                   \
+        PASS##_EVEN;           \
+    }                          \
+    PASS##_PRODUCTS_2(s3)
+
+/* Four neighbouring output values of one channel. `start` is the place of the first one's window in row 0; where at_left or
+ * at_right, the first or last input column is padding. */
+EDGELOOP_INLINE four tile_of(const channel_3x3 *c, const channel_work *w, uint32_t stride, uintptr_t start, uint32_t at_left,
+                             uint32_t at_right) {
+    const uint32_t step = w->step;
+    const uint32_t fill = w->fill;
+    uint32_t v;
+    int32_t s0, s1, s2, s3;
+    {
+        const int32_t bias = c->bias;
+        const uint32_t w_0 = c->w_0, w_1 = c->w_1, w_2 = c->w_2;
+        const uintptr_t second = w->second, second_step = second + step;
+        uintptr_t at = start;
+        uint32_t high;
+        if (stride == 1) {
+            PASS_OF_STRIDE_1(PAIR);
+        } else {
+            PASS_OF_STRIDE_2(PAIR);
+        }
+    }
+    {
+        const uint32_t w_20_21 = c->w_20_21, w_22 = c->w_22;
+        uintptr_t at = start + w->third;
+        if (stride == 1) {
+            PASS_OF_STRIDE_1(SINGLE);
+        } else {
+            PASS_OF_STRIDE_2(SINGLE);
+        }
+    }
+#define FINISHED(sum) edgeloop_saturated(edgeloop_fast(sum, multiplier, offset, right))
+    const int32_t multiplier = c->multiplier, offset = c->offset, right = c->right;
+    const four result = {{FINISHED(s0), FINISHED(s1), FINISHED(s2), FINISHED(s3)}};
+    return result;
+}
 
 /* All columns of one channel in tiles of four; the last one begins early enough to end at the row's end, and computes some
  * values again. */
-EDGELOOP_INLINE void channel_row(const edgeloop_depthwise *layer, uint32_t stride, const channel_3x3 *c, const channel_work *w) {
+EDGELOOP_INLINE void channel_row(const edgeloop_depthwise *layer, uint32_t stride, uint32_t to_groups, const channel_3x3 *c,
+                                 const channel_work *w) {
     const uint32_t last = layer->output_width - COLUMNS;
     const uint32_t right = last * stride - layer->left + (COLUMNS - 1) * stride + 3 > layer->input_width;
-    const uint32_t step = w->step;
-    const uintptr_t second = w->second, third = w->third;
-    uintptr_t start = w->base - layer->left * step;
+    uintptr_t start = w->base - layer->left * w->step;
+    uint32_t at_left = layer->left;
     uint32_t within = w->place % COLUMNS;
-    int16_t *at = w->groups != NULL ? w->groups + w->place / COLUMNS * w->group_halves + 2 * within : NULL;
+    int16_t *at = to_groups ? w->groups + w->place / COLUMNS * w->group_halves + 2 * within : NULL;
+    int8_t *to = w->row;
     uint32_t column = 0;
     for (;;) {
-        uintptr_t base = start;
-        uint32_t v01, v2;
-        int32_t s0, s1, s2, s3;
-        if (column == 0 && layer->left) {
-            base += step;
-            v01 = v2 = w->fill;
+        const four tile = tile_of(c, w, stride, start, at_left, column == last ? right : 0);
+        at_left = 0;
+        if (!to_groups) {
+            for (uint32_t i = 0; i < COLUMNS; i++, to += layer->channels) *to = (int8_t)tile.value[i];
         } else {
-            LOAD;
-        }
-        COLUMN_0(s0);
-        LOAD;
-        COLUMN_1(s0);
-        if (stride == 1) {
-            COLUMN_0(s1);
-            LOAD;
-            COLUMN_2(s0);
-            COLUMN_1(s1);
-            COLUMN_0(s2);
-            LOAD;
-            COLUMN_2(s1);
-            COLUMN_1(s2);
-            COLUMN_0(s3);
-            LOAD;
-            COLUMN_2(s2);
-            COLUMN_1(s3);
-        } else {
-            LOAD;
-            COLUMN_2(s0);
-            COLUMN_0(s1);
-            LOAD;
-            COLUMN_1(s1);
-            LOAD;
-            COLUMN_2(s1);
-            COLUMN_0(s2);
-            LOAD;
-            COLUMN_1(s2);
-            LOAD;
-            COLUMN_2(s2);
-            COLUMN_0(s3);
-            LOAD;
-            COLUMN_1(s3);
-        }
-        if (column == last && right) {
-            v01 = v2 = w->fill;
-        } else {
-            LOAD;
-        }
-        COLUMN_2(s3);
-        FINISH(s0);
-        FINISH(s1);
-        FINISH(s2);
-        FINISH(s3);
-        if (at == NULL) {
-            int8_t *to = w->row + column * layer->channels;
-            to[0] = (int8_t)s0;
-            to[layer->channels] = (int8_t)s1;
-            to[2 * layer->channels] = (int8_t)s2;
-            to[3 * layer->channels] = (int8_t)s3;
-        } else if (within == 0) {
-            at[0] = (int16_t)s0;
-            at[2] = (int16_t)s1;
-            at[4] = (int16_t)s2;
-            at[6] = (int16_t)s3;
-            at += w->group_halves;
-        } else {
-            /* The tile goes on in the next group. */
-            int16_t *next = at + w->group_halves - 2 * COLUMNS;
-            at[0] = (int16_t)s0;
-            (within < 3 ? at : next)[2] = (int16_t)s1;
-            (within < 2 ? at : next)[4] = (int16_t)s2;
-            next[6] = (int16_t)s3;
-            at += w->group_halves;
+            /* A tile may begin in one group and go on in the next one. */
+            int16_t *next = at + w->group_halves;
+            at[0] = (int16_t)tile.value[0];
+            if (within == 0) {
+                at[2] = (int16_t)tile.value[1];
+                at[4] = (int16_t)tile.value[2];
+                at[6] = (int16_t)tile.value[3];
+            } else {
+                (within < 3 ? at + 2 : next - 6)[0] = (int16_t)tile.value[1];
+                (within < 2 ? at + 4 : next - 4)[0] = (int16_t)tile.value[2];
+                next[-2] = (int16_t)tile.value[3];
+            }
+            at = next;
         }
         if (column == last) break;
         column += COLUMNS;
-        start += COLUMNS * stride * step;
+        start += COLUMNS * stride * w->step;
         if (column > last) {
-            start -= (column - last) * stride * step;
+            start -= (column - last) * stride * w->step;
+            to -= (column - last) * layer->channels;
             column = last;
             within = (w->place + last) % COLUMNS;
-            if (at != NULL) at = w->groups + (w->place + last) / COLUMNS * w->group_halves + 2 * within;
+            if (to_groups) at = w->groups + (w->place + last) / COLUMNS * w->group_halves + 2 * within;
         }
     }
 }
@@ -249,10 +289,12 @@ static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows
         } else {
             w.row = to->row + channel;
         }
-        if (layer->stride_x == 1) {
-            channel_row(layer, 1, &c, &w);
+        if (to->groups == NULL) {
+            channel_row(layer, layer->stride_x, 0, &c, &w);
+        } else if (layer->stride_x == 1) {
+            channel_row(layer, 1, 1, &c, &w);
         } else {
-            channel_row(layer, 2, &c, &w);
+            channel_row(layer, 2, 1, &c, &w);
         }
     }
 }
