@@ -11,8 +11,9 @@ import pytest
 from miniature import CLASSES, coloured
 
 from edgeloop.boards.emulated import reference_outputs
+from edgeloop.boards.signature import signature, signature_of
 from edgeloop.boards.stm32msg.run import Mode, Patience
-from edgeloop.boards.virtual_board import BoardProcess, VirtualBoard, signature, signature_of
+from edgeloop.boards.virtual_board import BoardProcess, VirtualBoard
 from edgeloop.codegen.generate import generate_file
 from edgeloop.errors import BoardError, BoardSilent, InputError, ModelError
 from edgeloop.preprocessing import Pixels
