@@ -124,17 +124,15 @@ def emulated_section(model: str, name: str, raw: dict[str, Any], sources: Source
         text(model),
         format_text(formats[record.model_sha256]),
         resolution_text(sources.evaluate.resolution),
-        text(record.part),
-        text(record.compiler),
         f"{instructions.median:,}",
         f"{instructions.min:,} - {instructions.max:,}",
         f"{instructions.median / record.macs:.3f}" if record.macs else "-",
         _agreement(record),
     ]
-    heads = ["Model", "Format", "Resolution", "Emulated part", "Compiler", "Instructions, median", "Min - max", "Per MACC", "Outputs equal"]
+    heads = ["Model", "Format", "Resolution", "Instructions, median", "Min - max", "Per MACC", "Outputs equal"]
     note = (
-        f"Nothing here was measured on hardware. The generated code ran in a firmware on an emulated {text(record.part)} "
-        f"({text(record.emulator)}) that counts executed instructions and knows neither caches nor wait states, on {record.images} "
+        f"Nothing here was measured on hardware. The generated code, compiled by {text(record.compiler)}, ran in a firmware on an emulated "
+        f"{text(record.part)} ({text(record.emulator)}) that counts executed instructions and knows neither caches nor wait states, on {record.images} "
         f"{text(record.pixels)}. In time the median would be {text(record.assumption)}. "
         "Outputs are compared bit for bit with those of LiteRT's reference kernels on the host."
     )
