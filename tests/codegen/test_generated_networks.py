@@ -74,7 +74,7 @@ def check_layer(reference: Reference, layer: Layer, value: NDArray[Any]) -> None
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
-    images = list(smooth_images(np.random.default_rng(11), 4, 96))
+    images = list(smooth_images(np.random.default_rng(11), 3, 96))
     flags = (DSP,) if name in ("fdmobilenet_0.25", "st_fdmobilenet_v1") else ()
     assert all_differ(check_equal(network_file(name, 96), tmp_path, images, flags))
 
@@ -82,7 +82,7 @@ def test_networks_equal_the_reference(name: str, network_file: Callable[..., Pat
 @NO_ARM
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference_on_the_emulated_core(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
-    images = list(smooth_images(np.random.default_rng(12), 3, 96))
+    images = list(smooth_images(np.random.default_rng(12), 2, 96))
     compilers = arm_compilers(CORTEX_M7)
     compiler = compilers[sorted(NETWORKS).index(name) % len(compilers)]
     assert all_differ(check_equal_emulated(network_file(name, 96), tmp_path, images, compiler))

@@ -17,9 +17,8 @@ CUTS = 12
 
 @dataclass(frozen=True)
 class Area:
-    """A named piece of the arena, and the segments during which it is in use."""
+    """A piece of the arena, and the segments during which it is in use."""
 
-    name: str
     offset: int
     bytes: int
     first: int
@@ -54,14 +53,12 @@ class Plan:
 
     def scratch(self, stage: int) -> Area | None:
         """What the kernels of the stage's segment work in, one after the other; None where they need nothing."""
-        name = _scratch_name(self.segment(stage))
-        return next((area for area in self.areas if area.name == name), None)
+        number = self.segments.index(self.segment(stage))
+        return next((area for area in self.areas if area.buffer is None and area.first == number), None)
 
 
 Cut = list[tuple[int, int]]
 """First and last stage of each segment."""
-
-
 Crossing = list[list[int]]
 """For each stage, the buffers that were written before it (or hold the input) and are read by it or later."""
 
@@ -152,7 +149,7 @@ def _least_bytes(pipeline: Pipeline, part: Segment, crossing: Crossing) -> int:
         else:
             ending.append(buffer)
     size = pipeline.buffers[written].bytes
-    return through + _overlapped(pipeline, part, size, ending) + sum(aligned(bytes) for _, bytes in _scratch(pipeline, part))
+    return through + _overlapped(pipeline, part, size, ending) + _inner_bytes(pipeline, part)
 
 
 def _overlapped(pipeline: Pipeline, part: Segment, size: int, ending: list[int]) -> int:
@@ -169,22 +166,29 @@ def _may_overlap(pipeline: Pipeline, output: int, buffer: int) -> bool:
     return pipeline.streamed or (output, buffer) != (pipeline.output, pipeline.input)
 
 
-def _scratch(pipeline: Pipeline, part: Segment) -> list[tuple[str, int]]:
-    """Rings, then what kernels share, by name and bytes."""
-    rings = [(_ring_name(buffer), rows * pipeline.buffers[buffer].row_bytes) for buffer, rows in part.rings.items()]
+def _inner_bytes(pipeline: Pipeline, part: Segment) -> int:
+    """What is needed in the segment only."""
+    return sum(aligned(size) for size in (*_rings(pipeline, part).values(), _shared(pipeline, part)))
+
+
+def _rings(pipeline: Pipeline, part: Segment) -> dict[int, int]:
+    """Bytes of each inner buffer."""
+    return {buffer: rows * pipeline.buffers[buffer].row_bytes for buffer, rows in part.rings.items()}
+
+
+def _shared(pipeline: Pipeline, part: Segment) -> int:
+    """Bytes that the segment's kernels work in, one after the other."""
     inner = [pipeline.stages[stage].single.scratch_bytes for stage in range(part.first, part.last)]
-    shared = max([*inner, part.batch.scratch_bytes])
-    return [*rings, (_scratch_name(part), shared)] if shared else rings
+    return max([*inner, part.batch.scratch_bytes])
 
 
 def _laid_out(pipeline: Pipeline, segments: tuple[Segment, ...], bound: int) -> Plan:
     """The plan of these segments."""
     areas = [*_whole_areas(pipeline, segments)]
     for number, part in enumerate(segments):
-        rings = {_ring_name(buffer): (buffer, rows) for buffer, rows in part.rings.items()}
-        for name, size in _scratch(pipeline, part):
-            buffer, rows = rings.get(name, (None, None))
-            areas.append(Area(name, 0, size, number, number, buffer, rows))
+        areas.extend(Area(0, size, number, number, buffer, part.rings[buffer]) for buffer, size in _rings(pipeline, part).items())
+        if shared := _shared(pipeline, part):
+            areas.append(Area(0, shared, number, number, None, None))
     index = {area.buffer: number for number, area in enumerate(areas) if area.buffer is not None}
     allowed = {
         (index[pipeline.stages[part.last].output], index[buffer]): lag
@@ -206,12 +210,4 @@ def _whole_areas(pipeline: Pipeline, segments: tuple[Segment, ...]) -> Iterator[
         born[pipeline.input] = 0
     for buffer, first in sorted(born.items()):
         last = max([first, *(number_of[reader] for reader, _ in pipeline.readers(buffer))])
-        yield Area(f"buffer {buffer}", 0, pipeline.buffers[buffer].bytes, first, last, buffer, None)
-
-
-def _ring_name(buffer: int) -> str:
-    return f"buffer {buffer}"
-
-
-def _scratch_name(part: Segment) -> str:
-    return f"scratch of stage {part.first}" if part.first == part.last else f"scratch of stages {part.first} to {part.last}"
+        yield Area(0, pipeline.buffers[buffer].bytes, first, last, buffer, None)

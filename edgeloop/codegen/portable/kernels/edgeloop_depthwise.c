@@ -84,19 +84,27 @@ typedef struct {
     int32_t value[COLUMNS];
 } four;
 
-/* A channel's input values (column 0 of three rows, of which two are given by their distance to the first) and where its
- * output values go. */
+/* What is the same for all channels of an output row. Two of the three input rows are given by their distance to the first
+ * one; starts are those of a tile's first window in the first input row, from the channel's first value. The last tile begins
+ * early enough to end at the row's end, and computes some values again. */
 typedef struct {
-    uintptr_t base;
     uintptr_t second;
     uintptr_t third;
-    uint32_t step;         /* bytes from column to column */
-    uint32_t fill;         /* the zero point, as a pair */
-    int16_t *groups;       /* groups of 16-bit columns: this channel, column 0; or NULL */
+    uint32_t step;          /* bytes from column to column */
+    uint32_t fill;          /* the zero point, as a pair */
+    uint32_t left;          /* whether the first tile begins with a column of padding */
+    uint32_t right;         /* whether the last one ends with one */
+    uint32_t tiles;         /* before the last one */
+    uintptr_t start;
+    uintptr_t advance;      /* from tile to tile */
+    uintptr_t last_start;
+    uint32_t within;        /* where tiles begin within a group, 0 .. 3 */
+    uint32_t last_within;
+    uint32_t first_half;    /* where results begin in groups */
+    uint32_t last_half;
     uint32_t group_halves;
-    uint32_t place;        /* of output column 0, among all columns in groups */
-    int8_t *row;           /* or a row of int8 values: this channel, column 0 */
-} channel_work;
+    uint32_t last_column;
+} row_work;
 
 /* A tile is computed in two passes, so that everything fits into the registers: rows 0 and 1 as pairs, then row 2. Columns
  * are taken two by two: an even one at `at`, an odd one a step further, behind which `at` is moved on.
@@ -182,7 +190,7 @@ typedef struct {
 
 /* Four neighbouring output values of one channel. `start` is the place of the first one's window in row 0; where at_left or
  * at_right, the first or last input column is padding. */
-EDGELOOP_INLINE four tile_of(const channel_3x3 *c, const channel_work *w, uint32_t stride, uintptr_t start, uint32_t at_left,
+EDGELOOP_INLINE four tile_of(const channel_3x3 *c, const row_work *w, uint32_t stride, uintptr_t start, uint32_t at_left,
                              uint32_t at_right) {
     const uint32_t step = w->step;
     const uint32_t fill = w->fill;
@@ -215,50 +223,58 @@ EDGELOOP_INLINE four tile_of(const channel_3x3 *c, const channel_work *w, uint32
     return result;
 }
 
-/* All columns of one channel in tiles of four; the last one begins early enough to end at the row's end, and computes some
- * values again. */
-EDGELOOP_INLINE void channel_row(const edgeloop_depthwise *layer, uint32_t stride, uint32_t to_groups, const channel_3x3 *c,
-                                 const channel_work *w) {
-    const uint32_t last = layer->output_width - COLUMNS;
-    const uint32_t right = last * stride - layer->left + (COLUMNS - 1) * stride + 3 > layer->input_width;
-    uintptr_t start = w->base - layer->left * w->step;
-    uint32_t at_left = layer->left;
-    uint32_t within = w->place % COLUMNS;
-    int16_t *at = to_groups ? w->groups + w->place / COLUMNS * w->group_halves + 2 * within : NULL;
-    int8_t *to = w->row;
-    uint32_t column = 0;
+/* A tile may begin in one group and go on in the next one. */
+EDGELOOP_INLINE void store_in_groups(const four *tile, uint32_t within, int16_t *at, int16_t *next) {
+    at[0] = (int16_t)tile->value[0];
+    if (within == 0) {
+        at[2] = (int16_t)tile->value[1];
+        at[4] = (int16_t)tile->value[2];
+        at[6] = (int16_t)tile->value[3];
+    } else {
+        (within < 3 ? at + 2 : next - 6)[0] = (int16_t)tile->value[1];
+        (within < 2 ? at + 4 : next - 4)[0] = (int16_t)tile->value[2];
+        next[-2] = (int16_t)tile->value[3];
+    }
+}
+
+/* All columns of one channel into groups. base: its first value in the first input row; groups: its place in the first one. */
+EDGELOOP_INLINE void channel_into_groups(const row_work *w, uint32_t stride, const channel_3x3 *c, uintptr_t base, int16_t *groups) {
+    uintptr_t start = base + w->start;
+    int16_t *at = groups + w->first_half;
+    uint32_t within = w->within;
+    uint32_t left = w->left;
+    uint32_t tiles = w->tiles;
     for (;;) {
-        const four tile = tile_of(c, w, stride, start, at_left, column == last ? right : 0);
-        at_left = 0;
-        if (!to_groups) {
-            for (uint32_t i = 0; i < COLUMNS; i++, to += layer->channels) *to = (int8_t)tile.value[i];
-        } else {
-            /* A tile may begin in one group and go on in the next one. */
-            int16_t *next = at + w->group_halves;
-            at[0] = (int16_t)tile.value[0];
-            if (within == 0) {
-                at[2] = (int16_t)tile.value[1];
-                at[4] = (int16_t)tile.value[2];
-                at[6] = (int16_t)tile.value[3];
-            } else {
-                (within < 3 ? at + 2 : next - 6)[0] = (int16_t)tile.value[1];
-                (within < 2 ? at + 4 : next - 4)[0] = (int16_t)tile.value[2];
-                next[-2] = (int16_t)tile.value[3];
-            }
-            at = next;
-        }
-        if (column == last) break;
-        column += COLUMNS;
-        start += COLUMNS * stride * w->step;
-        if (column > last) {
-            start -= (column - last) * stride * w->step;
-            to -= (column - last) * layer->channels;
-            column = last;
-            within = (w->place + last) % COLUMNS;
-            if (to_groups) at = w->groups + (w->place + last) / COLUMNS * w->group_halves + 2 * within;
+        const four tile = tile_of(c, w, stride, start, left, tiles == 0 ? w->right : 0);
+        int16_t *next = at + w->group_halves;
+        store_in_groups(&tile, within, at, next);
+        if (tiles == 0) break;
+        left = 0;
+        start += w->advance;
+        at = next;
+        if (--tiles == 0) {
+            start = base + w->last_start;
+            at = groups + w->last_half;
+            within = w->last_within;
         }
     }
 }
+
+/* The same into a row of int8 values; output: of this channel, column 0. */
+static void channel_into_row(const row_work *w, uint32_t stride, const channel_3x3 *c, uintptr_t base, int8_t *output) {
+    for (uint32_t tile = 0; tile <= w->tiles; tile++) {
+        const uint32_t is_last = tile == w->tiles;
+        const uintptr_t start = base + (is_last ? w->last_start : w->start + tile * w->advance);
+        const uint32_t left = tile == 0 ? w->left : 0;
+        const uint32_t right = is_last ? w->right : 0;
+        const four values = stride == 1 ? tile_of(c, w, 1, start, left, right) : tile_of(c, w, 2, start, left, right);
+        int8_t *to = output + (is_last ? w->last_column : tile * COLUMNS) * w->step;
+        for (uint32_t i = 0; i < COLUMNS; i++) to[i * w->step] = (int8_t)values.value[i];
+    }
+}
+
+/* Where a channel lies in a group's column: inputs 0 1 2 3 are the words (0, 2) and (1, 3). */
+EDGELOOP_INLINE uint32_t half_of(uint32_t channel) { return channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2; }
 
 /* Whether tiles do: 3x3, stride 1 or 2, at most one column of padding at each side, which only one tile sees. */
 static uint32_t has_tiles(const edgeloop_depthwise *layer) {
@@ -268,57 +284,71 @@ static uint32_t has_tiles(const edgeloop_depthwise *layer) {
            end <= layer->input_width + 1;
 }
 
-/* One output row; `to` says where it goes, and its input is filled in here. */
-static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const channel_work *to) {
+static row_work row_work_of(const edgeloop_depthwise *layer, uintptr_t first, uintptr_t second, uintptr_t third, uint32_t place) {
+    const uint32_t zero_point = (uint32_t)layer->input_zero_point;
+    const uint32_t last = layer->output_width - COLUMNS;
+    const uint32_t step = layer->channels;
+    row_work w;
+    w.second = second - first;
+    w.third = third - first;
+    w.step = step;
+    w.fill = edgeloop_pack_low(zero_point, zero_point);
+    w.left = layer->left;
+    w.right = (layer->output_width - 1) * layer->stride_x + 3 - layer->left > layer->input_width;
+    w.tiles = (last + COLUMNS - 1) / COLUMNS;
+    w.start = (uintptr_t)0 - layer->left * step;
+    w.advance = COLUMNS * layer->stride_x * step;
+    w.last_start = w.start + last * layer->stride_x * step;
+    w.group_halves = ((layer->channels + 3u) & ~3u) * COLUMNS;
+    w.within = place % COLUMNS;
+    w.last_within = (place + last) % COLUMNS;
+    w.first_half = place / COLUMNS * w.group_halves + 2 * w.within;
+    w.last_half = (place + last) / COLUMNS * w.group_halves + 2 * w.last_within;
+    w.last_column = last;
+    return w;
+}
+
+/* One output row, into groups (its first column being number `place` there) or, where these are NULL, a row. */
+static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows, uint32_t place, int16_t *groups, int8_t *output) {
     const int8_t *present = rows[0] != NULL ? rows[0] : rows[1] != NULL ? rows[1] : rows[2];
     const uint32_t complete = rows[0] != NULL && rows[1] != NULL && rows[2] != NULL;
-    const uint32_t zero_point = (uint32_t)layer->input_zero_point;
-    channel_work w = *to;
     EDGELOOP_WRITTEN(present);
-    w.base = (uintptr_t)(rows[0] != NULL ? rows[0] : present);
-    w.second = (uintptr_t)(rows[1] != NULL ? rows[1] : present) - w.base;
-    w.third = (uintptr_t)(rows[2] != NULL ? rows[2] : present) - w.base;
-    w.step = layer->channels;
-    w.fill = edgeloop_pack_low(zero_point, zero_point);
-    for (uint32_t channel = 0; channel < layer->channels; channel++, w.base++) {
+    const uintptr_t any = (uintptr_t)present;
+    uintptr_t base = rows[0] != NULL ? (uintptr_t)rows[0] : any;
+    const row_work w = row_work_of(layer, base, rows[1] != NULL ? (uintptr_t)rows[1] : any, rows[2] != NULL ? (uintptr_t)rows[2] : any, place);
+    for (uint32_t channel = 0; channel < layer->channels; channel++, base++) {
         channel_3x3 c = channel_of(layer, channel);
         if (!complete) c = without_rows(c, rows, layer->input_zero_point);
-        if (to->groups != NULL) {
-            /* Inputs 0 1 2 3 are the words (0, 2) and (1, 3) of a group. */
-            w.groups = to->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
-        } else {
-            w.row = to->row + channel;
-        }
-        if (to->groups == NULL) {
-            channel_row(layer, layer->stride_x, 0, &c, &w);
+        if (groups == NULL) {
+            channel_into_row(&w, layer->stride_x, &c, base, output + channel);
         } else if (layer->stride_x == 1) {
-            channel_row(layer, 1, 1, &c, &w);
+            channel_into_groups(&w, 1, &c, base, groups + half_of(channel));
         } else {
-            channel_row(layer, 2, 1, &c, &w);
+            channel_into_groups(&w, 2, &c, base, groups + half_of(channel));
         }
     }
 }
 
 /* Any window and rounding into groups. */
-static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const channel_work *to) {
-    for (uint32_t channel = 0; channel < layer->channels; channel++) {
-        int16_t *groups = to->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
-        for (uint32_t column = 0; column < layer->output_width; column++) {
-            const uint32_t place = to->place + column;
-            groups[place / COLUMNS * to->group_halves + place % COLUMNS * 2] = (int16_t)output_at(layer, rows, column, channel);
+static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, uint32_t place, int16_t *groups) {
+    const uint32_t group_halves = ((layer->channels + 3u) & ~3u) * COLUMNS;
+    for (uint32_t column = 0; column < layer->output_width; column++, place++) {
+        int16_t *at = groups + place / COLUMNS * group_halves + place % COLUMNS * 2;
+        for (uint32_t channel = 0; channel < layer->channels; channel++) {
+            at[half_of(channel)] = (int16_t)output_at(layer, rows, column, channel);
         }
     }
 }
 
 void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
                                uint32_t *groups) {
-    channel_work to = {0, 0, 0, 0, 0, (int16_t *)(void *)groups, ((layer->channels + 3u) & ~3u) * COLUMNS, 0, NULL};
     const uint32_t tiles = has_tiles(layer);
-    for (uint32_t row = 0; row < count; row++, rows += stride_y, to.place += layer->output_width) {
+    int16_t *halves = (int16_t *)(void *)groups;
+    for (uint32_t row = 0; row < count; row++, rows += stride_y) {
         if (tiles) {
-            tiled_row(layer, rows, &to);
+            tiled_row(layer, rows, row * layer->output_width, halves, NULL);
         } else {
-            plain_row(layer, rows, &to);
+            plain_row(layer, rows, row * layer->output_width, halves);
         }
     }
 }
@@ -328,8 +358,7 @@ void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_
 void edgeloop_depthwise_row(const edgeloop_depthwise *layer, const int8_t *const *rows, int8_t *output) {
 #if EDGELOOP_DSP
     if (has_tiles(layer)) {
-        const channel_work to = {0, 0, 0, 0, 0, NULL, 0, 0, output};
-        tiled_row(layer, rows, &to);
+        tiled_row(layer, rows, 0, NULL, output);
         return;
     }
 #endif
