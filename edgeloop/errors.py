@@ -10,6 +10,12 @@ EdgeloopError
 ├── ModelError             a model file is damaged, or is not of the form that a step needs
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
+├── BoardError             a board cannot be had, or does not do what it should
+│   ├── BoardSilent        it did not answer in time
+│   ├── ProtocolError      it answered something that its protocol does not allow
+│   ├── BoardRefusal       it answered that it cannot do what was asked
+│   ├── BoardUnreachable   no connection to it can be made, or the connection broke
+│   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 └── StageError             a stage of the pipeline failed
 """
@@ -64,6 +70,34 @@ class TrainingError(EdgeloopError):
 
 class StoreError(EdgeloopError):
     """The object storage refuses, or is not there."""
+
+
+class BoardError(EdgeloopError):
+    """A board cannot be had, or does not do what it should."""
+
+
+class BoardSilent(BoardError):
+    """A board did not answer in time."""
+
+
+class ProtocolError(BoardError):
+    """A board answered something that its protocol does not allow."""
+
+
+class BoardRefusal(BoardError):
+    """A board answered that it cannot do what was asked; `code` is its own number for the reason."""
+
+    def __init__(self, what: str, remedy: str = "", code: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.code = code
+
+
+class BoardUnreachable(BoardError):
+    """No connection to a board can be made, or the connection broke."""
+
+
+class BoardNotTrusted(BoardError):
+    """A board is not known to be the one that was meant, or does not let us in."""
 
 
 class ServiceError(EdgeloopError):
