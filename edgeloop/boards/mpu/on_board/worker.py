@@ -120,7 +120,10 @@ class Worker:
     def answer(self, stream: BinaryIO, header: Header, payload: bytes) -> None:
         """Do one operation and write its reply."""
         try:
-            if header["op"] == "load":
+            if header["op"] == "runtime":
+                name, _ = choose(header["runtime"], header["suffix"])
+                write_frame(stream, {"runtime": name, "version": version_of(name), "numpy": load_numpy().__version__})
+            elif header["op"] == "load":
                 write_frame(stream, self._load(header))
             elif header["op"] == "inputs":
                 write_frame(stream, self._take_inputs(header, payload))
