@@ -10,8 +10,13 @@ EdgeloopError
 ├── ModelError             a model file is damaged, or is not of the form that a step needs
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
+├── BoardError             a board cannot be had, or does not do what it should
+│   ├── BoardAbsent        it is not attached, or cannot be told from another one
+│   ├── BoardBusy          somebody else holds it
+│   └── FlashError         the command that builds for it, flashes it or switches it fails
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
-└── StageError             a stage of the pipeline failed
+├── StageError             a stage of the pipeline failed
+└── MachineError           `edgeloop doctor` found something broken that is needed
 """
 
 
@@ -66,9 +71,29 @@ class StoreError(EdgeloopError):
     """The object storage refuses, or is not there."""
 
 
+class BoardError(EdgeloopError):
+    """A board cannot be had, or does not do what it should."""
+
+
+class BoardAbsent(BoardError):
+    """A board is not attached, or cannot be told from another one."""
+
+
+class BoardBusy(BoardError):
+    """Somebody else holds a board."""
+
+
+class FlashError(BoardError):
+    """The command that builds for a board, flashes it or switches it fails."""
+
+
 class ServiceError(EdgeloopError):
     """A local service does not start or stop."""
 
 
 class StageError(EdgeloopError):
     """A stage of the pipeline failed."""
+
+
+class MachineError(EdgeloopError):
+    """Something that is needed on this machine is broken or missing."""
