@@ -89,6 +89,13 @@ def _add_models(command: Callable[[str, Handler, str], argparse.ArgumentParser])
     evaluate.add_argument("--classes", type=Path, help="the model's classes, one a line (default: the folders' names, sorted)")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
     _add_preprocessing(evaluate)
+    generate = command("generate", _generate, "generate C code of an int8 model")
+    generate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
+    generate.add_argument("--backend", help="what generates it (default: portable, edgeloop's own generator)")
+    generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
+    generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
+    generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
     benchmark = command("benchmark", _benchmark, "measure latency on a board")
     benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
     benchmark.add_argument("--board", default="host", help="a board of the lab (default: host, LiteRT on this machine)")
@@ -116,8 +123,9 @@ def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentPars
     run.add_argument("resolution", help="a resolution, or all")
     run.add_argument("--publish", action="store_true", help="publish the cards at the end")
     run.add_argument("--slots", type=_count, metavar="N", help="CPU slots that stages share (default: one a core)")
-    command("up", _up, "start the local services: object storage and Prefect's server")
+    command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
+    command("status", _status, "say which services run, and which flow runs there are")
 
 
 def _count(text: str) -> int:
@@ -236,6 +244,29 @@ def _evaluate_file(options: argparse.Namespace) -> None:
     print(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
 
 
+def _generate(options: argparse.Namespace) -> None:
+    from edgeloop.codegen.generate import Options, generate, generate_file
+    from edgeloop.errors import InputError
+
+    given = {key: value for key in ("target", "backend", "name", "stream_input") if (value := getattr(options, key)) is not None}
+    if Path(options.model).suffix == ".tflite":
+        if options.out is None:
+            raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
+        record = generate_file(Path(options.model), options.out, Options(**given))
+        folder = options.out
+    else:
+        if options.out is not None or options.name is not None:
+            raise InputError("The code of a variant has its own folder and names.", "Leave -o and --name away, or give the .tflite file.")
+        workspace, params = _project()
+        variant = params.variant(options.model)
+        folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
+        settings = params.generate
+        record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
+    code = "not measured" if record.code_flash_bytes is None else f"{record.code_flash_bytes / 1024:.2f} KiB of code"
+    weights, activations = record.weight_bytes / 1024, record.activation_ram_bytes / 1024
+    print(f"{folder}: {weights:.2f} KiB of weights, {activations:.2f} KiB of activations, {code}")
+
+
 def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.boards.benchmark import benchmark, benchmark_model
     from edgeloop.files import write_text
@@ -310,6 +341,10 @@ def _up(_: argparse.Namespace) -> None:
 
 def _down(_: argparse.Namespace) -> None:
     _flows("flows.services", "down")
+
+
+def _status(_: argparse.Namespace) -> None:
+    _flows("flows.services", "status")
 
 
 def _flows(module: str, *arguments: str) -> NoReturn:

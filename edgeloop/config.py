@@ -222,6 +222,14 @@ class Quantize(Section):
     seed: int = 127
 
 
+class Generate(Section):
+    """What code is generated from the int8 per-channel models."""
+
+    target: str = "stm32h7"
+    backend: Literal["portable"] = "portable"
+    stream_input: bool = False
+
+
 class Evaluate(Section):
     """How test accuracy is read."""
 
@@ -246,6 +254,25 @@ class Publish(Section):
     checksums: Literal["when_supported", "when_required"] = "when_supported"
 
 
+OFF = "off"
+CRON_FIELDS = 5
+
+
+class Schedules(Section):
+    """When flows run by themselves: a cron line of five fields, or `off`."""
+
+    timezone: str = "UTC"
+    retrain: str = OFF
+    benchmark: str = OFF
+
+    @field_validator("retrain", "benchmark")
+    @classmethod
+    def _is_a_cron_line(cls, line: str) -> str:
+        if line != OFF and len(line.split()) != CRON_FIELDS:
+            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off")
+        return line
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -253,9 +280,11 @@ class Params(Section):
     variants: dict[str, Variant]
     benchmarks: dict[str, BoardBenchmark] = {}
     quantize: Quantize = Quantize()
+    generate: Generate = Generate()
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
     publish: Publish = Publish()
+    schedules: Schedules = Schedules()
 
     @model_validator(mode="after")
     def _variants_fit(self) -> "Params":

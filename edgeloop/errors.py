@@ -8,12 +8,14 @@ EdgeloopError
 │   ├── UnsafeArchiveError an archive tries to leave its folder or to fill the machine
 │   └── ValidationFailed   the declared rules of a data set do not hold
 ├── ModelError             a model file is damaged, or is not of the form that a step needs
+├── ToolchainError         there is no C compiler, or it refuses what it was given
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 ├── BoardError             a board cannot be had, or does not do what it should
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
 │   ├── BoardBusy          somebody else holds it
-│   └── FlashError         the command that builds for it, flashes it or switches it fails
+│   ├── FlashError         the command that builds for it, flashes it or switches it fails
+│   └── CoreFault          an emulated core's program did what faults on the real one
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 ├── StageError             a stage of the pipeline failed
 └── MachineError           `edgeloop doctor` found something broken that is needed
@@ -63,6 +65,10 @@ class ModelError(EdgeloopError):
     """A model file is damaged, or is not of the form that a step needs."""
 
 
+class ToolchainError(EdgeloopError):
+    """There is no C compiler, or it refuses what it was given."""
+
+
 class TrainingError(EdgeloopError):
     """A training cannot go on."""
 
@@ -85,6 +91,19 @@ class BoardBusy(BoardError):
 
 class FlashError(BoardError):
     """The command that builds for a board, flashes it or switches it fails."""
+
+
+class CoreFault(BoardError):
+    """An emulated core's program did what faults on the real one; it cannot go on.
+
+    `address` is what it accessed, None where the fault is no access; `program_counter` the instruction, or the beginning
+    of the straight run of instructions that holds it.
+    """
+
+    def __init__(self, what: str, remedy: str = "", program_counter: int = 0, address: int | None = None) -> None:
+        super().__init__(what, remedy)
+        self.program_counter = program_counter
+        self.address = address
 
 
 class ServiceError(EdgeloopError):

@@ -291,6 +291,84 @@ class BenchmarkRecord(Record):
     models: list[HostBenchmark]
 
 
+class CodegenBackend(Part):
+    """What generated the code."""
+
+    name: Literal["portable", "stedgeai"]
+    version: str
+
+
+class CodegenLayer(Part):
+    """One layer of generated code, in the order of execution."""
+
+    name: str
+    type: str
+    """The operator's name, e.g. CONV_2D."""
+    position: int | None
+    """Its place among the operators of the model's file."""
+    output_shape: list[int]
+    """(height, width, channels)."""
+    macs: int | None
+    weight_bytes: int | None
+
+
+class CompiledSize(Part):
+    """The size of the generated code as one compiler makes it."""
+
+    compiler: str
+    """Name and version."""
+    flags: list[str]
+    cpu: str
+    code_bytes: int
+    """Instructions and their literals, kernels included."""
+    constant_bytes: int
+    """Constants other than weights and biases: scaling and layer parameters."""
+
+
+class MemoryPool(Part):
+    """One region of a target's memory."""
+
+    name: str
+    internal: bool
+    """On the chip."""
+    weight_bytes: int | None
+    activation_ram_bytes: int | None
+
+
+class CodegenRecord(Record):
+    """Code generated from a model, by any backend. Null is what this backend does not state or nobody measured."""
+
+    kind: Literal["codegen"] = "codegen"
+    dataset: str | None
+    network: str | None
+    resolution: int | None
+    """Of the variant; null where the model is a file of its own."""
+    backend: CodegenBackend
+    target: str
+    cpu: str | None
+    note: str
+    """What should be known of code for this target; may be empty."""
+    model_sha256: str
+    name: str
+    """Prefix of the generated C names."""
+    stream_input: bool | None
+    """Whether the input comes row by row through a callback, so that no frame is held."""
+    macs: int | None
+    weight_bytes: int
+    """int8 weights plus int32 biases."""
+    activation_ram_bytes: int
+    """Input, output, scratch and everything between."""
+    runtime_ram_bytes: int | None
+    """RAM of the runtime besides activations."""
+    code_flash_bytes: int | None
+    """Code and constants besides weights and biases, as compiled."""
+    compiled: CompiledSize | None
+    """What `code_flash_bytes` was measured on."""
+    pools: list[MemoryPool] | None
+    """Null where the placement is left to the linker."""
+    layers: list[CodegenLayer] | None
+
+
 class CardRecord(Record):
     """A model card and the records it was made from."""
 
