@@ -15,6 +15,9 @@ EdgeloopError
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
 │   ├── BoardBusy          somebody else holds it
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
+│   ├── BoardSilent        it did not answer in time
+│   ├── ProtocolError      it answered something that its protocol does not allow
+│   ├── BoardRefusal       it answered that it cannot do what was asked
 │   └── CoreFault          an emulated core's program did what faults on the real one
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 ├── StageError             a stage of the pipeline failed
@@ -104,6 +107,22 @@ class CoreFault(BoardError):
         super().__init__(what, remedy)
         self.program_counter = program_counter
         self.address = address
+
+
+class BoardSilent(BoardError):
+    """A board did not answer in time."""
+
+
+class ProtocolError(BoardError):
+    """A board answered something that its protocol does not allow."""
+
+
+class BoardRefusal(BoardError):
+    """A board answered that it cannot do what was asked; `code` is its own number for the reason."""
+
+    def __init__(self, what: str, remedy: str = "", code: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.code = code
 
 
 class ServiceError(EdgeloopError):
