@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -69,6 +69,8 @@ class BoardEntry(Section):
     find: Find = Find()
     baud: Positive | None = None
     clock_mhz: Positive | None = None
+    protocol: Literal["3.1", "3.2"] | None = None
+    """The version of the serial validation protocol; None: found out at every connection."""
     memory: Memory = Memory()
     build: tuple[Command, ...] = ()
     """What makes the firmware from generated code; in order."""
