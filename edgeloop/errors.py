@@ -15,10 +15,12 @@ EdgeloopError
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
 │   ├── BoardBusy          somebody else holds it
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
+│   ├── CoreFault          an emulated core's program did what faults on the real one
 │   ├── BoardSilent        it did not answer in time
 │   ├── ProtocolError      it answered something that its protocol does not allow
 │   ├── BoardRefusal       it answered that it cannot do what was asked
-│   └── CoreFault          an emulated core's program did what faults on the real one
+│   ├── BoardUnreachable   no connection to it can be made, or the connection broke
+│   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 ├── StageError             a stage of the pipeline failed
 └── MachineError           `edgeloop doctor` found something broken that is needed
@@ -123,6 +125,14 @@ class BoardRefusal(BoardError):
     def __init__(self, what: str, remedy: str = "", code: int = 0) -> None:
         super().__init__(what, remedy)
         self.code = code
+
+
+class BoardUnreachable(BoardError):
+    """No connection to a board can be made, or the connection broke."""
+
+
+class BoardNotTrusted(BoardError):
+    """A board is not known to be the one that was meant, or does not let us in."""
 
 
 class ServiceError(EdgeloopError):

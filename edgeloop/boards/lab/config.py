@@ -37,6 +37,19 @@ class Ssh(Section):
     """None: ~/.ssh/known_hosts."""
 
 
+class Linux(Section):
+    """How a Linux board is used."""
+
+    python: str = "python3"
+    """The Python 3.8 or later on the board that has the runtime."""
+    folder: str = ""
+    """Where on the board the temporary folder is made; empty: where temporary files go there."""
+    runtime: Literal["stai_mpu", "tflite_runtime", "ai_edge_litert"] | None = None
+    """None: the first of them that is installed."""
+    acceleration: bool = True
+    """Whether stai_mpu may use the NPU and the GPU."""
+
+
 class Find(Section):
     """How a board is found: by one of `probe`, `usb`, `port` and `ssh`."""
 
@@ -69,6 +82,7 @@ class BoardEntry(Section):
     find: Find = Find()
     baud: Positive | None = None
     clock_mhz: Positive | None = None
+    linux: Linux = Linux()
     protocol: Literal["3.1", "3.2"] | None = None
     """The version of the serial validation protocol; None: found out at every connection."""
     memory: Memory = Memory()

@@ -1,5 +1,6 @@
 """What a board of the lab says that it is, asked under its lock."""
 
+from contextlib import closing
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -7,7 +8,6 @@ from pydantic import BaseModel, ConfigDict
 from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.lab.find import Found, find
 from edgeloop.boards.lock import Watcher, hold
-from edgeloop.errors import BoardError
 
 WAIT_S = 30.0
 
@@ -45,9 +45,7 @@ def _asked(board: LabBoard, found: Found) -> dict[str, str]:
         return _serial(board, found)
     if board.kind.driver == "virtual":
         return _virtual(board)
-    if board.kind.driver == "host":
-        return _host()
-    raise BoardError(f"{board.name} is reached over SSH, which this release cannot ask.", "Ask it yourself: ssh " + found.address)
+    return _linux(board) if board.kind.driver == "mpu" else _host()
 
 
 def _host() -> dict[str, str]:
@@ -74,6 +72,15 @@ def _serial(board: LabBoard, found: Found) -> dict[str, str]:
             made = f"{network.runtime_description}, tool {network.tool_version}, compiled {network.compiled}"
             says[f"model '{network.name}'"] = f"{network.signature}, {network.macs} MACs, {made}"
     return says
+
+
+def _linux(board: LabBoard) -> dict[str, str]:
+    from edgeloop.boards.lab.connect import linux_settings
+    from edgeloop.boards.mpu.driver import MpuBoard
+
+    with closing(MpuBoard(linux_settings(board))) as device:
+        identity = device.identify()
+    return {"device": identity.device, "runtime": identity.runtime, "clock": identity.clock}
 
 
 def _virtual(board: LabBoard) -> dict[str, str]:

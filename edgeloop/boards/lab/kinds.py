@@ -32,8 +32,6 @@ class Kind(Section):
     """Of a virtual board: the part that is emulated."""
     device_id: Positive | None = None
     """As the serial validation protocol reports it."""
-    device_tree: str | None = None
-    """Of an MPU: what its /proc/device-tree/compatible holds."""
     baud: Positive | None = None
     clock_mhz: Positive | None = None
     memory: Memory = Memory()
