@@ -82,7 +82,8 @@ def reach(found: Found, deadline_s: float = REACH_S) -> None:
 
 def ssh_address(ssh: Ssh) -> str:
     """`user@host:port`."""
-    return f"{ssh.user}@{ssh.host}:{ssh.port}"
+    host = f"[{ssh.host}]" if ":" in ssh.host else ssh.host
+    return f"{ssh.user}@{host}:{ssh.port}"
 
 
 def _over_ssh(ssh: Ssh) -> Found:

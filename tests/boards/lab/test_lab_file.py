@@ -6,6 +6,9 @@ import pytest
 
 from edgeloop.boards.lab.config import Lab, load_lab
 from edgeloop.boards.lab.kinds import kinds
+from edgeloop.boards.mpu.kinds import KINDS
+from edgeloop.boards.virtual.parts import PARTS
+from edgeloop.codegen.targets import TARGETS
 from edgeloop.errors import ConfigError, InputError
 from edgeloop.workspace import Workspace
 
@@ -47,6 +50,12 @@ def test_the_kinds_are_those_of_the_issue() -> None:
     }  # fmt: skip
     n6 = kinds()["stm32n6570-dk"]
     assert (n6.device_id, n6.baud, n6.clock_mhz, n6.target) == (0x486, 921600, 800, "stm32n6")
+
+
+def test_every_kind_that_a_driver_knows_is_there() -> None:
+    assert {name for name, kind in kinds().items() if kind.driver == "mpu"} == set(KINDS)
+    assert {kind.part for kind in kinds().values() if kind.driver == "virtual"} <= set(PARTS)
+    assert all(kind.target is None or kind.target in TARGETS for kind in kinds().values())
 
 
 def test_a_board_is_two_lines_and_its_kind_says_the_rest(workspace: Workspace) -> None:
