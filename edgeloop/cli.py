@@ -65,6 +65,7 @@ def _parser() -> Parser:
     _add_data(command)
     _add_models(command)
     _add_publishing(command)
+    _add_lab(command)
     return parser
 
 
@@ -130,6 +131,20 @@ def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentPars
     command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
     command("status", _status, "say which services run, and which flow runs there are")
+
+
+def _add_lab(command: Callable[[str, Handler, str], argparse.ArgumentParser]) -> None:
+    boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
+    boards.add_argument("--json", type=Path, metavar="OUT", help="write the states there too")
+    boards.add_argument("--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
+    actions = boards.add_subparsers(title="actions", metavar="ACTION")
+    identify = actions.add_parser("identify", help="ask a board what it is", description="ask a board what it is")
+    identify.add_argument("board", help="a board of lab.yaml")
+    identify.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long to wait for its holder (default: 30)")
+    identify.set_defaults(handler=_identify)
+    doctor = command("doctor", _doctor, "look for what is broken or missing on this machine, with the fix")
+    doctor.add_argument("--json", type=Path, metavar="OUT", help="write the findings there too")
+    doctor.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
 
 
 def _count(text: str) -> int:
@@ -346,6 +361,46 @@ def _store(options: argparse.Namespace) -> None:
     else:
         found = store.status()
         print(f"object storage runs: {found.address}" if found else "object storage does not run")
+
+
+def _boards(options: argparse.Namespace) -> None:
+    from pydantic import TypeAdapter
+
+    from edgeloop.boards.lab.config import load_lab
+    from edgeloop.boards.lab.state import BoardState, render, states
+    from edgeloop.boards.lab.usb import usb_devices
+    from edgeloop.files import write_bytes
+    from edgeloop.workspace import find_workspace
+
+    if options.probes:
+        print("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
+        return
+    workspace = find_workspace()
+    boards = states(load_lab(workspace), workspace.root)
+    if options.json:
+        write_bytes(options.json, TypeAdapter(list[BoardState]).dump_json(boards, indent=2) + b"\n")
+    print(render(boards))
+
+
+def _identify(options: argparse.Namespace) -> None:
+    from edgeloop.boards.lab.config import load_lab
+    from edgeloop.boards.lab.identify import identify, render
+    from edgeloop.boards.lab.waiting import tell
+    from edgeloop.workspace import find_workspace
+
+    workspace = find_workspace()
+    print(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from edgeloop.doctor.report import examine, render
+    from edgeloop.files import write_text
+
+    report = examine()
+    if options.json:
+        write_text(options.json, report.model_dump_json(indent=2) + "\n")
+    print(render(report, everything=options.all))
+    report.check()
 
 
 def _run(options: argparse.Namespace) -> None:
