@@ -15,7 +15,9 @@ EdgeloopError
 │   ├── BoardSilent        it did not answer in time
 │   ├── ProtocolError      it answered something that its protocol does not allow
 │   ├── BoardRefusal       it answered that it cannot do what was asked
-│   └── CoreFault          an emulated core's program did what faults on the real one
+│   ├── CoreFault          an emulated core's program did what faults on the real one
+│   ├── BoardUnreachable   no connection to it can be made, or the connection broke
+│   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 └── StageError             a stage of the pipeline failed
 """
@@ -107,6 +109,14 @@ class CoreFault(BoardError):
         super().__init__(what, remedy)
         self.program_counter = program_counter
         self.address = address
+
+
+class BoardUnreachable(BoardError):
+    """No connection to a board can be made, or the connection broke."""
+
+
+class BoardNotTrusted(BoardError):
+    """A board is not known to be the one that was meant, or does not let us in."""
 
 
 class ServiceError(EdgeloopError):

@@ -16,13 +16,13 @@ ANSWER_DEADLINE_S = 600.0
 class Machine:
     """A part with a program in its flash memory. `boot` comes first."""
 
-    def __init__(self, part: Part, program: Program, profile: bool = False) -> None:
+    def __init__(self, part: Part, program: Program) -> None:
         """Load `program`.
 
         Raises:
             BoardError: it does not fit into the part.
         """
-        self.core = Core(part, program, profile)
+        self.core = Core(part, program)
         self._uart = Uart(self.core)
         self._counter = CycleCounter(self.core)
         self._idle_since = time.monotonic()
