@@ -199,7 +199,9 @@ def print_goals(figures: list[Figures]) -> int:
             if one.instructions and min(one.instructions.values()) > INSTRUCTIONS_GOAL * one.macs:
                 missed.append(f"{min(one.instructions.values()) / one.macs:.3f} instructions per MAC")
     large = f"streamed < {STREAM_GOAL_KIB:.0f} KiB, at most {INSTRUCTIONS_GOAL} instructions per MAC"
-    print(f"\ngoals (RAM at most {RAM_GOAL:.2f} of published; FD 0.25 @224: {large}): {'missed: ' + '; '.join(missed) if missed else 'met'}")
+    print(
+        f"\ngoals (RAM at most {RAM_GOAL:.2f} of published; FD 0.25 @224: {large}): {'missed: ' + '; '.join(missed) if missed else 'met'}"
+    )
     return int(bool(missed))
 
 

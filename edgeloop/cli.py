@@ -13,6 +13,7 @@ from edgeloop.errors import EdgeloopError
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
+    from edgeloop.records import EmulatedBenchmarkRecord
     from edgeloop.workspace import Workspace
 
 Handler = Callable[[argparse.Namespace], None]
@@ -96,9 +97,12 @@ def _add_models(command: Callable[[str, Handler, str], argparse.ArgumentParser])
     generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
     generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
-    benchmark = command("benchmark", _benchmark, "measure latency on a board")
+    benchmark = command("benchmark", _benchmark, "run a model on a board: latency on this host, instruction counts on a virtual board")
     benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
-    benchmark.add_argument("--board", default="host", help="a board of the lab (default: host, LiteRT on this machine)")
+    benchmark.add_argument("--board", default="host", help="host (LiteRT on this machine, the default), virtual-h7 or virtual-f4")
+    benchmark.add_argument(
+        "--images", type=int, help="how many test images a virtual board runs (default: benchmark.images of params.yaml)"
+    )
     benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
     inspect = command("inspect", _inspect, "print what a .tflite file holds")
     inspect.add_argument("model", type=Path, metavar="MODEL.tflite")
@@ -123,8 +127,9 @@ def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentPars
     run.add_argument("resolution", help="a resolution, or all")
     run.add_argument("--publish", action="store_true", help="publish the cards at the end")
     run.add_argument("--slots", type=_count, metavar="N", help="CPU slots that stages share (default: one a core)")
-    command("up", _up, "start the local services: object storage and Prefect's server")
+    command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
+    command("status", _status, "say which services run, and which flow runs there are")
 
 
 def _count(text: str) -> int:
@@ -271,15 +276,29 @@ def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
 
     if Path(options.model).suffix == ".tflite":
-        report = benchmark_model(Path(options.model))
+        report = benchmark_model(Path(options.model), options.board, images=options.images)
         if options.json:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
-        print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
+        if report.kind == "benchmark-emulated":
+            _print_emulated(report)
+        else:
+            print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
         return
     workspace, params = _project()
-    record = benchmark(workspace, params, options.model, options.board)
+    record = benchmark(workspace, params, options.model, options.board, options.images)
+    if record.kind == "benchmark-emulated":
+        _print_emulated(record)
+        return
     for model in record.models:
         print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
+
+
+def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
+    counted = f"{record.instructions.median:,} instructions"
+    per_mac = f" ({record.instructions.median / record.macs:.3f} for each multiply-accumulate)" if record.macs else ""
+    print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
+    print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
+    print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
 
 
 def _latency(median_ms: float, stable: bool) -> str:
@@ -340,6 +359,10 @@ def _up(_: argparse.Namespace) -> None:
 
 def _down(_: argparse.Namespace) -> None:
     _flows("flows.services", "down")
+
+
+def _status(_: argparse.Namespace) -> None:
+    _flows("flows.services", "status")
 
 
 def _flows(module: str, *arguments: str) -> NoReturn:

@@ -12,7 +12,12 @@ EdgeloopError
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 ├── BoardError             a board cannot be had, or does not do what it should
-│   └── CoreFault          an emulated core's program did what faults on the real one
+│   ├── BoardSilent        it did not answer in time
+│   ├── ProtocolError      it answered something that its protocol does not allow
+│   ├── BoardRefusal       it answered that it cannot do what was asked
+│   ├── CoreFault          an emulated core's program did what faults on the real one
+│   ├── BoardUnreachable   no connection to it can be made, or the connection broke
+│   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 └── StageError             a stage of the pipeline failed
 """
@@ -77,6 +82,22 @@ class BoardError(EdgeloopError):
     """A board cannot be had, or does not do what it should."""
 
 
+class BoardSilent(BoardError):
+    """A board did not answer in time."""
+
+
+class ProtocolError(BoardError):
+    """A board answered something that its protocol does not allow."""
+
+
+class BoardRefusal(BoardError):
+    """A board answered that it cannot do what was asked; `code` is its own number for the reason."""
+
+    def __init__(self, what: str, remedy: str = "", code: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.code = code
+
+
 class CoreFault(BoardError):
     """An emulated core's program did what faults on the real one; it cannot go on.
 
@@ -88,6 +109,14 @@ class CoreFault(BoardError):
         super().__init__(what, remedy)
         self.program_counter = program_counter
         self.address = address
+
+
+class BoardUnreachable(BoardError):
+    """No connection to a board can be made, or the connection broke."""
+
+
+class BoardNotTrusted(BoardError):
+    """A board is not known to be the one that was meant, or does not let us in."""
 
 
 class ServiceError(EdgeloopError):

@@ -9,7 +9,7 @@ import pytest
 
 from edgeloop.workspace import Workspace
 
-pytest_plugins = ("flows_in_miniature",)
+pytest_plugins = ("flows_in_miniature", "network_files")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
