@@ -199,5 +199,5 @@ def _stated(size: int | None) -> int:
 
 def _layer(layer: Operation, macs: dict[int | None, int | None]) -> EmulatedLayer:
     return EmulatedLayer(
-        name=layer.name, type=f"{layer.type:#x}", position=layer.id, instructions=layer.counters[0], macs=macs.get(layer.id)
+        name=layer.name, type=f"{layer.type:#x}", position=layer.id, instructions=layer.counters[0] or None, macs=macs.get(layer.id)
     )

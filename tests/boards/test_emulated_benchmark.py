@@ -46,7 +46,10 @@ def test_the_record_says_what_was_counted_on_what_and_that_the_outputs_are_right
     assert record.part.startswith("STM32H747")
     assert (record.images, record.equal_outputs, record.max_difference, record.output_type) == (3, 3, 0.0, "float32")
     assert 0 < record.instructions.min <= record.instructions.median <= record.instructions.max
-    assert sum(layer.instructions for layer in record.layers) > record.instructions.median // 2
+    counts = [layer.instructions for layer in record.layers]
+    # Only the QUANTIZE that is done with the first convolution has no count of its own.
+    assert counts[0] is None and None not in counts[1:]
+    assert 0.97 < sum(count or 0 for count in counts) / record.instructions.median < 1.01
     assert sum(layer.macs or 0 for layer in record.layers) == record.macs == 269_580
     assert record.model_sha256 == sha256_file(variant.quantized / "per_channel.tflite")
     assert record.assumption.endswith("ms at 400 MHz, assumed 1 instruction per cycle")

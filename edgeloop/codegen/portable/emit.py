@@ -127,7 +127,7 @@ class _Context:
             "arrays": list(self._arrays(layers)),
             "folded_layer": None if folded is None else self._writer.index(folded),
             "observed_bytes": max(self._writer.observed_bytes, folded.output.row_bytes if folded is not None else 0),
-            "uses_between": "BETWEEN" in body,
+            "uses_between": "SHOW_BETWEEN" in body,
             "uses_row_or_null": "row_or_null(" in body,
             "uses_scratch": "scratch(" in body,
             "uses_least": "least(" in body,
