@@ -37,11 +37,12 @@ class Server:
             ready = self._wait(until_closed)
             if until_closed in ready and not os.read(until_closed, READ_BYTES):
                 return
-            if self._listener is not None and self._listener.fileno() in ready:
-                self._accept(self._listener)
             for line in (self._terminal, self._client):
                 if line is not None and line.fileno() in ready:
                     self._receive(line)
+            # Last: a client that has gone makes room for one that has come since.
+            if self._listener is not None and self._listener.fileno() in ready:
+                self._accept(self._listener)
             self._send()
 
     def _wait(self, until_closed: int) -> set[int]:
@@ -80,11 +81,13 @@ class Server:
             self._hang_up(line)
 
     def _plan(self, received: bytes) -> None:
-        due = max(time.monotonic(), self._due[-1][0] if self._due else 0.0)
-        for delivery in self._wire.carry(self._machine.feed(received)):
-            due += delivery.delay_s
-            if delivery.content:
-                self._due.append((due, delivery.content))
+        for sent in self._machine.answers(received):
+            due = max(time.monotonic(), self._due[-1][0] if self._due else 0.0)
+            for delivery in self._wire.carry(sent):
+                due += delivery.delay_s
+                if delivery.content:
+                    self._due.append((due, delivery.content))
+            self._send()
 
     def _send(self) -> None:
         while self._client is not None and self._due and self._due[0][0] <= time.monotonic():

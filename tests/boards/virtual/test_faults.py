@@ -113,6 +113,13 @@ def test_packets_of_a_message_give_it_back(message: bytes) -> None:
     assert list(wire.pieces(b"\xaa" + packets + packets)) == [b"\xaa", packets, packets]
 
 
+def test_the_end_of_the_last_whole_tensor(answer: bytes) -> None:
+    sent = b"\xaa" + answer + tensor(0x104, bytes(100)) + answer + tensor(4, b"\1" * 64)
+    ends = [len(b"\xaa" + answer + tensor(0x104, bytes(100))), len(sent)]
+    for size in range(len(sent) + 1):
+        assert wire.end_of_tensors(sent[:size]) == max((end for end in ends if end <= size), default=0)
+
+
 def test_when_a_fault_strikes() -> None:
     struck = {
         "silence": [1],

@@ -190,6 +190,17 @@ def test_layers_are_told_with_and_without_their_data(host: Host) -> None:
         assert content(output, 17, 2, 4) == tiny.scores(image).tobytes()
 
 
+def test_a_long_answer_comes_in_parts_of_whole_layers(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeloop.boards.virtual.machine.PART_INSTRUCTIONS", 20_000)
+    host.request(RUN, 5, "network")
+    host.data(tiny.image(6).tobytes())
+    parts = [part for part in host.machine.answers(b"\x05\x04\x08\x00\x10\x00".ljust(33, b"\0")) if part]
+    assert len(parts) > 1
+    for part in parts:
+        assert wire.find(wire.body(list(wire.pieces(part))[-1]), 17) is not None
+    assert content(wire.body(list(wire.pieces(parts[-1]))[-1]), 17, 2, 4) == tiny.scores(tiny.image(6)).tobytes()
+
+
 def test_performance_mode_takes_one_element_and_sends_no_output(host: Host) -> None:
     host.request(RUN, 0x209, "network")
     host.data(b"\x81")
