@@ -24,8 +24,10 @@ class ShownProgress:
         what, share = match["what"], percent(float(match["done"]), float(match["total"]))
         if what in self._bars:
             update_progress_artifact(self._bars[what], share, description=line)
-        else:
-            self._bars[what] = create_progress_artifact(share, key=slug(f"{self._address} {what}"), description=line)
+            return
+        made = create_progress_artifact(share, key=slug(f"{self._address} {what}"), description=line)
+        if isinstance(made, UUID):  # as it is wherever no event loop runs
+            self._bars[what] = made
 
 
 def percent(done: float, total: float) -> float:

@@ -22,6 +22,8 @@ from edgeloop.codegen.portable.plan import Plan
 from edgeloop.codegen.toolchain import Compiler
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
+DSP = "-DEDGELOOP_EMULATE_DSP"
+"""The kernels for Arm's DSP extension, their instructions written in C."""
 RUNNER = """\
 #include <string.h>
 #include "{name}.h"

@@ -259,6 +259,30 @@ def test_a_reshape_is_taken_where_all_agree_on_the_shape(asked: Any, said: str |
             read_network(path)
 
 
+@pytest.mark.parametrize(
+    ("paddings", "said"),
+    [
+        ([[0, 0], [1, 2], [3, 0], [0, 0]], None),
+        ([[0, 0], [1, -1], [3, 0], [0, 0]], "pads by"),
+        ([[0, 0], [1, 2], [3, 0], [0, 1]], "pads by"),
+        ([[1, 0], [1, 2], [3, 0], [0, 0]], "pads by"),
+        ([[0, 0, 1, 2], [3, 0, 0, 0]], "pads other than four dimensions"),
+        ([0, 0, 1, 2, 3, 0, 0, 0], "numbers of shape"),
+        ([[0, 0], [1, 2], [4, 0], [0, 0]], "claims an output"),
+    ],
+)
+def test_rows_and_columns_are_padded_and_nothing_else(paddings: list[Any], said: str | None, tmp_path: Path) -> None:
+    file, path = ModelFile(), tmp_path / "model.tflite"
+    taken, output = file.tensor((1, 2, 2, 2), scale=0.1), file.tensor((1, 5, 5, 2), scale=0.1)
+    file.operator("PAD", [taken, file.numbers(np.array(paddings))], [output])
+    path.write_bytes(file.content([taken], [output]))
+    if said is None:
+        assert read_network(path).output.shape == (5, 5, 2)
+    else:
+        with pytest.raises(ModelError, match=rf"operator 0 \(PAD\) .*{said}"):
+            read_network(path)
+
+
 def test_a_hostile_number_of_channels_ends_soon(tmp_path: Path) -> None:
     """Two thousand convolutions that share 16,384 output channels of one weight."""
     file, path, channels = ModelFile(), tmp_path / "model.tflite", 1 << 14

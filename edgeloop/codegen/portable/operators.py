@@ -203,8 +203,8 @@ def pad(step: Step) -> Layer:
     """PAD of rows and columns."""
     step.expect_inputs(2, 2)
     taken = step.int8(0)
-    paddings = step.integers(1, dimensions=2)
-    if len(paddings) != 8 or len(step.shape(taken)) != 4:
+    paddings, constant = step.integers(1, dimensions=2), step.graph.operand(step.operator, 1)
+    if constant is None or constant.shape != (4, 2) or len(step.shape(taken)) != 4:
         raise step.refuse("pads other than four dimensions")
     _, _, top, bottom, left, right, *_ = paddings
     if min(paddings) < 0 or any(paddings[:2]) or any(paddings[6:]):

@@ -7,7 +7,9 @@
 enum {
     COLUMNS = EDGELOOP_COLUMNS,
     /* Up to this size the weights of all output channels are expanded once for a row (scratch.py: RESIDENT_WEIGHT_BYTES). */
-    RESIDENT_WEIGHT_BYTES = 2048
+    RESIDENT_WEIGHT_BYTES = 2048,
+    /* Then, so many groups of columns are expanded before they are multiplied (scratch.py: GROUPS). */
+    GROUPS = 4
 };
 
 /* What a row's computation needs to know, and where its scratch memory lies. */
@@ -19,7 +21,9 @@ typedef struct {
     uint32_t run;        /* bytes of one kernel row */
     uint32_t span;       /* bytes of one input row under a group of columns */
     uint32_t resident;   /* whether all weights are expanded */
-    uint32_t *group;
+    uint32_t columns;    /* input columns under a group */
+    uint32_t inside;     /* how many of a row's columns can be the first one under a group without any padding in its window */
+    uint32_t *groups;
     uint32_t *pairs;     /* channel pairs with their weights: all, or one */
     uint8_t *window;     /* input rows under a group of columns, where some of it is padding */
 } work;
@@ -77,19 +81,21 @@ static void prepare_pair(const work *w, uint32_t channel, uint32_t *words) {
 
 /* Input rows under a group of columns, with padding, into the window. `first` wraps below 0. */
 static void gather(const work *w, uint32_t first) {
-    const edgeloop_convolution *layer = w->layer;
-    const uint32_t channels = layer->input_channels;
+    const uint32_t channels = w->layer->input_channels;
+    const uint32_t width = w->layer->input_width;
+    const uint8_t fill = (uint8_t)w->layer->input_zero_point;
+    const uint32_t end = first + w->columns;
     uint8_t *to = w->window;
-    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
+    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
         const uint8_t *row = w->rows[ky];
-        for (uint32_t column = first; column != first + w->span / channels; column++, to += channels) {
-            const uint32_t inside = row != NULL && column < layer->input_width;
-            for (uint32_t i = 0; i < channels; i++) to[i] = inside ? row[column * channels + i] : (uint8_t)layer->input_zero_point;
+        for (uint32_t column = first; column != end; column++) {
+            const uint8_t *from = row != NULL && column < width ? row + column * channels : NULL;
+            for (uint32_t i = 0; i < channels; i++) *to++ = from != NULL ? from[i] : fill;
         }
     }
 }
 
-/* One column of any window. row_of(ky) lies `step` bytes behind the one before in the window, or is a row of its own. */
+/* One column of any window: its rows lie in the gathered window, or are the input's own. */
 static void expand_any(const work *w, uint32_t gathered, uint32_t offset, uint32_t *words) {
     const uint32_t is_unsigned = w->layer->input_is_unsigned;
     uint32_t waiting = 0;
@@ -110,66 +116,76 @@ static void expand_any(const work *w, uint32_t gathered, uint32_t offset, uint32
     if (count) put4(is_unsigned, waiting, words);
 }
 
-static void expand_group(const work *w, uint32_t gathered, uint32_t offset) {
+static void expand_group(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group) {
     const uint32_t step = w->layer->stride_x * w->layer->input_channels;
     if (!is_3x9(w)) {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_any(w, gathered, offset + i * step, w->group + i);
+        for (uint32_t i = 0; i < COLUMNS; i++) expand_any(w, gathered, offset + i * step, group + i);
         return;
     }
     const uint8_t *first = gathered ? w->window : (const uint8_t *)w->rows[0] + offset;
     const uint8_t *second = gathered ? first + w->span : (const uint8_t *)w->rows[1] + offset;
     const uint8_t *third = gathered ? second + w->span : (const uint8_t *)w->rows[2] + offset;
     if (w->layer->input_is_unsigned) {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(1, first + i * step, second + i * step, third + i * step, w->group + i);
+        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(1, first + i * step, second + i * step, third + i * step, group + i);
     } else {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(0, first + i * step, second + i * step, third + i * step, w->group + i);
+        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(0, first + i * step, second + i * step, third + i * step, group + i);
     }
 }
 
-/* Whether all input values under a group of columns are there. */
-static uint32_t is_inside(const work *w, uint32_t first) {
+/* Expand the groups of columns from `column` on. */
+static void expand_groups(const work *w, uint32_t column, uint32_t columns) {
     const edgeloop_convolution *layer = w->layer;
-    const uint32_t columns = w->span / layer->input_channels;
-    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
-        if (w->rows[ky] == NULL) return 0;
+    uint32_t *group = w->groups;
+    for (uint32_t done = 0; done < columns; done += COLUMNS, group += edgeloop_group_words(w->filled)) {
+        /* Wraps at the left; then, or where the group's window ends behind the row, some of it is padding. */
+        const uint32_t first = (column + done) * layer->stride_x - layer->left;
+        const uint32_t gathered = first >= w->inside;
+        if (gathered) gather(w, first);
+        expand_group(w, gathered, gathered ? 0 : first * layer->input_channels, group);
     }
-    return first < layer->input_width && columns <= layer->input_width - first;
 }
 
-static void window_group(const work *w, uint32_t column, int8_t *output) {
+static void multiply_groups(const work *w, uint32_t columns, int8_t *output) {
     const edgeloop_convolution *layer = w->layer;
-    const uint32_t first = column * layer->stride_x - layer->left;
-    const uint32_t gathered = !is_inside(w, first);
-    const uint32_t rest = layer->output_width - column;
-    const uint32_t columns = rest < COLUMNS ? rest : COLUMNS;
-    if (gathered) gather(w, first);
-    expand_group(w, gathered, gathered ? 0 : first * layer->input_channels);
-    const uint32_t *group = w->group;
+    const uint32_t *groups = w->groups;
     uint32_t *words = w->pairs;
     for (uint32_t channel = 0; channel < layer->output_channels; channel += 2) {
         if (!w->resident) prepare_pair(w, channel, words);
         const edgeloop_channel_pair *pair = (const edgeloop_channel_pair *)(void *)words;
         EDGELOOP_WRITTEN(pair);
-        EDGELOOP_WRITTEN(group);
-        edgeloop_multiply(layer, w->filled, group, pair, channel, columns, output);
+        EDGELOOP_WRITTEN(groups);
+        edgeloop_multiply(layer, w->filled, groups, pair, channel, columns, output);
         if (w->resident) words += edgeloop_pair_words(w->filled);
     }
 }
 
+static uint32_t is_complete(const work *w) {
+    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
+        if (w->rows[ky] == NULL) return 0;
+    }
+    return 1;
+}
+
 static void window_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, uint32_t *scratch) {
-    work w = {layer, rows, 0, 0, 0, 0, 0, scratch, NULL, NULL};
+    work w = {layer, rows, 0, 0, 0, 0, 0, 0, 0, scratch, NULL, NULL};
     const uint32_t pairs = (layer->output_channels + 1) / 2;
     w.run = layer->kernel_width * layer->input_channels;
     w.inputs = layer->kernel_height * w.run;
     w.filled = edgeloop_filled(w.inputs);
-    w.span = ((COLUMNS - 1) * layer->stride_x + layer->kernel_width) * layer->input_channels;
+    w.columns = (COLUMNS - 1) * layer->stride_x + layer->kernel_width;
+    w.span = w.columns * layer->input_channels;
+    w.inside = is_complete(&w) && w.columns <= layer->input_width ? layer->input_width - w.columns + 1 : 0;
     const uint32_t pair_words = edgeloop_pair_words(w.filled);
     w.resident = pairs * pair_words * 4 <= RESIDENT_WEIGHT_BYTES;
-    w.pairs = w.group + edgeloop_group_words(w.filled);
+    const uint32_t groups = w.resident ? GROUPS : 1;
+    w.pairs = w.groups + groups * edgeloop_group_words(w.filled);
     w.window = (uint8_t *)(w.pairs + (w.resident ? pairs : 1) * pair_words);
     for (uint32_t pair = 0; w.resident && pair < pairs; pair++) prepare_pair(&w, 2 * pair, w.pairs + pair * pair_words);
-    for (uint32_t column = 0; column < layer->output_width; column += COLUMNS) {
-        window_group(&w, column, output + column * layer->output_channels);
+    for (uint32_t column = 0; column < layer->output_width; column += groups * COLUMNS) {
+        const uint32_t rest = layer->output_width - column;
+        const uint32_t columns = rest < groups * COLUMNS ? rest : groups * COLUMNS;
+        expand_groups(&w, column, columns);
+        multiply_groups(&w, columns, output + column * layer->output_channels);
     }
 }
 
@@ -187,7 +203,8 @@ static void pointwise_row(const edgeloop_convolution *layer, const uint8_t *row,
 
 void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch) {
     const uint32_t window = layer->kernel_height * layer->kernel_width;
-    if (window == 1 && layer->stride_x == 1 && rows[0] != NULL && layer->output_width <= layer->input_width) {
+    /* Such a window has no padding. */
+    if (window == 1 && layer->stride_x == 1) {
         pointwise_row(layer, rows[0], output, scratch);
     } else {
         window_row(layer, rows, output, scratch);

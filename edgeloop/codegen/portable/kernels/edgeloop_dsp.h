@@ -59,7 +59,7 @@ EDGELOOP_INLINE void edgeloop_smlad_to(uint32_t a, uint32_t b, int32_t *sum) {
     __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
 }
 
-EDGELOOP_INLINE int32_t edgeloop_smlad_from(uint32_t a, uint32_t b, int32_t sum) {
+EDGELOOP_INLINE int32_t edgeloop_smlad_from(uint32_t a, uint32_t b, int32_t sum) { /* leaves the old sum where it is */
     int32_t result;
     __asm__ volatile("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
     return result;
@@ -75,9 +75,10 @@ EDGELOOP_INLINE void edgeloop_smlabt_to(uint32_t a, uint32_t b, int32_t *sum) {
 #define EDGELOOP_LOAD_PAIR(first, second, pointer) \
     __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(pointer))
 
-/* The byte at a base and an offset, its sign extended. */
-#define EDGELOOP_LOAD_BYTE(value, base, offset) \
-    __asm__ volatile("ldrsb %0, [%1, %2]" : "=r"(value) : "r"(base), "r"(offset))
+/* The byte at an address, or at one and an offset, its sign extended. */
+#define EDGELOOP_LOAD_BYTE(value, address) __asm__ volatile("ldrsb %0, [%1]" : "=r"(value) : "r"(address))
+#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) \
+    __asm__ volatile("ldrsb %0, [%1, %2]" : "=r"(value) : "r"(address), "r"(offset))
 
 EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) {
     __asm__ volatile("pkhbt %0, %0, %1, lsl #16" : "+r"(*low) : "r"(high));
@@ -122,7 +123,8 @@ EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) { *low 
         (second) = (pointer)[1];                   \
         (pointer) += 2;                            \
     } while (0)
-#define EDGELOOP_LOAD_BYTE(value, base, offset) (value) = (uint32_t)(int32_t)*(const int8_t *)((base) + (offset))
+#define EDGELOOP_LOAD_BYTE(value, address) (value) = (uint32_t)(int32_t)*(const int8_t *)(address)
+#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) EDGELOOP_LOAD_BYTE(value, (address) + (offset))
 #define EDGELOOP_WRITTEN(pointer) (void)(pointer)
 
 #endif
