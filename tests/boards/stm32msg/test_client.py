@@ -251,7 +251,7 @@ def test_a_hostile_device_gives_typed_errors_within_bounded_time(seed: int) -> N
             with BoardClient(device.address, patience=patience) as client:
                 client.system()
                 run = client.run(client.network(SIGNATURE), [PICTURE], Mode.PER_LAYER_WITH_DATA)
-                assert (run.outputs[0].shape, run.outputs[0].dtype) == ((1, 3), np.float32)
+                assert (run.outputs[0].shape, run.outputs[0].dtype.name) == ((1, 3), "float32")
         except (BoardError, InputError):  # an InputError: the model's description came through, but damaged
             pass
     assert time.monotonic() - begin < 20
