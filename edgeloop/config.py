@@ -223,11 +223,13 @@ class Quantize(Section):
 
 
 class Generate(Section):
-    """What code is generated from the int8 per-channel models."""
+    """What code is generated from the int8 models."""
 
     target: str = "stm32h7"
-    backend: Literal["portable"] = "portable"
+    backend: Literal["auto", "portable", "stedgeai"] = "portable"
     stream_input: bool = False
+    profile: str | None = None
+    tool: Path | None = None
 
 
 class Evaluate(Section):

@@ -4,8 +4,9 @@ import datetime as dt
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
+from edgeloop.codegen.choice import choose_backend, model_format
+from edgeloop.codegen.pass_on import pass_on
 from edgeloop.codegen.portable.codesize import FLAGS, Sizes, measure
 from edgeloop.codegen.portable.emit import Described, emit, network_weight_bytes
 from edgeloop.codegen.portable.importer import read_network
@@ -14,6 +15,8 @@ from edgeloop.codegen.portable.lowering import computing_layers, lower
 from edgeloop.codegen.portable.network import Layer, Network
 from edgeloop.codegen.portable.plan import Plan, make_plan
 from edgeloop.codegen.portable.tables import layer_name, weight_bytes
+from edgeloop.codegen.stedgeai.backend import Request, generate_with_tool
+from edgeloop.codegen.stedgeai.record import Subject
 from edgeloop.codegen.targets import find_target, portable_cpu
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
 from edgeloop.config import Params
@@ -22,12 +25,11 @@ from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.records import CodegenBackend, CodegenLayer, CodegenRecord, CompiledSize, Provenance, provenance
 from edgeloop.tflite.formats import FILES
 from edgeloop.workspace import Workspace
-from edgeloop.yamlfile import near_match
 
-Backend = Literal["portable"]
-BACKENDS: tuple[Backend, ...] = ("portable",)
 RECORD = "codegen.json"
 """In the folder of a model that is no variant's."""
+LOG = "stedgeai.log"
+"""ST Edge AI Core's words, in the same folder; beside it, with the folder's name before it, where it failed."""
 TOOLS = ["ai-edge-litert", "numpy"]
 MOST_ARENA_BYTES = 1 << 26
 MOST_ROWS = 50_000
@@ -41,11 +43,18 @@ class Options:
     """What is generated."""
 
     target: str = "stm32h7"
-    backend: str = "portable"
+    backend: str = "auto"
+    """`portable`, `stedgeai`, or `auto`: ST Edge AI Core where it is installed."""
     name: str = "network"
     """Prefix of the C names."""
     stream_input: bool = False
     """Read the input row by row through a callback, and hold no frame."""
+    profile: str | None = None
+    """Of the Neural-ART compiler (stm32n6), NAME or NAME@FILE."""
+    tool: Path | None = None
+    """ST Edge AI Core's program or root; else it is searched for."""
+    analyze: bool = False
+    """Run ST Edge AI Core's `analyze` as well, and keep its report."""
 
 
 @dataclass(frozen=True)
@@ -58,26 +67,30 @@ class _Variant:
 
 
 def generate(workspace: Workspace, params: Params, name: str, options: Options | None = None) -> CodegenRecord:
-    """Generate C code of the variant's int8 per-channel model; `options` default to `generate` of params.yaml.
+    """Generate code of the variant's int8 model; `options` default to `generate` of params.yaml.
 
-    The code goes to the variant's folder `generated`, the record beside it: equal models give an equal folder.
+    The model is the per-channel one, or the one that the target runs best. The code goes to the variant's folder `generated`,
+    the record beside it (and ST Edge AI Core's log, generate.log): equal models give an equal folder.
 
     Raises:
         InputError: there is no such variant, target or backend, or the variant is not quantized.
         ModelError: the model holds something that the backend does not take; nothing is written.
         ToolchainError: the compiler that is there refuses the code.
+        StedgeaiError: ST Edge AI Core is not here, or fails.
     """
     started = dt.datetime.now(dt.UTC)
     variant, settings = params.variant(name), params.generate
-    chosen = options or Options(settings.target, settings.backend, stream_input=settings.stream_input)
+    chosen = options or Options(**settings.model_dump())
+    target = find_target(chosen.target)
+    form = model_format(choose_backend(chosen.backend, target, chosen.tool), target)
     paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
-    model = paths.quantized / f"{FILES['int8 per-channel']}.tflite"
+    model = paths.quantized / f"{FILES[form]}.tflite"
     if not model.is_file():
         raise InputError(f"{name} is not quantized.", f"Run: dvc repro quantize@{name}")
     with atomic_folder(paths.generated) as folder:
-        work = _Work(model, chosen, folder)
-        made = provenance(workspace.root, settings.model_dump(), TOOLS, started)
-        record = work.record(made, _Variant(variant.dataset, variant.network, variant.resolution))
+        made = provenance(workspace.root, settings.model_dump(mode="json"), TOOLS, started)
+        subject = _Variant(variant.dataset, variant.network, variant.resolution)
+        record = _generate(model, chosen, folder, paths.generate_record.with_suffix(".log"), made, subject)
     record.write(paths.generate_record)
     return record
 
@@ -89,15 +102,36 @@ def generate_file(model: Path, out: Path, options: Options | None = None) -> Cod
         InputError: there is no such file, target or backend, or `out` is a folder that was not generated.
         ModelError: the model holds something that the backend does not take; nothing is written.
         ToolchainError: the compiler that is there refuses the code.
+        StedgeaiError: ST Edge AI Core is not here, or fails; its log is then beside `out`, else in it.
     """
     started = dt.datetime.now(dt.UTC)
     if out.exists() and not (out / RECORD).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} holds something else than generated code, and would be replaced.", "Give another folder, or empty it.")
     with atomic_folder(out) as folder:
-        work = _Work(model, options or Options(), folder)
-        record = work.record(provenance(Path.cwd(), {}, TOOLS, started), _Variant())
+        log = out.parent / f"{out.name}.{LOG}"
+        record = _generate(model, options or Options(), folder, log, provenance(Path.cwd(), {}, TOOLS, started), _Variant())
         record.write(folder / RECORD)
+        if log.is_file() and record.backend.name == "stedgeai":
+            log.replace(folder / LOG)
     return record
+
+
+def _generate(model: Path, options: Options, folder: Path, log: Path, made: Provenance, variant: _Variant) -> CodegenRecord:
+    """Generate into an empty folder with the backend that the options ask for."""
+    target = find_target(options.target)
+    chosen = choose_backend(options.backend, target, options.tool)
+    check_name(options.name)
+    if chosen == "portable":
+        if options.profile:
+            raise InputError("The portable generator has no Neural-ART profile.", "Leave --profile away, or add --backend stedgeai.")
+        return _Work(model, options, folder).record(made, variant)
+    if options.stream_input:
+        raise InputError("Only the portable generator reads the input row by row.", "Leave --stream-input away, or add --backend portable.")
+    subject = Subject(target.name, None, variant.dataset, variant.network, variant.resolution)
+    if chosen == "none":
+        return pass_on(model, folder, options.name, made, subject)
+    request = Request(model, target.name, options.name, log, options.profile, options.tool, options.analyze)
+    return generate_with_tool(request, folder, made, subject)
 
 
 def plan_model(model: Path, *, stream_input: bool = False) -> tuple[Network, Plan]:
@@ -126,11 +160,8 @@ class _Work:
     """One generation: writes the files, measures them, and states what they take."""
 
     def __init__(self, model: Path, options: Options, folder: Path) -> None:
-        if options.backend not in BACKENDS:
-            raise InputError(f"There is no backend '{options.backend}'{near_match(options.backend, BACKENDS)}.")
         self._options, self._target = options, find_target(options.target)
         self._cpu = portable_cpu(self._target)
-        check_name(options.name)
         self._network, self._plan = plan_model(model, stream_input=options.stream_input)
         self._sha256 = sha256_file(model)
         emit(self._network, self._plan, Described(options.name, model.name, self._sha256, self._target.title), folder)

@@ -170,7 +170,7 @@ def test_without_a_compiler_the_code_size_is_not_measured(small: Path, tmp_path:
     ("options", "message"),
     [
         (Options(target="stm32h8"), "did you mean 'stm32h7'"),
-        (Options(target="stm32mp2"), "which STM32MP2 .* is not"),
+        (Options(target="stm32mp2", backend="portable"), "which STM32MP2 .* is not"),
         (Options(backend="portabel"), "did you mean 'portable'"),
         (Options(name="2nd"), "cannot be the prefix"),
         (Options(name="for"), "cannot be the prefix"),
