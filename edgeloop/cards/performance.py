@@ -132,9 +132,8 @@ def emulated_section(model: str, name: str, raw: dict[str, Any], sources: Source
     heads = ["Model", "Format", "Resolution", "Instructions, median", "Min - max", "Per MACC", "Outputs equal"]
     note = (
         f"Nothing here was measured on hardware. The generated code, compiled by {text(record.compiler)}, ran in a firmware on an emulated "
-        f"{text(record.part)} ({text(record.emulator)}) on {record.images} {text(record.pixels)}. "
-        "Executed instructions are counted; caches and wait states are not emulated. "
-        f"In time the median would be {text(record.assumption)}. "
+        f"{text(record.part)} ({text(record.emulator)}) that counts executed instructions and knows neither caches nor wait states, "
+        f"on {record.images} {text(record.pixels)}. In time the median would be {text(record.assumption)}. "
         "Outputs are compared bit for bit with those of LiteRT's reference kernels on the host."
     )
     return Section("emulated", f"Emulated: executed instructions on {record.board}", note, Table(heads, [row]), _layer_table(record))
