@@ -19,7 +19,7 @@ from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.boards.virtual.build import build_firmware
 from edgeloop.boards.virtual_board import BoardProcess, VirtualBoard
-from edgeloop.codegen.generate import generate_file
+from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.errors import BoardError, BoardSilent, InputError, ModelError
 from edgeloop.preprocessing import Pixels
 from edgeloop.services.processes import identify, is_alive
@@ -42,7 +42,7 @@ def model(miniatures: Path) -> Path:
 @pytest.fixture(scope="module")
 def generated(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("code") / "generated"
-    generate_file(model, folder)
+    generate_file(model, folder, Options(backend="portable"))
     return folder
 
 
