@@ -17,7 +17,7 @@ NOT_STATED = "an unknown target"
 def memory_table(model: str, sources: Sources) -> Table | None:
     """Memory with the columns of the published cards; None where no code was generated."""
     record = sources.codegen
-    if record is None:
+    if record is None or record.backend.name == "none":
         return None
     formats = [model.format for model in sources.quantize.models if model.sha256 == record.model_sha256]
     row = [
