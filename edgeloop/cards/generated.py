@@ -19,10 +19,10 @@ def memory_table(model: str, sources: Sources) -> Table | None:
     record = sources.codegen
     if record is None or record.backend.name == "none":
         return None
-    formats = [model.format for model in sources.quantize.models if model.sha256 == record.model_sha256]
+    (kind,) = (model.format for model in sources.quantize.models if model.sha256 == record.model_sha256)
     row = [
         text(model),
-        format_text(formats[0]),
+        format_text(kind),
         resolution_text(sources.evaluate.resolution),
         text(record.target or NOT_STATED),
         _kib(record.activation_ram_bytes),
@@ -67,7 +67,7 @@ def copy_picture(generated: Path, sources: Sources, target: Path) -> bool:
     record = sources.codegen
     if record is None or not (generated / PICTURE).is_file():
         return False
-    if signature_of(generated) != digest_signature(record.model_sha256 or ""):
+    if record.model_sha256 is None or signature_of(generated) != digest_signature(record.model_sha256):
         raise InputError(f"{generated} and generate.json speak of different models.", "Run dvc repro.")
     shutil.copyfile(generated / PICTURE, target)
     return True

@@ -12,6 +12,7 @@
  * without it they are plain C99. EDGELOOP_NO_DSP chooses plain C everywhere, EDGELOOP_EMULATE_DSP the DSP kernels with
  * their instructions written in C, which is how they are tested on other machines.
  *
+ * Unless said otherwise, an output overlaps neither the input rows of the same call nor the scratch memory.
  * Scratch memory is 8-byte aligned; what it holds does not outlive a call. Its size is computed by the generator.
  * No kernel keeps any state, allocates, or recurses. */
 #ifndef EDGELOOP_KERNELS_H
@@ -83,7 +84,7 @@ typedef struct {
 typedef struct {
     const int8_t *weights;      /* [output][input] */
     const int32_t *bias;        /* [output], zero point folded in */
-    const double *factor;       /* [output]: this layer's sums are scaled in double, as LiteRT's reference kernel does since 2.0 */
+    const double *factor;       /* [output]: sums are scaled in double, as LiteRT 2's reference kernel does */
     uint32_t inputs;
     uint32_t outputs;
     int32_t output_zero_point;
@@ -174,7 +175,8 @@ void edgeloop_depthwise_row(const edgeloop_depthwise *layer, const int8_t *const
 
 /* A depthwise layer and the 1x1 convolution (stride 1, int8 input) behind it, whose values between them are never stored
  * as int8: `count` output rows at once, which saves instructions where rows are short. With the depthwise layer's vertical
- * stride s, rows are (count - 1) * s + kernel_height pointers. All inputs are read before the first output is written.
+ * stride s, rows are (count - 1) * s + kernel_height pointers. All inputs are read before the first output is
+ * written, which may lie over them.
  * output: count rows of output_width * output_channels, one behind the other.
  * between: NULL, or where to put the depthwise layer's own output rows (count * output_width * channels), for observation. */
 void edgeloop_separable_rows(const edgeloop_depthwise *depthwise, const edgeloop_convolution *pointwise, uint32_t stride_y,
