@@ -167,7 +167,8 @@ typedef struct {
     uint32_t input_is_unsigned;
 } edgeloop_dequantize;
 
-/* rows: kernel_height pointers, int8_t or uint8_t rows as the layer says. output: output_width * output_channels. */
+/* rows: kernel_height pointers, int8_t or uint8_t rows as the layer says; a 1x1 window with stride_x 1 has no padding, and its
+ * row is never missing. output: output_width * output_channels. */
 void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch);
 
 /* rows: kernel_height pointers. output: output_width * channels. Needs no scratch. */
