@@ -349,7 +349,7 @@ class EmulatedBenchmarkRecord(Record):
     activation_ram_bytes: int
     weight_bytes: int
     code_flash_bytes: int | None
-    """Generated code and constants besides weights, as `codegen` says."""
+    """These four as the record of the generated code says."""
     firmware_flash_bytes: int
     """The whole validation firmware, which holds the network's code twice."""
     firmware_ram_bytes: int

@@ -166,7 +166,7 @@ class _Task:
             resolution=variant.resolution if variant else None,
             board=self.board,
             part=device.part.title,
-            model_sha256=self.codegen.model_sha256,
+            model_sha256=sha256_file(self.model),
             pixels=self.images.words,
             images=len(counts),
             equal_outputs=made.comparison.equal,
@@ -176,8 +176,8 @@ class _Task:
             assumption=f"{1e3 * median_low(counts) / device.part.clock_hz:.1f} ms {device.assumption}",
             layers=[_layer(one, macs) for one in made.layers],
             macs=self.codegen.macs,
-            activation_ram_bytes=self.codegen.activation_ram_bytes,
-            weight_bytes=self.codegen.weight_bytes,
+            activation_ram_bytes=_stated(self.codegen.activation_ram_bytes),
+            weight_bytes=_stated(self.codegen.weight_bytes),
             code_flash_bytes=self.codegen.code_flash_bytes,
             firmware_flash_bytes=footprint.flash_bytes,
             firmware_ram_bytes=footprint.ram_bytes,
@@ -188,6 +188,13 @@ class _Task:
             protocol_errors=made.disturbances.protocol_errors,
             retries=made.disturbances.retries,
         )
+
+
+def _stated(size: int | None) -> int:
+    """Edgeloop's own generator, the only one for virtual boards, states both."""
+    if size is None:
+        raise InputError("The record of the generated code does not state its memory.", "Generate it again, with the backend portable.")
+    return size
 
 
 def _layer(layer: Operation, macs: dict[int | None, int | None]) -> EmulatedLayer:

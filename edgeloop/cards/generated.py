@@ -18,10 +18,10 @@ def memory_table(model: str, sources: Sources) -> Table | None:
     record = sources.codegen
     if record is None:
         return None
-    formats = {model.sha256: model.format for model in sources.quantize.models}
+    (kind,) = (model.format for model in sources.quantize.models if model.sha256 == record.model_sha256)
     row = [
         text(model),
-        format_text(formats[record.model_sha256]),
+        format_text(kind),
         resolution_text(sources.evaluate.resolution),
         text(record.target),
         _kib(record.activation_ram_bytes),
@@ -66,7 +66,7 @@ def copy_picture(generated: Path, sources: Sources, target: Path) -> bool:
     record = sources.codegen
     if record is None or not (generated / PICTURE).is_file():
         return False
-    if signature_of(generated) != digest_signature(record.model_sha256):
+    if record.model_sha256 is None or signature_of(generated) != digest_signature(record.model_sha256):
         raise InputError(f"{generated} and generate.json speak of different models.", "Run dvc repro.")
     shutil.copyfile(generated / PICTURE, target)
     return True
@@ -76,5 +76,5 @@ def _kib(size: int | None) -> str:
     return NOT_MEASURED if size is None else f"{size / 1024:.2f}"
 
 
-def _sum(one: int, other: int | None) -> int | None:
-    return None if other is None else one + other
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
