@@ -100,6 +100,7 @@ class _Context:
             "upper": described.name.upper(),
             "title": comment(title),
             "model": described.model,
+            "model_in_comment": comment(described.model),
             "sha256": described.sha256,
             "target": described.target,
             "version": __version__,
