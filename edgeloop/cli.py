@@ -13,7 +13,11 @@ from edgeloop.errors import EdgeloopError
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
+    from edgeloop.records import EmulatedBenchmarkRecord
     from edgeloop.workspace import Workspace
+
+GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
+"""The options of `generate` that are passed on where they are given."""
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -64,6 +68,7 @@ def _parser() -> Parser:
     _add_data(command)
     _add_models(command)
     _add_publishing(command)
+    _add_lab(command)
     return parser
 
 
@@ -89,12 +94,25 @@ def _add_models(command: Callable[[str, Handler, str], argparse.ArgumentParser])
     evaluate.add_argument("--classes", type=Path, help="the model's classes, one a line (default: the folders' names, sorted)")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
     _add_preprocessing(evaluate)
-    benchmark = command("benchmark", _benchmark, "measure latency on a board")
+    generate = command("generate", _generate, "generate C code of an int8 model")
+    generate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
+    generate.add_argument("--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), or auto: the latter where it is")
+    generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
+    generate.add_argument("--tool", type=Path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
+    generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
+    generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
+    generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
+    generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
+    benchmark = command("benchmark", _benchmark, "run a model on a board: latency on this host, instruction counts on a virtual board")
     benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
-    benchmark.add_argument("--board", default="host", help="a board of the lab (default: host, LiteRT on this machine)")
+    benchmark.add_argument("--board", default="host", help="host (LiteRT on this machine, the default), virtual-h7 or virtual-f4")
+    benchmark.add_argument(
+        "--images", type=int, help="how many test images a virtual board runs (default: benchmark.images of params.yaml)"
+    )
     benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
-    inspect = command("inspect", _inspect, "print what a .tflite file holds")
-    inspect.add_argument("model", type=Path, metavar="MODEL.tflite")
+    inspect = command("inspect", _inspect, "print what a .tflite file, or an output of ST Edge AI Core, holds")
+    inspect.add_argument("model", type=Path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
     inspect.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
     command("card", _card, "make a variant's model card from its records").add_argument("variant")
 
@@ -116,8 +134,23 @@ def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentPars
     run.add_argument("resolution", help="a resolution, or all")
     run.add_argument("--publish", action="store_true", help="publish the cards at the end")
     run.add_argument("--slots", type=_count, metavar="N", help="CPU slots that stages share (default: one a core)")
-    command("up", _up, "start the local services: object storage and Prefect's server")
+    command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
+    command("status", _status, "say which services run, and which flow runs there are")
+
+
+def _add_lab(command: Callable[[str, Handler, str], argparse.ArgumentParser]) -> None:
+    boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
+    boards.add_argument("--json", type=Path, metavar="OUT", help="write the states there too")
+    boards.add_argument("--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
+    actions = boards.add_subparsers(title="actions", metavar="ACTION")
+    identify = actions.add_parser("identify", help="ask a board what it is", description="ask a board what it is")
+    identify.add_argument("board", help="a board of lab.yaml")
+    identify.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long to wait for its holder (default: 30)")
+    identify.set_defaults(handler=_identify)
+    doctor = command("doctor", _doctor, "look for what is broken or missing on this machine, with the fix")
+    doctor.add_argument("--json", type=Path, metavar="OUT", help="write the findings there too")
+    doctor.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
 
 
 def _count(text: str) -> int:
@@ -236,20 +269,60 @@ def _evaluate_file(options: argparse.Namespace) -> None:
     print(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
 
 
+def _generate(options: argparse.Namespace) -> None:
+    from edgeloop.codegen.generate import Options, generate, generate_file
+    from edgeloop.errors import InputError
+
+    given = {key: value for key in GENERATE if (value := getattr(options, key)) is not None}
+    if Path(options.model).suffix == ".tflite":
+        if options.out is None:
+            raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
+        record = generate_file(Path(options.model), options.out, Options(**given))
+        folder = options.out
+    else:
+        if options.out is not None or options.name is not None:
+            raise InputError("The code of a variant has its own folder and names.", "Leave -o and --name away, or give the .tflite file.")
+        workspace, params = _project()
+        variant = params.variant(options.model)
+        folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
+        settings = params.generate
+        record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
+    print(f"{folder}: {_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations, ", end="")
+    print(f"{_kib(record.code_flash_bytes)} of code")
+
+
+def _kib(size: int | None) -> str:
+    return "an unknown size" if size is None else f"{size / 1024:.2f} KiB"
+
+
 def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.boards.benchmark import benchmark, benchmark_model
     from edgeloop.files import write_text
 
     if Path(options.model).suffix == ".tflite":
-        report = benchmark_model(Path(options.model))
+        report = benchmark_model(Path(options.model), options.board, images=options.images)
         if options.json:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
-        print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
+        if report.kind == "benchmark-emulated":
+            _print_emulated(report)
+        else:
+            print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
         return
     workspace, params = _project()
-    record = benchmark(workspace, params, options.model, options.board)
+    record = benchmark(workspace, params, options.model, options.board, options.images)
+    if record.kind == "benchmark-emulated":
+        _print_emulated(record)
+        return
     for model in record.models:
         print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
+
+
+def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
+    counted = f"{record.instructions.median:,} instructions"
+    per_mac = f" ({record.instructions.median / record.macs:.3f} for each multiply-accumulate)" if record.macs else ""
+    print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
+    print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
+    print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
 
 
 def _latency(median_ms: float, stable: bool) -> str:
@@ -258,6 +331,16 @@ def _latency(median_ms: float, stable: bool) -> str:
 
 def _inspect(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
+
+    if options.model.suffix != ".tflite":
+        from edgeloop.codegen.stedgeai.inspect import inspect_output
+        from edgeloop.codegen.stedgeai.render import render_record
+
+        record = inspect_output(options.model)
+        if options.json:
+            record.write(options.json)
+        print(render_record(record))
+        return
     from edgeloop.tflite.inspect import inspect_model, render
 
     report = inspect_model(options.model)
@@ -299,6 +382,46 @@ def _store(options: argparse.Namespace) -> None:
         print(f"object storage runs: {found.address}" if found else "object storage does not run")
 
 
+def _boards(options: argparse.Namespace) -> None:
+    from pydantic import TypeAdapter
+
+    from edgeloop.boards.lab.config import load_lab
+    from edgeloop.boards.lab.state import BoardState, render, states
+    from edgeloop.boards.lab.usb import usb_devices
+    from edgeloop.files import write_bytes
+    from edgeloop.workspace import find_workspace
+
+    if options.probes:
+        print("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
+        return
+    workspace = find_workspace()
+    boards = states(load_lab(workspace), workspace.root)
+    if options.json:
+        write_bytes(options.json, TypeAdapter(list[BoardState]).dump_json(boards, indent=2) + b"\n")
+    print(render(boards))
+
+
+def _identify(options: argparse.Namespace) -> None:
+    from edgeloop.boards.lab.config import load_lab
+    from edgeloop.boards.lab.identify import identify, render
+    from edgeloop.boards.lab.waiting import tell
+    from edgeloop.workspace import find_workspace
+
+    workspace = find_workspace()
+    print(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from edgeloop.doctor.report import examine, render
+    from edgeloop.files import write_text
+
+    report = examine()
+    if options.json:
+        write_text(options.json, report.model_dump_json(indent=2) + "\n")
+    print(render(report, everything=options.all))
+    report.check()
+
+
 def _run(options: argparse.Namespace) -> None:
     slots = ["--slots", str(options.slots)] if options.slots else []
     _flows("flows.run", options.dataset, options.network, options.resolution, *slots, *(["--publish"] if options.publish else []))
@@ -310,6 +433,10 @@ def _up(_: argparse.Namespace) -> None:
 
 def _down(_: argparse.Namespace) -> None:
     _flows("flows.services", "down")
+
+
+def _status(_: argparse.Namespace) -> None:
+    _flows("flows.services", "status")
 
 
 def _flows(module: str, *arguments: str) -> NoReturn:

@@ -222,6 +222,16 @@ class Quantize(Section):
     seed: int = 127
 
 
+class Generate(Section):
+    """What code is generated from the int8 models."""
+
+    target: str = "stm32h7"
+    backend: Literal["auto", "portable", "stedgeai"] = "portable"
+    stream_input: bool = False
+    profile: str | None = None
+    tool: Path | None = None
+
+
 class Evaluate(Section):
     """How test accuracy is read."""
 
@@ -230,12 +240,13 @@ class Evaluate(Section):
 
 
 class Benchmark(Section):
-    """How latency is measured."""
+    """How latency is measured; `images` are run on an emulated board, whose counts need no repetition."""
 
     threads: Positive = 1
     warmup_runs: Positive = 20
     windows: Annotated[int, Field(ge=5)] = 7
     runs_per_window: Positive = 50
+    images: Positive = 16
 
 
 class Publish(Section):
@@ -246,6 +257,25 @@ class Publish(Section):
     checksums: Literal["when_supported", "when_required"] = "when_supported"
 
 
+OFF = "off"
+CRON_FIELDS = 5
+
+
+class Schedules(Section):
+    """When flows run by themselves: a cron line of five fields, or `off`."""
+
+    timezone: str = "UTC"
+    retrain: str = OFF
+    benchmark: str = OFF
+
+    @field_validator("retrain", "benchmark")
+    @classmethod
+    def _is_a_cron_line(cls, line: str) -> str:
+        if line != OFF and len(line.split()) != CRON_FIELDS:
+            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off")
+        return line
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -253,9 +283,11 @@ class Params(Section):
     variants: dict[str, Variant]
     benchmarks: dict[str, BoardBenchmark] = {}
     quantize: Quantize = Quantize()
+    generate: Generate = Generate()
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
     publish: Publish = Publish()
+    schedules: Schedules = Schedules()
 
     @model_validator(mode="after")
     def _variants_fit(self) -> "Params":

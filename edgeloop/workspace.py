@@ -103,6 +103,15 @@ class VariantPaths:
         return self.folder / "predictions.parquet"
 
     @property
+    def generated(self) -> Path:
+        """C code of the int8 per-channel model, as a backend generated it."""
+        return self.folder / "generated"
+
+    @property
+    def generate_record(self) -> Path:
+        return self.folder / "generate.json"
+
+    @property
     def card(self) -> Path:
         """`README.md`, `index.html` and `plots/`."""
         return self.folder / "card"
@@ -129,6 +138,11 @@ class Workspace:
     @property
     def params(self) -> Path:
         return self.root / PARAMS
+
+    @property
+    def lab(self) -> Path:
+        """The boards of this lab."""
+        return self.root / "lab.yaml"
 
     @property
     def private(self) -> Path:

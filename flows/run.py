@@ -9,6 +9,7 @@ from edgeloop.config import Params, load_params
 from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
+from flows.runs import reconcile
 
 ALL = "all"
 
@@ -43,6 +44,7 @@ def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | N
 
         server = prefect_server(workspace).up()
         os.environ.update(client_environment(workspace, server))
+    reconcile(workspace, os.environ["PREFECT_API_URL"].removesuffix("/api"))
     from flows.retrain import retrain
 
     begun = time.monotonic()

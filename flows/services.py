@@ -1,15 +1,18 @@
-"""`python -m flows.services up|down`: the local services, object storage and Prefect's server, both on loopback."""
+"""`python -m flows.services up|down|status`: object storage, Prefect's server and a worker, all on this machine only."""
 
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
+from edgeloop.config import OFF, Schedules, load_params
 from edgeloop.errors import EdgeloopError
 from edgeloop.services import Ports, Running, Service
 from edgeloop.services.ports import preferred
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
+from flows.deployments import deploy, worker
+from flows.runs import reconcile, unfinished_runs
 
 PROBE_S = 3.0
 
@@ -50,17 +53,60 @@ def _is_healthy(running: Running) -> bool:
         return False
 
 
+def up(workspace: Workspace) -> None:
+    """Start what does not run yet, and make the deployments.
+
+    Raises:
+        ServiceError: a service does not start.
+        ConfigError: params.yaml or prefect.yaml is wrong.
+    """
+    schedules = load_params(workspace).schedules
+    _say("object storage", local_store(workspace).up())
+    server = prefect_server(workspace).up()
+    _say("Prefect", server)
+    for name in reconcile(workspace, server.address):
+        sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
+    environment = client_environment(workspace, server)
+    _say("worker", worker(workspace, environment).up())
+    made = deploy(workspace, schedules, environment, fresh=not server.was_running)
+    sys.stdout.write(f"deployments {'made' if made else 'were made already'}; by themselves run: {_planned(schedules)}\n")
+
+
+def _planned(schedules: Schedules) -> str:
+    lines = {"retrain": schedules.retrain, "benchmark": schedules.benchmark}
+    active = [f"{name} ({line} {schedules.timezone})" for name, line in lines.items() if line != OFF]
+    return ", ".join(active) or "none (schedules in params.yaml)"
+
+
+def _say(title: str, running: Running) -> None:
+    where = "" if title == "worker" else f": {running.address}"
+    sys.stdout.write("\n".join([*running.notes, f"{title} {'was already running' if running.was_running else 'started'}{where}"]) + "\n")
+
+
+def down(workspace: Workspace) -> None:
+    """Stop all of them; the worker first, so that its runs end while the server still listens."""
+    for title, service in reversed(_services(workspace).items()):
+        sys.stdout.write(f"{title} {'stopped' if service.down() else 'was not running'}\n")
+
+
+def status(workspace: Workspace) -> None:
+    """Say what runs, and what flow runs there are."""
+    for title, service in _services(workspace).items():
+        running = service.status()
+        said = f"runs since {running.started_utc}: {running.address}" if running else "does not run"
+        sys.stdout.write(f"{title:<15} {said}\n")
+    server = prefect_server(workspace).status()
+    for line in unfinished_runs(server.address) if server else []:
+        sys.stdout.write(line + "\n")
+
+
+def _services(workspace: Workspace) -> dict[str, Service]:
+    return {"object storage": local_store(workspace), "Prefect": prefect_server(workspace), "worker": worker(workspace, {})}
+
+
 def main(action: str) -> int:
-    """Start or stop the services, and say where they are."""
-    workspace = find_workspace()
-    services = {"object storage": local_store(workspace), "Prefect": prefect_server(workspace)}
-    for title, service in services.items():
-        if action == "up":
-            running = service.up()
-            said = [*running.notes, f"{title} {'was already running' if running.was_running else 'started'}: {running.address}"]
-        else:
-            said = [f"{title} {'stopped' if service.down() else 'was not running'}"]
-        sys.stdout.write("\n".join(said) + "\n")
+    """Do it to the project of the current folder; returns the exit code."""
+    {"up": up, "down": down, "status": status}[action](find_workspace())
     return 0
 
 

@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from edgeloop.errors import StageError
+from flows.progress import ShownProgress
 from flows.supervisor import supervised
 
 Outcome = Literal["ran", "restored", "up to date"]
@@ -24,9 +25,9 @@ LAST_LINES = 12
 _ADVICE = ("To track the changes with git", "git add dvc.lock", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 
 
-def repro_command(address: str) -> list[str]:
-    """Reproduces that stage only; waits for the lock, because several stages may run at once."""
-    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", address]
+def repro_command(address: str, force: bool = False) -> list[str]:
+    """Reproduces that stage only, if need be by force; waits for the lock, because several stages may run at once."""
+    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *(["--force"] if force else []), "--single-item", address]
 
 
 def command_environment() -> dict[str, str]:
@@ -36,13 +37,13 @@ def command_environment() -> dict[str, str]:
 
 
 @task(name="stage", task_run_name="{address}", cache_policy=NO_CACHE, persist_result=False)
-def run_stage(root: str, address: str) -> Outcome:
-    """Run one stage and log what it prints.
+def run_stage(root: str, address: str, force: bool = False) -> Outcome:
+    """Run one stage and log what it prints; with `force` also when DVC finds it up to date.
 
     Raises:
         StageError: the stage's command failed; the message holds the end of its output.
     """
-    return outcome_of(run_command(root, address, repro_command(address), f"dvc repro {address}"))
+    return outcome_of(run_command(root, address, repro_command(address, force), f"dvc repro {address}"))
 
 
 @task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
@@ -54,14 +55,15 @@ def publish_cards(root: str, variants: list[str]) -> list[str]:
 
 
 def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str]:
-    """Run a command under a supervisor, log its output line by line, and return the lines."""
-    logger = get_run_logger()
+    """Run a command under a supervisor, log its output line by line, show its progress, and return the lines."""
+    logger, shown = get_run_logger(), ShownProgress(name)
     lines: list[str] = []
     with supervised(argv, command_environment(), root) as process:
         for line in process.stdout or ():
             if line.strip() and not line.strip().startswith(_ADVICE):
                 lines.append(line.rstrip())
                 logger.info(line.rstrip())
+                shown.see(line.rstrip())
         code = process.wait()
     if code != 0:
         last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])

@@ -6,8 +6,8 @@ a ModelError. Format: schema.fbs of TensorFlow Lite, version 3, by the reader th
 
 import math
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgeloop.errors import ModelError
 from edgeloop.tflite.file import read_model
+from edgeloop.tflite.options import Setting, read_options
 
 MOST_ITEMS = 200_000
 """Tensors, operators and their operands; a real image classifier has some hundreds."""
@@ -50,6 +51,14 @@ class Tensor:
     constant_bytes: int
     """Stored bytes; 0 for what is computed."""
     sparse: bool
+    signature: tuple[int, ...] = ()
+    """The shape with -1 for open sizes; empty where the file has none."""
+    channel_axis: int = 0
+    """The dimension that several scales belong to."""
+    variable: bool = False
+    """A state that is kept from one inference to the next."""
+    stored: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8), repr=False)
+    """The bytes of a constant, not copied; empty for what is computed."""
 
     @property
     def elements(self) -> int:
@@ -68,6 +77,7 @@ class Operator:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    options: Mapping[str, Setting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,7 @@ class _Reader:
     def __init__(self, content: bytes) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
+        self._schema = schema
         self._content = content
         self._model = schema.Model.GetRootAs(content)
         self._types = _names(schema.TensorType)
@@ -144,7 +155,8 @@ class _Reader:
     def _operator(self, operator: Any, codes: list[str], tensors: int) -> Operator:
         inputs = self._operands(operator.InputsAsNumpy, operator.InputsLength(), tensors, optional=True)
         outputs = self._operands(operator.OutputsAsNumpy, operator.OutputsLength(), tensors, optional=False)
-        return Operator(codes[operator.OpcodeIndex()], inputs, outputs)
+        name = codes[operator.OpcodeIndex()]
+        return Operator(name, inputs, outputs, read_options(self._schema, operator, name))
 
     def _operands(self, read: Callable[[], Any], length: int, tensors: int, *, optional: bool) -> tuple[int, ...]:
         operands = tuple(int(index) for index in read()) if self._count(length) else ()
@@ -161,9 +173,9 @@ class _Reader:
         dtype, quantization, sparse = self._types.get(tensor.Type()), tensor.Quantization(), tensor.Sparsity() is not None
         if dtype is None:
             raise ValueError(f"a tensor has the unknown type {tensor.Type()}")
-        stored = self._stored_bytes(tensor.Buffer())
-        if stored and not sparse and dtype in BITS and stored != -(-math.prod(shape) * BITS[dtype] // 8):
-            raise ValueError(f"a constant of shape {shape} and type {dtype} holds {stored} bytes")
+        stored = self._stored(tensor.Buffer())
+        if stored.size and not sparse and dtype in BITS and stored.size != -(-math.prod(shape) * BITS[dtype] // 8):
+            raise ValueError(f"a constant of shape {shape} and type {dtype} holds {stored.size} bytes")
         return Tensor(
             name=self._text(tensor.Name()),
             shape=shape,
@@ -171,8 +183,12 @@ class _Reader:
             scales=_vector(quantization and quantization.ScaleLength() and quantization.ScaleAsNumpy(), np.float32),
             zero_points=_vector(quantization and quantization.ZeroPointLength() and quantization.ZeroPointAsNumpy(), np.int64),
             buffer=tensor.Buffer(),
-            constant_bytes=stored,
+            constant_bytes=stored.size,
             sparse=sparse,
+            signature=self._signature(tensor),
+            channel_axis=int(quantization.QuantizedDimension()) if quantization else 0,
+            variable=bool(tensor.IsVariable()),
+            stored=stored,
         )
 
     def _text(self, name: bytes | None) -> str:
@@ -181,15 +197,21 @@ class _Reader:
             raise ValueError(f"its names take more than {MOST_NAME_BYTES} bytes")
         return (name or b"").decode("utf-8", errors="replace")
 
-    def _stored_bytes(self, index: int) -> int:
+    def _signature(self, tensor: Any) -> tuple[int, ...]:
+        if tensor.ShapeSignatureLength() > MOST_DIMENSIONS:
+            raise ValueError(f"a tensor has {tensor.ShapeSignatureLength()} dimensions")
+        return tuple(int(size) for size in tensor.ShapeSignatureAsNumpy()) if tensor.ShapeSignatureLength() else ()
+
+    def _stored(self, index: int) -> NDArray[np.uint8]:
+        """The bytes of a buffer, as a view of the file."""
         if index >= self._model.BuffersLength():
             raise ValueError("a tensor refers to a buffer that is not there")
         buffer = self._model.Buffers(index)
-        external = buffer.Offset() > EXTERNAL
-        stored = buffer.Size() if external else buffer.DataLength()
-        if stored > len(self._content) or (external and buffer.Offset() + stored > len(self._content)):
+        if buffer.Offset() <= EXTERNAL:
+            return _vector(buffer.DataLength() and buffer.DataAsNumpy(), np.uint8)
+        if buffer.Offset() + buffer.Size() > len(self._content):
             raise ValueError("a buffer reaches beyond the end of the file")
-        return int(stored)
+        return np.frombuffer(self._content, np.uint8, buffer.Size(), buffer.Offset())
 
 
 def _names(enumeration: type) -> dict[int, str]:

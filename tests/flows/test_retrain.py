@@ -43,6 +43,16 @@ def test_a_first_run_builds_everything_and_a_second_nothing(served: Project) -> 
     assert "Running stage" not in second
 
 
+def test_the_progress_that_a_stage_prints_is_a_bar_in_the_ui(served: Project) -> None:
+    pipeline = served.root / "dvc.yaml"
+    said = "for n in 1 2 3; do echo train: $n/4 epochs, 1.5 epochs/s, val 0.$n >&2; done"
+    (served.root / "say.sh").write_text(said, encoding="utf-8")
+    pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("test ! -e broken", "sh say.sh"), encoding="utf-8")
+    served.retrain()
+    (bar,) = (artifact for artifact in ask(served, "/artifacts/filter") if artifact["key"] == "train-sample-fdmobilenet-0-25-96-train")
+    assert (bar["type"], bar["data"], bar["description"]) == ("progress", 75.0, "train: 3/4 epochs, 1.5 epochs/s, val 0.3")
+
+
 def test_lost_outputs_come_back_from_the_cache(served: Project) -> None:
     served.retrain()
     (served.root / FOLDER / "model").unlink()
@@ -92,6 +102,55 @@ def test_ctrl_c_ends_every_running_stage_and_a_rerun_goes_on(served: Project) ->
     until(lambda: not sleepers(served.root), 10)
     pipeline.write_text(text, encoding="utf-8")
     assert "up to date  prepare" in served.retrain()
+
+
+def test_a_killed_flow_is_shown_as_crashed_at_the_next_start(served: Project) -> None:
+    pipeline = served.root / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8")
+    pipeline.write_text(text.replace("test ! -e broken", "touch train.here; sleep 987.1"), encoding="utf-8")
+    argv = [sys.executable, "-m", "flows.run", "sample", "all", "all"]
+    flow = subprocess.Popen(argv, cwd=served.root, env=served.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until((served.root / "train.here").exists, 60)
+    flow.kill()
+    flow.wait(timeout=10)
+    until(lambda: not sleepers(served.root), 10)
+    (killed,) = (lock.name for lock in (served.root / ".edgeloop" / "runs").iterdir())
+    assert state_of(served, killed) == "RUNNING"
+    pipeline.write_text(text, encoding="utf-8")
+    assert "card@" in served.retrain()
+    assert state_of(served, killed) == "CRASHED"
+    assert not list((served.root / ".edgeloop" / "runs").iterdir())
+
+
+def state_of(project: Project, run: str) -> object:
+    with urllib.request.urlopen(f"{project.env['PREFECT_API_URL']}/flow_runs/{run}", timeout=30) as answer:
+        return json.load(answer)["state_type"]
+
+
+MEASURED = f"""\
+  benchmark:
+    foreach: ${{benchmarks}}
+    do:
+      cmd: mkdir -p {FOLDER}/benchmarks && date +%s%N > {FOLDER}/benchmarks/host.json
+      deps: ["{FOLDER}/model"]
+      outs: ["{FOLDER}/benchmarks/host.json"]
+"""
+
+
+def test_the_flow_benchmark_measures_anew_what_is_up_to_date(served: Project) -> None:
+    pipeline, record = served.root / "dvc.yaml", served.root / FOLDER / "benchmarks" / "host.json"
+    pipeline.write_text(pipeline.read_text(encoding="utf-8") + MEASURED, encoding="utf-8")
+    program = """import sys
+from flows.benchmark import benchmark
+print([row["outcome"] for row in benchmark(sys.argv[1], boards=['host'])])"""
+    argv = (sys.executable, "-c", program, str(served.root))
+    assert "['ran', 'ran', 'ran']" in served.run(*argv)
+    first = record.read_text(encoding="utf-8")
+    assert "['up to date', 'up to date', 'ran']" in served.run(*argv)
+    assert record.read_text(encoding="utf-8") > first
+    assert "declares no benchmark of the board 'hots' (did you mean 'host'?)" in served.run(
+        sys.executable, "-c", program.replace("['host']", "['hots']"), str(served.root), ok=False
+    )
 
 
 def until(holds: Callable[[], bool], seconds: float) -> None:

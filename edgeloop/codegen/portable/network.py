@@ -54,7 +54,7 @@ class Scaling:
     """x * multiplier * 2^(shift - 31), rounded as MultiplyByQuantizedMultiplier does (reference/common.h)."""
 
     multiplier: int
-    """0, or 2^30 .. 2^31 - 1."""
+    """0, or 2^30 .. 2^31 - 1; of a mean, whose division comes after, any number below 2^31."""
     shift: int
     """Positive to the left, -31 .. 30."""
 
@@ -138,7 +138,9 @@ class Dense(Layer):
     weights: NDArray[np.int8]
     """(outputs, inputs), zero point 0."""
     bias: NDArray[np.int32]
-    scalings: tuple[Scaling, ...]
+    factors: tuple[float, ...]
+    """For each output, a double: the sum is multiplied by it in double and rounded, halves away from zero, to an integer
+    (reference/integer_ops/fully_connected.h since LiteRT 2). An integer multiplier would differ where a sum is near a half."""
     limits: Limits
 
     @property

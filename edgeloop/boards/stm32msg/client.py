@@ -1,0 +1,172 @@
+"""A board that runs a validation firmware: synchronise, information, run; with bounded retries that are counted.
+
+A run that saw a protocol error is no result: the connection is synchronised anew, the model is checked to be the same,
+and the run is repeated as a whole.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar
+
+from numpy.typing import NDArray
+
+from edgeloop.boards.stm32msg.exchange import V31, AsksForMore, Exchange, Version, unexpected
+from edgeloop.boards.stm32msg.link import RATE, Link
+from edgeloop.boards.stm32msg.messages import Capability, Command, Failure, SystemInformation32
+from edgeloop.boards.stm32msg.results import Disturbances, NetworkInformation, NetworkRun, System, network_information, system
+from edgeloop.boards.stm32msg.run import Mode, Patience, run_once
+from edgeloop.errors import BoardError, BoardRefusal, BoardSilent, ProtocolError
+
+MOST_NETWORKS = 64
+MOST_TEXT = 1 << 16
+Result = TypeVar("Result")
+
+
+class BoardClient:
+    """A connection to a board; a context manager. `address`: a port's path or a URL of pyserial.
+
+    Raises:
+        BoardError: the port cannot be had, or the board speaks another version.
+        BoardSilent: nothing answers.
+    """
+
+    def __init__(self, address: str, *, rate: int = RATE, version: Version = V31, patience: Patience | None = None) -> None:
+        self.patience = patience or Patience()
+        self.disturbances = Disturbances()
+        self.boot_text = ""
+        """What the board sent without being asked, as a board does that starts; the last `MOST_TEXT` characters."""
+        self.capabilities = Capability(0)
+        self._known: list[NetworkInformation] = []
+        self._link = Link(address, rate)
+        self._exchange = Exchange(self._link, version)
+        try:
+            self._synchronise()
+        except BoardError:
+            self._link.close()
+            raise
+
+    @property
+    def version(self) -> str:
+        """Of the protocol, as it was agreed on."""
+        return self._exchange.version.name
+
+    @property
+    def logs(self) -> list[str]:
+        """The texts of all log messages so far."""
+        return [log.str for log in self._exchange.logs]
+
+    def system(self) -> System:
+        """The part."""
+        return self._repeated(self._system)
+
+    def networks(self) -> list[NetworkInformation]:
+        """The models in the firmware; those that are there later on, after an interruption, must be the same."""
+        self._known = []
+        self._known = self._repeated(self._networks)
+        return self._known
+
+    def network(self, signature: str) -> NetworkInformation:
+        """The model of that signature.
+
+        Raises:
+            BoardError: the board holds another model.
+        """
+        found = self.networks()
+        for network in found:
+            if network.signature.lower() == signature.lower():
+                return network
+        held = ", ".join(f"'{network.name}' {network.signature}" for network in found) or "none"
+        raise BoardError(f"The board holds another model than the one with the signature {signature}. It holds: {held}.", "Flash it anew.")
+
+    def run(self, network: NetworkInformation, inputs: Sequence[NDArray[Any]], mode: Mode = Mode.IO_ONLY) -> NetworkRun:
+        """One inference. `inputs`: an array for each of the model's inputs, of its very type and shape (without batch will do).
+
+        Raises:
+            InputError: an input is of another type or size.
+            BoardRefusal: the board cannot.
+            BoardSilent, ProtocolError: it does not answer, or wrongly, also when tried again.
+        """
+        return self._repeated(lambda: run_once(self._exchange, network, inputs, mode, self.patience))
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._link.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _repeated(self, action: Callable[[], Result]) -> Result:
+        """Do it; when the protocol breaks, recover and do it again, at most `patience.retries` times."""
+        begun = action
+        for left in reversed(range(self.patience.retries + 1)):
+            try:
+                return begun()
+            except (BoardSilent, ProtocolError):
+                self.disturbances.protocol_errors += 1
+                if not left:
+                    raise
+                self.disturbances.retries += 1
+            begun = self._recovered(action)
+        raise AssertionError("the last try returns or raises")
+
+    def _recovered(self, action: Callable[[], Result]) -> Callable[[], Result]:
+        def begin() -> Result:
+            self._synchronise()
+            if self._known and self._networks() != self._known:
+                raise BoardError("The board holds another model than before the connection broke.", "Flash it anew.")
+            return action()
+
+        return begin
+
+    def _synchronise(self) -> None:
+        for left in reversed(range(self.patience.sync_tries)):
+            try:
+                self._sync()
+                return
+            except (BoardSilent, ProtocolError) as error:
+                if not left:
+                    raise
+                self.disturbances.protocol_errors += 1
+                if isinstance(error, AsksForMore):
+                    self._exchange.feed()
+
+    def _sync(self) -> None:
+        self._exchange.small_packets()
+        self.boot_text = (self.boot_text + self._link.drain().decode("ascii", errors="replace"))[-MOST_TEXT:]
+        self._exchange.request(Command.SYNC)
+        answer = self._exchange.answer(self.patience.sync_s)
+        if answer.sync is None:
+            raise unexpected("what answers SYNC", answer)
+        wanted = self._exchange.version
+        if answer.sync.version != wanted.number:
+            raise BoardError(
+                f"The board speaks version {answer.sync.version >> 8}.{answer.sync.version & 0xFF} of the protocol, not {wanted.name}.",
+                "Connect with that version, or flash a firmware of the matching release of the tool.",
+            )
+        self.capabilities = Capability(answer.sync.capability)
+
+    def _system(self) -> System:
+        self._exchange.request(Command.SYS_INFO)
+        answer = self._exchange.answer(self.patience.information_s)
+        if answer.sinfo is None:
+            raise unexpected("what answers SYS_INFO", answer)
+        if isinstance(answer.sinfo, SystemInformation32) and answer.sinfo.com_param:
+            self._exchange.use_packets(answer.sinfo.com_param)
+        return system(answer.sinfo)
+
+    def _networks(self) -> list[NetworkInformation]:
+        found: list[NetworkInformation] = []
+        while len(found) < MOST_NETWORKS:
+            self._exchange.request(Command.NETWORK_INFO, param=len(found))
+            try:
+                answer = self._exchange.answer(self.patience.information_s)
+            except BoardRefusal as refusal:
+                if refusal.code == Failure.INVALID_PARAM:
+                    return found
+                raise
+            if answer.minfo is None:
+                raise unexpected("what answers NETWORK_INFO", answer)
+            found.append(network_information(answer.minfo))
+        raise ProtocolError(f"The board claims to hold more than {MOST_NETWORKS} models.", "Check its firmware.")

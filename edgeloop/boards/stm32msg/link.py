@@ -1,0 +1,121 @@
+"""A serial port, a pseudo-terminal or a TCP connection as a stream of bytes on which every wait has a deadline."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import serial
+
+from edgeloop.errors import BoardError, BoardSilent
+
+RATE = 115_200
+POLL_S = 0.05
+"""Longest single wait on the port; a deadline is overrun by at most this."""
+QUIET_S = 0.1
+"""A port that gave nothing for this long is quiet."""
+WRITE_S = 5.0
+MOST_DRAINED_BYTES = 1 << 20
+MOST_DRAIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A point in time until which something must have happened."""
+
+    at: float
+    seconds: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        return cls(time.monotonic() + seconds, seconds)
+
+    def later(self, seconds: float) -> "Deadline":
+        """The same, prolonged."""
+        return Deadline(self.at + seconds, self.seconds + seconds)
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.at
+
+
+class Link:
+    """An open port, held exclusively. `address` is a device path or a URL of pyserial (socket://, rfc2217://).
+
+    Raises:
+        BoardError: the port is not there or is in use; later on: it went away.
+    """
+
+    def __init__(self, address: str, rate: int = RATE) -> None:
+        self.address = address
+        try:
+            self._port: Any = serial.serial_for_url(address, baudrate=rate, timeout=POLL_S, write_timeout=WRITE_S, exclusive=True)
+        except (OSError, ValueError) as error:
+            raise BoardError(
+                f"The port {address} cannot be opened: {error}",
+                "Check the cable and the name, that nothing else uses the port, and that you may (group dialout).",
+            ) from error
+
+    def write(self, content: bytes) -> None:
+        with self._explained():
+            self._port.write(content)
+
+    def read(self, count: int, deadline: Deadline) -> bytes:
+        """Exactly `count` bytes.
+
+        Raises:
+            BoardSilent: they had not come by the deadline.
+        """
+        read = bytearray()
+        while len(read) < count:
+            read += self._available(count - len(read))
+            if len(read) < count and deadline.is_over:
+                raise BoardSilent(
+                    f"The board on {self.address} sent {len(read)} of {count} bytes within {deadline.seconds:.1f} s.",
+                    "Check that it runs the validation firmware and is not held by a debugger; reset it and try again.",
+                )
+        return bytes(read)
+
+    def drain(self) -> bytes:
+        """Take what comes until the port is quiet; at most `MOST_DRAINED_BYTES` and `MOST_DRAIN_S`.
+
+        Raises:
+            BoardError: it does not fall silent.
+        """
+        taken, last, end = bytearray(), time.monotonic(), Deadline.after(MOST_DRAIN_S)
+        while time.monotonic() - last < QUIET_S:
+            if more := self._available(4096):
+                taken += more
+                last = time.monotonic()
+            if end.is_over or len(taken) > MOST_DRAINED_BYTES:
+                raise BoardError(
+                    f"The board on {self.address} does not stop sending ({len(taken)} bytes without being asked).",
+                    "It runs another firmware, or the port's rate is wrong.",
+                )
+        return bytes(taken)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something has come that nobody waited for."""
+        with self._explained():
+            return bool(self._port.in_waiting)
+
+    def close(self) -> None:
+        self._port.close()
+
+    def _available(self, most: int) -> bytes:
+        """Up to `most` bytes; fewer when they do not come within `POLL_S`."""
+        with self._explained():
+            return bytes(self._port.read(most))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except serial.SerialTimeoutException:
+            raise BoardSilent(f"The board on {self.address} takes no bytes for {WRITE_S:g} s.", "Reset it and try again.") from None
+        except OSError as error:
+            raise BoardError(
+                f"The connection to the board on {self.address} is lost: {error}", "Check the cable; connect again."
+            ) from error

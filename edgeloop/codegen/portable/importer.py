@@ -1,0 +1,126 @@
+"""A TensorFlow Lite file as a `Network`: what cannot be computed exactly by the kernels is refused by name and position.
+
+The file is not trusted: memory is written by the code that is generated from what comes out here.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.codegen.portable.check import check
+from edgeloop.codegen.portable.network import Convolution, Dense, Depthwise, Layer, Network, Reshape, Value
+from edgeloop.codegen.portable.operators import LAYERS
+from edgeloop.codegen.portable.shapes import FOLDED
+from edgeloop.codegen.portable.step import OTHER_LAYERS, QUANTIZE_IT, Step, read_value
+from edgeloop.errors import ModelError
+from edgeloop.tflite.graph import Graph, Tensor, read_graph
+
+MOST_OPERATORS = 2_000
+MOST_WEIGHT_BYTES = 1 << 27
+"""Of all layers together, counted as often as they are used: no microcontroller's flash holds more."""
+MOST_SCALED_CHANNELS = 1 << 18
+"""Output channels of all layers with weights; each has a scaling."""
+
+
+def read_network(path: Path) -> Network:
+    """Read a fully quantized image classifier of one input and one output.
+
+    Raises:
+        InputError: there is no such file.
+        ModelError: it is damaged, or holds something that the portable generator does not take; the message names the
+            operator and its position.
+    """
+    graph = read_graph(path)
+    if len(graph.operators) > MOST_OPERATORS:
+        raise ModelError(f"{path} has {len(graph.operators)} operators.", f"The limit of the portable generator is {MOST_OPERATORS}.")
+    network = _Importer(path, graph).network()
+    check(network, path)
+    return network
+
+
+class _Importer:
+    """Goes through the operators in their order; a value exists once the operator that computes it was passed."""
+
+    def __init__(self, path: Path, graph: Graph) -> None:
+        self._path = path
+        self._graph = graph
+        self._values: dict[int, Value] = {}
+        self._folded: dict[int, NDArray[np.int32]] = {}
+        self._weight_bytes_left = MOST_WEIGHT_BYTES
+        self._channels_left = MOST_SCALED_CHANNELS
+
+    def network(self) -> Network:
+        taken = self._input()
+        layers = [layer for position in range(len(self._graph.operators)) if (layer := self._layer(position))]
+        if len(self._graph.outputs) != 1:
+            raise self._refuse(f"has {len(self._graph.outputs)} outputs, where one is expected")
+        given = self._values.get(self._graph.outputs[0])
+        if given is None:
+            raise self._refuse("has an output that no operator computes", "Convert the model again.")
+        needed = needed_layers(layers, given)
+        if all(isinstance(layer, Reshape) for layer in needed) or all(taken not in layer.inputs for layer in needed):
+            raise self._refuse("computes nothing from its input", "Convert the model again.")
+        return Network(taken, given, needed)
+
+    def _input(self) -> Value:
+        if len(self._graph.inputs) != 1:
+            raise self._refuse(f"has {len(self._graph.inputs)} inputs, where one is expected")
+        index = self._graph.inputs[0]
+        tensor = self._graph.tensors[index]
+        if tensor.dtype not in ("INT8", "UINT8"):
+            raise self._refuse(f"takes {tensor.dtype}, where uint8 or int8 is expected", QUANTIZE_IT)
+        if tensor.constant_bytes or -1 in tensor.signature[1:]:
+            raise self._refuse("has an input of open size, or a constant one", QUANTIZE_IT)
+        self._values[index] = read_value(tensor, index, self._refuse)
+        return self._values[index]
+
+    def _layer(self, position: int) -> Layer | None:
+        """The layer of the operator at that position; None where it is folded away."""
+        step = Step(self._path, self._graph, position, self._values, self._folded)
+        name = step.operator.name
+        if name in FOLDED:
+            self._folded[self._folded_output(step)] = FOLDED[name](step)
+            return None
+        if name not in LAYERS:
+            raise step.refuse("is not supported by the portable generator")
+        self._count_weights(step)
+        try:
+            layer = LAYERS[name](step)
+        except ValueError as error:  # A scale without a multiplier (fixed_point).
+            raise step.refuse(f"cannot be computed in 32 bits: {error}", QUANTIZE_IT) from error
+        self._count_channels(layer)
+        self._values[layer.output.tensor] = layer.output
+        return layer
+
+    def _folded_output(self, step: Step) -> int:
+        index = step.operator.outputs[0] if step.operator.outputs else -1
+        tensor: Tensor | None = self._graph.tensors[index] if index >= 0 else None
+        if tensor is None or tensor.dtype != "INT32" or tensor.constant_bytes or index in self._folded or index in self._values:
+            raise step.refuse("computes other than new INT32 numbers")
+        return index
+
+    def _count_weights(self, step: Step) -> None:
+        for place in range(len(step.operator.inputs)):
+            operand = self._graph.operand(step.operator, place)
+            self._weight_bytes_left -= operand.constant_bytes if operand else 0
+        if self._weight_bytes_left < 0:
+            raise self._refuse(f"uses more than {MOST_WEIGHT_BYTES:,} bytes of weights")
+
+    def _count_channels(self, layer: Layer) -> None:
+        self._channels_left -= layer.output.channels if isinstance(layer, Convolution | Depthwise | Dense) else 0
+        if self._channels_left < 0:
+            raise self._refuse(f"has more than {MOST_SCALED_CHANNELS:,} output channels in all")
+
+    def _refuse(self, reason: str, remedy: str = OTHER_LAYERS) -> ModelError:
+        return ModelError(f"{self._path} {reason}.", remedy)
+
+
+def needed_layers(layers: list[Layer], output: Value) -> tuple[Layer, ...]:
+    """The layers that the output depends on, in their order; others compute what nobody reads."""
+    wanted, needed = {output.tensor}, []
+    for layer in reversed(layers):
+        if layer.output.tensor in wanted:
+            needed.append(layer)
+            wanted.update(value.tensor for value in layer.inputs)
+    return tuple(reversed(needed))

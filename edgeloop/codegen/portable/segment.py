@@ -1,0 +1,116 @@
+"""A segment: consecutive stages of which only the last one's output is stored whole; the others keep a few rows.
+
+The last stage is asked for its rows in order; each stage first pulls, from those it reads, what its next row needs. Who
+computes which row when follows from that alone, so the sizes of rings and the overlap that is safe are found by going
+through it, row by row.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgeloop.codegen.portable.pipeline import Batch, Pipeline, Tap
+
+MOST_STAGES = 16
+"""In one segment: far beyond this no memory is won, and the search would take long."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a kernel."""
+
+    stage: int
+    row: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Stages `first` to `last` of a pipeline, both included."""
+
+    first: int
+    last: int
+    rings: dict[int, int]
+    """Rows that each inner buffer keeps."""
+    batch: Batch
+    """How the last stage computes its rows; the others compute one row at a time."""
+    lags: dict[int, int]
+    """For each buffer from outside that is read here: by how many bytes, at least, the output must start before it to be
+    written over it as it is read. Negative where the output may even start behind it."""
+
+
+def pull_order(pipeline: Pipeline, first: int, last: int, batch: Batch) -> Iterator[Step]:
+    """The rows of a segment in the order in which they are computed."""
+    inner = {pipeline.stages[place].output: place for place in range(first, last)}
+    done = dict.fromkeys(range(first, last + 1), 0)
+
+    def until(place: int, rows: int) -> Iterator[Step]:
+        while done[place] < rows:
+            count = min(batch.rows, rows - done[place]) if place == last else 1
+            for tap in pipeline.stages[place].taps:
+                if tap.buffer in inner:
+                    yield from until(inner[tap.buffer], tap.end(done[place] + count - 1))
+            yield Step(place, done[place], count)
+            done[place] += count
+
+    yield from until(last, pipeline.buffers[pipeline.stages[last].output].height)
+
+
+def segment(pipeline: Pipeline, first: int, last: int, batch: Batch | None = None) -> Segment | None:
+    """The segment of these stages, or None where they cannot be one; its last stage computes one row at a time, or `batch`."""
+    chosen = batch or pipeline.stages[last].single
+    if not _can_be(pipeline, first, last):
+        return None
+    readers = _readers(pipeline, first, last)
+    inner = {pipeline.stages[place].output for place in range(first, last)}
+    rings = dict.fromkeys(sorted(inner), 1)
+    # What is read to its end before the first row is written does not hinder at all.
+    lags = {buffer: -pipeline.buffers[buffer].bytes for buffer in sorted(readers.keys() - inner)}
+    done = dict.fromkeys(range(first, last + 1), 0)
+    for step in pull_order(pipeline, first, last, chosen):
+        written = pipeline.stages[step.stage].output
+        if step.stage < last:
+            needed = [tap.first(done[place]) for place, tap in readers[written] if done[place] < _height(pipeline, place)]
+            rings[written] = max([rings[written], *(step.row + 1 - row for row in needed)])
+        else:
+            end = (step.row + step.rows) * pipeline.buffers[written].row_bytes
+            for buffer in lags:
+                for place, tap in readers[buffer]:
+                    if done[place] < _height(pipeline, place):
+                        kept = _kept(tap, step) if place == last else tap.first(done[place])
+                        lag = end - kept * tap.value.row_bytes
+                        lags[buffer] = max(lags[buffer], lag)
+        done[step.stage] += step.rows
+    return Segment(first, last, rings, chosen, lags)
+
+
+def _kept(tap: Tap, step: Step) -> int:
+    """The first row of its input that a stage must still find as it was when it writes the rows of `step`."""
+    if tap.in_place:
+        # A byte is read before the byte of the same place is written.
+        return step.row + step.rows
+    return tap.first(step.row + step.rows) if tap.read_first else tap.first(step.row)
+
+
+def _can_be(pipeline: Pipeline, first: int, last: int) -> bool:
+    """Whether only the last stage's output is read outside, and the others are read at all and may be rings."""
+    if last - first >= MOST_STAGES:
+        return False
+    for place in range(first, last):
+        buffer = pipeline.stages[place].output
+        readers = [reader for reader, _ in pipeline.readers(buffer)]
+        if pipeline.buffers[buffer].whole or buffer == pipeline.output or not readers or max(readers) > last:
+            return False
+    return True
+
+
+def _readers(pipeline: Pipeline, first: int, last: int) -> dict[int, list[tuple[int, Tap]]]:
+    """What is read in the segment, by which of its stages, and how."""
+    readers: dict[int, list[tuple[int, Tap]]] = {}
+    for place in range(first, last + 1):
+        for tap in pipeline.stages[place].taps:
+            readers.setdefault(tap.buffer, []).append((place, tap))
+    return readers
+
+
+def _height(pipeline: Pipeline, stage: int) -> int:
+    return pipeline.buffers[pipeline.stages[stage].output].height

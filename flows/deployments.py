@@ -1,0 +1,82 @@
+"""What runs without being asked: the deployments of prefect.yaml with the schedules of params.yaml, and the worker that runs them."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+
+from edgeloop.config import OFF, Schedules
+from edgeloop.errors import ConfigError, ServiceError
+from edgeloop.files import write_text
+from edgeloop.services import Ports, Running, Service
+from edgeloop.services.ports import preferred
+from edgeloop.workspace import Workspace
+
+POOL = "train"
+PROBE_S = 3.0
+DEPLOY_S = 180.0
+NEVER = "0 0 1 1 *"
+"""A cron line for a schedule that is off: Prefect wants a valid one there too."""
+
+
+def worker(workspace: Workspace, environment: Mapping[str, str]) -> Service:
+    """A worker of the pool `train` on this machine; it makes the pool where there is none."""
+
+    def argv(ports: Ports) -> list[str]:
+        port = f"PREFECT_WORKER_WEBSERVER_PORT={ports['worker']}"
+        start = ["worker", "start", "--pool", POOL, "--type", "process", "--with-healthcheck"]
+        return ["env", port, sys.executable, "-m", "prefect", "--no-prompt", *start]
+
+    home = workspace.private / "prefect"
+    env = {**environment, "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_QUERY_SECONDS": "5"}
+    return Service(workspace, "worker", argv, preferred({"worker": 4280}), _is_healthy, home, env, start_deadline_s=120.0)
+
+
+def deploy(workspace: Workspace, schedules: Schedules, environment: Mapping[str, str], *, fresh: bool) -> bool:
+    """Make the deployments of prefect.yaml on the server; returns whether that was needed.
+
+    `fresh`: the server was just started. Otherwise nothing is done when these very deployments were made before.
+
+    Raises:
+        ConfigError: Prefect does not accept them (a cron line, a time zone); the message holds its words.
+        ServiceError: the server does not answer in time.
+    """
+    variables = _variables(workspace, schedules)
+    stamp = workspace.private / "services" / "deployments"
+    digest = hashlib.sha256((workspace.root / "prefect.yaml").read_bytes() + json.dumps(variables).encode()).hexdigest()
+    if not fresh and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+        return False
+    argv = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    env = os.environ | dict(environment) | variables
+    try:
+        done = subprocess.run(
+            argv, cwd=workspace.root, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEPLOY_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ServiceError(f"Prefect did not make the deployments within {DEPLOY_S:.0f} s.", "On a busy machine just try again.") from None
+    if done.returncode != 0:
+        last = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-12:])
+        raise ConfigError(f"Prefect does not accept the deployments:\n{last}", "Check prefect.yaml, and `schedules` in params.yaml.")
+    write_text(stamp, digest)
+    return True
+
+
+def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
+    """What prefect.yaml refers to."""
+    variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_TIMEZONE": schedules.timezone}
+    for name, line in {"RETRAIN": schedules.retrain, "BENCHMARK": schedules.benchmark}.items():
+        variables[f"EDGELOOP_{name}_CRON"] = NEVER if line == OFF else line
+        variables[f"EDGELOOP_{name}_ACTIVE"] = str(line != OFF).lower()
+    return variables
+
+
+def _is_healthy(running: Running) -> bool:
+    try:
+        with urllib.request.urlopen(f"{running.address}/health", timeout=PROBE_S) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,88 @@
+"""The memory plan: nothing that is still needed is ever written over, and little memory is taken."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plan_simulator import Overwritten, Simulator
+from random_pipelines import random_pipeline, value
+
+from edgeloop.codegen.portable.pipeline import Buffer, Pipeline, Stage, Tap
+from edgeloop.codegen.portable.plan import Plan, make_plan
+
+
+@settings(max_examples=150)
+@given(seed=st.integers(0, 2**32), streamed=st.booleans())
+def test_no_byte_that_is_still_needed_is_overwritten(seed: int, streamed: bool) -> None:
+    pipeline = random_pipeline(seed, streamed=streamed)
+    plan = make_plan(pipeline)
+    simulator = Simulator(plan)
+    simulator.run()
+    for area in plan.areas:
+        assert area.offset % 8 == 0
+        assert area.offset + area.bytes <= plan.arena_bytes
+    assert plan.arena_bytes <= sum(-(-area.bytes // 8) * 8 for area in plan.areas)
+
+
+def test_equal_pipelines_give_equal_plans() -> None:
+    one, other = (make_plan(random_pipeline(7, streamed=False)) for _ in range(2))
+    assert (one.areas, one.segments) == (other.areas, other.segments)
+
+
+def test_output_is_written_over_the_input_that_it_follows() -> None:
+    """A 3x3 window of stride 2 over 64 x 8 bytes: the output is half as long, and starts one row before the input."""
+    plan = make_plan(_chain([(64, 8), (32, 12)], rows=3, stride=2, top=0))
+    # 8 bytes of the network's output, which its next input must leave alone.
+    assert plan.arena_bytes == 64 * 8 + _up(12) + 8
+    assert plan.buffer(1).offset + _up(12) == plan.buffer(0).offset
+
+
+def test_wide_middle_is_kept_as_a_ring_of_rows() -> None:
+    plan = make_plan(_chain([(32, 8), (32, 64), (32, 8)], rows=3, stride=1, top=1))
+    ring = plan.buffer(1)
+    assert ring.rows == 3
+    assert [(part.first, part.last) for part in plan.segments] == [(0, 1), (2, 2)]
+    # When the first output row is written, two inner rows are there and input row 0 is done with: output over input.
+    assert plan.arena_bytes == 32 * 8 + 3 * 64
+
+
+def test_streamed_input_needs_no_frame() -> None:
+    resident = _chain([(64, 96), (32, 32), (16, 32), (8, 32)], rows=3, stride=2, top=0)
+    streamed = dataclasses.replace(resident, stages=(Stage((), (), 0), *resident.stages))
+    assert make_plan(resident).arena_bytes > 64 * 96
+    plan = make_plan(streamed)
+    Simulator(plan).run()
+    assert plan.buffer(0).rows == 3
+    assert plan.arena_bytes < 64 * 96 // 4
+
+
+def test_output_stays_while_the_next_input_is_filled() -> None:
+    pipeline = Pipeline((Buffer(value(4, 8, 1)), Buffer(value(4, 8, 1))), (Stage((), (Tap(0, value(4, 8, 1), 1),), 1),), 0, 1)
+    plan = make_plan(pipeline)
+    output, taken = plan.buffer(1), plan.buffer(0)
+    assert output.offset + output.bytes <= taken.offset or taken.offset + taken.bytes <= output.offset
+
+
+def test_simulator_finds_a_plan_that_is_one_row_short() -> None:
+    plan = make_plan(_chain([(32, 8), (32, 64), (32, 8)], rows=3, stride=1, top=1))
+    with pytest.raises(Overwritten):
+        Simulator(_with_ring(plan, 1, 2)).run()
+
+
+def _with_ring(plan: Plan, buffer: int, rows: int) -> Plan:
+    areas = tuple(dataclasses.replace(area, rows=rows) if area.buffer == buffer else area for area in plan.areas)
+    return dataclasses.replace(plan, areas=areas)
+
+
+def _chain(sizes: list[tuple[int, int]], *, rows: int, stride: int, top: int) -> Pipeline:
+    """Buffers of (rows, bytes a row), each read by the stage of the next one; the last one is summed up to 8 bytes."""
+    values = [value(height, width, 1) for height, width in sizes]
+    buffers = (*(Buffer(made, whole=made is values[-1]) for made in values), Buffer(value(1, 1, 8)))
+    stages = [Stage((), (Tap(place, values[place], rows, stride, top),), place + 1) for place in range(len(sizes) - 1)]
+    last = len(values) - 1
+    return Pipeline(buffers, (*stages, Stage((), (Tap(last, values[last], values[last].height),), last + 1)), 0, last + 1)
+
+
+def _up(size: int) -> int:
+    return -(-size // 8) * 8

@@ -1,0 +1,83 @@
+"""What `edgeloop up` leaves running: a schedule that fires, a worker that runs the flow, and nothing of it after `down`."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flows_in_miniature import FOLDER, ROOT, Project
+
+from edgeloop.config import load_params
+from edgeloop.errors import ConfigError
+from edgeloop.workspace import Workspace
+from flows.runs import ask
+
+pytestmark = pytest.mark.slow
+
+
+def services(project: Project, action: str, ok: bool = True) -> str:
+    return project.run(sys.executable, "-m", "flows.services", action, ok=ok, timeout=400)
+
+
+def schedule(project: Project, line: str) -> None:
+    params = project.root / "params.yaml"
+    text = params.read_text(encoding="utf-8").split("schedules:")[0]
+    params.write_text(f'{text}schedules: {{retrain: "{line}"}}\n', encoding="utf-8")
+
+
+@pytest.fixture
+def installed(project: Project) -> Iterator[Project]:
+    """The small project with this checkout's flows and deployments; its services are stopped at the end."""
+    (project.root / "flows").symlink_to(ROOT / "flows")
+    (project.root / "prefect.yaml").write_bytes((ROOT / "prefect.yaml").read_bytes())
+    yield project
+    services(project, "down")
+    assert not processes_of(project.root)
+
+
+def processes_of(root: Path) -> list[str]:
+    """Command lines of processes in this project's folder, zombies left out."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cwd").readlink().is_relative_to(root):
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return [line for line in found if line]
+
+
+def finished_runs(root: Path) -> list[dict[str, object]]:
+    server = json.loads((root / ".edgeloop" / "services" / "prefect.json").read_text(encoding="utf-8"))["address"]
+    found: list[dict[str, object]] = ask(server, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}}})
+    return found
+
+
+def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: Project) -> None:
+    schedule(installed, "* * * * *")
+    said = services(installed, "up")
+    assert "by themselves run: retrain (* * * * * UTC)" in said
+    assert "deployments were made already" in services(installed, "up")
+    deadline = time.monotonic() + 200
+    while not finished_runs(installed.root):
+        assert time.monotonic() < deadline, services(installed, "status")
+        time.sleep(1)
+    run = finished_runs(installed.root)[0]
+    assert run["auto_scheduled"], run
+    # The card was built; publishing fails, because this project has no records.
+    assert (installed.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
+    assert "worker          runs since" in services(installed, "status")
+    schedule(installed, "off")
+    assert "deployments made; by themselves run: none" in services(installed, "up")
+    time.sleep(3)
+    assert "Scheduled" not in services(installed, "status")
+
+
+def test_what_is_no_cron_line_is_refused_before_anything_starts(installed: Project) -> None:
+    schedule(installed, "every night")
+    with pytest.raises(ConfigError, match="'every night' is neither a cron line of five fields"):
+        load_params(Workspace(installed.root))
+    assert "neither a cron line" in services(installed, "up", ok=False)
+    assert not processes_of(installed.root)
