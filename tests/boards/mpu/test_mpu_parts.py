@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from edgeloop.boards.compare import compare
+from edgeloop.boards.inputs import stratified
 from edgeloop.boards.mpu.answers import Facts, Loaded, Ran, Tensor, Tool, checked, scores
 from edgeloop.boards.mpu.driver import describe
 from edgeloop.boards.mpu.kinds import KINDS
 from edgeloop.boards.mpu.machine import check_kind, cpu_name, frequencies, has_npu, is_stm32, machine
 from edgeloop.boards.mpu.settings import settings_for
 from edgeloop.boards.mpu.shares import engine_shares
-from edgeloop.boards.sample import compare, stratified
 from edgeloop.errors import BoardRefusal, ProtocolError
 
 POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
