@@ -315,8 +315,8 @@ class EmulatedLayer(Part):
     """ST.AI's number of the kind of layer, hexadecimal."""
     position: int
     """Its place among the operators of the model's file."""
-    instructions: int
-    """0 for a layer whose work is counted with the one it is fused with."""
+    instructions: int | None
+    """Null for a QUANTIZE of the input that the first convolution does as it reads: it is counted there."""
     macs: int | None
 
 
