@@ -624,6 +624,8 @@ class MpuBenchmarkRecord(Record):
     board: str
     board_kind: str
     target: Literal["stm32mp", "linux"]
+    device: str
+    """The machine in one line; one that is no STM32 is called so."""
     machine: LinuxMachine
     models: list[MpuModelBenchmark]
 
