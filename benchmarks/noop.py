@@ -43,7 +43,7 @@ else:
         "quantize": [*tflite, paths.quantized / "preprocessing.json", paths.quantize_record],
         "generate": [paths.generated / "network.c", paths.generate_record],
         "evaluate": [paths.predictions, paths.metrics, paths.evaluate_record],
-        "benchmark": [paths.benchmark_record("host")],
+        "benchmark": [paths.benchmark_record(sys.argv[4] if len(sys.argv) > 4 else "host")],
         "card": [paths.card / "README.md", paths.card / "index.html", paths.card / "plots" / "confusion.png", paths.card_record],
     }}[step]
 for file in files:

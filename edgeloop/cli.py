@@ -13,7 +13,11 @@ from edgeloop.errors import EdgeloopError
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
+    from edgeloop.records import EmulatedBenchmarkRecord
     from edgeloop.workspace import Workspace
+
+GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
+"""The options of `generate` that are passed on where they are given."""
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -93,16 +97,22 @@ def _add_models(command: Callable[[str, Handler, str], argparse.ArgumentParser])
     generate = command("generate", _generate, "generate C code of an int8 model")
     generate.add_argument("model", metavar="VARIANT|MODEL.tflite")
     generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
-    generate.add_argument("--backend", help="what generates it (default: portable, edgeloop's own generator)")
+    generate.add_argument("--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), or auto: the latter where it is")
+    generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
+    generate.add_argument("--tool", type=Path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
+    generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
     generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
     generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
-    benchmark = command("benchmark", _benchmark, "measure latency on a board")
+    benchmark = command("benchmark", _benchmark, "run a model on a board: latency on this host, instruction counts on a virtual board")
     benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
-    benchmark.add_argument("--board", default="host", help="a board of the lab (default: host, LiteRT on this machine)")
+    benchmark.add_argument("--board", default="host", help="host (LiteRT on this machine, the default), virtual-h7 or virtual-f4")
+    benchmark.add_argument(
+        "--images", type=int, help="how many test images a virtual board runs (default: benchmark.images of params.yaml)"
+    )
     benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
-    inspect = command("inspect", _inspect, "print what a .tflite file holds")
-    inspect.add_argument("model", type=Path, metavar="MODEL.tflite")
+    inspect = command("inspect", _inspect, "print what a .tflite file, or an output of ST Edge AI Core, holds")
+    inspect.add_argument("model", type=Path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
     inspect.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
     command("card", _card, "make a variant's model card from its records").add_argument("variant")
 
@@ -263,7 +273,7 @@ def _generate(options: argparse.Namespace) -> None:
     from edgeloop.codegen.generate import Options, generate, generate_file
     from edgeloop.errors import InputError
 
-    given = {key: value for key in ("target", "backend", "name", "stream_input") if (value := getattr(options, key)) is not None}
+    given = {key: value for key in GENERATE if (value := getattr(options, key)) is not None}
     if Path(options.model).suffix == ".tflite":
         if options.out is None:
             raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
@@ -277,9 +287,12 @@ def _generate(options: argparse.Namespace) -> None:
         folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
         settings = params.generate
         record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
-    code = "not measured" if record.code_flash_bytes is None else f"{record.code_flash_bytes / 1024:.2f} KiB of code"
-    weights, activations = record.weight_bytes / 1024, record.activation_ram_bytes / 1024
-    print(f"{folder}: {weights:.2f} KiB of weights, {activations:.2f} KiB of activations, {code}")
+    print(f"{folder}: {_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations, ", end="")
+    print(f"{_kib(record.code_flash_bytes)} of code")
+
+
+def _kib(size: int | None) -> str:
+    return "an unknown size" if size is None else f"{size / 1024:.2f} KiB"
 
 
 def _benchmark(options: argparse.Namespace) -> None:
@@ -287,15 +300,29 @@ def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
 
     if Path(options.model).suffix == ".tflite":
-        report = benchmark_model(Path(options.model))
+        report = benchmark_model(Path(options.model), options.board, images=options.images)
         if options.json:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
-        print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
+        if report.kind == "benchmark-emulated":
+            _print_emulated(report)
+        else:
+            print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
         return
     workspace, params = _project()
-    record = benchmark(workspace, params, options.model, options.board)
+    record = benchmark(workspace, params, options.model, options.board, options.images)
+    if record.kind == "benchmark-emulated":
+        _print_emulated(record)
+        return
     for model in record.models:
         print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
+
+
+def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
+    counted = f"{record.instructions.median:,} instructions"
+    per_mac = f" ({record.instructions.median / record.macs:.3f} for each multiply-accumulate)" if record.macs else ""
+    print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
+    print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
+    print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
 
 
 def _latency(median_ms: float, stable: bool) -> str:
@@ -304,6 +331,16 @@ def _latency(median_ms: float, stable: bool) -> str:
 
 def _inspect(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
+
+    if options.model.suffix != ".tflite":
+        from edgeloop.codegen.stedgeai.inspect import inspect_output
+        from edgeloop.codegen.stedgeai.render import render_record
+
+        record = inspect_output(options.model)
+        if options.json:
+            record.write(options.json)
+        print(render_record(record))
+        return
     from edgeloop.tflite.inspect import inspect_model, render
 
     report = inspect_model(options.model)

@@ -223,11 +223,13 @@ class Quantize(Section):
 
 
 class Generate(Section):
-    """What code is generated from the int8 per-channel models."""
+    """What code is generated from the int8 models."""
 
     target: str = "stm32h7"
-    backend: Literal["portable"] = "portable"
+    backend: Literal["auto", "portable", "stedgeai"] = "portable"
     stream_input: bool = False
+    profile: str | None = None
+    tool: Path | None = None
 
 
 class Evaluate(Section):
@@ -238,12 +240,13 @@ class Evaluate(Section):
 
 
 class Benchmark(Section):
-    """How latency is measured."""
+    """How latency is measured; `images` are run on an emulated board, whose counts need no repetition."""
 
     threads: Positive = 1
     warmup_runs: Positive = 20
     windows: Annotated[int, Field(ge=5)] = 7
     runs_per_window: Positive = 50
+    images: Positive = 16
 
 
 class Publish(Section):

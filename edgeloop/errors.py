@@ -9,16 +9,24 @@ EdgeloopError
 │   └── ValidationFailed   the declared rules of a data set do not hold
 ├── ModelError             a model file is damaged, or is not of the form that a step needs
 ├── ToolchainError         there is no C compiler, or it refuses what it was given
+├── StedgeaiError          ST Edge AI Core cannot be used
+│   ├── StedgeaiMissing    it is not installed here, or its version is not one that is driven
+│   ├── StedgeaiTimeout    it was not done in time, and was ended
+│   ├── StedgeaiUnreadable what it wrote has an unknown layout, or is cut off
+│   └── StedgeaiFailure    it failed, and says why in its own words
+│       ├── StedgeaiModelRefused   the model is not acceptable to it
+│       ├── StedgeaiDoesNotFit     the network does not fit into the memory it was given
+│       └── StedgeaiBoardError     it cannot talk to the board
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 ├── BoardError             a board cannot be had, or does not do what it should
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
 │   ├── BoardBusy          somebody else holds it
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
-│   ├── CoreFault          an emulated core's program did what faults on the real one
 │   ├── BoardSilent        it did not answer in time
 │   ├── ProtocolError      it answered something that its protocol does not allow
 │   ├── BoardRefusal       it answered that it cannot do what was asked
+│   ├── CoreFault          an emulated core's program did what faults on the real one
 │   ├── BoardUnreachable   no connection to it can be made, or the connection broke
 │   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
@@ -72,6 +80,43 @@ class ModelError(EdgeloopError):
 
 class ToolchainError(EdgeloopError):
     """There is no C compiler, or it refuses what it was given."""
+
+
+class StedgeaiError(EdgeloopError):
+    """ST Edge AI Core cannot be used."""
+
+
+class StedgeaiMissing(StedgeaiError):
+    """ST Edge AI Core is not installed here, or its version is not one that is driven."""
+
+
+class StedgeaiTimeout(StedgeaiError):
+    """ST Edge AI Core was not done in time, and was ended."""
+
+
+class StedgeaiUnreadable(StedgeaiError):
+    """What ST Edge AI Core wrote has an unknown layout, or is cut off."""
+
+
+class StedgeaiFailure(StedgeaiError):
+    """ST Edge AI Core failed; `words` is the whole message in its own words, `kind` how it names the sort of failure."""
+
+    def __init__(self, what: str, remedy: str = "", *, kind: str = "", words: str = "") -> None:
+        super().__init__(what, remedy)
+        self.kind = kind
+        self.words = words
+
+
+class StedgeaiModelRefused(StedgeaiFailure):
+    """The model is not acceptable to ST Edge AI Core."""
+
+
+class StedgeaiDoesNotFit(StedgeaiFailure):
+    """The network does not fit into the memory that it was given."""
+
+
+class StedgeaiBoardError(StedgeaiFailure):
+    """ST Edge AI Core cannot talk to the board."""
 
 
 class TrainingError(EdgeloopError):

@@ -12,6 +12,7 @@ from edgeloop.config import load_params
 from edgeloop.workspace import Workspace
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
+from flows.progress import slug
 from flows.runs import marked_alive
 from flows.schedule import UP_TO_DATE
 from flows.stages import publish_cards
@@ -56,8 +57,9 @@ def _show_card(root: Path, name: str) -> None:
     workspace = Workspace(root)
     variant = load_params(workspace).variant(name)
     card = workspace.variant(variant.dataset, variant.network, variant.resolution).card / "README.md"
-    key = "card-" + "".join(letter if letter.isalnum() else "-" for letter in name.lower())
-    create_markdown_artifact(key=key, markdown=_without_metadata(card.read_text(encoding="utf-8")), description=f"Model card of {name}")
+    create_markdown_artifact(
+        key=slug(f"card {name}"), markdown=_without_metadata(card.read_text(encoding="utf-8")), description=f"Model card of {name}"
+    )
 
 
 def _without_metadata(card: str) -> str:

@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from edgeloop.errors import StageError
+from flows.progress import ShownProgress
 from flows.supervisor import supervised
 
 Outcome = Literal["ran", "restored", "up to date"]
@@ -54,14 +55,15 @@ def publish_cards(root: str, variants: list[str]) -> list[str]:
 
 
 def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str]:
-    """Run a command under a supervisor, log its output line by line, and return the lines."""
-    logger = get_run_logger()
+    """Run a command under a supervisor, log its output line by line, show its progress, and return the lines."""
+    logger, shown = get_run_logger(), ShownProgress(name)
     lines: list[str] = []
     with supervised(argv, command_environment(), root) as process:
         for line in process.stdout or ():
             if line.strip() and not line.strip().startswith(_ADVICE):
                 lines.append(line.rstrip())
                 logger.info(line.rstrip())
+                shown.see(line.rstrip())
         code = process.wait()
     if code != 0:
         last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])

@@ -85,8 +85,10 @@ def test_a_benchmarks_key_must_be_its_own_name(workspace: Workspace) -> None:
 
 def test_a_variant_that_is_measured_nowhere_is_refused_with_the_line_to_add(workspace: Workspace) -> None:
     text = workspace.params.read_text(encoding="utf-8")
-    line = next(line for line in text.splitlines(keepends=True) if line.startswith("  plant-fdmobilenet_0.5-128-host:"))
-    workspace.params.write_text(text.replace(line, ""), encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    line = next(line for line in lines if line.startswith("  plant-fdmobilenet_0.5-128-host:"))
+    kept = [other for other in lines if not other.startswith(("  plant-fdmobilenet_0.5-128-host:", "  plant-fdmobilenet_0.5-128-virtual"))]
+    workspace.params.write_text("".join(kept), encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
         load_params(workspace)
     assert line.strip() in str(refused.value)

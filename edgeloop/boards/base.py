@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ class Identity:
     runtime: str
     """What executes the model, with its version."""
     clock: str
-    """What the timings are taken with."""
+    """What the timings are taken with, or what is counted instead."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,30 @@ class Run:
 
     outputs: Scores
     """(n, classes) float32."""
+
+
+@dataclass(frozen=True)
+class TimedRun(Run):
+    """On a board with a clock."""
+
     latencies_ns: list[int]
     """Of each inference, by the board's clock; copying inputs and outputs is not in it."""
 
 
-class Board(Protocol):
+@dataclass(frozen=True)
+class EmulatedRun(Run):
+    """On an emulated processor: it counts instructions, which are no time."""
+
+    stored: NDArray[Any]
+    """(n, classes) in the type that the model gives."""
+    instructions: list[int]
+    """Executed by each inference; copying inputs and outputs is not in it."""
+
+
+Outcome = TypeVar("Outcome", bound=Run, covariant=True)
+
+
+class Board(Protocol[Outcome]):
     """One device. `flash` comes before `run`; `close` gives the device back and may be called twice."""
 
     def identify(self) -> Identity:
@@ -40,8 +59,8 @@ class Board(Protocol):
     def flash(self, artifact: Path) -> None:
         """Bring a model onto the board, in the form that this board takes."""
 
-    def run(self, inputs: NDArray[Any]) -> Run:
-        """Run the flashed model on each of the inputs (n, ...), at batch 1, and time every inference."""
+    def run(self, inputs: NDArray[Any]) -> Outcome:
+        """Run the flashed model on each of the inputs (n, ...), at batch 1."""
 
     def close(self) -> None:
         """Give the device back."""

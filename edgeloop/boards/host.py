@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeloop.boards.base import Identity, Run
+from edgeloop.boards.base import Identity, TimedRun
 from edgeloop.errors import InputError
 from edgeloop.records import cpu_model
 from edgeloop.tflite.interpreter import RUNTIME, LiteModel, Scores
@@ -35,7 +35,7 @@ class HostBoard:
         """
         self._model = LiteModel(artifact, threads=self._threads)
 
-    def run(self, inputs: NDArray[Any]) -> Run:
+    def run(self, inputs: NDArray[Any]) -> TimedRun:
         """Run the model on (n, side, side, 3) in its own input type; only the inference itself is timed.
 
         Raises:
@@ -51,7 +51,7 @@ class HostBoard:
             model.invoke()
             latencies_ns.append(time.perf_counter_ns() - begin)
             outputs.append(model.scores())
-        return Run(np.concatenate(outputs), latencies_ns)
+        return TimedRun(np.concatenate(outputs), latencies_ns)
 
     def close(self) -> None:
         self._model = None

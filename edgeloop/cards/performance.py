@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from edgeloop.cards.markdown import Table, text
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
-from edgeloop.records import BenchmarkRecord
+from edgeloop.records import BenchmarkRecord, EmulatedBenchmarkRecord
 
-Family = Literal["NPU", "MCU", "MPU", "host"]
+Family = Literal["NPU", "MCU", "MPU", "emulated", "host"]
 TARGETS: tuple[tuple[Family, str], ...] = (
     ("NPU", "STM32N6"),
     ("MCU", "STM32H7, STM32F7 and other Cortex-M"),
@@ -32,6 +32,8 @@ class Section:
     title: str
     note: str
     table: Table
+    layers: Table | None = None
+    """Its figures layer by layer, where they are known."""
 
 
 Reader = Callable[[str, str, dict[str, Any], Sources], Section]
@@ -108,7 +110,57 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
     return Section("host", "Inference time on the host (not a target)", note, Table(heads, rows))
 
 
-READERS: dict[str, Reader] = {"benchmark-host": host_section}
+def emulated_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -> Section:
+    """Executed instructions on an emulated part, which are no time."""
+    try:
+        record = EmulatedBenchmarkRecord.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{name} is not an EmulatedBenchmarkRecord: {error}", "Delete it and build it again.") from None
+    formats = {model.sha256: model.format for model in sources.quantize.models}
+    if record.model_sha256 not in formats:
+        raise InputError(f"{name} ran another model than quantize.json is about.", "Run dvc repro.")
+    instructions = record.instructions
+    row = [
+        text(model),
+        format_text(formats[record.model_sha256]),
+        resolution_text(sources.evaluate.resolution),
+        f"{instructions.median:,}",
+        f"{instructions.min:,} - {instructions.max:,}",
+        f"{instructions.median / record.macs:.3f}" if record.macs else "-",
+        _agreement(record),
+    ]
+    heads = ["Model", "Format", "Resolution", "Instructions, median", "Min - max", "Per MACC", "Outputs equal"]
+    note = (
+        f"Nothing here was measured on hardware. The generated code, compiled by {text(record.compiler)}, ran in a firmware on an emulated "
+        f"{text(record.part)} ({text(record.emulator)}) that counts executed instructions and knows neither caches nor wait states, "
+        f"on {record.images} {text(record.pixels)}. In time the median would be {text(record.assumption)}. "
+        "Outputs are compared bit for bit with those of LiteRT's reference kernels on the host."
+    )
+    return Section("emulated", f"Emulated: executed instructions on {record.board}", note, Table(heads, [row]), _layer_table(record))
+
+
+def _agreement(record: EmulatedBenchmarkRecord) -> str:
+    equal = f"{record.equal_outputs} of {record.images}"
+    disturbed = f"; {record.protocol_errors} protocol errors" if record.protocol_errors else ""
+    if record.equal_outputs == record.images:
+        return equal + disturbed
+    return f"**{equal}**, by {record.max_difference:g} at most{disturbed}"
+
+
+def _layer_table(record: EmulatedBenchmarkRecord) -> Table:
+    """Layers that are computed within another one have no count of their own."""
+    rows = [
+        [
+            text(layer.name),
+            f"{layer.instructions:,}" if layer.instructions else "in the next",
+            "-" if layer.macs is None else f"{layer.macs:,}",
+        ]
+        for layer in record.layers
+    ]
+    return Table(["Layer", "Instructions", "MACC"], rows)
+
+
+READERS: dict[str, Reader] = {"benchmark-host": host_section, "benchmark-emulated": emulated_section}
 
 
 def _reader(name: str, raw: dict[str, Any]) -> Reader:

@@ -4,32 +4,36 @@ import datetime as dt
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
-from edgeloop.codegen.portable.codesize import FLAGS, measure
+from edgeloop.codegen.choice import choose_backend, model_format
+from edgeloop.codegen.pass_on import pass_on
+from edgeloop.codegen.portable.codesize import FLAGS, Sizes, measure
 from edgeloop.codegen.portable.emit import Described, emit, network_weight_bytes
 from edgeloop.codegen.portable.importer import read_network
 from edgeloop.codegen.portable.literals import check_name
 from edgeloop.codegen.portable.lowering import computing_layers, lower
-from edgeloop.codegen.portable.network import Network
+from edgeloop.codegen.portable.network import Layer, Network
 from edgeloop.codegen.portable.plan import Plan, make_plan
 from edgeloop.codegen.portable.tables import layer_name, weight_bytes
-from edgeloop.codegen.targets import Target, find_target, portable_cpu
-from edgeloop.codegen.toolchain import Cpu, arm_compilers
+from edgeloop.codegen.stedgeai.backend import Request, generate_with_tool
+from edgeloop.codegen.stedgeai.record import Subject
+from edgeloop.codegen.targets import find_target, portable_cpu
+from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
 from edgeloop.config import Params
 from edgeloop.errors import InputError, ModelError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.records import CodegenBackend, CodegenLayer, CodegenRecord, CompiledSize, Provenance, provenance
 from edgeloop.tflite.formats import FILES
 from edgeloop.workspace import Workspace
-from edgeloop.yamlfile import near_match
 
-Backend = Literal["portable"]
-BACKENDS: tuple[Backend, ...] = ("portable",)
 RECORD = "codegen.json"
 """In the folder of a model that is no variant's."""
+LOG = "stedgeai.log"
+"""ST Edge AI Core's words, in the same folder; beside it, with the folder's name before it, where it failed."""
 TOOLS = ["ai-edge-litert", "numpy"]
 MOST_ARENA_BYTES = 1 << 26
+MOST_ROWS = 50_000
+"""Of all values together: planning goes through them row by row."""
 MOST_MACS = (1 << 32) - 1
 """Counts are 32 bits wide in the generated code."""
 
@@ -39,40 +43,54 @@ class Options:
     """What is generated."""
 
     target: str = "stm32h7"
-    backend: str = "portable"
+    backend: str = "auto"
+    """`portable`, `stedgeai`, or `auto`: ST Edge AI Core where it is installed."""
     name: str = "network"
     """Prefix of the C names."""
     stream_input: bool = False
     """Read the input row by row through a callback, and hold no frame."""
+    profile: str | None = None
+    """Of the Neural-ART compiler (stm32n6), NAME or NAME@FILE."""
+    tool: Path | None = None
+    """ST Edge AI Core's program or root; else it is searched for."""
+    analyze: bool = False
+    """Run ST Edge AI Core's `analyze` as well, and keep its report."""
 
 
 @dataclass(frozen=True)
 class _Variant:
-    dataset: str
-    network: str
-    resolution: int
+    """What a record names; all None for a model file of its own."""
+
+    dataset: str | None = None
+    network: str | None = None
+    resolution: int | None = None
 
 
 def generate(workspace: Workspace, params: Params, name: str, options: Options | None = None) -> CodegenRecord:
-    """Generate C code of the variant's int8 per-channel model; `options` default to `generate` of params.yaml.
+    """Generate code of the variant's int8 model; `options` default to `generate` of params.yaml.
 
-    The code goes to the variant's folder `generated`, the record beside it: equal models give an equal folder.
+    The model is the per-channel one, or the one that the target runs best. The code goes to the variant's folder `generated`,
+    the record beside it (and ST Edge AI Core's log, generate.log): equal models give an equal folder.
 
     Raises:
         InputError: there is no such variant, target or backend, or the variant is not quantized.
         ModelError: the model holds something that the backend does not take; nothing is written.
         ToolchainError: the compiler that is there refuses the code.
+        StedgeaiError: ST Edge AI Core is not here, or fails.
     """
     started = dt.datetime.now(dt.UTC)
     variant, settings = params.variant(name), params.generate
-    chosen = options or Options(settings.target, settings.backend, stream_input=settings.stream_input)
+    chosen = options or Options(**settings.model_dump())
+    target = find_target(chosen.target)
+    form = model_format(choose_backend(chosen.backend, target, chosen.tool), target)
     paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
-    model = paths.quantized / f"{FILES['int8 per-channel']}.tflite"
+    model = paths.quantized / f"{FILES[form]}.tflite"
     if not model.is_file():
         raise InputError(f"{name} is not quantized.", f"Run: dvc repro quantize@{name}")
-    made = provenance(workspace.root, settings.model_dump(), TOOLS, started)
     with atomic_folder(paths.generated) as folder:
-        record = _generate(model, chosen, folder, made, _Variant(variant.dataset, variant.network, variant.resolution))
+        made = provenance(workspace.root, settings.model_dump(mode="json"), TOOLS, started)
+        subject = _Variant(variant.dataset, variant.network, variant.resolution)
+        record = _generate(model, chosen, folder, paths.generate_record.with_suffix(".log"), made, subject)
     record.write(paths.generate_record)
     return record
 
@@ -84,14 +102,36 @@ def generate_file(model: Path, out: Path, options: Options | None = None) -> Cod
         InputError: there is no such file, target or backend, or `out` is a folder that was not generated.
         ModelError: the model holds something that the backend does not take; nothing is written.
         ToolchainError: the compiler that is there refuses the code.
+        StedgeaiError: ST Edge AI Core is not here, or fails; its log is then beside `out`, else in it.
     """
     started = dt.datetime.now(dt.UTC)
     if out.exists() and not (out / RECORD).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} holds something else than generated code, and would be replaced.", "Give another folder, or empty it.")
     with atomic_folder(out) as folder:
-        record = _generate(model, options or Options(), folder, provenance(Path.cwd(), {}, TOOLS, started), None)
+        log = out.parent / f"{out.name}.{LOG}"
+        record = _generate(model, options or Options(), folder, log, provenance(Path.cwd(), {}, TOOLS, started), _Variant())
         record.write(folder / RECORD)
+        if log.is_file() and record.backend.name == "stedgeai":
+            log.replace(folder / LOG)
     return record
+
+
+def _generate(model: Path, options: Options, folder: Path, log: Path, made: Provenance, variant: _Variant) -> CodegenRecord:
+    """Generate into an empty folder with the backend that the options ask for."""
+    target = find_target(options.target)
+    chosen = choose_backend(options.backend, target, options.tool)
+    check_name(options.name)
+    if chosen == "portable":
+        if options.profile:
+            raise InputError("The portable generator has no Neural-ART profile.", "Leave --profile away, or add --backend stedgeai.")
+        return _Work(model, options, folder).record(made, variant)
+    if options.stream_input:
+        raise InputError("Only the portable generator reads the input row by row.", "Leave --stream-input away, or add --backend portable.")
+    subject = Subject(target.name, None, variant.dataset, variant.network, variant.resolution)
+    if chosen == "none":
+        return pass_on(model, folder, options.name, made, subject)
+    request = Request(model, target.name, options.name, log, options.profile, options.tool, options.analyze)
+    return generate_with_tool(request, folder, made, subject)
 
 
 def plan_model(model: Path, *, stream_input: bool = False) -> tuple[Network, Plan]:
@@ -102,82 +142,80 @@ def plan_model(model: Path, *, stream_input: bool = False) -> tuple[Network, Pla
         ModelError: it cannot be generated.
     """
     network = read_network(model)
+    rows = network.input.height + sum(layer.output.height for layer in network.layers)
+    least_bytes = max(layer.output.bytes for layer in network.layers)
+    if rows > MOST_ROWS or least_bytes > MOST_ARENA_BYTES or network.macs > MOST_MACS:
+        raise _too_large(model, f"{rows} rows, values of up to {least_bytes >> 10} KiB and {network.macs} multiply-accumulates")
     plan = make_plan(lower(network, streamed=stream_input))
-    if plan.arena_bytes > MOST_ARENA_BYTES or network.macs > MOST_MACS:
-        raise ModelError(
-            f"{model} takes {plan.arena_bytes / 1024:.0f} KiB of activations and {network.macs} multiply-accumulates.",
-            "No microcontroller runs that: give a smaller model.",
-        )
+    if plan.arena_bytes > MOST_ARENA_BYTES:
+        raise _too_large(model, f"{plan.arena_bytes >> 10} KiB of activations")
     return network, plan
 
 
-def _generate(model: Path, options: Options, folder: Path, made: Provenance, variant: _Variant | None) -> CodegenRecord:
-    if options.backend not in BACKENDS:
-        raise InputError(f"There is no backend '{options.backend}'{near_match(options.backend, BACKENDS)}.")
-    target = find_target(options.target)
-    cpu = portable_cpu(target)
-    check_name(options.name)
-    network, plan = plan_model(model, stream_input=options.stream_input)
-    described = Described(options.name, model.name, sha256_file(model), target.title)
-    emit(network, plan, described, folder)
-    return _record(network, plan, described, target, options, made, _compiled(folder, options.name, network, plan, cpu), variant)
+def _too_large(model: Path, size: str) -> ModelError:
+    return ModelError(f"{model} has {size}.", "No microcontroller runs that: give a smaller model.")
 
 
-@dataclass(frozen=True)
-class _Measured:
-    size: CompiledSize
-    runtime_ram_bytes: int
+class _Work:
+    """One generation: writes the files, measures them, and states what they take."""
+
+    def __init__(self, model: Path, options: Options, folder: Path) -> None:
+        self._options, self._target = options, find_target(options.target)
+        self._cpu = portable_cpu(self._target)
+        self._network, self._plan = plan_model(model, stream_input=options.stream_input)
+        self._sha256 = sha256_file(model)
+        emit(self._network, self._plan, Described(options.name, model.name, self._sha256, self._target.title), folder)
+        self._compiler, self._sizes = _measured(folder, options.name, self._cpu)
+
+    def record(self, made: Provenance, variant: _Variant) -> CodegenRecord:
+        """What was generated; what no compiler measured is null."""
+        network, compiled = self._network, self._compiled()
+        return CodegenRecord(
+            provenance=made,
+            dataset=variant.dataset,
+            network=variant.network,
+            resolution=variant.resolution,
+            backend=CodegenBackend(name="portable", version=version("edgeloop")),
+            target=self._target.name,
+            cpu=self._cpu.name,
+            note=self._target.note,
+            model_sha256=self._sha256,
+            name=self._options.name,
+            stream_input=self._options.stream_input,
+            macs=network.macs,
+            weight_bytes=network_weight_bytes(network),
+            activation_ram_bytes=self._plan.arena_bytes,
+            runtime_ram_bytes=self._sizes.variables - self._plan.arena_bytes if self._sizes else None,
+            code_flash_bytes=compiled.code_bytes + compiled.constant_bytes if compiled else None,
+            compiled=compiled,
+            pools=None,
+            layers=[_layer(layer) for layer in computing_layers(network)],
+        )
+
+    def _compiled(self) -> CompiledSize | None:
+        if self._sizes is None:
+            return None
+        return CompiledSize(
+            compiler=str(self._compiler),
+            flags=[*FLAGS],
+            cpu=self._cpu.name,
+            code_bytes=self._sizes.code,
+            constant_bytes=self._sizes.constants - network_weight_bytes(self._network),
+        )
 
 
-def _compiled(folder: Path, name: str, network: Network, plan: Plan, cpu: Cpu) -> _Measured | None:
-    """The size by the preferred compiler; None where there is none."""
-    compilers = arm_compilers(cpu)
-    if not compilers:
-        return None
-    sizes = measure(folder, name, compilers[0])
-    constants = sizes.constants - network_weight_bytes(network)
-    size = CompiledSize(compiler=str(compilers[0]), flags=[*FLAGS], cpu=cpu.name, code_bytes=sizes.code, constant_bytes=constants)
-    return _Measured(size, sizes.variables - plan.arena_bytes)
+def _measured(folder: Path, name: str, cpu: Cpu) -> tuple[Compiler | None, Sizes | None]:
+    """The size by the preferred compiler, where there is one."""
+    compiler = next(iter(arm_compilers(cpu)), None)
+    return compiler, measure(folder, name, compiler) if compiler else None
 
 
-def _record(
-    network: Network,
-    plan: Plan,
-    described: Described,
-    target: Target,
-    options: Options,
-    made: Provenance,
-    measured: _Measured | None,
-    variant: _Variant | None,
-) -> CodegenRecord:
-    return CodegenRecord(
-        provenance=made,
-        dataset=variant.dataset if variant else None,
-        network=variant.network if variant else None,
-        resolution=variant.resolution if variant else None,
-        backend=CodegenBackend(name="portable", version=version("edgeloop")),
-        target=target.name,
-        cpu=target.cpu.name if target.cpu else None,
-        note=target.note,
-        model_sha256=described.sha256,
-        name=described.name,
-        stream_input=options.stream_input,
-        macs=network.macs,
-        weight_bytes=network_weight_bytes(network),
-        activation_ram_bytes=plan.arena_bytes,
-        runtime_ram_bytes=measured.runtime_ram_bytes if measured else None,
-        code_flash_bytes=measured.size.code_bytes + measured.size.constant_bytes if measured else None,
-        compiled=measured.size if measured else None,
-        pools=None,
-        layers=[
-            CodegenLayer(
-                name=layer_name(layer),
-                type=layer.operator,
-                position=layer.position,
-                output_shape=list(layer.output.shape),
-                macs=layer.macs,
-                weight_bytes=weight_bytes(layer),
-            )
-            for layer in computing_layers(network)
-        ],
+def _layer(layer: Layer) -> CodegenLayer:
+    return CodegenLayer(
+        name=layer_name(layer),
+        type=layer.operator,
+        position=layer.position,
+        output_shape=list(layer.output.shape),
+        macs=layer.macs,
+        weight_bytes=weight_bytes(layer),
     )

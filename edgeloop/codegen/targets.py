@@ -33,6 +33,7 @@ TARGETS = {
         Target(
             "stm32n6", "STM32N6 (Cortex-M55)", Cpu("cortex-m55", "hard"), 800, "The code runs on the CPU; the Neural-ART NPU is not used."
         ),
+        Target("stm32n6-cpu", "STM32N6 without its NPU (Cortex-M55)", Cpu("cortex-m55", "hard"), 800),
         Target("stm32u5", "STM32U5 (Cortex-M33)", Cpu("cortex-m33", "hard"), 160),
     )
 }

@@ -32,9 +32,12 @@ WORDS_LINES = 40
 _BARE_LIBRARIES: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gcc": (("-nostdlib",), ("-lgcc",)),
     "clang": (("-nostdlib", "-fuse-ld=lld"), ()),
-    "zig": (("-nostdlib", "-rtlib=compiler-rt"), ()),
+    # Without -g, zig leaves the symbols out where it optimizes for size.
+    "zig": (("-nostdlib", "-rtlib=compiler-rt", "-g"), ()),
 }
 """Options before and behind the inputs: no C library, but the compiler's own helpers (64-bit division, soft floats)."""
+_ZIG_FEATURES = {"cortex-m33": "+dsp"}
+"""What zig leaves out of a core because it is optional, though every STM32 with that core has it."""
 _ARM_GCC = "arm-none-eabi-gcc"
 _VERSION = re.compile(r"\b(\d+\.\d+(?:\.\d+)?)")
 
@@ -52,7 +55,8 @@ class Cpu:
         """The options by which a compiler of this kind is told."""
         if kind == "zig":
             abi = "eabihf" if self.float_abi == "hard" else "eabi"
-            return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={self.name.replace('-', '_')}", f"-mfloat-abi={self.float_abi}")
+            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "")
+            return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={model}", f"-mfloat-abi={self.float_abi}")
         triple = ("--target=thumbv7em-none-eabi",) if kind == "clang" else ()
         return (*triple, f"-mcpu={self.name}", "-mthumb", f"-mfloat-abi={self.float_abi}")
 
@@ -210,7 +214,8 @@ def _identify(command: tuple[str, ...], cpu: Cpu | None) -> Compiler | None:
     kind, version = _kind(command, done.stdout), _version(command, done.stdout)
     if done.returncode != 0 or kind is None or version is None:
         return None
-    return Compiler("zig" if kind == "zig" else Path(command[0]).name, kind, version, command, cpu)
+    name = Path(command[0]).name
+    return Compiler(kind if kind == "zig" or name == "cc" else name, kind, version, command, cpu)
 
 
 def _kind(command: tuple[str, ...], text: str) -> Kind | None:

@@ -47,15 +47,18 @@ class LiteModel:
         ModelError: the file is damaged, LiteRT refuses it, or it is not an image classifier of that form.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, batch: int = 1, verified: bytes | None = None) -> None:
-        """`verified` is the `content` of another LiteModel of the same path, which spares reading it again."""
+    def __init__(self, path: Path, *, threads: int = 1, batch: int = 1, verified: bytes | None = None, reference: bool = False) -> None:
+        """`verified` is the `content` of another LiteModel of the same path, which spares reading it again.
+
+        `reference` takes LiteRT's reference kernels: slow, and the same on every machine.
+        """
         self._path = path
         self.content = _verified(path) if verified is None else verified
         self.batch = batch
         self.open_batch = False
         """Whether the file declares its batch size as open."""
         with quiet_at_first(RUNTIME):
-            self._interpreter = self._load(threads)
+            self._interpreter = self._load(threads, reference)
         self.input, self.output = self._tensors()
         self.side = self.input.shape[1]
         self.classes = math.prod(self.output.shape[1:])
@@ -75,13 +78,18 @@ class LiteModel:
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self._path} does not run: {error}", "Convert the model again.") from error
 
+    def stored(self) -> NDArray[Any]:
+        """The result (batch, classes) in the output's own type."""
+        result: NDArray[Any] = self._interpreter.get_tensor(self._output_index).reshape(self.batch, self.classes)
+        return result
+
     def scores(self) -> Scores:
         """The result: float32 of shape (batch, classes), dequantized where the output is an integer.
 
         Raises:
             ModelError: a score is not a number.
         """
-        stored = self._interpreter.get_tensor(self._output_index).reshape(self.batch, self.classes)
+        stored = self.stored()
         values: Scores = stored.astype(np.float32)
         if stored.dtype != np.float32:
             values = (values - np.float32(self.output.zero_point)) * np.float32(self.output.scale)
@@ -98,11 +106,12 @@ class LiteModel:
         self.invoke()
         return self.scores()[:count]
 
-    def _load(self, threads: int) -> Any:
-        from ai_edge_litert.interpreter import Interpreter
+    def _load(self, threads: int, reference: bool) -> Any:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        kernels = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
         try:  # From memory: LiteRT then verifies every offset before it uses one.
-            interpreter = Interpreter(model_content=self.content, num_threads=threads)
+            interpreter = Interpreter(model_content=self.content, num_threads=threads, experimental_op_resolver_type=kernels)
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
             self._check_form(inputs, outputs)
             self.open_batch = [int(size) for size in inputs[0]["shape_signature"][:1]] == [-1]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from miniature import CLASSES, PREPROCESSING, coloured, prepare
 
-from edgeloop.boards.benchmark import benchmark, benchmark_model, inputs_for
+from edgeloop.boards.benchmark import benchmark, benchmark_model
 from edgeloop.boards.host import HostBoard
+from edgeloop.boards.inputs import inputs_for
 from edgeloop.boards.latency import drift, measure, summarise
 from edgeloop.config import Benchmark, Params, load_params
 from edgeloop.errors import InputError, ModelError

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from flows_in_miniature import ROOT, Project, environment
 
-from edgeloop.records import CardRecord, EvaluateRecord, FetchRecord, PrepareRecord, TrainRecord
+from edgeloop.records import (
+    CardRecord,
+    CodegenRecord,
+    EmulatedBenchmarkRecord,
+    EvaluateRecord,
+    FetchRecord,
+    PrepareRecord,
+    TrainRecord,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -53,9 +61,20 @@ def sample(tmp_path_factory: pytest.TempPathFactory, server: dict[str, str]) -> 
 
 def test_every_step_has_run(sample: tuple[Project, str]) -> None:
     _, said = sample
-    assert "8 of 8 stages built" in said
+    assert "10 of 10 stages built" in said
     steps = re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE)
-    assert sorted(steps) == ["benchmark", "card", "evaluate", "fetch", "prepare", "quantize", "train", "validate"]
+    assert sorted(steps) == [
+        "benchmark",
+        "benchmark",
+        "card",
+        "evaluate",
+        "fetch",
+        "generate",
+        "prepare",
+        "quantize",
+        "train",
+        "validate",
+    ]
 
 
 def test_the_trained_network_is_over_90_percent_on_test(sample: tuple[Project, str]) -> None:
@@ -68,6 +87,16 @@ def test_the_trained_network_is_over_90_percent_on_test(sample: tuple[Project, s
     assert trained.parameters_folded == 125_477
     assert trained.provenance.git_commit is not None
     assert trained.provenance.data_revision == record.provenance.data_revision
+
+
+def test_the_generated_code_gives_the_reference_outputs_on_the_emulated_board(sample: tuple[Project, str]) -> None:
+    folder = sample[0].root / "models" / "sample" / "fdmobilenet_0.25-96"
+    emulated = EmulatedBenchmarkRecord.read(folder / "benchmarks" / "virtual-h7.json")
+    generated = CodegenRecord.read(folder / "generate.json")
+    assert (emulated.equal_outputs, emulated.max_difference) == (emulated.images, 0)
+    assert generated.macs is not None
+    assert emulated.instructions.min > generated.macs
+    assert "Emulated" in (folder / "card" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_card_is_published_and_a_browser_may_read_it(sample: tuple[Project, str]) -> None:
@@ -101,8 +130,8 @@ def test_a_change_rebuilds_only_what_it_touches(sample: tuple[Project, str]) -> 
         said = edgeloop(project, "run", "sample", "all", "all")
     finally:
         params.write_text(before, encoding="utf-8")
-    assert "2 of 8 stages built" in said
-    assert re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE) == ["benchmark", "card"]
+    assert "3 of 10 stages built" in said
+    assert sorted(re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE)) == ["benchmark", "benchmark", "card"]
 
 
 def test_without_an_archive_and_offline_one_sentence_says_what_to_do(tmp_path: Path) -> None:

@@ -131,7 +131,8 @@ def _quantization(model: Any, rng: np.random.Generator) -> None:
     elif kind == 2:
         scales = np.resize(scales, int(rng.integers(0, 20)))
     elif kind == 3:
-        scales = scales * np.float32(10 ** rng.uniform(-6, 6))
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            scales = scales * np.float32(10 ** rng.uniform(-6, 6))
     else:
         quantization.quantizedDimension = int(_any(rng, (0, 1, 2, 3, 4, -1, 1 << 30)))
     quantization.scale, quantization.zeroPoint = scales, zero_points

@@ -1,4 +1,7 @@
-"""Generated C on this machine: every intermediate tensor equals LiteRT's reference kernels, bit for bit."""
+"""Generated C computes what LiteRT's reference kernels compute: every intermediate tensor, bit for bit.
+
+On this machine and on the emulated Cortex-M7; with all of the input in memory and with its rows streamed in; observed and not.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,61 +10,127 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import all_differ
-from converted_models import smooth_images
-from generated_code import HostNetwork, generate_folder
-from hypothesis import HealthCheck, given, settings
+from converted_models import random_converted_model, smooth_images
+from emulated_code import EmulatedNetwork
+from generated_code import DSP, HostNetwork, generate_folder
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from random_models import random_images, random_model
 from reference import Reference
 
-from edgeloop.codegen.toolchain import find_host_compiler
+from edgeloop.codegen.portable.network import Layer
+from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_host_compiler
 from edgeloop.networks.table import NETWORKS
 
-DSP = "-DEDGELOOP_EMULATE_DSP"
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+CORTEX_M7 = Cpu("cortex-m7")
+NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
 
 
-def check_equal(
-    model: Path, folder: Path, images: list[NDArray[Any]], flags: tuple[str, ...] = (), *, plain: bool = True
-) -> list[NDArray[Any]]:
-    """Compare resident and streamed code, observed and not, with the reference on every image; returns the outputs."""
+def check_equal(model: Path, folder: Path, images: list[NDArray[Any]], flags: tuple[str, ...] = ()) -> list[NDArray[Any]]:
+    """Compare the code on this machine, in all its forms, with the reference on every image; returns the outputs."""
     reference, compiler = Reference(model), find_host_compiler()
-    builds = []
-    for streamed in (False, True):
-        network, _ = generate_folder(model, folder / ("streamed" if streamed else "resident"), stream_input=streamed)
-        for observed in (True, False) if plain else (True,):
-            builds.append(HostNetwork(network, folder / ("streamed" if streamed else "resident"), compiler, flags, observed=observed))
+    builds: list[HostNetwork] = []
+    for kind in ("resident", "streamed"):
+        network, _ = generate_folder(model, folder / kind, stream_input=kind == "streamed")
+        builds.extend(HostNetwork(network, folder / kind, compiler, flags, observed=observed) for observed in (True, False))
     outputs = []
     for image in images:
         reference.run(image)
-        expected = reference.tensor(reference.output["index"])
+        expected = reference.tensor(reference.output["index"]).reshape(-1)
         for build in builds:
             output = build.run(image)
-            np.testing.assert_array_equal(output.reshape(-1), expected.reshape(-1), strict=True)
-        for build in builds:
+            np.testing.assert_array_equal(output.reshape(-1), expected, strict=True)
             build.check_rows()
-            for layer, value in zip(build.layers, build.values, strict=True) if build.observed else ():
-                wanted = reference.tensor(layer.output.tensor).reshape(layer.output.shape)
-                np.testing.assert_array_equal(value, wanted, f"operator {layer.position} ({layer.operator})", strict=True)
+            for layer, value in build.observed_values():
+                check_layer(reference, layer, value)
         outputs.append(output)
     return outputs
 
 
+def check_equal_emulated(
+    model: Path, folder: Path, images: list[NDArray[Any]], compiler: Compiler, level: str = "-O2"
+) -> list[NDArray[Any]]:
+    """Compare the code on the emulated core with the reference on every image; returns the outputs."""
+    reference = Reference(model)
+    network, _ = generate_folder(model, folder / "emulated")
+    emulated = EmulatedNetwork(network, folder / "emulated", compiler, level)
+    outputs = []
+    for image in images:
+        reference.run(image)
+        output, values = emulated.run(image)
+        np.testing.assert_array_equal(output.reshape(-1), reference.tensor(reference.output["index"]).reshape(-1), strict=True)
+        for layer, value in zip(emulated.layers, values, strict=True):
+            check_layer(reference, layer, value)
+        outputs.append(output)
+    return outputs
+
+
+def check_layer(reference: Reference, layer: Layer, value: NDArray[Any]) -> None:
+    """The first rows of a layer's output, as many as `value` has."""
+    wanted = reference.tensor(layer.output.tensor).reshape(layer.output.shape)[: len(value)]
+    np.testing.assert_array_equal(value, wanted, f"operator {layer.position} ({layer.operator})", strict=True)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_equal_the_reference(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
-    images = list(smooth_images(np.random.default_rng(11), 4, 96))
-    flags = (DSP,) if name.endswith(("5", "v1")) else ()
+    images = list(smooth_images(np.random.default_rng(11), 3, 96))
+    flags = (DSP,) if name in ("fdmobilenet_0.25", "st_fdmobilenet_v1") else ()
     assert all_differ(check_equal(network_file(name, 96), tmp_path, images, flags))
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@NO_ARM
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_equal_the_reference_on_the_emulated_core(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
+    images = list(smooth_images(np.random.default_rng(12), 2, 96))
+    compilers = arm_compilers(CORTEX_M7)
+    compiler = compilers[sorted(NETWORKS).index(name) % len(compilers)]
+    assert all_differ(check_equal_emulated(network_file(name, 96), tmp_path, images, compiler))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resolution", [128, 224])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_large_inputs_equal_the_reference(name: str, resolution: int, network_file: Callable[..., Path], tmp_path: Path) -> None:
+    images = list(smooth_images(np.random.default_rng(13), 2, resolution))
+    model = network_file(name, resolution)
+    assert all_differ(check_equal(model, tmp_path, images, (DSP,)))
+    compilers = arm_compilers(CORTEX_M7)
+    if compilers:
+        assert all_differ(check_equal_emulated(model, tmp_path, images, compilers[resolution % len(compilers)]))
+
+
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), extreme=st.booleans(), flags=st.sampled_from([(), (DSP,)]))
 def test_random_small_graphs_equal_the_reference(
     seed: int, extreme: bool, flags: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("random")
+    check_equal(*_random_case(seed, extreme, folder), flags)
+
+
+@NO_ARM
+@settings(max_examples=8)
+@given(seed=st.integers(0, 2**32), extreme=st.booleans(), level=st.sampled_from(["-O2", "-Os"]), data=st.data())
+def test_random_small_graphs_equal_the_reference_on_the_emulated_core(
+    seed: int, extreme: bool, level: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    compiler = data.draw(st.sampled_from(arm_compilers(CORTEX_M7)))
+    folder = tmp_path_factory.mktemp("random")
+    check_equal_emulated(*_random_case(seed, extreme, folder), compiler, level)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_converted_residual_networks_equal_the_reference(seed: int, tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(random_converted_model(seed))
+    taken = Reference(model).input
+    images = random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, 3, seed)
+    assert all_differ(check_equal(model, tmp_path, images, (DSP,)))
+
+
+def _random_case(seed: int, extreme: bool, folder: Path) -> tuple[Path, Path, list[NDArray[Any]]]:
     model = folder / "model.tflite"
     model.write_bytes(random_model(seed, extreme=extreme))
-    details = Reference(model).input
-    check_equal(model, folder, random_images(details["shape"][1:], np.dtype(details["dtype"]).name, 3, seed), flags)
+    taken = Reference(model).input
+    return model, folder, random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, 3, seed)

@@ -1,6 +1,7 @@
 """What the importer does not take is refused by the operator's name and position, with a remedy; nothing is guessed."""
 
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ INT16, INT4, FLOAT32, INT64 = 7, 17, 0, 4
         (operand(CONVOLUTION, 1, buffer=0), r"operator 1 \(CONV_2D\) takes an input 1 that is no constant"),
         (operand(CONVOLUTION, 2, type=INT64, shape=[2]), "takes INT64 as input 2 where INT32 is expected"),
         (operand(CONVOLUTION, 2, shape=[2, 2]), r"bias of shape \(2, 2\) for 4 output channels"),
+        (operand(CONVOLUTION, 2, zeroPoint=np.array([1])), "bias with a zero point"),
         (operand(CONVOLUTION, -1, type=INT16), "INT16 tensor"),
         (operand(CONVOLUTION, -1, type=FLOAT32), "computes float32 values"),
         (operand(CONVOLUTION, -1, shape=[1, 9, 7, 5]), "claims an output"),
@@ -228,6 +230,73 @@ def _one_convolution(path: Path, *, size: int, padding: int = 0, bias: int = 0) 
     file.operator("CONV_2D", [taken, kernel, sums], [output], "Conv2DOptions", padding=padding, **steps)
     path.write_bytes(file.content([taken], [output]))
     return path
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (np.array([1, 8]), None),
+        (np.array([1, -1]), None),
+        (np.array([-1, 8]), None),
+        (np.array([1, 9]), r"makes \(1, 8\) of 8 values where \[1, 9\] is asked for"),
+        (np.array([-1, -1]), "makes"),
+        (np.array([0, 8]), "makes"),
+        (np.array([8]), "makes"),
+        (np.array([[1, 8]]), r"numbers of shape \(1, 2\)"),
+        (np.arange(65), r"numbers of shape \(65,\)"),
+    ],
+)
+def test_a_reshape_is_taken_where_all_agree_on_the_shape(asked: Any, said: str | None, tmp_path: Path) -> None:
+    file, path = ModelFile(), tmp_path / "model.tflite"
+    taken, rectified, output = (file.tensor(shape, scale=0.1) for shape in [(1, 2, 2, 2), (1, 2, 2, 2), (1, 8)])
+    file.operator("RELU", [taken], [rectified])
+    file.operator("RESHAPE", [rectified, file.numbers(asked)], [output])
+    path.write_bytes(file.content([taken], [output]))
+    if said is None:
+        assert read_network(path).output.shape == (1, 1, 8)
+    else:
+        with pytest.raises(ModelError, match=rf"operator 1 \(RESHAPE\) .*{said}"):
+            read_network(path)
+
+
+@pytest.mark.parametrize(
+    ("paddings", "said"),
+    [
+        ([[0, 0], [1, 2], [3, 0], [0, 0]], None),
+        ([[0, 0], [1, -1], [3, 0], [0, 0]], "pads by"),
+        ([[0, 0], [1, 2], [3, 0], [0, 1]], "pads by"),
+        ([[1, 0], [1, 2], [3, 0], [0, 0]], "pads by"),
+        ([[0, 0, 1, 2], [3, 0, 0, 0]], "pads other than four dimensions"),
+        ([0, 0, 1, 2, 3, 0, 0, 0], "numbers of shape"),
+        ([[0, 0], [1, 2], [4, 0], [0, 0]], "claims an output"),
+    ],
+)
+def test_rows_and_columns_are_padded_and_nothing_else(paddings: list[Any], said: str | None, tmp_path: Path) -> None:
+    file, path = ModelFile(), tmp_path / "model.tflite"
+    taken, output = file.tensor((1, 2, 2, 2), scale=0.1), file.tensor((1, 5, 5, 2), scale=0.1)
+    file.operator("PAD", [taken, file.numbers(np.array(paddings))], [output])
+    path.write_bytes(file.content([taken], [output]))
+    if said is None:
+        assert read_network(path).output.shape == (5, 5, 2)
+    else:
+        with pytest.raises(ModelError, match=rf"operator 0 \(PAD\) .*{said}"):
+            read_network(path)
+
+
+def test_a_hostile_number_of_channels_ends_soon(tmp_path: Path) -> None:
+    """Two thousand convolutions that share 16,384 output channels of one weight."""
+    file, path, channels = ModelFile(), tmp_path / "model.tflite", 1 << 14
+    value = taken = file.tensor((1, 1, 1, 1), scale=0.1)
+    kernel = file.tensor((channels, 1, 1, 1), scale=0.1, data=np.ones((channels, 1, 1, 1)))
+    steps = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    for _ in range(MOST_OPERATORS):
+        value = file.tensor((1, 1, 1, channels), scale=0.1)
+        file.operator("CONV_2D", [taken, kernel], [value], "Conv2DOptions", **steps)
+    path.write_bytes(file.content([taken], [value]))
+    begin = time.monotonic()
+    with pytest.raises(ModelError, match="more than 262,144 output channels in all"):
+        read_network(path)
+    assert time.monotonic() - begin < 20
 
 
 def test_operators_whose_values_nobody_reads_are_left_out(content: bytes, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A conversation with the keeper on a board: requests with a deadline, answers checked, the board clean afterwards."""
 
 import json
+import re
 import shlex
 import time
 from contextlib import suppress
@@ -21,6 +22,9 @@ BOOT = (
     'names["Keeper"](stream,source.decode(),float(sys.argv[1]),sys.argv[2]).serve()'
 )
 """Reads the keeper's source from its input, so that no command line is longer than small SSH servers take."""
+WRAP = 'echo "EDGELOOP-PID $$"; exec "$@"'
+PID = re.compile(rb"EDGELOOP-PID (\d+)")
+"""Known before the keeper speaks, so that even a program that never does can be ended."""
 MOST_NOISE = 1 << 16
 """Bytes that a login script may print in front of the first frame."""
 MOST_LINE = 1 << 20
@@ -51,6 +55,7 @@ class Session:
         self._settings = settings
         self._buffer = bytearray()
         self._folder = ""
+        self._pid: int | None = None
         self._connection = Connection(settings)
         self._process: Process | None = None
         try:
@@ -90,7 +95,7 @@ class Session:
     def _begin(self) -> Header:
         settings = self._settings
         boot = [settings.python, "-u", "-c", BOOT, str(settings.deadlines.idle_s), settings.folder]
-        self._process = self._connection.start(f"exec {shlex.join(boot)}", settings.deadlines.hello_s)
+        self._process = self._connection.start(shlex.join(["exec", "sh", "-c", WRAP, "sh", *boot]), settings.deadlines.hello_s)
         keeper = source("keeper.py")
         self._process.converse(b"%d\n" % len(keeper) + keeper)
         self._skip_noise(time.monotonic() + settings.deadlines.hello_s)
@@ -103,14 +108,18 @@ class Session:
         return hello
 
     def _clean_up(self, process: Process) -> None:
+        """The keeper cleans up by itself when its input ends; where it does not, that is done over the connection."""
         close_s = self._settings.deadlines.close_s
+        commands = []
         try:
-            code = process.end(close_s)
+            ended_well = process.end(close_s) == 0
         except BoardError:
-            process.kill()
-            code = None
-        if code != 0 and "/edgeloop-board-" in self._folder:
-            self._connection.start(f"exec rm -rf -- {shlex.quote(self._folder)}", close_s).end(close_s)
+            ended_well = False
+            commands += [f"kill -9 -- -{self._pid} || kill -9 {self._pid}"] if self._pid else []
+        if not ended_well and "/edgeloop-board-" in self._folder:
+            commands.append(f"rm -rf -- {shlex.quote(self._folder)}")
+        if commands:
+            self._connection.start(shlex.join(["exec", "sh", "-c", "; ".join(commands)]), close_s).end(close_s)
 
     @property
     def _running(self) -> Process:
@@ -121,10 +130,16 @@ class Session:
     def _skip_noise(self, deadline: float) -> None:
         """Pass over what a login script prints before the keeper speaks."""
         while (place := self._buffer.find(MARK)) < 0:
+            self._note_pid()
             if len(self._buffer) > MOST_NOISE:
                 raise self._garbled(bytes(self._buffer))
             self._more(max(deadline - time.monotonic(), 0.01), "to begin")
+        self._note_pid()
         del self._buffer[:place]
+
+    def _note_pid(self) -> None:
+        if self._pid is None and (said := PID.search(self._buffer)):
+            self._pid = int(said.group(1))
 
     def _frame(self, deadline_s: float, what: str) -> tuple[Header, bytes]:
         deadline = time.monotonic() + deadline_s

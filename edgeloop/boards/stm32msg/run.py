@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edgeloop.boards.stm32msg.exchange import MOST_MESSAGE_BYTES, SHORT_MESSAGE_BYTES, Exchange, unexpected
 from edgeloop.boards.stm32msg.formats import TensorForm, tensor_form
-from edgeloop.boards.stm32msg.messages import Command, Data, Operator, OperatorFlag, Response, RunFlag, State, Tensor, TensorFlag
+from edgeloop.boards.stm32msg.messages import Command, Data, Failure, Operator, OperatorFlag, Response, RunFlag, State, Tensor, TensorFlag
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation
-from edgeloop.errors import InputError, ProtocolError
+from edgeloop.errors import BoardRefusal, InputError, ProtocolError
 
 FIRST_SAMPLE = 1
 """Option of the request: the device clears its states."""
@@ -105,7 +105,13 @@ def _without_batch(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def _acknowledged(exchange: Exchange, state: State, count: int | None, seconds: float) -> None:
-    answer = exchange.answer(seconds)
+    try:
+        answer = exchange.answer(seconds)
+    except BoardRefusal as refusal:
+        if refusal.code != Failure.INVALID_SIZE:
+            raise
+        # It was sent what its own description asks for.
+        raise ProtocolError(f"Input was lost on its way to the board. {refusal.what}", "Run it again.") from refusal
     if answer.ack is None or answer.state != state:
         raise unexpected(f"an acknowledgement in state {state.value} ({state.name})", answer)
     if answer.ack.error or (count is not None and answer.ack.param != count):
@@ -189,8 +195,7 @@ def _tensor(exchange: Exchange, role: TensorFlag, seconds: float, most_bytes: in
     answer: Response = exchange.answer(seconds, most_bytes)
     if answer.tensor is None or not answer.tensor.desc.flags & role or answer.state != (State.DONE if done else State.PROCESSING):
         raise unexpected(f"a tensor ({role.name}{', the last one' if done else ''})", answer)
-    if answer.tensor.data.size != len(answer.tensor.data.datas):
-        raise ProtocolError(
-            f"The board says that a tensor has {answer.tensor.data.size} bytes and sends {len(answer.tensor.data.datas)}.", "Run it again."
-        )
+    sent, said = len(answer.tensor.data.datas), answer.tensor.data.size
+    if sent != (0 if answer.tensor.desc.flags & TensorFlag.NO_DATA else said):
+        raise ProtocolError(f"The board says that a tensor has {said} bytes and sends {sent}.", "Run it again.")
     return answer.tensor

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.codegen.portable.check import check
-from edgeloop.codegen.portable.network import Layer, Network, Reshape, Value
+from edgeloop.codegen.portable.network import Convolution, Dense, Depthwise, Layer, Network, Reshape, Value
 from edgeloop.codegen.portable.operators import LAYERS
 from edgeloop.codegen.portable.shapes import FOLDED
 from edgeloop.codegen.portable.step import OTHER_LAYERS, QUANTIZE_IT, Step, read_value
@@ -19,6 +19,8 @@ from edgeloop.tflite.graph import Graph, Tensor, read_graph
 MOST_OPERATORS = 2_000
 MOST_WEIGHT_BYTES = 1 << 27
 """Of all layers together, counted as often as they are used: no microcontroller's flash holds more."""
+MOST_SCALED_CHANNELS = 1 << 18
+"""Output channels of all layers with weights; each has a scaling."""
 
 
 def read_network(path: Path) -> Network:
@@ -46,6 +48,7 @@ class _Importer:
         self._values: dict[int, Value] = {}
         self._folded: dict[int, NDArray[np.int32]] = {}
         self._weight_bytes_left = MOST_WEIGHT_BYTES
+        self._channels_left = MOST_SCALED_CHANNELS
 
     def network(self) -> Network:
         taken = self._input()
@@ -86,6 +89,7 @@ class _Importer:
             layer = LAYERS[name](step)
         except ValueError as error:  # A scale without a multiplier (fixed_point).
             raise step.refuse(f"cannot be computed in 32 bits: {error}", QUANTIZE_IT) from error
+        self._count_channels(layer)
         self._values[layer.output.tensor] = layer.output
         return layer
 
@@ -102,6 +106,11 @@ class _Importer:
             self._weight_bytes_left -= operand.constant_bytes if operand else 0
         if self._weight_bytes_left < 0:
             raise self._refuse(f"uses more than {MOST_WEIGHT_BYTES:,} bytes of weights")
+
+    def _count_channels(self, layer: Layer) -> None:
+        self._channels_left -= layer.output.channels if isinstance(layer, Convolution | Depthwise | Dense) else 0
+        if self._channels_left < 0:
+            raise self._refuse(f"has more than {MOST_SCALED_CHANNELS:,} output channels in all")
 
     def _refuse(self, reason: str, remedy: str = OTHER_LAYERS) -> ModelError:
         return ModelError(f"{self._path} {reason}.", remedy)

@@ -28,8 +28,11 @@ from edgeloop.codegen.portable.network import (
 from edgeloop.codegen.portable.pipeline import Batch, Buffer, Pipeline, Stage, Tap
 from edgeloop.errors import ModelError
 
-MOST_COLUMNS = 64
-"""Columns that one call of the separable kernel computes at once: more win little, and take data cache."""
+BETWEEN_BYTES = 12_800
+"""16-bit values between two layers that one call computes at most: they are read once for every two output channels, and the
+data cache of a Cortex-M7 has 16 KiB."""
+COLUMNS = 32
+"""Columns that one call may compute all the same: below that, unpacking weights takes more than the cache wins."""
 GROUP_COLUMNS = 4
 """The kernel computes so many columns together, and once more as much to unpack its weights."""
 
@@ -171,7 +174,8 @@ def _batches(layers: tuple[Layer, ...]) -> tuple[Batch, ...]:
     first, last = layers[0], layers[-1]
     if isinstance(first, Depthwise) and isinstance(last, Convolution):
         height, width = last.output.height, last.output.width
-        most = max(1, min(height, MOST_COLUMNS // width))
+        columns = max(COLUMNS, BETWEEN_BYTES // (2 * first.output.channels))
+        most = max(1, min(height, columns // width))
         best_first = sorted(range(1, most + 1), key=lambda rows: (_columns_paid(height, width, rows), rows))
         # Beyond one row at a time, only what pays.
         counts = [*best_first[: best_first.index(1)], 1]

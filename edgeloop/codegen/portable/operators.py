@@ -203,8 +203,8 @@ def pad(step: Step) -> Layer:
     """PAD of rows and columns."""
     step.expect_inputs(2, 2)
     taken = step.int8(0)
-    paddings = step.integers(1)
-    if len(paddings) != 8 or len(step.shape(taken)) != 4:
+    paddings, constant = step.integers(1, dimensions=2), step.graph.operand(step.operator, 1)
+    if constant is None or constant.shape != (4, 2) or len(step.shape(taken)) != 4:
         raise step.refuse("pads other than four dimensions")
     _, _, top, bottom, left, right, *_ = paddings
     if min(paddings) < 0 or any(paddings[:2]) or any(paddings[6:]):
@@ -225,10 +225,9 @@ def reshape(step: Step) -> Layer:
     """RESHAPE to a shape that the file knows, or that follows from a batch of 1."""
     step.expect_inputs(1, 2)
     taken = step.int8(0)
-    asked = step.integers(1) if step.graph.operand(step.operator, 1) is not None else step.operator.options.get("NewShape", ())
-    output = step.like(taken)
+    output, asked = step.like(taken), _asked_shape(step)
     claimed = step.shape(output)
-    if not isinstance(asked, tuple | list) or _resolved(list(asked), taken.elements) != list(claimed) or output.elements != taken.elements:
+    if _resolved(asked, taken.elements) != list(claimed) or output.elements != taken.elements:
         raise step.refuse(f"makes {claimed} of {taken.elements} values where {asked} is asked for", "Convert the model again.")
     return Reshape(position=step.position, operator=step.operator.name, inputs=(taken,), output=output)
 
@@ -331,6 +330,9 @@ def _bias(step: Step, channels: int) -> NDArray[np.int32]:
     bias = step.constant(2, "INT32")
     if bias is None:
         return np.zeros(channels, np.int32)
+    tensor = step.graph.operand(step.operator, 2)
+    if tensor is not None and np.any(tensor.zero_points):
+        raise step.refuse("has a bias with a zero point", QUANTIZE_IT)
     if bias.shape != (channels,):
         raise step.refuse(f"has a bias of shape {bias.shape} for {channels} output channels", "Convert the model again.")
     return bias.astype(np.int32, copy=False)
@@ -390,6 +392,14 @@ def _positions(size: int, window: int, stride: int, padding: int) -> tuple[int, 
         return (size - window) // stride + 1, 0
     count = -(-size // stride)
     return count, max((count - 1) * stride + window - size, 0) // 2
+
+
+def _asked_shape(step: Step) -> list[int]:
+    """What a RESHAPE says: its second input or, without one, its options."""
+    if step.graph.operand(step.operator, 1) is not None:
+        return step.integers(1, dimensions=1)
+    asked = step.operator.options.get("NewShape")
+    return list(asked) if isinstance(asked, tuple) else []
 
 
 def _resolved(shape: list[int], elements: int) -> list[int]:

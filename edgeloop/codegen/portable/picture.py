@@ -13,6 +13,8 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 48, 84
 LABEL_WIDTH_PX = 6.2
 """Of one character of a label."""
 LABEL_HEIGHT_PX = 13
+LEGEND_STEP_PX = 100
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 KIND_TITLES = {"input": "input", "whole": "stored whole", "ring": "a few rows", "scratch": "scratch"}
 
 STYLE = """\
@@ -65,36 +67,49 @@ def _drawing_order(plan: Plan) -> list[Area]:
 
 
 def _area(plan: Plan, area: Area) -> Iterable[str]:
-    """What is stored whole fills from below as it is written, and empties from below as it is read for the last time."""
+    kind, corners = _kind(plan, area), _corners(plan, area)
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    yield f'<polygon class="{kind}" points="{points}"><title>{escape(_described(plan, area))}</title></polygon>'
+    yield from _inside(_label(plan, area), corners)
+
+
+def _corners(plan: Plan, area: Area) -> Corners:
+    """What is stored whole fills from below as it is written, and empties from below as it is read for the last time.
+
+    Corners are: low at the left, high at the left, high at the right, low at the right.
+    """
     left, right = _x(plan, area.first), _x(plan, area.last + 1)
     low, high = _y(plan, area.offset), _y(plan, area.offset + area.bytes)
     kind = _kind(plan, area)
-    corners = [(left, low), (left, high), (right, high), (right, low)]
-    if kind in ("whole", "input"):
-        step = _x(plan, 1) - _x(plan, 0)
-        full = left if kind == "input" else left + step
-        ends = area.buffer != plan.pipeline.output
-        corners = [(left, low), (full, high), (right, high), (right - step if ends else right, low)]
-        if ends and full > right - step:
-            corners = [(left, low), (full, high), (right, high)]
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-    yield f'<polygon class="{kind}" points="{points}"><title>{escape(_described(plan, area))}</title></polygon>'
-    label = _label(plan, area)
-    if low - high >= LABEL_HEIGHT_PX and right - left >= len(label) * LABEL_WIDTH_PX:
-        middle = (min(x for x, _ in corners) + max(x for x, _ in corners)) / 2
-        yield f'<text class="inside" x="{middle:.1f}" y="{(low + high) / 2 + 4:.1f}" text-anchor="middle">{escape(label)}</text>'
+    if kind not in ("whole", "input"):
+        return (left, low), (left, high), (right, high), (right, low)
+    filled = left if kind == "input" else _x(plan, area.first + 1)
+    emptying = right if area.buffer == plan.pipeline.output else max(_x(plan, area.last), left)
+    return (left, low), (filled, high), (right, high), (emptying, low)
+
+
+def _inside(label: str, corners: Corners) -> Iterable[str]:
+    """A label in the middle of an area, upright where it is high and narrow; none where it does not fit."""
+    (low_left, low), (high_left, high), (high_right, _), (low_right, _) = corners
+    left, right = (low_left + high_left) / 2, (low_right + high_right) / 2
+    x, y, length = (left + right) / 2, (low + high) / 2, len(label) * LABEL_WIDTH_PX
+    if right - left >= length and low - high >= LABEL_HEIGHT_PX:
+        yield f'<text class="inside" x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle">{escape(label)}</text>'
+    elif right - left >= LABEL_HEIGHT_PX and low - high >= 2 * length:
+        turned = f'transform="rotate(-90 {x:.1f} {y:.1f})"'
+        yield f'<text class="inside" x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" {turned}>{escape(label)}</text>'
 
 
 def _label(plan: Plan, area: Area) -> str:
     if area.buffer is None:
-        return area.name
+        return "scratch"
     value = plan.pipeline.buffers[area.buffer].value
-    return f"{value.height}×{value.width}×{value.channels}"
+    rows = "" if area.rows is None else f"{area.rows} rows of " if area.rows > 1 else "1 row of "
+    return f"{rows}{value.height}×{value.width}×{value.channels}"
 
 
 def _described(plan: Plan, area: Area) -> str:
-    rows = f", {area.rows} rows at a time" if area.rows is not None else ""
-    return f"{_label(plan, area)}{rows}: {area.bytes} bytes at {area.offset}"
+    return f"{_label(plan, area)}: {area.bytes} bytes at {area.offset}"
 
 
 def _grid(plan: Plan) -> Iterable[str]:
@@ -117,14 +132,16 @@ def _time_axis(plan: Plan) -> Iterable[str]:
 
 
 def _legend() -> Iterable[str]:
-    x = WIDTH - RIGHT - 380
+    x = WIDTH - RIGHT - LEGEND_STEP_PX * len(KIND_TITLES)
     for kind, title in KIND_TITLES.items():
         yield f'<rect class="{kind}" x="{x}" y="10" width="12" height="12"/><text x="{x + 17}" y="20">{title}</text>'
-        x += 95
+        x += LEGEND_STEP_PX
 
 
 def _x(plan: Plan, segment: int) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * segment / len(plan.segments)
+    """Where a segment begins; it is as wide as it has stages."""
+    before = plan.pipeline.stages[: plan.segments[segment].first] if segment < len(plan.segments) else plan.pipeline.stages
+    return LEFT + (WIDTH - LEFT - RIGHT) * len(before) / len(plan.pipeline.stages)
 
 
 def _y(plan: Plan, offset: int) -> float:

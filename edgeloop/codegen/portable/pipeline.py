@@ -4,6 +4,7 @@ A stage is one layer, or several that are computed together; a buffer holds one 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from edgeloop.codegen.portable.network import Layer, Value
 
@@ -95,12 +96,24 @@ class Pipeline:
 
     @property
     def streamed(self) -> bool:
-        return any(stage.output == self.input for stage in self.stages)
+        return self.producer(self.input) is not None
 
     def producer(self, buffer: int) -> int | None:
         """The stage that writes a buffer, or None for a resident input."""
-        return next((place for place, stage in enumerate(self.stages) if stage.output == buffer), None)
+        return self._producers.get(buffer)
 
     def readers(self, buffer: int) -> list[tuple[int, Tap]]:
-        """The stages that read a buffer, each with its tap; a stage may read it twice."""
-        return [(place, tap) for place, stage in enumerate(self.stages) for tap in stage.taps if tap.buffer == buffer]
+        """The stages that read a buffer, in order, each with its tap; a stage may read it twice."""
+        return self._readers.get(buffer, [])
+
+    @cached_property
+    def _producers(self) -> dict[int, int]:
+        return {stage.output: place for place, stage in enumerate(self.stages)}
+
+    @cached_property
+    def _readers(self) -> dict[int, list[tuple[int, Tap]]]:
+        readers: dict[int, list[tuple[int, Tap]]] = {}
+        for place, stage in enumerate(self.stages):
+            for tap in stage.taps:
+                readers.setdefault(tap.buffer, []).append((place, tap))
+        return readers

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 8
-TRIALS = 400
+TRIALS, COMPARISONS = 400, 400_000
+"""Exchanges that are tried, fewer where there are many blocks: each compares every block with every other."""
 SEED = 127
 
 
@@ -42,7 +43,7 @@ def place(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[int,
     orders = _orders(blocks)
     best, order = min(((_lowest(blocks, allowed, apart, order), order) for order in orders), key=lambda found: found[0].bytes)
     randomness = random.Random(SEED)
-    for _ in range(TRIALS if len(blocks) > 2 else 0):
+    for _ in range(min(TRIALS, COMPARISONS // len(blocks) ** 2) if len(blocks) > 2 else 0):
         if best.bytes <= aligned(bound):
             break
         changed = list(order)

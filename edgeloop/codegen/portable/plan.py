@@ -17,9 +17,8 @@ CUTS = 12
 
 @dataclass(frozen=True)
 class Area:
-    """A named piece of the arena, and the segments during which it is in use."""
+    """A piece of the arena, and the segments during which it is in use."""
 
-    name: str
     offset: int
     bytes: int
     first: int
@@ -54,18 +53,21 @@ class Plan:
 
     def scratch(self, stage: int) -> Area | None:
         """What the kernels of the stage's segment work in, one after the other; None where they need nothing."""
-        name = _scratch_name(self.segment(stage))
-        return next((area for area in self.areas if area.name == name), None)
+        number = self.segments.index(self.segment(stage))
+        return next((area for area in self.areas if area.buffer is None and area.first == number), None)
 
 
 Cut = list[tuple[int, int]]
 """First and last stage of each segment."""
+Crossing = list[list[int]]
+"""For each stage, the buffers that were written before it (or hold the input) and are read by it or later."""
 
 
 def make_plan(pipeline: Pipeline) -> Plan:
     """The plan with the smallest arena that the search finds; equal pipelines give equal plans."""
     parts = _segments(pipeline)
-    needed = {ends: _least_bytes(pipeline, part) for ends, part in parts.items()}
+    crossing = _crossing(pipeline)
+    needed = {ends: _least_bytes(pipeline, part, crossing) for ends, part in parts.items()}
     least = _least_peak(len(pipeline.stages), needed)
     best: Plan | None = None
     for peak in sorted(size for size in set(needed.values()) if size >= least)[:CUTS]:
@@ -82,16 +84,27 @@ def make_plan(pipeline: Pipeline) -> Plan:
 
 def _with_batches(plan: Plan) -> Plan:
     """The same plan with as many rows at once as the arena has room for anyway."""
+    crossing = _crossing(plan.pipeline)
     for number, part in enumerate(plan.segments):
         for batch in plan.pipeline.stages[part.last].batches[:-1]:
             changed = segment(plan.pipeline, part.first, part.last, batch)
-            if changed is None or _least_bytes(plan.pipeline, changed) > plan.arena_bytes:
+            if changed is None or _least_bytes(plan.pipeline, changed, crossing) > plan.arena_bytes:
                 continue
             found = _laid_out(plan.pipeline, (*plan.segments[:number], changed, *plan.segments[number + 1 :]), plan.arena_bytes)
             if found.arena_bytes <= plan.arena_bytes:
                 plan = found
                 break
     return plan
+
+
+def _crossing(pipeline: Pipeline) -> Crossing:
+    found: Crossing = [[] for _ in pipeline.stages]
+    for buffer in range(len(pipeline.buffers)):
+        born, readers = pipeline.producer(buffer), pipeline.readers(buffer)
+        if readers:
+            for place in range(0 if born is None else born + 1, readers[-1][0] + 1):
+                found[place].append(buffer)
+    return found
 
 
 def _segments(pipeline: Pipeline) -> dict[tuple[int, int], Segment]:
@@ -125,22 +138,18 @@ def _fewest_rings(count: int, needed: dict[tuple[int, int], int], peak: int) -> 
     return chosen[2] if chosen is not None else []
 
 
-def _least_bytes(pipeline: Pipeline, part: Segment) -> int:
+def _least_bytes(pipeline: Pipeline, part: Segment, crossing: Crossing) -> int:
     """What the segment takes at least while it runs: what lives through it, what it reads, writes and keeps."""
     written = pipeline.stages[part.last].output
-    size = pipeline.buffers[written].bytes
     ending: list[int] = []
     through = 0
-    for number, buffer in enumerate(pipeline.buffers):
-        readers = [reader for reader, _ in pipeline.readers(number)]
-        born = pipeline.producer(number)
-        if (born is not None and born >= part.first) or not readers or max(readers) < part.first:
-            continue
-        if max(readers) > part.last or not _may_overlap(pipeline, written, number):
-            through += buffer.bytes
+    for buffer in crossing[part.first]:
+        if pipeline.readers(buffer)[-1][0] > part.last or not _may_overlap(pipeline, written, buffer):
+            through += pipeline.buffers[buffer].bytes
         else:
-            ending.append(number)
-    return through + _overlapped(pipeline, part, size, ending) + sum(aligned(bytes) for _, bytes in _scratch(pipeline, part))
+            ending.append(buffer)
+    size = pipeline.buffers[written].bytes
+    return through + _overlapped(pipeline, part, size, ending) + _inner_bytes(pipeline, part)
 
 
 def _overlapped(pipeline: Pipeline, part: Segment, size: int, ending: list[int]) -> int:
@@ -157,22 +166,29 @@ def _may_overlap(pipeline: Pipeline, output: int, buffer: int) -> bool:
     return pipeline.streamed or (output, buffer) != (pipeline.output, pipeline.input)
 
 
-def _scratch(pipeline: Pipeline, part: Segment) -> list[tuple[str, int]]:
-    """Rings, then what kernels share, by name and bytes."""
-    rings = [(_ring_name(buffer), rows * pipeline.buffers[buffer].row_bytes) for buffer, rows in part.rings.items()]
+def _inner_bytes(pipeline: Pipeline, part: Segment) -> int:
+    """What is needed in the segment only."""
+    return sum(aligned(size) for size in (*_rings(pipeline, part).values(), _shared(pipeline, part)))
+
+
+def _rings(pipeline: Pipeline, part: Segment) -> dict[int, int]:
+    """Bytes of each inner buffer."""
+    return {buffer: rows * pipeline.buffers[buffer].row_bytes for buffer, rows in part.rings.items()}
+
+
+def _shared(pipeline: Pipeline, part: Segment) -> int:
+    """Bytes that the segment's kernels work in, one after the other."""
     inner = [pipeline.stages[stage].single.scratch_bytes for stage in range(part.first, part.last)]
-    shared = max([*inner, part.batch.scratch_bytes])
-    return [*rings, (_scratch_name(part), shared)] if shared else rings
+    return max([*inner, part.batch.scratch_bytes])
 
 
 def _laid_out(pipeline: Pipeline, segments: tuple[Segment, ...], bound: int) -> Plan:
     """The plan of these segments."""
     areas = [*_whole_areas(pipeline, segments)]
     for number, part in enumerate(segments):
-        rings = {_ring_name(buffer): (buffer, rows) for buffer, rows in part.rings.items()}
-        for name, size in _scratch(pipeline, part):
-            buffer, rows = rings.get(name, (None, None))
-            areas.append(Area(name, 0, size, number, number, buffer, rows))
+        areas.extend(Area(0, size, number, number, buffer, part.rings[buffer]) for buffer, size in _rings(pipeline, part).items())
+        if shared := _shared(pipeline, part):
+            areas.append(Area(0, shared, number, number, None, None))
     index = {area.buffer: number for number, area in enumerate(areas) if area.buffer is not None}
     allowed = {
         (index[pipeline.stages[part.last].output], index[buffer]): lag
@@ -194,12 +210,4 @@ def _whole_areas(pipeline: Pipeline, segments: tuple[Segment, ...]) -> Iterator[
         born[pipeline.input] = 0
     for buffer, first in sorted(born.items()):
         last = max([first, *(number_of[reader] for reader, _ in pipeline.readers(buffer))])
-        yield Area(f"buffer {buffer}", 0, pipeline.buffers[buffer].bytes, first, last, buffer, None)
-
-
-def _ring_name(buffer: int) -> str:
-    return f"buffer {buffer}"
-
-
-def _scratch_name(part: Segment) -> str:
-    return f"scratch of stage {part.first}" if part.first == part.last else f"scratch of stages {part.first} to {part.last}"
+        yield Area(0, pipeline.buffers[buffer].bytes, first, last, buffer, None)

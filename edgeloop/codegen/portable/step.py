@@ -19,6 +19,7 @@ MOST_VALUE_ELEMENTS = 1 << 26
 """Of one feature map; no microcontroller holds more, and sums over it stay within 32 bits."""
 MOST_INTEGERS = 64
 """In an operand that says axes, paddings or a shape."""
+MOST_CHANNELS = 1 << 16
 _TYPES: dict[str, ValueType] = {"INT8": "int8", "UINT8": "uint8", "FLOAT32": "float32"}
 _LOWEST = {"INT8": -128, "UINT8": 0}
 _STORED: dict[str, np.dtype[np.generic]] = {"INT8": np.dtype("i1"), "INT32": np.dtype("<i4")}
@@ -129,13 +130,13 @@ class Step:
             raise self.refuse(f"takes an input {place} that is no constant")
         return tensor.stored.view(item).reshape(tensor.shape)
 
-    def integers(self, place: int) -> list[int]:
-        """The few numbers of a constant, such as axes or a shape."""
+    def integers(self, place: int, dimensions: int | None = None) -> list[int]:
+        """The few numbers of a constant of so many dimensions, such as axes or a shape."""
         constant = self.constant(place, "INT32")
         if constant is None:
             raise self.refuse(f"has no input {place}", "Convert the model again.")
-        if constant.size > MOST_INTEGERS:
-            raise self.refuse(f"takes {constant.size} numbers as input {place}", "Convert the model again.")
+        if constant.size > MOST_INTEGERS or dimensions not in (None, constant.ndim):
+            raise self.refuse(f"takes numbers of shape {constant.shape} as input {place}", "Convert the model again.")
         return [int(number) for number in constant.reshape(-1)]
 
 
@@ -157,7 +158,7 @@ def _image_shape(tensor: Tensor, refuse: Refuse) -> tuple[int, int, int]:
         raise refuse(f"has the tensor {tensor.name!r} of {len(shape)} dimensions, where (1, height, width, channels) is expected")
     if shape[0] != 1 or 0 in shape:
         raise refuse(f"has the tensor {tensor.name!r} of shape {shape}, where a batch of 1 is expected", QUANTIZE_IT)
-    if math.prod(shape) > MOST_VALUE_ELEMENTS:
+    if math.prod(shape) > MOST_VALUE_ELEMENTS or shape[-1] > MOST_CHANNELS:
         raise refuse(f"has the tensor {tensor.name!r} of shape {shape}: too large for a microcontroller")
     height, width, channels = (1,) * (4 - len(shape)) + shape[1:]
     return height, width, channels

@@ -15,7 +15,8 @@ async def serve(folder: Path, port: int, environment: dict[str, str]) -> None:
     async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
         pipe = asyncio.subprocess.PIPE
         command = ["/bin/sh", "-c", process.command or "exit 1"]
-        child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **environment})
+        everything = {**os.environ, **environment}
+        child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=everything, start_new_session=True)
         assert child.stdin and child.stdout and child.stderr
         await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
         code = await child.wait()

@@ -45,7 +45,7 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def core(functions: Path) -> Core:
     """A core that has it loaded."""
-    return Core(STM32H747, read_program(functions), profile=True)
+    return Core(STM32H747, read_program(functions))
 
 
 def test_a_function_gets_its_arguments_and_gives_its_result(core: Core) -> None:

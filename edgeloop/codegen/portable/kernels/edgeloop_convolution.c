@@ -2,19 +2,14 @@
 #include "edgeloop_kernels.h"
 #include "edgeloop_tile.h"
 
-/* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
-EDGELOOP_INLINE int32_t value_at(const edgeloop_convolution *layer, const void *row, uint32_t column, uint32_t channel) {
-    if (row == NULL || column >= layer->input_width) return layer->input_zero_point;
-    const uint32_t place = column * layer->input_channels + channel;
-    return layer->input_is_unsigned ? ((const uint8_t *)row)[place] : ((const int8_t *)row)[place];
-}
-
 #if EDGELOOP_DSP
 
 enum {
     COLUMNS = EDGELOOP_COLUMNS,
     /* Up to this size the weights of all output channels are expanded once for a row (scratch.py: RESIDENT_WEIGHT_BYTES). */
-    RESIDENT_WEIGHT_BYTES = 2048
+    RESIDENT_WEIGHT_BYTES = 2048,
+    /* Then, so many groups of columns are expanded before they are multiplied (scratch.py: GROUPS). */
+    GROUPS = 4
 };
 
 /* What a row's computation needs to know, and where its scratch memory lies. */
@@ -26,8 +21,8 @@ typedef struct {
     uint32_t run;        /* bytes of one kernel row */
     uint32_t span;       /* bytes of one input row under a group of columns */
     uint32_t resident;   /* whether all weights are expanded */
-    uint32_t *group;
-    uint32_t *weights;
+    uint32_t *groups;
+    uint32_t *pairs;     /* channel pairs with their weights: all, or one */
     uint8_t *window;     /* input rows under a group of columns, where some of it is padding */
 } work;
 
@@ -73,23 +68,25 @@ static void expand_weights_3x9(const edgeloop_convolution *layer, uint32_t chann
     }
 }
 
-static void expand_weights(const work *w, uint32_t channel, uint32_t *words) {
+static void prepare_pair(const work *w, uint32_t channel, uint32_t *words) {
+    uint32_t *weights = edgeloop_prepare_pair(w->layer, channel, (edgeloop_channel_pair *)(void *)words);
     if (is_3x9(w)) {
-        expand_weights_3x9(w->layer, channel, words);
+        expand_weights_3x9(w->layer, channel, weights);
     } else {
-        edgeloop_expand_weights(w->layer, w->inputs, channel, words);
+        edgeloop_expand_weights(w->layer, w->inputs, channel, weights);
     }
 }
 
 /* Input rows under a group of columns, with padding, into the window. `first` wraps below 0. */
 static void gather(const work *w, uint32_t first) {
     const edgeloop_convolution *layer = w->layer;
+    const uint32_t channels = layer->input_channels;
     uint8_t *to = w->window;
     for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
-        for (uint32_t column = 0; column < w->span / layer->input_channels; column++) {
-            for (uint32_t channel = 0; channel < layer->input_channels; channel++) {
-                *to++ = (uint8_t)value_at(layer, w->rows[ky], first + column, channel);
-            }
+        const uint8_t *row = w->rows[ky];
+        for (uint32_t column = first; column != first + w->span / channels; column++, to += channels) {
+            const uint32_t inside = row != NULL && column < layer->input_width;
+            for (uint32_t i = 0; i < channels; i++) to[i] = inside ? row[column * channels + i] : (uint8_t)layer->input_zero_point;
         }
     }
 }
@@ -115,19 +112,19 @@ static void expand_any(const work *w, uint32_t gathered, uint32_t offset, uint32
     if (count) put4(is_unsigned, waiting, words);
 }
 
-static void expand_group(const work *w, uint32_t gathered, uint32_t offset) {
+static void expand_group(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group) {
     const uint32_t step = w->layer->stride_x * w->layer->input_channels;
     if (!is_3x9(w)) {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_any(w, gathered, offset + i * step, w->group + i);
+        for (uint32_t i = 0; i < COLUMNS; i++) expand_any(w, gathered, offset + i * step, group + i);
         return;
     }
     const uint8_t *first = gathered ? w->window : (const uint8_t *)w->rows[0] + offset;
     const uint8_t *second = gathered ? first + w->span : (const uint8_t *)w->rows[1] + offset;
     const uint8_t *third = gathered ? second + w->span : (const uint8_t *)w->rows[2] + offset;
     if (w->layer->input_is_unsigned) {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(1, first + i * step, second + i * step, third + i * step, w->group + i);
+        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(1, first + i * step, second + i * step, third + i * step, group + i);
     } else {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(0, first + i * step, second + i * step, third + i * step, w->group + i);
+        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(0, first + i * step, second + i * step, third + i * step, group + i);
     }
 }
 
@@ -141,23 +138,29 @@ static uint32_t is_inside(const work *w, uint32_t first) {
     return first < layer->input_width && columns <= layer->input_width - first;
 }
 
-static void window_group(const work *w, uint32_t column, int8_t *output) {
+/* Expand the groups of columns from `column` on. */
+static void expand_groups(const work *w, uint32_t column, uint32_t columns) {
     const edgeloop_convolution *layer = w->layer;
-    const uint32_t first = column * layer->stride_x - layer->left;
-    const uint32_t gathered = !is_inside(w, first);
-    const uint32_t rest = layer->output_width - column;
-    const uint32_t columns = rest < COLUMNS ? rest : COLUMNS;
-    if (gathered) gather(w, first);
-    expand_group(w, gathered, gathered ? 0 : first * layer->input_channels);
-    const uint32_t *weights = w->weights;
-    const uint32_t *group = w->group;
+    uint32_t *group = w->groups;
+    for (uint32_t done = 0; done < columns; done += COLUMNS, group += edgeloop_group_words(w->filled)) {
+        const uint32_t first = (column + done) * layer->stride_x - layer->left;
+        const uint32_t gathered = !is_inside(w, first);
+        if (gathered) gather(w, first);
+        expand_group(w, gathered, gathered ? 0 : first * layer->input_channels, group);
+    }
+}
+
+static void multiply_groups(const work *w, uint32_t columns, int8_t *output) {
+    const edgeloop_convolution *layer = w->layer;
+    const uint32_t *groups = w->groups;
+    uint32_t *words = w->pairs;
     for (uint32_t channel = 0; channel < layer->output_channels; channel += 2) {
-        if (!w->resident) expand_weights(w, channel, w->weights);
-        const uint32_t *expanded = weights;
-        EDGELOOP_WRITTEN(expanded);
-        EDGELOOP_WRITTEN(group);
-        edgeloop_multiply(layer, w->filled, group, expanded, channel, columns, output);
-        if (w->resident) weights += w->filled;
+        if (!w->resident) prepare_pair(w, channel, words);
+        const edgeloop_channel_pair *pair = (const edgeloop_channel_pair *)(void *)words;
+        EDGELOOP_WRITTEN(pair);
+        EDGELOOP_WRITTEN(groups);
+        edgeloop_multiply(layer, w->filled, groups, pair, channel, columns, output);
+        if (w->resident) words += edgeloop_pair_words(w->filled);
     }
 }
 
@@ -168,12 +171,17 @@ static void window_row(const edgeloop_convolution *layer, const void *const *row
     w.inputs = layer->kernel_height * w.run;
     w.filled = edgeloop_filled(w.inputs);
     w.span = ((COLUMNS - 1) * layer->stride_x + layer->kernel_width) * layer->input_channels;
-    w.resident = pairs * w.filled * 4 <= RESIDENT_WEIGHT_BYTES;
-    w.weights = w.group + edgeloop_group_words(w.filled);
-    w.window = (uint8_t *)(w.weights + (w.resident ? pairs : 1) * w.filled);
-    for (uint32_t pair = 0; w.resident && pair < pairs; pair++) expand_weights(&w, 2 * pair, w.weights + pair * w.filled);
-    for (uint32_t column = 0; column < layer->output_width; column += COLUMNS) {
-        window_group(&w, column, output + column * layer->output_channels);
+    const uint32_t pair_words = edgeloop_pair_words(w.filled);
+    w.resident = pairs * pair_words * 4 <= RESIDENT_WEIGHT_BYTES;
+    const uint32_t groups = w.resident ? GROUPS : 1;
+    w.pairs = w.groups + groups * edgeloop_group_words(w.filled);
+    w.window = (uint8_t *)(w.pairs + (w.resident ? pairs : 1) * pair_words);
+    for (uint32_t pair = 0; w.resident && pair < pairs; pair++) prepare_pair(&w, 2 * pair, w.pairs + pair * pair_words);
+    for (uint32_t column = 0; column < layer->output_width; column += groups * COLUMNS) {
+        const uint32_t rest = layer->output_width - column;
+        const uint32_t columns = rest < groups * COLUMNS ? rest : groups * COLUMNS;
+        expand_groups(&w, column, columns);
+        multiply_groups(&w, columns, output + column * layer->output_channels);
     }
 }
 
@@ -185,12 +193,14 @@ static void pointwise_row(const edgeloop_convolution *layer, const uint8_t *row,
         uint32_t *words = scratch + column / COLUMNS * group_words + column % COLUMNS;
         expand_run(layer->input_is_unsigned, row + column * inputs, inputs, words);
     }
-    edgeloop_multiply_all(layer, inputs, scratch, scratch + groups * group_words, layer->output_width, output);
+    edgeloop_channel_pair *pair = (edgeloop_channel_pair *)(void *)(scratch + groups * group_words);
+    edgeloop_multiply_all(layer, inputs, scratch, pair, layer->output_width, output);
 }
 
 void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch) {
     const uint32_t window = layer->kernel_height * layer->kernel_width;
-    if (window == 1 && layer->stride_x == 1 && rows[0] != NULL && layer->output_width <= layer->input_width) {
+    /* Such a window has no padding. */
+    if (window == 1 && layer->stride_x == 1) {
         pointwise_row(layer, rows[0], output, scratch);
     } else {
         window_row(layer, rows, output, scratch);
@@ -198,6 +208,13 @@ void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *con
 }
 
 #else
+
+/* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
+EDGELOOP_INLINE int32_t value_at(const edgeloop_convolution *layer, const void *row, uint32_t column, uint32_t channel) {
+    if (row == NULL || column >= layer->input_width) return layer->input_zero_point;
+    const uint32_t place = column * layer->input_channels + channel;
+    return layer->input_is_unsigned ? ((const uint8_t *)row)[place] : ((const int8_t *)row)[place];
+}
 
 static int32_t sum_at(const edgeloop_convolution *layer, const void *const *rows, uint32_t column, uint32_t channel) {
     const int8_t *weights = layer->weights + channel * layer->kernel_height * layer->kernel_width * layer->input_channels;

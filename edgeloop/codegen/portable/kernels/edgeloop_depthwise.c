@@ -79,146 +79,206 @@ static channel_3x3 without_rows(channel_3x3 c, const int8_t *const *rows, int32_
     return c;
 }
 
-/* Where a channel's input values lie: column 0 of three rows, and how they continue. */
-typedef struct {
-    const int8_t *row[3];
-    uint32_t step;       /* bytes from column to column */
-    int32_t zero_point;
-} channel_rows;
-
-/* Four neighbouring output values of one channel. */
+/* Four neighbouring output values of a channel. */
 typedef struct {
     int32_t value[COLUMNS];
 } four;
 
-/* The next input column: rows 0 and 1 as a pair, and row 2; or a column of padding. */
-#define LOAD                                                                       \
-    do {                                                                           \
-        v01 = edgeloop_pack_low((uint32_t)(int32_t)*r0, (uint32_t)(int32_t)*r1);   \
-        v2 = (uint32_t)(int32_t)*r2;                                               \
-        r0 += step;                                                                \
-        r1 += step;                                                                \
-        r2 += step;                                                                \
-    } while (0)
-#define PADDING                                                                             \
-    do {                                                                                    \
-        v01 = edgeloop_pack_low((uint32_t)from->zero_point, (uint32_t)from->zero_point);    \
-        v2 = (uint32_t)from->zero_point;                                                    \
-    } while (0)
-/* The products of an input column with one column of the window. */
-#define COLUMN_0(sum) edgeloop_smlabb(v2, c->w_20_21, edgeloop_smlad(v01, c->w_0, sum))
-#define COLUMN_1(sum) edgeloop_smlabt(v2, c->w_20_21, edgeloop_smlad(v01, c->w_1, sum))
-#define COLUMN_2(sum) edgeloop_smlabb(v2, c->w_22, edgeloop_smlad(v01, c->w_2, sum))
-#define FINISH(sum) edgeloop_saturated(edgeloop_fast(sum, c->multiplier, c->offset, c->right))
+/* What is the same for all channels of an output row. Two of the three input rows are given by their distance to the first
+ * one; starts are those of a tile's first window in the first input row, from the channel's first value. The last tile begins
+ * early enough to end at the row's end, and computes some values again. */
+typedef struct {
+    uintptr_t second;
+    uintptr_t third;
+    uint32_t step;          /* bytes from column to column */
+    uint32_t fill;          /* the zero point, as a pair */
+    uint32_t left;          /* whether the first tile begins with a column of padding */
+    uint32_t right;         /* whether the last one ends with one */
+    uint32_t tiles;         /* before the last one */
+    uintptr_t start;
+    uintptr_t advance;      /* from tile to tile */
+    uintptr_t last_start;
+    uint32_t within;        /* where tiles begin within a group, 0 .. 3 */
+    uint32_t last_within;
+    uint32_t first_half;    /* where results begin in groups */
+    uint32_t last_half;
+    uint32_t group_halves;
+    uint32_t last_column;
+} row_work;
 
-/* `first` is the input column of the first value's window; at_left and at_right say that the first or the last column is
- * padding. */
-EDGELOOP_INLINE four tile_of(const channel_3x3 *c, const channel_rows *from, uint32_t stride, uint32_t first, uint32_t at_left,
+/* A tile is computed in two passes, so that everything fits into the registers: rows 0 and 1 as pairs, then row 2. Columns
+ * are taken two by two: an even one at `at`, an odd one a step further, behind which `at` is moved on.
+ * In a pass, PRODUCTS_k multiplies an input column by column k of the window. */
+#define PAIR_EVEN                                 \
+    EDGELOOP_LOAD_BYTE(v, at);                    \
+    EDGELOOP_LOAD_BYTE_AT(high, at, second);      \
+    edgeloop_pack_high_to(&v, high)
+#define PAIR_ODD                                  \
+    EDGELOOP_LOAD_BYTE_AT(v, at, step);           \
+    EDGELOOP_LOAD_BYTE_AT(high, at, second_step); \
+    edgeloop_pack_high_to(&v, high);              \
+    at += 2 * step
+#define PAIR_PRODUCTS_0(sum) sum = edgeloop_smlad_from(v, w_0, bias)
+#define PAIR_PRODUCTS_1(sum) edgeloop_smlad_to(v, w_1, &sum)
+#define PAIR_PRODUCTS_2(sum) edgeloop_smlad_to(v, w_2, &sum)
+#define SINGLE_EVEN EDGELOOP_LOAD_BYTE(v, at)
+#define SINGLE_ODD                      \
+    EDGELOOP_LOAD_BYTE_AT(v, at, step); \
+    at += 2 * step
+#define SINGLE_PRODUCTS_0(sum) edgeloop_smlabb_to(v, w_20_21, &sum)
+#define SINGLE_PRODUCTS_1(sum) edgeloop_smlabt_to(v, w_20_21, &sum)
+#define SINGLE_PRODUCTS_2(sum) edgeloop_smlabb_to(v, w_22, &sum)
+
+#define PASS_OF_STRIDE_1(PASS) \
+    if (at_left) {             \
+        v = fill;              \
+    } else {                   \
+        PASS##_EVEN;           \
+    }                          \
+    PASS##_PRODUCTS_0(s0);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s0);     \
+    PASS##_PRODUCTS_0(s1);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s0);     \
+    PASS##_PRODUCTS_1(s1);     \
+    PASS##_PRODUCTS_0(s2);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_2(s1);     \
+    PASS##_PRODUCTS_1(s2);     \
+    PASS##_PRODUCTS_0(s3);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s2);     \
+    PASS##_PRODUCTS_1(s3);     \
+    if (at_right) {            \
+        v = fill;              \
+    } else {                   \
+        PASS##_ODD;            \
+    }                          \
+    PASS##_PRODUCTS_2(s3)
+
+#define PASS_OF_STRIDE_2(PASS) \
+    if (at_left) {             \
+        v = fill;              \
+    } else {                   \
+        PASS##_EVEN;           \
+    }                          \
+    PASS##_PRODUCTS_0(s0);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s0);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s0);     \
+    PASS##_PRODUCTS_0(s1);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s1);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s1);     \
+    PASS##_PRODUCTS_0(s2);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s2);     \
+    PASS##_EVEN;               \
+    PASS##_PRODUCTS_2(s2);     \
+    PASS##_PRODUCTS_0(s3);     \
+    PASS##_ODD;                \
+    PASS##_PRODUCTS_1(s3);     \
+    if (at_right) {            \
+        v = fill;              \
+    } else {                   \
+        PASS##_EVEN;           \
+    }                          \
+    PASS##_PRODUCTS_2(s3)
+
+/* Four neighbouring output values of one channel. `start` is the place of the first one's window in row 0; where at_left or
+ * at_right, the first or last input column is padding. */
+EDGELOOP_INLINE four tile_of(const channel_3x3 *c, const row_work *w, uint32_t stride, uintptr_t start, uint32_t at_left,
                              uint32_t at_right) {
-    const uint32_t step = from->step;
-    const uint32_t start = at_left ? 0 : first * step;
-    const int8_t *r0 = from->row[0] + start;
-    const int8_t *r1 = from->row[1] + start;
-    const int8_t *r2 = from->row[2] + start;
-    uint32_t v01, v2;
+    const uint32_t step = w->step;
+    const uint32_t fill = w->fill;
+    uint32_t v;
     int32_t s0, s1, s2, s3;
-    four result;
-    if (at_left) {
-        PADDING;
-    } else {
-        LOAD;
+    {
+        const int32_t bias = c->bias;
+        const uint32_t w_0 = c->w_0, w_1 = c->w_1, w_2 = c->w_2;
+        const uintptr_t second = w->second, second_step = second + step;
+        uintptr_t at = start;
+        uint32_t high;
+        if (stride == 1) {
+            PASS_OF_STRIDE_1(PAIR);
+        } else {
+            PASS_OF_STRIDE_2(PAIR);
+        }
     }
-    s0 = COLUMN_0(c->bias);
-    LOAD;
-    s0 = COLUMN_1(s0);
-    if (stride == 1) {
-        s1 = COLUMN_0(c->bias);
-        LOAD;
-        s0 = COLUMN_2(s0);
-        s1 = COLUMN_1(s1);
-        s2 = COLUMN_0(c->bias);
-        LOAD;
-        s1 = COLUMN_2(s1);
-        s2 = COLUMN_1(s2);
-        s3 = COLUMN_0(c->bias);
-        LOAD;
-        s2 = COLUMN_2(s2);
-    } else {
-        LOAD;
-        s0 = COLUMN_2(s0);
-        s1 = COLUMN_0(c->bias);
-        LOAD;
-        s1 = COLUMN_1(s1);
-        LOAD;
-        s1 = COLUMN_2(s1);
-        s2 = COLUMN_0(c->bias);
-        LOAD;
-        s2 = COLUMN_1(s2);
-        LOAD;
-        s2 = COLUMN_2(s2);
-        s3 = COLUMN_0(c->bias);
-        LOAD;
+    {
+        const uint32_t w_20_21 = c->w_20_21, w_22 = c->w_22;
+        uintptr_t at = start + w->third;
+        if (stride == 1) {
+            PASS_OF_STRIDE_1(SINGLE);
+        } else {
+            PASS_OF_STRIDE_2(SINGLE);
+        }
     }
-    s3 = COLUMN_1(s3);
-    if (at_right) {
-        PADDING;
-    } else {
-        LOAD;
-    }
-    s3 = COLUMN_2(s3);
-    result.value[0] = FINISH(s0);
-    result.value[1] = FINISH(s1);
-    result.value[2] = FINISH(s2);
-    result.value[3] = FINISH(s3);
+#define FINISHED(sum) edgeloop_saturated(edgeloop_fast(sum, multiplier, offset, right))
+    const int32_t multiplier = c->multiplier, offset = c->offset, right = c->right;
+    const four result = {{FINISHED(s0), FINISHED(s1), FINISHED(s2), FINISHED(s3)}};
     return result;
 }
 
-/* Where results go: into groups of 16-bit columns or into a row of int8 values. */
-typedef struct {
-    int16_t *groups;       /* of this channel, column 0; NULL for a row */
-    uint32_t group_halves;
-    uint32_t column;       /* of output column 0, among all columns in groups */
-    int8_t *row;           /* of this channel, column 0 */
-    uint32_t channels;
-} destination;
-
-EDGELOOP_INLINE void store_tile(const destination *to, uint32_t column, four tile) {
-    if (to->groups == NULL) {
-        int8_t *at = to->row + column * to->channels;
-        for (uint32_t i = 0; i < COLUMNS; i++, at += to->channels) *at = (int8_t)tile.value[i];
-        return;
-    }
-    const uint32_t place = to->column + column;
-    const uint32_t within = place % COLUMNS;
-    int16_t *at = to->groups + place / COLUMNS * to->group_halves + 2 * within;
-    at[0] = (int16_t)tile.value[0];
+/* A tile may begin in one group and go on in the next one. */
+EDGELOOP_INLINE void store_in_groups(const four *tile, uint32_t within, int16_t *at, int16_t *next) {
+    at[0] = (int16_t)tile->value[0];
     if (within == 0) {
-        at[2] = (int16_t)tile.value[1];
-        at[4] = (int16_t)tile.value[2];
-        at[6] = (int16_t)tile.value[3];
+        at[2] = (int16_t)tile->value[1];
+        at[4] = (int16_t)tile->value[2];
+        at[6] = (int16_t)tile->value[3];
     } else {
-        /* The tile goes on in the next group. */
-        int16_t *next = at + to->group_halves - 2 * COLUMNS;
-        (within < 3 ? at : next)[2] = (int16_t)tile.value[1];
-        (within < 2 ? at : next)[4] = (int16_t)tile.value[2];
-        next[6] = (int16_t)tile.value[3];
+        (within < 3 ? at + 2 : next - 6)[0] = (int16_t)tile->value[1];
+        (within < 2 ? at + 4 : next - 4)[0] = (int16_t)tile->value[2];
+        next[-2] = (int16_t)tile->value[3];
     }
 }
 
-/* All columns of one channel in tiles; the last one begins early enough to end at the row's end. */
-EDGELOOP_INLINE void channel_row(const edgeloop_depthwise *layer, uint32_t stride, const channel_3x3 *c, const channel_rows *from,
-                                 const destination *to) {
-    const uint32_t last = layer->output_width - COLUMNS;
-    const uint32_t right = last * stride - layer->left + (COLUMNS - 1) * stride + 3 > layer->input_width;
-    uint32_t column = 0;
+/* All columns of one channel into groups. base: its first value in the first input row; groups: its place in the first one. */
+EDGELOOP_INLINE void channel_into_groups(const row_work *w, uint32_t stride, const channel_3x3 *c, uintptr_t base, int16_t *groups) {
+    const uint32_t group_halves = w->group_halves;
+    uintptr_t start = base + w->start;
+    int16_t *at = groups + w->first_half;
+    uint32_t within = w->within;
+    uint32_t left = w->left;
+    uint32_t tiles = w->tiles;
+    uint32_t right = tiles == 0 ? w->right : 0;
     for (;;) {
-        const uint32_t first = column * stride - layer->left;
-        store_tile(to, column, tile_of(c, from, stride, first, first > layer->input_width, right && column == last));
-        if (column == last) break;
-        column += COLUMNS;
-        if (column > last) column = last;
+        const four end = tile_of(c, w, stride, start, left, right);
+        store_in_groups(&end, within, at, at + group_halves);
+        if (tiles == 0) break;
+        while (--tiles) {
+            start += w->advance;
+            at += group_halves;
+            const four tile = tile_of(c, w, stride, start, 0, 0);
+            store_in_groups(&tile, within, at, at + group_halves);
+        }
+        left = 0;
+        right = w->right;
+        start = base + w->last_start;
+        at = groups + w->last_half;
+        within = w->last_within;
     }
 }
+
+/* The same into a row of int8 values; output: of this channel, column 0. */
+static void channel_into_row(const row_work *w, uint32_t stride, const channel_3x3 *c, uintptr_t base, int8_t *output) {
+    for (uint32_t tile = 0; tile <= w->tiles; tile++) {
+        const uint32_t is_last = tile == w->tiles;
+        const uintptr_t start = base + (is_last ? w->last_start : w->start + tile * w->advance);
+        const uint32_t left = tile == 0 ? w->left : 0;
+        const uint32_t right = is_last ? w->right : 0;
+        const four values = stride == 1 ? tile_of(c, w, 1, start, left, right) : tile_of(c, w, 2, start, left, right);
+        int8_t *to = output + (is_last ? w->last_column : tile * COLUMNS) * w->step;
+        for (uint32_t i = 0; i < COLUMNS; i++) to[i * w->step] = (int8_t)values.value[i];
+    }
+}
+
+/* Where a channel lies in a group's column: inputs 0 1 2 3 are the words (0, 2) and (1, 3). */
+EDGELOOP_INLINE uint32_t half_of(uint32_t channel) { return channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2; }
 
 /* Whether tiles do: 3x3, stride 1 or 2, at most one column of padding at each side, which only one tile sees. */
 static uint32_t has_tiles(const edgeloop_depthwise *layer) {
@@ -228,49 +288,71 @@ static uint32_t has_tiles(const edgeloop_depthwise *layer) {
            end <= layer->input_width + 1;
 }
 
-static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const destination *start) {
+static row_work row_work_of(const edgeloop_depthwise *layer, uintptr_t first, uintptr_t second, uintptr_t third, uint32_t place) {
+    const uint32_t zero_point = (uint32_t)layer->input_zero_point;
+    const uint32_t last = layer->output_width - COLUMNS;
+    const uint32_t step = layer->channels;
+    row_work w;
+    w.second = second - first;
+    w.third = third - first;
+    w.step = step;
+    w.fill = edgeloop_pack_low(zero_point, zero_point);
+    w.left = layer->left;
+    w.right = (layer->output_width - 1) * layer->stride_x + 3 - layer->left > layer->input_width;
+    w.tiles = (last + COLUMNS - 1) / COLUMNS;
+    w.start = (uintptr_t)0 - layer->left * step;
+    w.advance = COLUMNS * layer->stride_x * step;
+    w.last_start = w.start + last * layer->stride_x * step;
+    w.group_halves = ((layer->channels + 3u) & ~3u) * COLUMNS;
+    w.within = place % COLUMNS;
+    w.last_within = (place + last) % COLUMNS;
+    w.first_half = place / COLUMNS * w.group_halves + 2 * w.within;
+    w.last_half = (place + last) / COLUMNS * w.group_halves + 2 * w.last_within;
+    w.last_column = last;
+    return w;
+}
+
+/* One output row, into groups (its first column being number `place` there) or, where these are NULL, a row. */
+static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows, uint32_t place, int16_t *groups, int8_t *output) {
     const int8_t *present = rows[0] != NULL ? rows[0] : rows[1] != NULL ? rows[1] : rows[2];
     const uint32_t complete = rows[0] != NULL && rows[1] != NULL && rows[2] != NULL;
-    channel_rows from = {{NULL, NULL, NULL}, layer->channels, layer->input_zero_point};
-    destination to = *start;
-    for (uint32_t i = 0; i < 3; i++) from.row[i] = rows[i] != NULL ? rows[i] : present;
-    for (uint32_t channel = 0; channel < layer->channels; channel++) {
+    EDGELOOP_WRITTEN(present);
+    const uintptr_t any = (uintptr_t)present;
+    uintptr_t base = rows[0] != NULL ? (uintptr_t)rows[0] : any;
+    const row_work w = row_work_of(layer, base, rows[1] != NULL ? (uintptr_t)rows[1] : any, rows[2] != NULL ? (uintptr_t)rows[2] : any, place);
+    for (uint32_t channel = 0; channel < layer->channels; channel++, base++) {
         channel_3x3 c = channel_of(layer, channel);
         if (!complete) c = without_rows(c, rows, layer->input_zero_point);
-        if (start->groups != NULL) {
-            /* Inputs 0 1 2 3 are the words (0, 2) and (1, 3) of a group. */
-            to.groups = start->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
-        }
-        if (layer->stride_x == 1) {
-            channel_row(layer, 1, &c, &from, &to);
+        if (groups == NULL) {
+            channel_into_row(&w, layer->stride_x, &c, base, output + channel);
+        } else if (layer->stride_x == 1) {
+            channel_into_groups(&w, 1, &c, base, groups + half_of(channel));
         } else {
-            channel_row(layer, 2, &c, &from, &to);
+            channel_into_groups(&w, 2, &c, base, groups + half_of(channel));
         }
-        for (uint32_t i = 0; i < 3; i++) from.row[i]++;
-        if (to.row != NULL) to.row++;
     }
 }
 
 /* Any window and rounding into groups. */
-static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, const destination *to) {
-    for (uint32_t channel = 0; channel < layer->channels; channel++) {
-        int16_t *groups = to->groups + channel / 4 * 16 + channel % 2 * 8 + channel % 4 / 2;
-        for (uint32_t column = 0; column < layer->output_width; column++) {
-            const uint32_t place = to->column + column;
-            groups[place / COLUMNS * to->group_halves + place % COLUMNS * 2] = (int16_t)output_at(layer, rows, column, channel);
+static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, uint32_t place, int16_t *groups) {
+    const uint32_t group_halves = ((layer->channels + 3u) & ~3u) * COLUMNS;
+    for (uint32_t column = 0; column < layer->output_width; column++, place++) {
+        int16_t *at = groups + place / COLUMNS * group_halves + place % COLUMNS * 2;
+        for (uint32_t channel = 0; channel < layer->channels; channel++) {
+            at[half_of(channel)] = (int16_t)output_at(layer, rows, column, channel);
         }
     }
 }
 
 void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
                                uint32_t *groups) {
-    destination to = {(int16_t *)groups, ((layer->channels + 3u) & ~3u) * COLUMNS, 0, NULL, layer->channels};
     const uint32_t tiles = has_tiles(layer);
-    for (uint32_t row = 0; row < count; row++, rows += stride_y, to.column += layer->output_width) {
+    int16_t *halves = (int16_t *)(void *)groups;
+    for (uint32_t row = 0; row < count; row++, rows += stride_y) {
         if (tiles) {
-            tiled_row(layer, rows, &to);
+            tiled_row(layer, rows, row * layer->output_width, halves, NULL);
         } else {
-            plain_row(layer, rows, &to);
+            plain_row(layer, rows, row * layer->output_width, halves);
         }
     }
 }
@@ -280,8 +362,7 @@ void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_
 void edgeloop_depthwise_row(const edgeloop_depthwise *layer, const int8_t *const *rows, int8_t *output) {
 #if EDGELOOP_DSP
     if (has_tiles(layer)) {
-        const destination to = {NULL, 0, 0, output, layer->channels};
-        tiled_row(layer, rows, &to);
+        tiled_row(layer, rows, 0, NULL, output);
         return;
     }
 #endif

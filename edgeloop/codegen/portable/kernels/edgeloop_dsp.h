@@ -59,9 +59,30 @@ EDGELOOP_INLINE void edgeloop_smlad_to(uint32_t a, uint32_t b, int32_t *sum) {
     __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
 }
 
+EDGELOOP_INLINE int32_t edgeloop_smlad_from(uint32_t a, uint32_t b, int32_t sum) { /* leaves the old sum where it is */
+    int32_t result;
+    __asm__ volatile("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
+}
+EDGELOOP_INLINE void edgeloop_smlabb_to(uint32_t a, uint32_t b, int32_t *sum) {
+    __asm__ volatile("smlabb %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
+}
+EDGELOOP_INLINE void edgeloop_smlabt_to(uint32_t a, uint32_t b, int32_t *sum) {
+    __asm__ volatile("smlabt %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
+}
+
 /* Loads a word pair and steps behind it. The memory is no operand: see EDGELOOP_WRITTEN. */
 #define EDGELOOP_LOAD_PAIR(first, second, pointer) \
     __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(pointer))
+
+/* The byte at an address, or at one and an offset, its sign extended. */
+#define EDGELOOP_LOAD_BYTE(value, address) __asm__ volatile("ldrsb %0, [%1]" : "=r"(value) : "r"(address))
+#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) \
+    __asm__ volatile("ldrsb %0, [%1, %2]" : "=r"(value) : "r"(address), "r"(offset))
+
+EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) {
+    __asm__ volatile("pkhbt %0, %0, %1, lsl #16" : "+r"(*low) : "r"(high));
+}
 
 /* All that was written so far is in memory, and where the pointer points to is not known to the compiler: loads through it
  * stay behind this, and constant addresses are not spread into loops. */
@@ -94,6 +115,7 @@ EDGELOOP_INLINE int32_t edgeloop_smmlar(int32_t a, int32_t b, int32_t sum) {
 }
 EDGELOOP_INLINE int32_t edgeloop_saturated(int32_t a) { return edgeloop_clamp(a, -128, 127); }
 EDGELOOP_INLINE uint32_t edgeloop_pack_low(uint32_t a, uint32_t b) { return (a & 0xffffu) | (b << 16); }
+EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) { *low = edgeloop_pack_low(*low, high); }
 
 #define EDGELOOP_LOAD_PAIR(first, second, pointer) \
     do {                                           \
@@ -101,6 +123,8 @@ EDGELOOP_INLINE uint32_t edgeloop_pack_low(uint32_t a, uint32_t b) { return (a &
         (second) = (pointer)[1];                   \
         (pointer) += 2;                            \
     } while (0)
+#define EDGELOOP_LOAD_BYTE(value, address) (value) = (uint32_t)(int32_t)*(const int8_t *)(address)
+#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) EDGELOOP_LOAD_BYTE(value, (address) + (offset))
 #define EDGELOOP_WRITTEN(pointer) (void)(pointer)
 
 #endif
@@ -118,6 +142,9 @@ EDGELOOP_MULTIPLY_ADD(smlad, EDGELOOP_LL + EDGELOOP_HH)
 EDGELOOP_MULTIPLY_ADD(smlabb, EDGELOOP_LL)
 EDGELOOP_MULTIPLY_ADD(smlabt, EDGELOOP_LH)
 EDGELOOP_INLINE void edgeloop_smlad_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlad(a, b, *sum); }
+EDGELOOP_INLINE int32_t edgeloop_smlad_from(uint32_t a, uint32_t b, int32_t sum) { return edgeloop_smlad(a, b, sum); }
+EDGELOOP_INLINE void edgeloop_smlabb_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlabb(a, b, *sum); }
+EDGELOOP_INLINE void edgeloop_smlabt_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlabt(a, b, *sum); }
 #endif
 
 /* Four bytes from any address, the first one lowest. */

@@ -19,7 +19,8 @@ void edgeloop_separable_rows(const edgeloop_depthwise *depthwise, const edgeloop
     uint32_t *words = scratch;
     if (between != NULL) observe(depthwise, stride_y, rows, count, between);
     edgeloop_depthwise_groups(depthwise, stride_y, rows, count, words);
-    edgeloop_multiply_all(pointwise, inputs, words, words + groups * edgeloop_group_words(edgeloop_filled(inputs)), columns, output);
+    words += groups * edgeloop_group_words(edgeloop_filled(inputs));
+    edgeloop_multiply_all(pointwise, inputs, scratch, (edgeloop_channel_pair *)(void *)words, columns, output);
 }
 
 #else

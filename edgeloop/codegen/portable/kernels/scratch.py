@@ -4,21 +4,25 @@ from edgeloop.codegen.portable.network import Convolution, Depthwise
 
 GROUP = 4
 """Output columns that are computed together."""
+PAIR_BYTES = 32
+"""sizeof(edgeloop_channel_pair)."""
 RESIDENT_WEIGHT_BYTES = 2048
-"""Up to this size, a convolution's weights are expanded once for a row; EDGELOOP_RESIDENT_WEIGHT_BYTES in the C code."""
+"""Up to this size, the weights of all output channels are expanded once for a row; as in edgeloop_convolution.c."""
+GROUPS = 4
+"""Then, so many groups of columns are expanded before they are multiplied; as there."""
 
 
 def convolution_scratch_bytes(layer: Convolution) -> int:
-    """Scratch of edgeloop_convolution_row: expanded input values of a group of columns (of all columns, if 1x1) and weights."""
+    """Scratch of edgeloop_convolution_row: expanded input values of groups of columns (of all, if 1x1) and weights."""
     inputs = _padded(layer.weights[0].size)
     channels = layer.weights.shape[0]
     if _is_pointwise(layer):
         return _pointwise_bytes(layer.output.width, inputs)
     pairs = -(-channels // 2)
-    resident = pairs * _pair_bytes(inputs)
-    weights = resident if resident <= RESIDENT_WEIGHT_BYTES else _pair_bytes(inputs)
+    resident = pairs * _pair_bytes(inputs) <= RESIDENT_WEIGHT_BYTES
+    groups = (GROUPS if resident else 1) * GROUP * inputs * 2
     window = layer.weights.shape[1] * _group_row_bytes(layer)
-    return _aligned(GROUP * inputs * 2) + _aligned(weights) + _aligned(window)
+    return groups + (pairs if resident else 1) * _pair_bytes(inputs) + _aligned(window)
 
 
 def separable_scratch_bytes(depthwise: Depthwise, rows: int = 1) -> int:
@@ -43,8 +47,8 @@ def _pointwise_bytes(columns: int, inputs: int) -> int:
 
 
 def _pair_bytes(inputs: int) -> int:
-    """16-bit weights of two output channels."""
-    return 2 * inputs * 2
+    """What two output channels are made ready as (edgeloop_channel_pair), and their 16-bit weights."""
+    return PAIR_BYTES + 2 * inputs * 2
 
 
 def _group_row_bytes(layer: Convolution) -> int:

@@ -1,0 +1,70 @@
+"""What a benchmark runs a model on: test images of its variant, or random pixels, in the type that its input has."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.config import Variant
+from edgeloop.datasets.pixels import split_pixels
+from edgeloop.errors import InputError
+from edgeloop.evaluation.evaluate import SPLIT
+from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
+from edgeloop.tflite.interpreter import LiteModel, encode
+from edgeloop.tflite.trial import try_model
+from edgeloop.workspace import Workspace
+
+SEED = 127
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pixels, how a model wants them, and what they are."""
+
+    pixels: Pixels
+    """uint8 (n, side, side, 3)."""
+    preprocessing: Preprocessing
+    words: str
+    manifest_sha256: str | None
+
+
+def test_images(workspace: Workspace, variant: Variant, most: int) -> Images:
+    """Up to `most` images of the variant's test split, spread over it.
+
+    Raises:
+        InputError: the variant is not quantized, or its data set is not prepared.
+    """
+    paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+    preprocessing = Preprocessing.read(paths.quantized / FILE_NAME)
+    images = split_pixels(workspace, variant.dataset, SPLIT, preprocessing)
+    chosen = np.asarray(images.pixels[:: max(1, len(images.pixels) // most)][:most])
+    return Images(chosen, preprocessing, f"images of the split {SPLIT} of {variant.dataset}", images.manifest_sha256)
+
+
+def random_images(model: Path, count: int) -> Images:
+    """Random pixels of the size that any image classifier takes; the model has run once, in a process of its own.
+
+    Raises:
+        InputError: no such file.
+        ModelError: the model is damaged or is no image classifier.
+    """
+    try_model(model)
+    side = LiteModel(model).side
+    pixels = np.random.default_rng(SEED).integers(0, 256, (count, side, side, 3), np.uint8)
+    unscaled = Preprocessing(resolution=side, resize="bilinear", input_range=(0.0, 1.0))
+    return Images(pixels, unscaled, f"uniformly random pixels, seed {SEED}: no photographs", None)
+
+
+def inputs_for(model: Path, pixels: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
+    """uint8 pixels (n, side, side, 3) in the type that the model's input has.
+
+    Raises:
+        InputError: the pixels are of another size.
+        ModelError: the model is damaged or is no image classifier.
+    """
+    loaded = LiteModel(model)
+    if loaded.side != pixels.shape[1]:
+        raise InputError(f"{model} takes images of side {loaded.side}, not {pixels.shape[1]}.", "Build the variant again: dvc repro.")
+    return preprocessing.normalised(pixels) if loaded.input.dtype == "float32" else encode(pixels, loaded.input.dtype)

@@ -1,0 +1,44 @@
+/* What the device says: every message of the serial validation protocol 3.1 that goes to the host. */
+#ifndef ANSWERS_H
+#define ANSWERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { STATE_IDLE, STATE_WAITING, STATE_PROCESSING, STATE_DONE, STATE_ERROR };
+enum { ERROR_NONE = 0, ERROR_INVALID_SIZE = 1, ERROR_INVALID_STATE = 3, ERROR_INVALID_PARAM = 4, ERROR_MEMORY_OVERFLOW = 8, ERROR_GENERIC = 10 };
+enum { FLAG_INPUT = 1, FLAG_OUTPUT = 2, FLAG_INTERNAL = 4, FLAG_LAST = 0x100, FLAG_NO_DATA = 0x200 };
+enum { NODE_MODEL = 0, NODE_INTERNAL = 1, NODE_LAST = 2 };
+
+#define MODEL_NAME "network"
+
+typedef struct {
+    const char *name;
+    uint32_t height; /* 0: it has no height and width, only channels */
+    uint32_t width;
+    uint32_t channels;
+    uint32_t format;
+    float scale;
+    int32_t zero_point;
+    uint32_t flags;
+} tensor_facts;
+
+/* All answers repeat the number of this request. */
+void answer_to(uint32_t request);
+
+void answer_sync(void);
+void answer_system(void);
+void answer_model(void);
+void answer_acknowledgement(uint32_t state, uint32_t parameter, uint32_t error);
+void answer_log(const char *text);
+void answer_node(const char *name, uint32_t type, uint32_t flags, uint32_t id, uint32_t cycles);
+
+/* A tensor without its data, or the beginning of one: then `tensor_bytes` must follow with packets_send, and packets_end. */
+void answer_tensor(uint32_t state, const tensor_facts *tensor, bool data_follows);
+
+uint32_t tensor_bytes(const tensor_facts *tensor);
+
+tensor_facts model_input(void);
+tensor_facts model_output(void);
+
+#endif

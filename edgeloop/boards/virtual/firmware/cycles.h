@@ -1,0 +1,20 @@
+/* CPU cycles, by the core's own counter. */
+#ifndef CYCLES_H
+#define CYCLES_H
+
+#include <stdint.h>
+
+#include "part.h"
+
+#define CYCLES_PER_MILLISECOND (PART_CLOCK_HZ / 1000u)
+
+void cycles_start(void);
+
+/* The counter. It is a function on its own, never inlined: an emulator that counts whole blocks of instructions then sees
+ * every reading at the same place of the same block, and differences are exact. */
+uint32_t cycles_now(void);
+
+/* Cycles from one reading to a later one; less than a turn of the counter may lie between them. */
+uint32_t cycles_between(uint32_t earlier, uint32_t later);
+
+#endif

@@ -1,0 +1,144 @@
+"""Lines to a virtual board: a pseudo-terminal and, where asked for, TCP on loopback. One client has the board at a time."""
+
+import errno
+import os
+import pty
+import select
+import socket
+import termios
+import tty
+from contextlib import suppress
+
+from edgeloop.errors import BoardError
+
+READ_BYTES = 1 << 16
+_HOST = "127.0.0.1"
+
+
+class Terminal:
+    """A pseudo-terminal, raw; its name stays the same while clients come and go."""
+
+    def __init__(self) -> None:
+        self.master, device = pty.openpty()
+        tty.setraw(device)
+        self.name = os.ttyname(device)
+        # Kept closed, so that the kernel tells whether a client is there.
+        os.close(device)
+        os.set_blocking(self.master, False)
+        self._poll = select.poll()
+        self._poll.register(self.master, select.POLLIN)
+
+    def has_client(self) -> bool:
+        """Whether anybody has opened it."""
+        return not any(event & select.POLLHUP for _, event in self._poll.poll(0))
+
+    def fileno(self) -> int:
+        """For poll."""
+        return self.master
+
+    def read(self) -> bytes:
+        """What has come; empty where the client has gone."""
+        try:
+            return os.read(self.master, READ_BYTES)
+        except OSError as error:
+            if error.errno in (errno.EIO, errno.EAGAIN):
+                return b""
+            raise
+
+    def write(self, content: bytes) -> int:
+        """How many bytes could be written now."""
+        try:
+            return os.write(self.master, content)
+        except OSError as error:
+            if error.errno in (errno.EIO, errno.EAGAIN):
+                return 0
+            raise
+
+    def discard(self) -> None:
+        """Forget what a client that has gone had sent, and what it had not read."""
+        while self.read():
+            pass
+        with suppress(OSError):
+            descriptor = os.open(self.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            try:
+                termios.tcflush(descriptor, termios.TCIFLUSH)
+            finally:
+                os.close(descriptor)
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self.master)
+
+
+class Listener:
+    """A TCP port on loopback."""
+
+    def __init__(self, port: int) -> None:
+        """Listen on a port, or on any free one (0).
+
+        Raises:
+            BoardError: the port is taken.
+        """
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((_HOST, port))
+        except (OSError, OverflowError) as error:
+            self._socket.close()
+            raise BoardError(f"Port {port} cannot be had: {error}.", "Give another one, or 0 for any.") from error
+        self._socket.listen(4)
+        self._socket.setblocking(False)
+
+    @property
+    def address(self) -> str:
+        """As host:port."""
+        return f"{_HOST}:{self._socket.getsockname()[1]}"
+
+    def fileno(self) -> int:
+        """For poll."""
+        return self._socket.fileno()
+
+    def accept(self) -> "Connection | None":
+        """A client that has come; None where it has gone again."""
+        try:
+            client, _ = self._socket.accept()
+        except OSError:
+            return None
+        return Connection(client)
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
+
+class Connection:
+    """A client by TCP."""
+
+    def __init__(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = client
+
+    def fileno(self) -> int:
+        """For poll."""
+        return self._socket.fileno()
+
+    def read(self) -> bytes:
+        """What has come; empty where the client has gone."""
+        try:
+            return self._socket.recv(READ_BYTES)
+        except ConnectionError:
+            return b""
+
+    def write(self, content: bytes) -> int:
+        """How many bytes could be written now; what nobody reads any more counts as written."""
+        try:
+            return self._socket.send(content)
+        except BlockingIOError:
+            return 0
+        except ConnectionError:
+            return len(content)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()

@@ -1,0 +1,42 @@
+"""Which backend generates for a target, and from which format of a variant's model."""
+
+from pathlib import Path
+from typing import Literal
+
+from edgeloop.codegen.stedgeai.locate import REMEDY, is_installed
+from edgeloop.codegen.stedgeai.targets import NO_GENERATION, TOOL_ALONE, TOOL_TARGETS
+from edgeloop.codegen.targets import Target, portable_cpu
+from edgeloop.errors import InputError, StedgeaiMissing
+from edgeloop.tflite.formats import Format
+from edgeloop.yamlfile import near_match
+
+Backend = Literal["auto", "portable", "stedgeai"]
+BACKENDS: tuple[Backend, ...] = ("auto", "portable", "stedgeai")
+Chosen = Literal["portable", "stedgeai", "none"]
+
+
+def choose_backend(backend: str, target: Target, tool: Path | None = None) -> Chosen:
+    """The backend for a target; `auto` is ST Edge AI Core where it is installed, else the portable one on a Cortex-M.
+
+    Raises:
+        InputError: there is no such backend, or the portable one cannot generate for the target.
+        StedgeaiMissing: the target's NPU needs ST Edge AI Core, which is not here: code for its processor is never made by accident.
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"There is no backend '{backend}'{near_match(backend, BACKENDS)}.")
+    if backend == "portable":
+        portable_cpu(target)
+        return "portable"
+    if target.name == NO_GENERATION:
+        return "none"
+    if backend == "stedgeai" or is_installed(tool):
+        return "stedgeai"
+    if target.name in TOOL_ALONE:
+        raise StedgeaiMissing(f"{target.title} needs ST Edge AI Core, which is not installed here.", REMEDY)
+    return "portable"
+
+
+def model_format(chosen: Chosen, target: Target) -> Format:
+    """The format that the target runs best."""
+    known = TOOL_TARGETS.get(target.name) if chosen == "stedgeai" else None
+    return known.format if known else "int8 per-channel"

@@ -1,0 +1,222 @@
+"""Generate with ST Edge AI Core: one run in a folder of its own, whose files and words become the code folder and the record."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgeloop.codegen.stedgeai.failures import find_failures, is_disk_full, typed
+from edgeloop.codegen.stedgeai.inspect import read_file
+from edgeloop.codegen.stedgeai.locate import Tool, find_tool
+from edgeloop.codegen.stedgeai.profiles import Profile, check_profile
+from edgeloop.codegen.stedgeai.record import Subject, make_record
+from edgeloop.codegen.stedgeai.report import parse_report
+from edgeloop.codegen.stedgeai.run import Done, run_tool, tail
+from edgeloop.codegen.stedgeai.stated import Stated, stated_by_report
+from edgeloop.codegen.stedgeai.targets import ToolTarget, tool_target
+from edgeloop.codegen.stedgeai.versions import check_driven
+from edgeloop.errors import InputError, StedgeaiFailure, StedgeaiUnreadable
+from edgeloop.files import sha256_file
+from edgeloop.records import CodegenBackend, CodegenRecord, Provenance, ToolRun
+from edgeloop.tflite.inspect import inspect_model
+
+DEADLINE_S = 1800.0
+"""Large networks take the NPU's compiler many minutes."""
+NB_MAGIC = b"VPMN"
+"""What the binary for the STM32MP2 begins with."""
+LEAST_FREE_BYTES = 1 << 20
+"""A failure with less room than this left on the disk is one of the disk."""
+_MP2_OUTPUT = "stm32ai_output"
+"""Where builds for the STM32MP2 write by default, below the folder in which they run."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is generated."""
+
+    model: Path
+    target: str
+    name: str
+    log: Path
+    """The tool's whole output; it stays, whatever comes of the run."""
+    profile: str | None = None
+    """Of the Neural-ART compiler, NAME or NAME@FILE, relative to the current folder."""
+    tool: Path | None = None
+    """The program, or the root of its installation; else it is searched for."""
+    analyze: bool = False
+    """Whether `analyze` runs as well, and its report is kept."""
+    deadline_s: float = DEADLINE_S
+
+
+def generate_with_tool(request: Request, folder: Path, made: Provenance, subject: Subject) -> CodegenRecord:
+    """Run the tool and move what it writes into `folder`, which is empty.
+
+    Raises:
+        InputError: there is no such model, profile or target.
+        StedgeaiMissing: the tool is not here, or is of a version that is not driven.
+        StedgeaiTimeout: it was not done in time.
+        StedgeaiFailure: it failed; with its own words.
+        StedgeaiUnreadable: it says that all is well, and a file is missing, cut off, or of an unknown layout.
+    """
+    if not request.model.is_file():
+        raise InputError(f"There is no model {request.model}.")
+    target = tool_target(request.target)
+    profile = _profile(request, target)
+    tool = find_tool(request.tool)
+    warnings = check_driven(tool.version, str(tool.program), npu=target.npu)
+    notes = (*subject.notes, *warnings, *_format_notes(request.model, target))
+    subject = replace(subject, target=request.target, model_sha256=sha256_file(request.model), components=tool.components, notes=notes)
+    with tempfile.TemporaryDirectory(prefix=".stedgeai-", dir=folder.parent) as scratch:
+        run = _Run(request, target, profile, tool, Path(scratch))
+        done = run.step("generate", request.log)
+        record = run.record(done, made, subject)
+        run.keep(run.output("generate"), folder)
+        if request.analyze:
+            run.step("analyze", request.log.with_suffix(".analyze.log"))
+            _keep_report(run.output("analyze"), folder, request.name)
+    return record
+
+
+def _profile(request: Request, target: ToolTarget) -> Profile | None:
+    if target.npu:
+        return check_profile(request.profile, Path.cwd())
+    if request.profile:
+        raise InputError(f"The target {request.target} has no Neural-ART profile.", "Leave --profile away, or ask for stm32n6.")
+    return None
+
+
+def _format_notes(model: Path, target: ToolTarget) -> list[str]:
+    if target.format != "int8 per-tensor" or inspect_model(model).quantization == target.format:
+        return []
+    return ["The model is not int8 per-tensor: the tool converts it for the NPU of the STM32MP2, which then runs it slower."]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One generation in a scratch folder: nothing of an earlier run is there that could be taken for its result."""
+
+    request: Request
+    target: ToolTarget
+    profile: Profile | None
+    tool: Tool
+    scratch: Path
+
+    def output(self, step: str) -> Path:
+        return self.scratch / f"{step}-output"
+
+    def step(self, step: str, log: Path) -> Done:
+        """Run one command; its failure is raised with its own words."""
+        request, where = self.request, self.output(step)
+        where.mkdir()
+        done = run_tool([*self.tool.command, *self.arguments(step)], self.scratch, log, request.deadline_s)
+        failures = find_failures(done.text)
+        if failures:
+            raise typed(failures[-1], str(request.model), str(log))
+        if done.status != 0:
+            raise _unexplained(done, self.tool, log, where)
+        return done
+
+    def arguments(self, step: str) -> list[str]:
+        request = self.request
+        npu = ["--st-neural-art", self.profile.argument] if self.profile else []
+        model = ["--model", str(request.model.resolve()), "--type", "tflite"]
+        folders = ["--workspace", str(self.scratch / f"{step}-workspace"), "--output", str(self.output(step))]
+        return [step, "--target", self.target.argument, "--name", request.name, *model, *npu, *folders]
+
+    def record(self, done: Done, made: Provenance, subject: Subject) -> CodegenRecord:
+        if self.target.makes == "nb":
+            return self._binary_record(made, subject)
+        output, name = self.output("generate"), self.request.name
+        info, report = output / f"{name}_c_info.json", output / f"{name}_generate_report.txt"
+        for file in (output / f"{name}.c", output / f"{name}.h", info, report):
+            if not file.is_file() or not file.stat().st_size:
+                raise _not_written(file.name, self.request.log)
+        log = stated_by_report(parse_report(done.text, str(self.request.log)))
+        sources = [read_file(info), read_file(report), log]
+        self._check_npu(sources)
+        return make_record([replace(source, where=Path(source.where).name) for source in sources], made, subject)
+
+    def _check_npu(self, sources: Sequence[Stated]) -> None:
+        """A network for the NPU must have been compiled for it: the tool makes plain C without a word when it was not asked."""
+        if self.target.npu != any(source.epochs is not None for source in sources):
+            made = "plain C for the processor" if self.target.npu else "a network for the NPU"
+            raise StedgeaiUnreadable(f"ST Edge AI Core made {made} for {self.request.target}.", f"See {self.request.log}.")
+
+    def _binary(self) -> Path:
+        """The .nb file, where it was asked for or where builds for the STM32MP2 write by default."""
+        places = (self.output("generate"), self.scratch / _MP2_OUTPUT)
+        found = [file for place in places for file in sorted(place.rglob("*.nb"))]
+        if not found or found[0].read_bytes()[: len(NB_MAGIC)] != NB_MAGIC:
+            raise _not_written(found[0].name if found else "<model>.nb", self.request.log)
+        return found[0]
+
+    def _binary_record(self, made: Provenance, subject: Subject) -> CodegenRecord:
+        """The tool states no memory figures for the STM32MP2."""
+        return CodegenRecord(
+            provenance=made,
+            dataset=subject.dataset,
+            network=subject.network,
+            resolution=subject.resolution,
+            backend=CodegenBackend(name="stedgeai", version=str(self.tool.version)),
+            target=self.request.target,
+            cpu=None,
+            note=" ".join(subject.notes),
+            model_sha256=subject.model_sha256,
+            name=self.request.name,
+            stream_input=None,
+            macs=None,
+            weight_bytes=None,
+            activation_ram_bytes=None,
+            runtime_ram_bytes=None,
+            code_flash_bytes=None,
+            compiled=None,
+            pools=None,
+            layers=None,
+            binary_bytes=self._binary().stat().st_size,
+            run=ToolRun(
+                command=" ".join(self.arguments("generate")),
+                components=self.tool.components,
+                model=self.request.model.stem,
+                model_format=None,
+                model_hash=None,
+                optimization=None,
+                compression=None,
+                profile=None,
+                npu_compiler=None,
+                npu_options=None,
+                size_series=None,
+                network_signature=None,
+                errors=[],
+            ),
+        )
+
+    def keep(self, output: Path, folder: Path) -> None:
+        """Move what was generated into the folder of the code."""
+        if self.target.makes == "nb" and output not in self._binary().parents:
+            shutil.move(self._binary(), folder)
+        for entry in sorted(output.iterdir()):
+            shutil.move(entry, folder)
+
+
+def _keep_report(output: Path, folder: Path, name: str) -> None:
+    report = output / f"{name}_analyze_report.txt"
+    if not report.is_file():
+        raise _not_written(report.name, output)
+    shutil.move(report, folder)
+
+
+def _not_written(file: str, log: Path) -> StedgeaiUnreadable:
+    return StedgeaiUnreadable(
+        f"ST Edge AI Core ended without an error, but {file} is missing or incomplete.", f"Run it again with enough room. See {log}."
+    )
+
+
+def _unexplained(done: Done, tool: Tool, log: Path, output: Path) -> StedgeaiFailure:
+    """A failure without a message of the known forms: a crash, or a disk that is full."""
+    ended = f"was ended by signal {-done.status}" if done.status < 0 else f"ended with status {done.status}"
+    words = tail(done.text)
+    what = f"ST Edge AI Core {tool.version} {ended} and no message. Its last lines:\n{words or '(none)'}"
+    if is_disk_full(done.text) or shutil.disk_usage(output).free < LEAST_FREE_BYTES:
+        return StedgeaiFailure(f"The disk is full. {what}", f"Make room where {output.parent.parent} is.", kind="disk full", words=words)
+    return StedgeaiFailure(what, f"The whole log: {log}", kind=f"status {done.status}", words=words)

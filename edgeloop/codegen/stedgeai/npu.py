@@ -1,0 +1,133 @@
+"""What a log or report says of the STM32N6's NPU: its compiler, the use of the memory pools, and the epochs."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeloop.codegen.stedgeai.numbers import size_bytes
+from edgeloop.codegen.stedgeai.summary import missing
+from edgeloop.records import Epochs
+
+EXTERNAL_FROM = 0x60000000
+"""Memory of an STM32 from this address on is outside the chip (Arm's map of Cortex-M: external RAM and devices)."""
+
+_SIZE = r"([\d.]+)\s+(B|kB|MB)"
+_SHARE = r"\(\s*[\d.]+ % used\)"
+_POOL = re.compile(
+    rf"^\s*(\w+)\s+\[(0x[0-9A-Fa-f]+) - (0x[0-9A-Fa-f]+)\]:\s+{_SIZE}\s+/\s+{_SIZE}\s+{_SHARE}"
+    rf"\s+--\s+weights:\s+{_SIZE}\s+{_SHARE}\s+activations:\s+{_SIZE}"
+)
+_TOTAL_2 = re.compile(r"^\s*Total number of epochs: (\d+) of which (\d+) implemented in software")
+_TOTAL_4 = re.compile(r"^\s*Total number of epochs\s+(\d+)\s*$")
+_PART_4 = re.compile(r"^\s*>> (pure software|hybrid|pure hardware)\b.*?\s(\d+)\s*(?:\(implemented .*)?$")
+_EPOCH_2 = re.compile(r"^\s*epoch \d+\s+-?(HW|SW|EC)-?\b")
+_EPOCH_4 = re.compile(r"^\s*\|\s*epoch_\d+\s*\|\s*(\w+)\s*\|")
+_COMPILER = re.compile(r"^\s*Compiler version: (\S+)")
+_ARGUMENTS = re.compile(r"^\s*Compiler arguments:\s+(.*)$")
+
+
+@dataclass(frozen=True)
+class PoolUse:
+    """One memory pool of the NPU: addresses, and bytes as far as three decimals of KiB or MiB tell."""
+
+    name: str
+    start: int
+    end: int
+    """Exclusive; a pool that ends where it starts is disabled."""
+    weight_bytes: int
+    activation_bytes: int
+    rounded: bool
+
+    @property
+    def internal(self) -> bool:
+        return self.start < EXTERNAL_FROM
+
+
+@dataclass(frozen=True)
+class Npu:
+    """What is stated; empty parts are not."""
+
+    compiler: str | None
+    options: str | None
+    pools: list[PoolUse]
+    epochs: Epochs | None
+
+
+def find_npu(lines: Sequence[str], where: str) -> Npu | None:
+    """What the lines say of the NPU; None where it is not used.
+
+    Raises:
+        StedgeaiUnreadable: the epochs that are listed are not as many as are stated.
+    """
+    compiler = [found[1] for line in lines if (found := _COMPILER.match(line))]
+    arguments = [found[1].strip() for line in lines if (found := _ARGUMENTS.match(line))]
+    pools = _pools(lines)
+    if not compiler and not pools:
+        return None
+    return Npu(compiler[0] if compiler else None, arguments[0] if arguments else None, pools, _epochs(lines, where))
+
+
+def _pools(lines: Sequence[str]) -> list[PoolUse]:
+    """The lines of "Memory usage information", each pool once: a log may repeat them."""
+    pools: dict[str, PoolUse] = {}
+    for line in lines:
+        found = _POOL.match(line)
+        if found:
+            name, start, end, _, used_unit, _, _, weights, weights_unit, activations, activations_unit = found.groups()
+            use = PoolUse(
+                name,
+                int(start, 16),
+                int(end, 16),
+                size_bytes(weights, weights_unit),
+                size_bytes(activations, activations_unit),
+                rounded=used_unit != "B",
+            )
+            pools.setdefault(name, use)
+    return list(pools.values())
+
+
+def _epochs(lines: Sequence[str], where: str) -> Epochs | None:
+    for number, line in enumerate(lines):
+        older, newer = _TOTAL_2.match(line), _TOTAL_4.match(line)
+        if older:
+            return _older_epochs(int(older[1]), int(older[2]), _kinds(lines[number + 1 :]), where)
+        if newer:
+            return _newer_epochs(int(newer[1]), lines[number + 1 :], where)
+    return None
+
+
+def _older_epochs(total: int, software: int, kinds: dict[str, int], where: str) -> Epochs:
+    """Of version 2: a list of all epochs below the sums."""
+    if sum(kinds.values()) != total or kinds.get("SW", 0) != software:
+        raise missing(f"the list of all {total} epochs ({sum(kinds.values())} are listed)", where)
+    return Epochs(total=total, software=software, hybrid=None, hardware=kinds.get("HW", 0), controller=kinds.get("EC", 0))
+
+
+def _newer_epochs(total: int, lines: Sequence[str], where: str) -> Epochs:
+    """Since version 3: sums, and a table in which the controller's epochs are ranges of identifiers that have gaps."""
+    parts = {found[1]: int(found[2]) for line in lines[:5] if (found := _PART_4.match(line))}
+    for part in ("pure software", "hybrid", "pure hardware"):
+        if part not in parts:
+            raise missing(f"the number of {part} epochs", where)
+    if sum(parts.values()) != total:
+        raise missing(f"the number of all epochs ({total}, but the parts are {sum(parts.values())})", where)
+    alone = _kinds(lines).get("HW", 0)
+    return Epochs(
+        total=total,
+        software=parts["pure software"],
+        hybrid=parts["hybrid"],
+        hardware=alone,
+        controller=parts["pure hardware"] - alone,
+    )
+
+
+def _kinds(lines: Sequence[str]) -> dict[str, int]:
+    """How many epochs of each kind are listed one by one, up to the next section."""
+    kinds: dict[str, int] = {}
+    for line in lines:
+        found = _EPOCH_2.match(line) or _EPOCH_4.match(line)
+        if found:
+            kinds[found[1]] = kinds.get(found[1], 0) + 1
+        elif line.lstrip().startswith(("Requested memory", "=====")) and kinds:
+            break
+    return kinds

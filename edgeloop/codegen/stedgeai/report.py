@@ -1,0 +1,103 @@
+"""A console log or a report file, of any known version, as one structure. Where a layout is unknown, the missing field is named."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeloop.codegen.stedgeai.console import clean_lines
+from edgeloop.codegen.stedgeai.failures import Failure, find_failures
+from edgeloop.codegen.stedgeai.layers import find_layers
+from edgeloop.codegen.stedgeai.npu import Npu, find_npu
+from edgeloop.codegen.stedgeai.numbers import integer
+from edgeloop.codegen.stedgeai.sections import Sections, find_sections
+from edgeloop.codegen.stedgeai.summary import Summary, find_summaries
+from edgeloop.codegen.stedgeai.validation import find_validation
+from edgeloop.codegen.stedgeai.versions import Version, find_version
+from edgeloop.errors import InputError, StedgeaiUnreadable
+from edgeloop.records import CodegenLayer, ToolValidation
+
+MOST_BYTES = 64 << 20
+"""A report of 618 epochs has half a megabyte."""
+
+_PARAMETERS = re.compile(r"^\s*Parameters\s*:\s+(.*)$")
+_GENERATING = re.compile(r"\bstedgeai(?:\.exe)? ((?:generate|analyze) .*)$")
+_VALIDATING = re.compile(r"\bstedgeai(?:\.exe)? (validate .*)$")
+_FOOTER = re.compile(r"^\s*model(/c-model)?:\s+macc=([\d,]+)(?:/([\d,]+))?")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a text of the tool states; None is what it does not."""
+
+    where: str
+    version: Version | None
+    command: str | None
+    """The tool's arguments."""
+    memory: Summary | None
+    """The summary of generate or analyze, or of validate where there is no other."""
+    model_macs: int | None
+    """Of the original model, by the table's footer; the C model's are in the summary."""
+    sections: Sections | None
+    npu: Npu | None
+    layers: list[CodegenLayer] | None
+    validation: ToolValidation | None
+    failures: list[Failure]
+
+    @property
+    def is_npu(self) -> bool:
+        """Whether the network was generated for an NPU."""
+        series = self.memory.rows.get("target/series", "") if self.memory else ""
+        return self.npu is not None or series.endswith("npu") or "--st-neural-art" in (self.command or "")
+
+
+def read_text(path: Path) -> str:
+    """A text of the tool, as UTF-8 as far as it is (Windows writes other bytes within names).
+
+    Raises:
+        InputError: there is no such file.
+        StedgeaiUnreadable: it is too large for an output of the tool.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise StedgeaiUnreadable(f"{path} is larger than {MOST_BYTES >> 20} MiB.", "That is no output of ST Edge AI Core.")
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", "Give an output folder, a report or a c_info file.") from error
+
+
+def parse_report(text: str, where: str) -> Report:
+    """Read a console log or a report.
+
+    Raises:
+        StedgeaiUnreadable: a section that is there lacks a field that all known versions have.
+    """
+    lines = clean_lines(text)
+    footer = next((found for line in lines if (found := _FOOTER.match(line))), None)
+    return Report(
+        where=where,
+        version=find_version(text),
+        command=_command(lines),
+        memory=_memory(find_summaries(lines)),
+        model_macs=integer(footer[2]) if footer else None,
+        sections=find_sections(lines, where),
+        npu=find_npu(lines, where),
+        layers=find_layers(lines),
+        validation=find_validation(lines),
+        failures=find_failures(text),
+    )
+
+
+def _command(lines: Sequence[str]) -> str | None:
+    """The arguments: a report has them in its head, a log of a program around the tool where that says what it starts."""
+    for pattern in (_PARAMETERS, _GENERATING, _VALIDATING):
+        found = next((match for line in lines if (match := pattern.search(line))), None)
+        if found:
+            return found[1].strip()
+    return None
+
+
+def _memory(summaries: Sequence[Summary]) -> Summary | None:
+    """The first summary of a step that generates; `validate` states those of a generic C model."""
+    generating = [summary for summary in summaries if summary.step in ("generate", "analyze")]
+    return next(iter([*generating, *summaries]), None)

@@ -1,0 +1,270 @@
+"""What one file of the tool states, in one form for all kinds of file: a text, a c_info file or one of the legacy files."""
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from edgeloop.codegen.stedgeai.c_info import CInfo, Pool
+from edgeloop.codegen.stedgeai.failures import Failure
+from edgeloop.codegen.stedgeai.legacy import LegacyInfo
+from edgeloop.codegen.stedgeai.npu import Npu
+from edgeloop.codegen.stedgeai.report import Report
+from edgeloop.codegen.stedgeai.sections import Sections
+from edgeloop.records import CodegenLayer, Epochs, MemoryPool, ToolValidation
+
+_WEIGHTS_AS_C = re.compile(r"_atonbuf\.\w+\.c$")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """RAM and weights of the network, in bytes; `rounded` if only to three decimals of KiB or MiB."""
+
+    activations: int
+    weights: int
+    io: int | None
+    rounded: bool = False
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the built network takes besides weights and activations, in bytes."""
+
+    flash: int | None
+    runtime_ram: int
+    toolchain_flash: int | None
+    series: str
+    cpu: str | None = None
+    code: int | None = None
+    constants: int | None = None
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Memory pools with addresses."""
+
+    pools: list[MemoryPool]
+    rounded: bool = False
+
+
+@dataclass(frozen=True)
+class Stated:
+    """None is what the file does not state."""
+
+    where: str
+    version: str | None
+    command: str | None
+    is_npu: bool
+    name: str | None = None
+    series: str | None = None
+    """The target as the tool names it."""
+    model: str | None = None
+    model_format: str | None = None
+    model_hash: str | None = None
+    optimization: str | None = None
+    compression: str | None = None
+    signature: str | None = None
+    toolchain: str | None = None
+    npu_compiler: str | None = None
+    npu_options: str | None = None
+    memory: Memory | None = None
+    code: Code | None = None
+    pools: Pools | None = None
+    macs: int | None = None
+    layers: list[CodegenLayer] | None = None
+    epochs: Epochs | None = None
+    validation: ToolValidation | None = None
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def option(command: str | None, *names: str) -> str | None:
+    """The value of an option in the tool's arguments; None where it is not there."""
+    words = _words(command or "")
+    return next((value for word, value in pairwise(words) if word in names), None)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        # Backslashes are those of Windows' paths.
+        return shlex.split(command.replace("\\", "/"))
+    except ValueError:
+        return command.split()
+
+
+def stated_by_report(report: Report) -> Stated:
+    """What a console log or report states.
+
+    Raises:
+        StedgeaiUnreadable: its summary lacks a row that all versions have.
+    """
+    summary, npu, sections = report.memory, report.npu, report.sections
+    text = summary.text if summary else lambda _: None
+    return Stated(
+        where=report.where,
+        version=str(report.version) if report.version else None,
+        command=report.command,
+        is_npu=report.is_npu,
+        name=text("c_name"),
+        series=text("target/series") or (sections.series if sections else None) or option(report.command, "--target", "--series"),
+        model=text("model_name"),
+        model_format=text("model_fmt"),
+        model_hash=text("model_hash"),
+        optimization=text("optimization"),
+        compression=text("compression"),
+        npu_compiler=npu.compiler if npu else None,
+        npu_options=npu.options if npu else None,
+        memory=_report_memory(report),
+        code=_report_code(sections) if sections else None,
+        pools=_report_pools(npu) if npu and npu.pools else None,
+        macs=_report_macs(report),
+        layers=report.layers,
+        epochs=npu.epochs if npu else None,
+        validation=report.validation,
+        failures=report.failures,
+        notes=_weights_as_code(sections.weights_as_code) if sections else [],
+    )
+
+
+def _report_memory(report: Report) -> Memory | None:
+    """From the summary (its figures are exact), else the section sizes, else the use of the pools, which is rounded."""
+    summary, sections = report.memory, report.sections
+    # What `validate` summarises is a generic C model: it says nothing of a network for the NPU.
+    if summary and not (report.is_npu and summary.step == "validate"):
+        activations, weights = summary.number("activations (rw)", report.where), summary.number("weights (ro)", report.where)
+        return Memory(activations, weights, summary.io_bytes)
+    if sections and {"weights", "activations"} <= sections.rows.keys():
+        io = sections.rows.get("io")
+        return Memory(sections.rows["activations"].ram, sections.rows["weights"].flash, io.ram if io else None)
+    if report.npu and report.npu.pools:
+        pools = report.npu.pools
+        used = [pool for pool in pools if pool.rounded]
+        return Memory(sum(pool.activation_bytes for pool in pools), sum(pool.weight_bytes for pool in pools), None, rounded=bool(used))
+    return None
+
+
+def _report_code(sections: Sections) -> Code:
+    runtime, toolchain = sections.runtime, sections.toolchain
+    return Code(
+        flash=runtime.flash,
+        runtime_ram=runtime.ram,
+        toolchain_flash=toolchain.flash if toolchain else None,
+        series=sections.series,
+        cpu=sections.cpu,
+        code=runtime.text,
+        constants=runtime.rodata + runtime.data,
+    )
+
+
+def _report_pools(npu: Npu) -> Pools:
+    pools = [
+        MemoryPool(
+            name=pool.name,
+            internal=pool.internal,
+            weight_bytes=pool.weight_bytes,
+            activation_ram_bytes=pool.activation_bytes,
+            address=pool.start,
+            size_bytes=pool.end - pool.start,
+        )
+        for pool in npu.pools
+    ]
+    return Pools(pools, rounded=any(pool.rounded for pool in npu.pools))
+
+
+def _report_macs(report: Report) -> int | None:
+    """Of the generated C model (the summary's row); for an NPU those of the model itself, since versions 2 and 3 print 0 for it."""
+    summary = report.memory
+    if report.is_npu:
+        if report.model_macs is not None or summary is None or summary.step == "validate":
+            return report.model_macs
+        return summary.number("macc", report.where) or None
+    return summary.number("macc", report.where) if summary else report.model_macs
+
+
+def _weights_as_code(weights: int) -> list[str]:
+    return [f'The tool\'s "RT total" holds {weights} bytes of weights; they are not in code_flash_bytes.'] if weights else []
+
+
+def stated_by_info(info: CInfo) -> Stated:
+    """What a c_info file states."""
+    footprint = info.footprint
+    writable = sum(pool.used for pool in info.pools or [] if not pool.read_only)
+    read_only = sum(pool.used for pool in info.pools or [] if pool.read_only)
+    notes = []
+    if footprint is None and info.pools is None:
+        notes.append(f"{info.where} was overwritten by `validate`: it holds no memory figures any more.")
+    if footprint and info.pools is not None and writable != footprint.activations:
+        notes.append(f"The writable memory pools hold {writable} bytes, memory_footprint states {footprint.activations} of activations.")
+    if footprint:
+        memory: Memory | None = Memory(footprint.activations, footprint.weights, footprint.io)
+    else:
+        memory = Memory(writable, read_only, None) if info.pools is not None else None
+    code, code_notes = _info_code(info)
+    return Stated(
+        where=info.where,
+        version=info.version,
+        command=info.command,
+        is_npu=info.is_npu,
+        name=info.name,
+        series=(footprint.series if footprint else None) or option(info.command, "--target", "--series"),
+        model=info.model,
+        signature=info.signature,
+        toolchain=footprint.toolchain if footprint else None,
+        npu_compiler=info.npu_compiler,
+        npu_options=info.npu_options,
+        memory=memory,
+        code=code,
+        pools=_info_pools(info.pools, memory.activations == writable) if info.pools is not None and memory else None,
+        macs=info.macs,
+        layers=info.layers,
+        epochs=info.epochs,
+        validation=info.validation,
+        notes=notes + code_notes,
+    )
+
+
+def _info_code(info: CInfo) -> tuple[Code | None, list[str]]:
+    footprint = info.footprint
+    if footprint is None or footprint.series is None or footprint.code_flash is None or footprint.runtime_ram is None:
+        return None, []
+    weights_as_code = any(_WEIGHTS_AS_C.search(file) for file in info.files) and footprint.code_flash >= footprint.weights
+    flash = None if weights_as_code else footprint.code_flash
+    notes = ["kernel_flash holds weights that were written as C; only the report tells them apart."] if weights_as_code else []
+    return Code(flash, footprint.runtime_ram, footprint.toolchain_flash, footprint.series), notes
+
+
+def _info_pools(pools: Iterable[Pool], only_activations: bool) -> Pools | None:
+    """The pools, if any has an address: else the linker decides. `only_activations`: no weights are in a writable pool."""
+    listed = [
+        MemoryPool(
+            name=pool.name,
+            internal=pool.internal,
+            weight_bytes=pool.used if pool.read_only else 0 if only_activations else None,
+            activation_ram_bytes=0 if pool.read_only else pool.used,
+            address=pool.address,
+            size_bytes=pool.size,
+        )
+        for pool in pools
+    ]
+    return Pools(listed) if any(pool.address is not None for pool in listed) else None
+
+
+def stated_by_legacy(info: LegacyInfo, where: str) -> Stated:
+    """What a network_report.json or a C graph states."""
+    return Stated(
+        where=where,
+        version=info.version,
+        command=info.command,
+        is_npu=False,
+        name=info.name,
+        series=option(info.command, "--target", "--series"),
+        model=info.model,
+        model_format=info.model_format,
+        model_hash=info.model_hash,
+        optimization=info.optimization,
+        compression=info.compression,
+        memory=Memory(info.activations, info.weights, info.io),
+        macs=info.macs,
+        layers=info.layers,
+    )

@@ -1,0 +1,265 @@
+"""Reports and console logs: layouts of every version, and the traps in them."""
+
+from collections.abc import Callable
+
+import pytest
+import stedgeai_samples as samples
+from stedgeai_samples import Layout
+
+from edgeloop.codegen.stedgeai.console import clean_lines
+from edgeloop.codegen.stedgeai.record import make_record
+from edgeloop.codegen.stedgeai.report import parse_report
+from edgeloop.codegen.stedgeai.stated import Stated, option, stated_by_report
+from edgeloop.errors import StedgeaiDoesNotFit, StedgeaiUnreadable
+from edgeloop.records import CodegenRecord, Provenance
+
+N6 = Layout(target="stm32n6", npu=True, command="generate --target stm32n6 --st-neural-art default@my.json --model tiny.tflite")
+N6_V4 = Layout(version="4.0.1-20581 7ed50de05", target="stm32n6", npu=True, command=N6.command)
+MADE = Provenance(
+    time_utc="",
+    command="",
+    git_commit=None,
+    git_dirty=None,
+    host="",
+    cpu="",
+    cpus=1,
+    tools={},
+    params={},
+    data_revision=None,
+    duration_s=0,
+)
+
+
+def record_of(text: str) -> CodegenRecord:
+    return make_record([stated(text)], MADE)
+
+
+def stated(text: str) -> Stated:
+    return stated_by_report(parse_report(text, "a report"))
+
+
+@pytest.mark.parametrize("version", ["1.0.0-19894", "2.1.0-20194 329b0e98d", "2.2.0-20266 2adc00962", "4.0.1-20581 7ed50de05"])
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+def test_a_processors_report_and_console_state_the_same(version: str, write: Callable[[Layout], str]) -> None:
+    record = record_of(write(Layout(version=version)))
+    assert (record.activation_ram_bytes, record.weight_bytes) == (samples.ACTIVATIONS, samples.WEIGHTS)
+    assert (record.code_flash_bytes, record.runtime_ram_bytes) == (samples.CODE_FLASH, samples.RUNTIME_RAM)
+    assert (record.target, record.cpu, record.macs, record.io_ram_bytes) == ("stm32h7", "cortex-m7", samples.MACS, 0)
+    assert record.backend.version == version.split()[0]
+    assert not record.rounded
+
+
+def test_the_progress_bar_between_all_lines_changes_nothing() -> None:
+    bar = "\nPASS:  92%|####1| 91/99 [00:05<00:00, 21.46it/s]\r\n          \n"
+    noisy = samples.console(N6).replace("\n", bar)
+    assert stated(noisy) == stated(samples.console(N6))
+
+
+def test_a_prefix_of_the_program_around_changes_nothing() -> None:
+    prefixed = "\n".join(f"2026-06-16 21:30:05,481 [INFO] CmdLine:76 - {line}" for line in samples.console(N6).split("\n"))
+    assert stated(prefixed) == stated(samples.console(N6))
+
+
+def test_carriage_returns_end_lines() -> None:
+    assert clean_lines("one\r\ntwo\rthree") == ["one", "two", "three"]
+
+
+def test_code_holds_the_toolchain_once() -> None:
+    """ "RT total" lists the toolchain's part already; adding it again would give more than there is."""
+    record = record_of(samples.report(Layout()))
+    assert record.code_flash_bytes == samples.TEXT + samples.RODATA + samples.DATA
+    assert record.toolchain_flash_bytes == samples.TOOLCHAIN
+
+
+def test_weights_that_were_compiled_are_no_code() -> None:
+    """Weights of an NPU as a C file: "RT total" counts them, and the row of the weights counts them again."""
+    text = samples.console(N6).replace(samples.sections(N6), samples.sections(N6, weights_as_c=samples.WEIGHTS + 6))
+    record = record_of(text)
+    assert record.code_flash_bytes == samples.CODE_FLASH
+    assert record.weight_bytes == samples.WEIGHTS
+    assert "1240 bytes of weights" in record.note
+
+
+def test_the_row_of_weights_in_the_sections_is_padded_and_not_taken() -> None:
+    assert record_of(samples.report(Layout())).weight_bytes == samples.WEIGHTS
+
+
+def test_multiply_accumulates_are_those_of_the_generated_code() -> None:
+    """`model/c-model: macc=a/b`: a is the original model, b what was generated, and they can differ sixfold."""
+    assert record_of(samples.report(Layout())).macs == samples.MACS
+
+
+@pytest.mark.parametrize("layout", [N6, N6_V4])
+def test_an_npus_report_has_no_summary(layout: Layout) -> None:
+    record = record_of(samples.report(layout))
+    assert (record.target, record.activation_ram_bytes, record.weight_bytes) == ("stm32n6", samples.ACTIVATIONS, samples.WEIGHTS)
+    assert record.macs == samples.MODEL_MACS
+    assert not record.rounded
+
+
+def test_zero_multiply_accumulates_of_an_npu_are_not_stated() -> None:
+    assert "macc               :   0 " in samples.console(N6)
+    assert record_of(samples.console(N6)).macs is None
+    assert record_of(samples.console(N6_V4)).macs == samples.MACS
+
+
+def test_without_section_sizes_an_npus_report_has_rounded_memory_only() -> None:
+    record = record_of(samples.report(Layout(**(vars(N6) | {"measured": False}))))
+    assert record.rounded
+    assert (record.activation_ram_bytes, record.weight_bytes) == (4_096, round(1.205 * 1024))
+    assert (record.code_flash_bytes, record.runtime_ram_bytes, record.compiled) == (None, None, None)
+
+
+def test_pools_of_an_npu_are_on_or_off_the_chip_by_address() -> None:
+    record = record_of(samples.console(N6))
+    assert record.pools is not None
+    assert {pool.name: pool.internal for pool in record.pools} == {"flexMEM": True, "npuRAM3": True, "hyperRAM": False, "octoFlash": False}
+    assert (record.internal_ram_bytes, record.external_ram_bytes) == (3_072, 1_024)
+    assert (record.internal_flash_bytes, record.external_flash_bytes) == (0, samples.WEIGHTS)
+    assert {pool.name: pool.size_bytes for pool in record.pools}["flexMEM"] == 0
+
+
+def test_epochs_of_both_layouts() -> None:
+    older, newer = record_of(samples.console(N6)).epochs, record_of(samples.console(N6_V4)).epochs
+    assert older is not None
+    assert newer is not None
+    assert older.model_dump() == {"total": 5, "software": 1, "hybrid": None, "hardware": 2, "controller": 2}
+    # The controller's epochs are ranges of identifiers with gaps: they are not counted by them.
+    assert newer.model_dump() == {"total": 5, "software": 1, "hybrid": 1, "hardware": 1, "controller": 2}
+
+
+@pytest.mark.parametrize(
+    ("layout", "line", "field"),
+    [
+        (N6, "epoch 3       EC    ", "the list of all 5 epochs"),
+        (N6_V4, ">> hybrid epochs (using both software and hardware)  1", "hybrid epochs"),
+        (N6_V4, ">> pure software (SW) epochs                         1", "pure software epochs"),
+    ],
+)
+def test_epochs_that_do_not_add_up_are_no_epochs(layout: Layout, line: str, field: str) -> None:
+    with pytest.raises(StedgeaiUnreadable, match=field):
+        parse_report(samples.console(layout).replace(line + "\n", ""), "a report")
+
+
+def test_memory_is_that_of_generate_not_of_validate() -> None:
+    """The second summary of a log is of a generic C model, with other figures under the same names."""
+    both = samples.console(N6) + samples.summary(N6, "validate", activations=133_464, macs=524_320) + "\n" + samples.validation()
+    record = record_of(both)
+    assert record.activation_ram_bytes == samples.ACTIVATIONS
+    assert record.macs is None
+    assert record.validation is not None
+    assert (record.validation.mode, record.validation.duration_ms, record.validation.cycles) == ("target", 0.462, [30_050, 327_134, 12_470])
+
+
+def test_a_validation_alone_states_no_memory_of_an_npu() -> None:
+    record = record_of(samples.banner(N6) + "\n" + samples.summary(N6, "validate", activations=133_464) + "\n" + samples.validation())
+    assert (record.activation_ram_bytes, record.weight_bytes, record.macs) == (None, None, None)
+
+
+def test_a_log_whose_beginning_is_cut_off_is_named_by_its_end() -> None:
+    text = samples.console(N6)
+    cut = text[text.index(" model file") :]
+    assert record_of(cut + samples.summary(N6, "validate", activations=133_464)).activation_ram_bytes == samples.ACTIVATIONS
+
+
+@pytest.mark.parametrize(("snr", "mode"), [(False, "TARGET"), (True, "TARGET"), (False, "HOST")])
+def test_a_validation_names_its_columns(snr: bool, mode: str) -> None:
+    validation = record_of(samples.report(Layout()) + samples.validation(mode, snr)).validation
+    assert validation is not None
+    (output,) = validation.outputs
+    assert output.accuracy == pytest.approx(0.98)
+    assert (output.rmse, output.l2r, output.nse, output.cos) == (0.000074958, 0.000799048, 0.99969, 1.0)
+    # The tool itself calls its times on the host "just indications".
+    assert (validation.duration_ms is None) == (mode == "HOST")
+
+
+def test_layers_by_the_columns_that_the_heading_names() -> None:
+    layers = record_of(samples.report(N6)).layers
+    assert layers is not None
+    assert [(layer.position, layer.name, layer.type) for layer in layers] == [
+        (0, "image", "Input"),
+        (0, "conv2d_0", "CONV_2D"),
+        (3, "dense_3", "DENSE"),
+    ]
+    assert [(layer.output_shape, layer.macs, layer.weight_bytes) for layer in layers[1:]] == [([4, 4, 16], 50_000, 496), ([5], 10_000, 738)]
+
+
+def test_the_oldest_layout_has_no_unit_and_another_table() -> None:
+    text = """
+Neural Network Tools for STM32 v1.2.0 (AI tools v5.0.0)
+
+Exec/report summary (generate)
+-----------------------------------------
+c_name             : network
+compression        : None
+macc               : 5,950
+weights (ro)       : 9,318 (9.10 KiB) (0.83%)
+activations (rw)   : 1,696 (1.66 KiB)
+ram (total)        : 3,164 (3.09 KiB) = 1,696 + 1,440 + 28
+
+-----------------------------------------------------------------------------------------------------------
+id  layer (type)                      output shape      param #     connected to             macc      rom
+-----------------------------------------------------------------------------------------------------------
+0   input_0 (Input)                   (30, 1, 12)
+    scale_1 (ScaleBias)               (30, 1, 12)       24          input_0                  720       96
+-----------------------------------------------------------------------------------------------------------
+3   dense (Dense)                     (1, 1, 32)        2,080       scale_1                  5,230     8,320
+-----------------------------------------------------------------------------------------------------------
+tiny p=2104(8.2 KBytes) macc=5950 rom=9.10 KBytes (0.83%) ram=1.66 KiB io_ram=1.43 KiB
+"""
+    record = record_of(text)
+    assert (record.weight_bytes, record.activation_ram_bytes, record.io_ram_bytes, record.macs) == (9_318, 1_696, 1_468, 5_950)
+    # This version does not state what it generates for.
+    assert (record.target, record.cpu) == (None, None)
+    assert record.layers is not None
+    assert [(layer.name, layer.position, layer.macs, layer.weight_bytes) for layer in record.layers] == [
+        ("input_0", 0, None, None),
+        ("scale_1", 0, 720, 96),
+        ("dense", 3, 5_230, 8_320),
+    ]
+
+
+@pytest.mark.parametrize("row", ["weights (ro)", "activations (rw)"])
+def test_a_row_that_is_missing_is_named(row: str) -> None:
+    lines = [line for line in samples.report(Layout()).splitlines() if not line.startswith(row)]
+    with pytest.raises(StedgeaiUnreadable, match=row.split()[0]):
+        record_of("\n".join(lines))
+
+
+def test_a_figure_in_other_words_is_no_zero() -> None:
+    text = samples.report(Layout()).replace(f"{samples.ACTIVATIONS:,} B (4.00 KiB) (1 segment) *", "see below")
+    with pytest.raises(StedgeaiUnreadable, match="activations"):
+        record_of(text)
+
+
+@pytest.mark.parametrize("text", ["", "hello\nworld\n", samples.banner(Layout()) + "\n"])
+def test_a_text_without_figures_is_refused_by_what_is_missing(text: str) -> None:
+    with pytest.raises(StedgeaiUnreadable, match="memory figures"):
+        record_of(text)
+
+
+def test_a_run_that_failed_is_its_own_error() -> None:
+    with pytest.raises(StedgeaiDoesNotFit, match="Not enough memory"):
+        record_of(samples.banner(Layout()) + "\nE700(UnfeasibleAllocation): Not enough memory\n")
+
+
+def test_a_failure_after_generation_stays_beside_its_figures() -> None:
+    record = record_of(samples.console(N6) + "\nLOAD ERROR: STM32 - read timeout 50094.0ms/50000ms\n")
+    assert record.activation_ram_bytes == samples.ACTIVATIONS
+    assert record.validation is None
+    assert record.run is not None
+    assert record.run.errors == ["LOAD ERROR: STM32 - read timeout 50094.0ms/50000ms"]
+
+
+def test_without_an_npu_the_same_series_is_its_processor() -> None:
+    plain = Layout(version="4.0.0-20500 359356bb0", target="stm32n6", command="generate --target stm32n6 --model tiny.tflite")
+    record = record_of(samples.report(plain))
+    assert (record.target, record.cpu, record.epochs) == ("stm32n6-cpu", "cortex-m55", None)
+
+
+def test_options_of_a_command_line() -> None:
+    command = r'generate --target stm32n6 --name net -m "C:\some where\tiny.tflite" --st-neural-art custom@C:\p.json'
+    assert option(command, "--target", "--series") == "stm32n6"
+    assert option(command, "--model", "-m") == "C:/some where/tiny.tflite"
+    assert option("an open 'quote --target x", "--target") == "x"
+    assert option(None, "--target") is None

@@ -1,0 +1,89 @@
+"""The C kernels, portable and with the DSP extension: exact results for any parameters, and no access outside the buffers."""
+
+import os
+from pathlib import Path
+
+import pytest
+from kernel_cases import KINDS, Case, drawn_cases, reference_cases
+from kernel_program import run_on_core, run_on_host
+
+from edgeloop.codegen.portable.kernels.parameters import ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE
+from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler, find_host_compiler
+
+SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+EMULATED = "-DEDGELOOP_EMULATE_DSP"
+M7 = Cpu("cortex-m7")
+SEED = int(os.environ.get("EDGELOOP_KERNEL_SEED", "0"))
+"""Another number draws other cases."""
+
+
+WINDOWS = ("convolution", "pixels", "depthwise", "separable")
+GROUPS = (WINDOWS[:2], WINDOWS[2:], tuple(kind for kind in KINDS if kind not in WINDOWS))
+CASES = 200
+"""Of a group of kinds, in one program."""
+
+
+def group(kinds: tuple[str, ...]) -> list[Case]:
+    return [case for kind in kinds for case in drawn_cases(kind, CASES // len(kinds), seed=SEED)]
+
+
+def shown(cases: list[Case], number: int) -> str:
+    return f"case {number - 1}: {cases[number - 1]}" if number else "all equal"
+
+
+def check_on_host(cases: list[Case], folder: Path, *flags: str) -> None:
+    number = run_on_host(cases, folder, find_host_compiler(), [*SANITIZE, *flags])
+    assert number == 0, shown(cases, number)
+
+
+@pytest.mark.parametrize("kinds", GROUPS, ids=" ".join)
+def test_portable_kernels(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    check_on_host(group(kinds), tmp_path)
+
+
+@pytest.mark.parametrize("kinds", GROUPS, ids=" ".join)
+def test_dsp_kernels_with_their_instructions_in_c(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    check_on_host(group(kinds), tmp_path, EMULATED)
+
+
+@pytest.mark.parametrize("compiler", arm_compilers(M7), ids=str)
+@pytest.mark.parametrize("kinds", GROUPS[:-1], ids=" ".join)
+def test_dsp_kernels_on_a_cortex_m7(kinds: tuple[str, ...], compiler: Compiler, tmp_path: Path) -> None:
+    cases = group(kinds)
+    number = run_on_core(cases, tmp_path, compiler, ["-O2"])
+    assert number == 0, shown(cases, number)
+
+
+@pytest.mark.parametrize("flags", [("-O0",), ("-O3",), ("-Os", "-fno-omit-frame-pointer"), ("-O2", "-DEDGELOOP_NO_DSP")], ids=" ".join)
+@pytest.mark.parametrize("compiler", arm_compilers(M7), ids=str)
+def test_any_optimization_gives_equal_results(compiler: Compiler, flags: tuple[str, ...], tmp_path: Path) -> None:
+    cases = [case for kind in KINDS for case in drawn_cases(kind, 5, seed=3)]
+    number = run_on_core(cases, tmp_path, compiler, flags)
+    assert number == 0, shown(cases, number)
+
+
+@pytest.mark.parametrize("dsp", [False, True], ids=["portable", "dsp"])
+@pytest.mark.parametrize("extreme", [False, True], ids=["usual", "extreme"])
+def test_layers_equal_litert(dsp: bool, extreme: bool, tmp_path: Path) -> None:
+    cases = [case for seed in range(30) for case in reference_cases(seed, tmp_path, extreme=extreme)]
+    check_on_host(cases[:250], tmp_path, *([EMULATED] if dsp else []))
+
+
+def test_layers_equal_litert_on_a_cortex_m7(tmp_path: Path) -> None:
+    cases = [case for seed in range(100, 130) for case in reference_cases(seed, tmp_path)]
+    number = run_on_core(cases, tmp_path, find_arm_compiler(M7), ["-O2"])
+    assert number == 0, shown(cases, number)
+
+
+def test_a_wrong_output_is_found(tmp_path: Path) -> None:
+    """The program that all of this relies on does see differences."""
+    cases = drawn_cases("separable", 5)
+    cases[3].expected[-1][-1, -1, -1] ^= 1
+    assert run_on_host(cases, tmp_path, find_host_compiler(), []) == 4
+    assert run_on_core(cases, tmp_path, find_arm_compiler(M7), ["-O2"]) == 4
+
+
+@pytest.mark.parametrize("kind", ["convolution", "depthwise", "separable", "pixels"])
+def test_cases_reach_every_rounding(kind: str) -> None:
+    drawn = {case.structures[0].numbers["rounding"] for case in drawn_cases(kind, 60)}
+    assert drawn == {ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE}
