@@ -315,8 +315,8 @@ class EmulatedLayer(Part):
     """ST.AI's number of the kind of layer, hexadecimal."""
     position: int
     """Its place among the operators of the model's file."""
-    instructions: int
-    """0 for a layer whose work is counted with the one it is fused with."""
+    instructions: int | None
+    """Null for a QUANTIZE of the input that the first convolution does as it reads: it is counted there."""
     macs: int | None
 
 
@@ -349,7 +349,7 @@ class EmulatedBenchmarkRecord(Record):
     activation_ram_bytes: int
     weight_bytes: int
     code_flash_bytes: int | None
-    """Generated code and constants besides weights, as `codegen` says."""
+    """These four as the record of the generated code says."""
     firmware_flash_bytes: int
     """The whole validation firmware, which holds the network's code twice."""
     firmware_ram_bytes: int

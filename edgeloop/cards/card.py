@@ -78,7 +78,7 @@ def key_figures(sources: Sources) -> list[Figure]:
     figures = [Figure("Top 1 accuracy", percent(best.top1.value), "%", f"{best.format}, n = {best.top1.n}, 95 %: {interval(best.top1)}")]
     weights = [model for model in sources.quantize.models if model.format == best.format]
     figures += [Figure("Weights", kib(model.weight_bytes), "KiB", f"{model.format}, in flash") for model in weights]
-    if sources.codegen:
+    if sources.codegen and sources.codegen.activation_ram_bytes is not None:
         figures.append(
             Figure("Activation RAM", kib(sources.codegen.activation_ram_bytes), "KiB", f"{sources.codegen.backend.name} code, planned")
         )

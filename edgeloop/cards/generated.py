@@ -11,19 +11,20 @@ from edgeloop.errors import InputError
 from edgeloop.records import CodegenRecord
 
 PICTURE = "plan.svg"
+NOT_STATED = "an unknown target"
 
 
 def memory_table(model: str, sources: Sources) -> Table | None:
     """Memory with the columns of the published cards; None where no code was generated."""
     record = sources.codegen
-    if record is None:
+    if record is None or record.backend.name == "none":
         return None
-    formats = {model.sha256: model.format for model in sources.quantize.models}
+    (kind,) = (model.format for model in sources.quantize.models if model.sha256 == record.model_sha256)
     row = [
         text(model),
-        format_text(formats[record.model_sha256]),
+        format_text(kind),
         resolution_text(sources.evaluate.resolution),
-        text(record.target),
+        text(record.target or NOT_STATED),
         _kib(record.activation_ram_bytes),
         _kib(record.runtime_ram_bytes),
         _kib(record.weight_bytes),
@@ -52,8 +53,8 @@ def memory_note(record: CodegenRecord) -> str:
     streamed = " The input comes row by row, so that no frame is held." if record.stream_input else ""
     noted = f" {text(record.note)}" if record.note else ""
     return (
-        f"Code from the {text(record.backend.name)} generator for {text(record.target)}: RAM as planned, the input included{compiled}."
-        f"{streamed}{noted} No board was involved."
+        f"Code from the {text(record.backend.name)} generator for {text(record.target or NOT_STATED)}: "
+        f"RAM as planned, the input included{compiled}.{streamed}{noted} No board was involved."
     )
 
 
@@ -66,7 +67,7 @@ def copy_picture(generated: Path, sources: Sources, target: Path) -> bool:
     record = sources.codegen
     if record is None or not (generated / PICTURE).is_file():
         return False
-    if signature_of(generated) != digest_signature(record.model_sha256):
+    if record.model_sha256 is None or signature_of(generated) != digest_signature(record.model_sha256):
         raise InputError(f"{generated} and generate.json speak of different models.", "Run dvc repro.")
     shutil.copyfile(generated / PICTURE, target)
     return True
@@ -76,5 +77,5 @@ def _kib(size: int | None) -> str:
     return NOT_MEASURED if size is None else f"{size / 1024:.2f}"
 
 
-def _sum(one: int, other: int | None) -> int | None:
-    return None if other is None else one + other
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other

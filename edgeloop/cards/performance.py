@@ -152,7 +152,7 @@ def _layer_table(record: EmulatedBenchmarkRecord) -> Table:
     rows = [
         [
             text(layer.name),
-            f"{layer.instructions:,}" if layer.instructions else "in the next",
+            "in the next" if layer.instructions is None else f"{layer.instructions:,}",
             "-" if layer.macs is None else f"{layer.macs:,}",
         ]
         for layer in record.layers

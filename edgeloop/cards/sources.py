@@ -99,7 +99,7 @@ def _check_chain(sources: Sources) -> None:
         if result.sha256 != train.model_sha256:  # the float model may be evaluated as it was trained
             _same("evaluate.json", "quantize.json", f"a {result.format} model", result.sha256, files.get(result.format))
     if sources.codegen and sources.codegen.model_sha256 not in files.values():
-        _same("generate.json", "quantize.json", "a model", sources.codegen.model_sha256, None)
+        _same("generate.json", "quantize.json", "a model", sources.codegen.model_sha256 or "unknown", None)
     if not evaluate.formats:
         raise InputError("evaluate.json states no accuracy.", "Build it again: dvc repro evaluate.")
 

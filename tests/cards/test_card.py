@@ -13,7 +13,7 @@ from PIL import Image
 from edgeloop.cards.card import card
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
-from edgeloop.records import CardRecord, EvaluateRecord, RuleResult, StartingWeights
+from edgeloop.records import CardRecord, CodegenBackend, CodegenRecord, EvaluateRecord, RuleResult, StartingWeights
 from edgeloop.workspace import Workspace
 
 ST_WEIGHTS = StartingWeights(kind="keras2_h5", origin="https://example.org/food.h5", sha256="6e" * 32, license="SLA0044", layers_loaded=54)
@@ -272,6 +272,16 @@ def test_generated_code_of_another_model_is_refused(name: str, workspace: Worksp
     change(workspace.variant("sample", "fdmobilenet_0.25", 96).folder / name, "model_sha256", "12" * 32)
     with pytest.raises(InputError, match=name.replace(".", r"\.")):
         card(workspace, params, story.variant)
+
+
+def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspace: Workspace) -> None:
+    story = Story(generated=True)
+    params = story.write(workspace)
+    record = workspace.variant("sample", "fdmobilenet_0.25", 96).generate_record
+    changed = CodegenRecord.read(record).model_copy(update={"backend": CodegenBackend(name="none", version=None)})
+    changed.write(record)
+    card(workspace, params, story.variant)
+    assert "Memory of the generated code" not in readme(card_folder(workspace, params, story.variant))
 
 
 def test_a_picture_of_other_code_is_refused(workspace: Workspace) -> None:

@@ -21,7 +21,7 @@ from miniature import CLASSES, PREPROCESSING, coloured
 from pydantic import ValidationError
 from stand_ins import bare_python, proxy, python_with, runtime, script
 
-from edgeloop.boards.benchmark import inputs_for
+from edgeloop.boards.inputs import inputs_for
 from edgeloop.boards.mpu.driver import MpuBoard
 from edgeloop.boards.mpu.on_board import keeper
 from edgeloop.boards.mpu.session import Session
