@@ -14,7 +14,6 @@ from bench_machine import Bench
 from doctor_cases import CASES, H7, NOBODY, SERIAL
 
 from edgeloop.boards.lock import hold
-from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.doctor import network, tools
 from edgeloop.doctor.finding import faults
 from edgeloop.doctor.machine import Machine
@@ -22,13 +21,10 @@ from edgeloop.doctor.report import DoctorReport, examine, render
 from edgeloop.errors import MachineError
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes device files and acts as another user, which only root can")
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    locks = tmp_path / "locks"
-    monkeypatch.setenv(VARIABLE, str(locks))
+def bench(tmp_path: Path, locks: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(network, "REACH_S", 1.0)
     monkeypatch.setattr(tools, "STEDGEAI_S", 1.0)
     with ExitStack() as stack:
