@@ -13,7 +13,7 @@ from edgeloop.errors import EdgeloopError
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
-    from edgeloop.records import EmulatedBenchmarkRecord
+    from edgeloop.records import EmulatedBenchmarkRecord, MpuMeasurement
     from edgeloop.workspace import Workspace
 
 GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
@@ -68,6 +68,7 @@ def _parser() -> Parser:
     _add_data(command)
     _add_models(command)
     _add_publishing(command)
+    _add_lab(command)
     return parser
 
 
@@ -105,7 +106,11 @@ def _add_models(command: Callable[[str, Handler, str], argparse.ArgumentParser])
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
     benchmark = command("benchmark", _benchmark, "run a model on a board: latency on this host, instruction counts on a virtual board")
     benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
-    benchmark.add_argument("--board", default="host", help="host (LiteRT on this machine, the default), virtual-h7 or virtual-f4")
+    benchmark.add_argument(
+        "--board",
+        default="host",
+        help="host (LiteRT here, the default), virtual-h7, virtual-f4, a Linux board of lab.yaml, or ssh://USER@HOST",
+    )
     benchmark.add_argument(
         "--images", type=int, help="how many test images a virtual board runs (default: benchmark.images of params.yaml)"
     )
@@ -136,6 +141,20 @@ def _add_publishing(command: Callable[[str, Handler, str], argparse.ArgumentPars
     command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
     command("status", _status, "say which services run, and which flow runs there are")
+
+
+def _add_lab(command: Callable[[str, Handler, str], argparse.ArgumentParser]) -> None:
+    boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
+    boards.add_argument("--json", type=Path, metavar="OUT", help="write the states there too")
+    boards.add_argument("--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
+    actions = boards.add_subparsers(title="actions", metavar="ACTION")
+    identify = actions.add_parser("identify", help="ask a board what it is", description="ask a board what it is")
+    identify.add_argument("board", help="a board of lab.yaml")
+    identify.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long to wait for its holder (default: 30)")
+    identify.set_defaults(handler=_identify)
+    doctor = command("doctor", _doctor, "look for what is broken or missing on this machine, with the fix")
+    doctor.add_argument("--json", type=Path, metavar="OUT", help="write the findings there too")
+    doctor.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
 
 
 def _count(text: str) -> int:
@@ -290,6 +309,8 @@ def _benchmark(options: argparse.Namespace) -> None:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
         if report.kind == "benchmark-emulated":
             _print_emulated(report)
+        elif report.kind == "benchmark-mpu-model":
+            print(f"{report.board}, {report.device}: {_measured(report.measured)}")
         else:
             print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
         return
@@ -297,6 +318,10 @@ def _benchmark(options: argparse.Namespace) -> None:
     record = benchmark(workspace, params, options.model, options.board, options.images)
     if record.kind == "benchmark-emulated":
         _print_emulated(record)
+        return
+    if record.kind == "benchmark-mpu":
+        for entry in record.models:
+            print(f"{entry.format} on {record.board} ({record.device}): {_measured(entry)}")
         return
     for model in record.models:
         print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
@@ -308,6 +333,17 @@ def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
     print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
     print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
     print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
+
+
+def _measured(on_board: "MpuMeasurement") -> str:
+    compared, latency = on_board.compared, on_board.latency
+    shares = on_board.shares
+    engines = f", NPU {shares.npu_percent:g} %, GPU {shares.gpu_percent:g} %, CPU {shares.cpu_percent:g} %" if shares else ""
+    return (
+        f"median {latency.median_ms:.3f} ms{'' if latency.stable else ' (unstable: the board was busy, or its clock moved)'} on "
+        f"{on_board.engine} with {on_board.runtime}{engines}; outputs equal to the host's: {compared.equal_outputs} of {compared.images}, "
+        f"same class: {compared.same_class}, by {compared.max_difference:g} at most"
+    )
 
 
 def _latency(median_ms: float, stable: bool) -> str:
@@ -365,6 +401,46 @@ def _store(options: argparse.Namespace) -> None:
     else:
         found = store.status()
         print(f"object storage runs: {found.address}" if found else "object storage does not run")
+
+
+def _boards(options: argparse.Namespace) -> None:
+    from pydantic import TypeAdapter
+
+    from edgeloop.boards.lab.config import load_lab
+    from edgeloop.boards.lab.state import BoardState, render, states
+    from edgeloop.boards.lab.usb import usb_devices
+    from edgeloop.files import write_bytes
+    from edgeloop.workspace import find_workspace
+
+    if options.probes:
+        print("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
+        return
+    workspace = find_workspace()
+    boards = states(load_lab(workspace), workspace.root)
+    if options.json:
+        write_bytes(options.json, TypeAdapter(list[BoardState]).dump_json(boards, indent=2) + b"\n")
+    print(render(boards))
+
+
+def _identify(options: argparse.Namespace) -> None:
+    from edgeloop.boards.lab.config import load_lab
+    from edgeloop.boards.lab.identify import identify, render
+    from edgeloop.boards.lab.waiting import tell
+    from edgeloop.workspace import find_workspace
+
+    workspace = find_workspace()
+    print(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from edgeloop.doctor.report import examine, render
+    from edgeloop.files import write_text
+
+    report = examine()
+    if options.json:
+        write_text(options.json, report.model_dump_json(indent=2) + "\n")
+    print(render(report, everything=options.all))
+    report.check()
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -20,12 +20,18 @@ EdgeloopError
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 ├── BoardError             a board cannot be had, or does not do what it should
+│   ├── BoardAbsent        it is not attached, or cannot be told from another one
+│   ├── BoardBusy          somebody else holds it
+│   ├── FlashError         the command that builds for it, flashes it or switches it fails
 │   ├── BoardSilent        it did not answer in time
 │   ├── ProtocolError      it answered something that its protocol does not allow
 │   ├── BoardRefusal       it answered that it cannot do what was asked
-│   └── CoreFault          an emulated core's program did what faults on the real one
+│   ├── CoreFault          an emulated core's program did what faults on the real one
+│   ├── BoardUnreachable   no connection to it can be made, or the connection broke
+│   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
-└── StageError             a stage of the pipeline failed
+├── StageError             a stage of the pipeline failed
+└── MachineError           `edgeloop doctor` found something broken that is needed
 """
 
 
@@ -125,6 +131,31 @@ class BoardError(EdgeloopError):
     """A board cannot be had, or does not do what it should."""
 
 
+class BoardAbsent(BoardError):
+    """A board is not attached, or cannot be told from another one."""
+
+
+class BoardBusy(BoardError):
+    """Somebody else holds a board."""
+
+
+class FlashError(BoardError):
+    """The command that builds for a board, flashes it or switches it fails."""
+
+
+class CoreFault(BoardError):
+    """An emulated core's program did what faults on the real one; it cannot go on.
+
+    `address` is what it accessed, None where the fault is no access; `program_counter` the instruction, or the beginning
+    of the straight run of instructions that holds it.
+    """
+
+    def __init__(self, what: str, remedy: str = "", program_counter: int = 0, address: int | None = None) -> None:
+        super().__init__(what, remedy)
+        self.program_counter = program_counter
+        self.address = address
+
+
 class BoardSilent(BoardError):
     """A board did not answer in time."""
 
@@ -141,17 +172,12 @@ class BoardRefusal(BoardError):
         self.code = code
 
 
-class CoreFault(BoardError):
-    """An emulated core's program did what faults on the real one; it cannot go on.
+class BoardUnreachable(BoardError):
+    """No connection to a board can be made, or the connection broke."""
 
-    `address` is what it accessed, None where the fault is no access; `program_counter` the instruction, or the beginning
-    of the straight run of instructions that holds it.
-    """
 
-    def __init__(self, what: str, remedy: str = "", program_counter: int = 0, address: int | None = None) -> None:
-        super().__init__(what, remedy)
-        self.program_counter = program_counter
-        self.address = address
+class BoardNotTrusted(BoardError):
+    """A board is not known to be the one that was meant, or does not let us in."""
 
 
 class ServiceError(EdgeloopError):
@@ -160,3 +186,7 @@ class ServiceError(EdgeloopError):
 
 class StageError(EdgeloopError):
     """A stage of the pipeline failed."""
+
+
+class MachineError(EdgeloopError):
+    """Something that is needed on this machine is broken or missing."""

@@ -140,6 +140,11 @@ class Workspace:
         return self.root / PARAMS
 
     @property
+    def lab(self) -> Path:
+        """The boards of this lab."""
+        return self.root / "lab.yaml"
+
+    @property
     def private(self) -> Path:
         """What may be deleted at any time while nothing runs: caches, services' state, logs."""
         return self.root / ".edgeloop"

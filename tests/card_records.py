@@ -4,6 +4,7 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,20 @@ from edgeloop.records import (
     Accuracy,
     BenchmarkRecord,
     ClassResult,
+    CodegenBackend,
+    CodegenRecord,
+    CompiledSize,
+    EmulatedBenchmarkRecord,
+    EmulatedLayer,
     EvaluateRecord,
+    ExecutedInstructions,
     FetchRecord,
     FormatResult,
     HostBenchmark,
+    LinuxMachine,
     MeasuredLatency,
+    MpuBenchmarkRecord,
+    MpuModelBenchmark,
     PhaseResult,
     PrepareRecord,
     Provenance,
@@ -54,6 +64,11 @@ class Story:
     )
     git_dirty: bool = False
     benchmark: bool = True
+    generated: bool = False
+    """Whether code was generated, and has run on a virtual board."""
+    equal_outputs: int = 16
+    linux_board: Literal["stm32mp", "linux"] | None = None
+    """What a Linux board that ran the models is."""
     quarantined: dict[str, int] = field(default_factory=dict)
     broken_rules: list[RuleResult] = field(default_factory=list)
     phases: list[str] = field(default_factory=lambda: ["scratch"])
@@ -98,6 +113,11 @@ class Writer:
         self._evaluate().write(self.paths.evaluate_record)
         if self.story.benchmark:
             self._benchmark().write(self.paths.benchmark_record("host"))
+        if self.story.generated:
+            self._generate().write(self.paths.generate_record)
+            self._emulated().write(self.paths.benchmark_record("virtual-h7"))
+        if self.story.linux_board:
+            self._linux_board(self.story.linux_board).write(self.paths.benchmark_record("mp2"))
         self._history().to_csv(self.paths.history, index=False)
         self._predictions().to_parquet(self.paths.predictions)
         for name, content in self.models.items():
@@ -282,6 +302,116 @@ class Writer:
             runtime="LiteRT 2.1.0",
             threads=1,
             models=models,
+            provenance=self._provenance("benchmark"),
+        )
+
+    def _linux_board(self, target: Literal["stm32mp", "linux"]) -> MpuBenchmarkRecord:
+        shares = {"npu_percent": 92.98, "gpu_percent": 7.02, "cpu_percent": 0.0, "tool_inference_ms": None, "tool_peak_ram_mb": None}
+        measured = {
+            "sha256": self.shas["int8 per-tensor"],
+            "format": "int8 per-tensor",
+            "runtime": "stai_mpu 6.1.1",
+            "engine": "OpenVX on the NPU",
+            "threads": None,
+            "latency": latency(3.217),
+            "cpu_frequencies": [
+                {
+                    "policy": "policy0",
+                    "governor": "ondemand",
+                    "minimum_khz": 0,
+                    "maximum_khz": 1,
+                    "before_khz": 400_000,
+                    "after_khz": 1_500_000,
+                }
+            ],
+            "compared": {"reference": "the host", "images": 64, "equal_outputs": 60, "same_class": 63, "max_difference": 0.0117},
+            "accuracy": {"value": 0.9375, "n": 64, "ci95": (0.85, 0.98)},
+            "shares": {**shares, "source": "a-tool"} if target == "stm32mp" else None,
+            "no_shares": "" if target == "stm32mp" else "a-tool is not on the board",
+        }
+        empty: dict[str, Any] = dict.fromkeys(LinuxMachine.model_fields)
+        known = {
+            "host": "mp2",
+            "compatible": [],
+            "architecture": "aarch64",
+            "kernel": "Linux 6.6",
+            "python": "3.12",
+            "x_linux_ai": "v6.1.1",
+        }
+        return MpuBenchmarkRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            board="mp2",
+            board_kind="any-linux",
+            target=target,
+            device="A board (2 x Cortex-A35, aarch64)",
+            machine=LinuxMachine.model_validate(empty | known),
+            models=[MpuModelBenchmark.model_validate(measured)],
+            provenance=self._provenance("benchmark"),
+        )
+
+    def _generate(self) -> CodegenRecord:
+        sha256 = self.shas["int8 per-channel"]
+        self.paths.generated.mkdir(parents=True, exist_ok=True)
+        (self.paths.generated / "network.h").write_text(f'#define NETWORK_SIGNATURE "0x{sha256[:16]}" /* of the model */\n')
+        (self.paths.generated / "plan.svg").write_text(
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
+        )
+        return CodegenRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            backend=CodegenBackend(name="portable", version="0.1.0"),
+            target="stm32h7",
+            cpu="cortex-m7",
+            note="",
+            model_sha256=sha256,
+            name="network",
+            stream_input=False,
+            macs=3_848_448,
+            weight_bytes=131_400,
+            activation_ram_bytes=50_552,
+            runtime_ram_bytes=0,
+            code_flash_bytes=21_860,
+            compiled=CompiledSize(compiler="a-compiler 1.2", flags=["-O2"], cpu="cortex-m7", code_bytes=20_000, constant_bytes=1_860),
+            pools=None,
+            layers=None,
+            provenance=self._provenance("generate"),
+        )
+
+    def _emulated(self) -> EmulatedBenchmarkRecord:
+        layers = [("depthwise_0", 0, 73_728), ("conv_1", 919_616, 131_072), ("<b>|layer", 7, None)]
+        return EmulatedBenchmarkRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            board="virtual-h7",
+            part="STM32H747XI, Cortex-M7",
+            model_sha256=self.shas["int8 per-channel"],
+            pixels="images of the split test of sample",
+            images=16,
+            equal_outputs=self.story.equal_outputs,
+            max_difference=0.0 if self.story.equal_outputs == 16 else 0.125,
+            output_type="float32",
+            instructions=ExecutedInstructions(min=6_354_366, median=6_354_644, max=6_354_962),
+            assumption="15.9 ms at 400 MHz, assumed 1 instruction per cycle",
+            layers=[
+                EmulatedLayer(name=name, type="0x103", position=place, instructions=count, macs=macs)
+                for place, (name, count, macs) in enumerate(layers)
+            ],
+            macs=3_848_448,
+            activation_ram_bytes=50_552,
+            weight_bytes=131_400,
+            code_flash_bytes=21_860,
+            firmware_flash_bytes=176_336,
+            firmware_ram_bytes=64_472,
+            compiler="a-compiler 1.2",
+            emulator="an-emulator 2.1",
+            runtime="VIRTUAL stm32h747 at 400 MHz, assumed 1 instruction per cycle",
+            protocol="3.1",
+            protocol_errors=0,
+            retries=0,
             provenance=self._provenance("benchmark"),
         )
 

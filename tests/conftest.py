@@ -7,9 +7,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.workspace import Workspace
 
-pytest_plugins = ("flows_in_miniature", "network_files")
+pytest_plugins = ("flows_in_miniature", "network_files", "tiny_firmware")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -35,6 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared() -> Callable[[str], Path]:
     """Path of a file below ../shared; mark the test with `shared`."""
     return lambda name: SHARED / name
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has a machine of its own as far as locks of boards go."""
+    folder = tmp_path / "machine-wide locks"
+    monkeypatch.setenv(VARIABLE, str(folder))
+    return folder
 
 
 @pytest.fixture

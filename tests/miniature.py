@@ -119,7 +119,7 @@ def _converter(batch: int | None, green: float = 6.0) -> Any:
     import tensorflow as tf
 
     pixels = keras.Input(batch_shape=(batch, SIDE, SIDE, 3))
-    values = keras.layers.Conv2D(4, 3, 4, "same", activation="relu", name="colours")(pixels)
+    values = keras.layers.Conv2D(4, 3, 2, "same", activation="relu", name="colours")(pixels)
     values = keras.layers.DepthwiseConv2D(3, 2, "same", name="smooth")(values)
     values = keras.layers.GlobalAveragePooling2D(keepdims=True)(values)
     values = keras.layers.Flatten()(keras.layers.Conv2D(3, 1, name="classes")(values))

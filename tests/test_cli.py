@@ -19,7 +19,8 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    for command in ("fetch", "prepare", "validate", "train", "quantize", "evaluate", "benchmark", "card", "publish", "run", "store"):
+    steps = ("fetch", "prepare", "validate", "train", "quantize", "generate", "evaluate", "benchmark", "card", "publish")
+    for command in (*steps, "run", "store", "up", "down", "status", "boards", "doctor"):
         assert command in done.stdout
 
 

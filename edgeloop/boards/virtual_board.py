@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.boards.base import EmulatedRun, Identity
+from edgeloop.boards.signature import signature_of
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.results import Disturbances, NetworkInformation, NetworkRun
 from edgeloop.boards.stm32msg.run import Mode, Patience
@@ -29,14 +30,11 @@ from edgeloop.boards.virtual.parts import Part, find_part
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.toolchain import Compiler, Cpu, find_arm_compiler
 from edgeloop.errors import BoardError, InputError, ModelError, ToolchainError
-from edgeloop.files import sha256_file
 
 START_S = 60.0
 END_S = 5.0
 PATIENCE = Patience(sync_s=5.0, ready_s=20.0, upload_s=20.0, inference_s=120.0, tensor_s=60.0)
 """An emulated core is as fast as its busy host lets it be."""
-SIGNATURE = "#define NETWORK_SIGNATURE "
-SIGNATURE_DIGITS = 16
 MOST_WORDS = 2000
 
 
@@ -161,7 +159,7 @@ class VirtualBoard:
 
     def _generate(self, model: Path) -> Path:
         folder = Path(self._work.name) / "generated"
-        generate_file(model, folder, Options(target=self._target))
+        generate_file(model, folder, Options(target=self._target, backend="portable"))
         return folder
 
     def _build(self, generated: Path, artifact: Path) -> Path:
@@ -244,29 +242,6 @@ class BoardProcess:
                 line += more
         announced: dict[str, Any] = json.loads(line)
         return announced
-
-
-def signature(model: Path) -> str:
-    """What firmware made of a .tflite file says that its model is: the first 8 bytes of the file's SHA-256."""
-    return f"0x{sha256_file(model)[:SIGNATURE_DIGITS]}"
-
-
-def signature_of(generated: Path) -> str:
-    """The signature of the model that code was generated from.
-
-    Raises:
-        InputError: the folder holds no generated code of the name `network`.
-    """
-    try:
-        lines = (generated / "network.h").read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(
-            f"{generated} holds no generated network: {error}", "Build it: dvc repro generate, or edgeloop generate."
-        ) from None
-    found = [line.removeprefix(SIGNATURE).split('"')[1] for line in lines if line.startswith(SIGNATURE + '"')]
-    if not found:
-        raise InputError(f"{generated / 'network.h'} names no signature.", "Generate it anew.")
-    return found[0]
 
 
 def footprint(firmware: Path, part: Part) -> Footprint:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from edgeloop.cards import tables
 from edgeloop.cards.gallery import Sample
+from edgeloop.cards.generated import PICTURE, memory_note, memory_table
 from edgeloop.cards.licenses import ModelLicense, needs_attribution
 from edgeloop.cards.markdown import code, text
 from edgeloop.cards.names import PAPER, network_title
@@ -16,8 +17,8 @@ TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"
 
 
-def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicense, samples: Sequence[Sample]) -> str:
-    """The Markdown of a card."""
+def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicense, samples: Sequence[Sample], has_plan: bool) -> str:
+    """The Markdown of a card. `has_plan`: the picture of the memory plan is among the plots."""
     train, evaluate, prepare = sources.train, sources.evaluate, sources.prepare
     model, dataset_title = network_title(train.network), declared.title or train.dataset
     sections = performance_sections(model, sources)
@@ -44,6 +45,9 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
         no_gallery=_no_gallery(declared),
         sections=sections,
         missing=missing_targets(sections),
+        memory=memory_table(model, sources),
+        memory_note=memory_note(sources.codegen) if sources.codegen else "",
+        plan=PICTURE if has_plan else "",
         files=tables.files_table(model, sources),
         archive=_archive(declared, sources),
         splits=tables.split_table(sources),

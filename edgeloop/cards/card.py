@@ -11,6 +11,7 @@ import pandas as pd
 
 from edgeloop.cards.body import body
 from edgeloop.cards.gallery import Sample, choose_samples, draw_gallery
+from edgeloop.cards.generated import PICTURE, copy_picture
 from edgeloop.cards.licenses import may_show, model_license
 from edgeloop.cards.markdown import to_html
 from edgeloop.cards.metadata import metadata
@@ -62,7 +63,8 @@ def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, data
     dataset_title = declared.title or sources.train.dataset
     licensed = model_license(sources.train.start, declared.license)
     samples = _plot(folder / "plots", declared, sources, dataset, paths)
-    text = body(variant, declared, sources, licensed, samples)
+    has_plan = copy_picture(paths.generated, sources, folder / "plots" / PICTURE)
+    text = body(variant, declared, sources, licensed, samples, has_plan)
     (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
     _, _, below_title = text.partition("\n")
     title = f"{model} · {dataset_title} · {sources.train.resolution}x{sources.train.resolution}"
@@ -76,6 +78,10 @@ def key_figures(sources: Sources) -> list[Figure]:
     figures = [Figure("Top 1 accuracy", percent(best.top1.value), "%", f"{best.format}, n = {best.top1.n}, 95 %: {interval(best.top1)}")]
     weights = [model for model in sources.quantize.models if model.format == best.format]
     figures += [Figure("Weights", kib(model.weight_bytes), "KiB", f"{model.format}, in flash") for model in weights]
+    if sources.codegen and sources.codegen.activation_ram_bytes is not None:
+        figures.append(
+            Figure("Activation RAM", kib(sources.codegen.activation_ram_bytes), "KiB", f"{sources.codegen.backend.name} code, planned")
+        )
     figures.append(Figure("MACC", f"{sources.train.macs / 1e6:.2f}", "M", "multiply-accumulates per image"))
     figures.append(Figure("Params", f"{sources.train.parameters_folded / 1000:.1f}", "k", "batch normalization folded"))
     return figures

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeloop.errors import InputError
-from edgeloop.records import EvaluateRecord, FormatResult, PrepareRecord, QuantizeRecord, Record, TrainRecord, ValidateRecord
+from edgeloop.records import CodegenRecord, EvaluateRecord, FormatResult, PrepareRecord, QuantizeRecord, Record, TrainRecord, ValidateRecord
 from edgeloop.workspace import DatasetPaths, VariantPaths
 
 HEADLINE = "int8 per-channel"
@@ -22,6 +22,8 @@ class Sources:
     train: TrainRecord
     quantize: QuantizeRecord
     evaluate: EvaluateRecord
+    codegen: CodegenRecord | None
+    """Of the generated code; None where none was generated."""
     benchmarks: dict[str, dict[str, object]]
     """Raw performance records by file name; cards/performance.py knows their kinds."""
     digests: dict[str, str]
@@ -48,13 +50,15 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
         variant.quantize_record,
         variant.evaluate_record,
     ]
-    named = {path.name: path for path in fixed} | {_name(path): path for path in performance}
+    generated = [variant.generate_record] if variant.generate_record.is_file() else []
+    named = {path.name: path for path in [*fixed, *generated]} | {_name(path): path for path in performance}
     sources = Sources(
         prepare=PrepareRecord.read(dataset.prepare_record),
         validate=ValidateRecord.read(dataset.validate_record),
         train=TrainRecord.read(variant.train_record),
         quantize=QuantizeRecord.read(variant.quantize_record),
         evaluate=EvaluateRecord.read(variant.evaluate_record),
+        codegen=CodegenRecord.read(variant.generate_record) if generated else None,
         benchmarks={_name(path): _raw(path) for path in performance},
         digests={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()},
     )
@@ -94,6 +98,8 @@ def _check_chain(sources: Sources) -> None:
     for result in evaluate.formats:
         if result.sha256 != train.model_sha256:  # the float model may be evaluated as it was trained
             _same("evaluate.json", "quantize.json", f"a {result.format} model", result.sha256, files.get(result.format))
+    if sources.codegen and sources.codegen.model_sha256 not in files.values():
+        _same("generate.json", "quantize.json", "a model", sources.codegen.model_sha256 or "unknown", None)
     if not evaluate.formats:
         raise InputError("evaluate.json states no accuracy.", "Build it again: dvc repro evaluate.")
 

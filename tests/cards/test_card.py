@@ -13,7 +13,7 @@ from PIL import Image
 from edgeloop.cards.card import card
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
-from edgeloop.records import CardRecord, EvaluateRecord, RuleResult, StartingWeights
+from edgeloop.records import CardRecord, CodegenBackend, CodegenRecord, EvaluateRecord, RuleResult, StartingWeights
 from edgeloop.workspace import Workspace
 
 ST_WEIGHTS = StartingWeights(kind="keras2_h5", origin="https://example.org/food.h5", sha256="6e" * 32, license="SLA0044", layers_loaded=54)
@@ -85,6 +85,64 @@ def test_host_latency_stands_apart_and_targets_are_not_measured(sample: Made) ->
     assert "0.612" not in targets
     assert "never on a target" in host
     assert "| NPU | STM32N6 | not measured | not measured |" in targets
+
+
+def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(generated=True))[1])
+    emulated = text.partition("## Emulated: executed instructions on virtual-h7")[2].partition("\n## ")[0]
+    assert "Nothing here was measured on hardware." in emulated
+    assert "6,354,644" in emulated
+    assert "1.651" in emulated
+    assert "16 of 16" in emulated
+    assert "15.9 ms at 400 MHz, assumed 1 instruction per cycle" in emulated
+    assert text.count(" ms") == text.count("ms at 400 MHz, assumed 1 instruction per cycle") == 1
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
+    assert "6,354,644" not in targets
+    assert "| depthwise\\_0 | in the next | 73,728 |" in emulated
+    assert "| \\<b\\>\\|layer | 7 | - |" in emulated
+
+
+def test_a_linux_board_of_st_stands_among_the_targets(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(linux_board="stm32mp"))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "Measured on hardware: A board (2 x Cortex-A35, aarch64); Linux 6.6, v6.1.1; stai\\_mpu 6.1.1" in targets
+    assert "governor ondemand, 400 MHz to 1500 MHz" in targets
+    assert "| 3.217 |" in targets
+    assert "| 92.98 | 7.02 | 0 | 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 |" in targets
+    assert "| MPU | STM32MP1, STM32MP2 | not measured" not in targets
+    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
+
+
+def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(linux_board="linux"))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "3.217" not in targets
+    assert "| MPU | STM32MP1, STM32MP2 | not measured | not measured |" in targets
+    machine = text.partition("## Inference time on mp2 (not a target)")[2].partition("\n## ")[0]
+    assert "| 3.217 |" in machine
+    assert "| not measured | not measured | not measured |" in machine
+    assert "must not be compared with figures of one" in machine
+
+
+def test_outputs_that_differ_stand_out(make: Callable[[Story], Made]) -> None:
+    assert "**15 of 16**, by 0.125 at most" in readme(make(Story(generated=True, equal_outputs=15))[1])
+
+
+def test_the_memory_of_generated_code_has_the_published_columns_and_its_picture(make: Callable[[Story], Made]) -> None:
+    record, folder = make(Story(generated=True))
+    text = readme(folder)
+    memory = text.partition("## Memory of the generated code")[2].partition("\n## ")[0]
+    assert (
+        "| Activation RAM (KiB) | Runtime RAM (KiB) | Weights Flash (KiB) | Code Flash (KiB) | Total RAM (KiB) | Total Flash (KiB) |"
+        in memory
+    )
+    assert "| 49.37 | 0.00 | 128.32 | 21.35 | 49.37 | 149.67 |" in memory
+    assert "No board was involved." in memory
+    assert "plots/plan.svg" in memory
+    assert (folder / "plots" / "plan.svg").is_file()
+    assert "data:image/svg+xml;base64," in (folder / "index.html").read_text()
+    assert "generate.json" in record.records
 
 
 def test_the_page_is_complete_in_itself(sample: Made) -> None:
@@ -226,6 +284,34 @@ def test_an_unknown_kind_of_benchmark_is_refused(workspace: Workspace) -> None:
     params = story.write(workspace)
     change(card_folder(workspace, params, story.variant).parent / "benchmarks/host.json", "kind", "benchmark-dream")
     with pytest.raises(InputError, match="benchmark-dream"):
+        card(workspace, params, story.variant)
+
+
+@pytest.mark.parametrize("name", ["generate.json", "benchmarks/virtual-h7.json"])
+def test_generated_code_of_another_model_is_refused(name: str, workspace: Workspace) -> None:
+    story = Story(generated=True)
+    params = story.write(workspace)
+    change(workspace.variant("sample", "fdmobilenet_0.25", 96).folder / name, "model_sha256", "12" * 32)
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        card(workspace, params, story.variant)
+
+
+def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspace: Workspace) -> None:
+    story = Story(generated=True)
+    params = story.write(workspace)
+    record = workspace.variant("sample", "fdmobilenet_0.25", 96).generate_record
+    changed = CodegenRecord.read(record).model_copy(update={"backend": CodegenBackend(name="none", version=None)})
+    changed.write(record)
+    card(workspace, params, story.variant)
+    assert "Memory of the generated code" not in readme(card_folder(workspace, params, story.variant))
+
+
+def test_a_picture_of_other_code_is_refused(workspace: Workspace) -> None:
+    story = Story(generated=True)
+    params = story.write(workspace)
+    header = workspace.variant("sample", "fdmobilenet_0.25", 96).generated / "network.h"
+    header.write_text('#define NETWORK_SIGNATURE "0x0000000000000000"\n')
+    with pytest.raises(InputError, match="different models"):
         card(workspace, params, story.variant)
 
 

@@ -14,7 +14,8 @@ from generated_code import DSP, STRICT, HostNetwork, generate_folder
 from random_models import random_model
 from reference import Reference
 
-from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.codegen.generate import Options, generate_file, plan_model
+from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.portable.kernels import kernel_files
 from edgeloop.codegen.portable.literals import check_name, comment, real32, signed, string
 from edgeloop.codegen.toolchain import Compiler, find_host_compiler, host_compilers
@@ -133,6 +134,18 @@ def test_two_networks_link_into_one_program(network_file: Callable[..., Path], t
     assert not np.array_equal(outputs[0], outputs[1])
 
 
+def test_a_file_name_cannot_end_a_comment(small: Path, tmp_path: Path) -> None:
+    model = tmp_path / "a * ?? \\ ümlaut.tflite"
+    model.write_bytes(small.read_bytes())
+    network, plan = plan_model(model)
+    folder = tmp_path / "code"
+    folder.mkdir()
+    emit(network, plan, Described("network", 'evil */ #error "no" /* \\', "0" * 64, "this machine"), folder)
+    for source in ("network.c", "network_data.c"):
+        find_host_compiler().compile(folder / source, tmp_path / "out.o", [*STRICT])
+    ET.parse(folder / "plan.svg")
+
+
 def test_equal_models_give_equal_files(small: Path, tmp_path: Path) -> None:
     for name in ("one", "other"):
         generate_folder(small, tmp_path / name)
@@ -153,7 +166,7 @@ def test_record_states_what_the_header_states(network_file: Callable[..., Path],
     assert stated["ACTIVATION_BYTES"] == record.activation_ram_bytes
     assert stated["WEIGHT_BYTES"] == record.weight_bytes == 131_396
     assert (stated["MACS"], stated["LAYERS"]) == (record.macs, len(record.layers or []))
-    assert record.model_sha256 is not None and f'"0x{record.model_sha256[:16]}"' in header
+    assert f'"0x{str(record.model_sha256)[:16]}"' in header
     if record.compiled is not None:
         assert record.code_flash_bytes == record.compiled.code_bytes + record.compiled.constant_bytes
         assert 4_000 < record.compiled.code_bytes < 40_000

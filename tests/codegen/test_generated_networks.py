@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import all_differ
-from converted_models import random_converted_model, smooth_images
+from converted_models import enliven, random_converted_model, smooth_images
 from emulated_code import EmulatedNetwork
 from generated_code import DSP, HostNetwork, generate_folder
 from hypothesis import given, settings
@@ -19,9 +19,13 @@ from numpy.typing import NDArray
 from random_models import random_images, random_model
 from reference import Reference
 
+from edgeloop.codegen.generate import plan_model
 from edgeloop.codegen.portable.network import Layer
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_host_compiler
 from edgeloop.networks.table import NETWORKS
+from edgeloop.preprocessing import Preprocessing
+from edgeloop.quantization.convert import to_int8
+from edgeloop.quiet import load_tensorflow
 
 CORTEX_M7 = Cpu("cortex-m7")
 NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
@@ -127,6 +131,23 @@ def test_converted_residual_networks_equal_the_reference(seed: int, tmp_path: Pa
     taken = Reference(model).input
     images = random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, 3, seed)
     assert all_differ(check_equal(model, tmp_path, images, (DSP,)))
+
+
+def test_a_mobilenet_v1_equals_the_reference(tmp_path: Path) -> None:
+    """Pads of their own, ReLU6, depthwise layers that are activated: what this project's networks do not have."""
+    load_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(7)
+    network = keras.applications.MobileNet(input_shape=(96, 96, 3), alpha=0.25, weights=None, classes=7)
+    rng, preprocessing = np.random.default_rng(7), Preprocessing(resolution=96, resize="area", input_range=(-1.0, 1.0))
+    images = smooth_images(rng, 12, 96)
+    enliven(network, rng, preprocessing.normalised(images))
+    model = tmp_path / "model.tflite"
+    model.write_bytes(to_int8(network, images, preprocessing, per_channel=True))
+    assert all_differ(check_equal(model, tmp_path, list(images[:3]), (DSP,)))
+    _, plan = plan_model(model)
+    assert plan.arena_bytes < 40 * 1024, "its first values take 36 KiB each"
 
 
 def _random_case(seed: int, extreme: bool, folder: Path) -> tuple[Path, Path, list[NDArray[Any]]]:

@@ -8,7 +8,7 @@ from kernel_cases import KINDS, Case, drawn_cases, reference_cases
 from kernel_program import run_on_core, run_on_host
 
 from edgeloop.codegen.portable.kernels.parameters import ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE
-from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler, find_host_compiler
+from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler, find_host_compiler, host_compilers
 
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 EMULATED = "-DEDGELOOP_EMULATE_DSP"
@@ -19,7 +19,7 @@ SEED = int(os.environ.get("EDGELOOP_KERNEL_SEED", "0"))
 
 WINDOWS = ("convolution", "pixels", "depthwise", "separable")
 GROUPS = (WINDOWS[:2], WINDOWS[2:], tuple(kind for kind in KINDS if kind not in WINDOWS))
-CASES = 200
+CASES = 120
 """Of a group of kinds, in one program."""
 
 
@@ -87,3 +87,11 @@ def test_a_wrong_output_is_found(tmp_path: Path) -> None:
 def test_cases_reach_every_rounding(kind: str) -> None:
     drawn = {case.structures[0].numbers["rounding"] for case in drawn_cases(kind, 60)}
     assert drawn == {ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE}
+
+
+@pytest.mark.parametrize("flags", [(), (EMULATED,)], ids=["portable", "dsp"])
+@pytest.mark.parametrize("compiler", host_compilers(), ids=str)
+def test_every_compiler_of_this_machine(compiler: Compiler, flags: tuple[str, ...], tmp_path: Path) -> None:
+    cases = [case for kind in KINDS for case in drawn_cases(kind, 5, seed=4)]
+    number = run_on_host(cases, tmp_path, compiler, ["-O2", *flags])
+    assert number == 0, shown(cases, number)

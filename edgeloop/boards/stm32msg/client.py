@@ -45,6 +45,11 @@ class BoardClient:
             raise
 
     @property
+    def version(self) -> str:
+        """Of the protocol, as it was agreed on."""
+        return self._exchange.version.name
+
+    @property
     def logs(self) -> list[str]:
         """The texts of all log messages so far."""
         return [log.str for log in self._exchange.logs]

@@ -195,8 +195,7 @@ def _tensor(exchange: Exchange, role: TensorFlag, seconds: float, most_bytes: in
     answer: Response = exchange.answer(seconds, most_bytes)
     if answer.tensor is None or not answer.tensor.desc.flags & role or answer.state != (State.DONE if done else State.PROCESSING):
         raise unexpected(f"a tensor ({role.name}{', the last one' if done else ''})", answer)
-    if answer.tensor.data.size != len(answer.tensor.data.datas):
-        raise ProtocolError(
-            f"The board says that a tensor has {answer.tensor.data.size} bytes and sends {len(answer.tensor.data.datas)}.", "Run it again."
-        )
+    sent, said = len(answer.tensor.data.datas), answer.tensor.data.size
+    if sent != (0 if answer.tensor.desc.flags & TensorFlag.NO_DATA else said):
+        raise ProtocolError(f"The board says that a tensor has {said} bytes and sends {sent}.", "Run it again.")
     return answer.tensor

@@ -7,7 +7,6 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
@@ -15,6 +14,7 @@ from unicorn import Uc, UcError
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as uc
 
+from edgeloop.boards.virtual.counting import block_counter, instruction_offsets
 from edgeloop.boards.virtual.elf import Program, Symbol
 from edgeloop.boards.virtual.parts import Part, Region
 from edgeloop.errors import BoardError, CoreFault
@@ -50,20 +50,6 @@ class Stop(Enum):
     """As many instructions as were allowed have been executed."""
 
 
-@dataclass(frozen=True)
-class Block:
-    """Instructions that are executed one after another."""
-
-    address: int
-    size: int
-    offsets: tuple[int, ...]
-    """Where each instruction begins, from the block's address."""
-
-    def from_offset(self, offset: int) -> int:
-        """How many instructions begin at or behind an offset."""
-        return sum(1 for begin in self.offsets if begin >= offset)
-
-
 class Core:
     """One emulated core with its memories and a program in them.
 
@@ -71,7 +57,7 @@ class Core:
     the whole block of instructions that the access belongs to.
     """
 
-    def __init__(self, part: Part, program: Program, profile: bool = False) -> None:
+    def __init__(self, part: Part, program: Program) -> None:
         """Load `program`.
 
         Raises:
@@ -81,21 +67,22 @@ class Core:
             raise BoardError(f"The emulator has no {part.core}.", f"Known cores: {', '.join(_MODELS)}.")
         self.part = part
         self.program = program
-        self.instructions = 0
-        self._profile: Counter[int] | None = Counter() if profile else None
-        self._blocks: dict[tuple[int, int], Block] = {}
-        self._last: Block | None = None
+        self._taken_back: Counter[int] = Counter()
         self._fault: tuple[int, int, int] | None = None
-        self._limit = 0
         self._stop: Stop | None = None
         self._at = 0
         self._uc = Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(_MODELS[part.core])
         for region in (*part.regions, _RETURN):
             self._uc.mem_map(region.start, region.size, _permissions(region))
-        self._uc.hook_add(uc.UC_HOOK_BLOCK, self._on_block)
+        self._counter = block_counter(self._uc)
         self._uc.hook_add(uc.UC_HOOK_MEM_UNMAPPED | uc.UC_HOOK_MEM_PROT, self._on_fault)
         self._load()
+
+    @property
+    def instructions(self) -> int:
+        """Executed since the last `reset`."""
+        return self._counter.instructions
 
     def reset(self) -> None:
         """Start over as after power-up: variables' memory is cleared, the stack pointer and the entry come from the vector table.
@@ -106,7 +93,7 @@ class Core:
         for region in self.part.memories:
             self._uc.mem_write(region.start, bytes(region.size))
         self._load()
-        self.instructions = 0
+        self._counter.instructions = 0
         stack, entry = struct.unpack("<II", self.read(self.part.flash.start, 8))
         if not entry & 1 or not self.part.flash.start <= entry < self.part.flash.end:
             raise BoardError(
@@ -189,9 +176,11 @@ class Core:
         self._uc.mmio_map(start, size, on_read, None, on_write, None)
 
     def profile(self) -> dict[str, int]:
-        """Executed instructions by function, most first; the core must have been made with `profile=True`."""
+        """Executed instructions by function, most first, since the core was made."""
         functions: Counter[str] = Counter()
-        for address, count in (self._profile or {}).items():
+        blocks = self._counter.by_block()
+        blocks.subtract(self._taken_back)
+        for address, count in blocks.items():
             symbol = self.program.function_at(address)
             functions[symbol.name if symbol else ""] += count
         return dict(functions.most_common())
@@ -212,7 +201,7 @@ class Core:
 
     def _run(self, until: int, limit: int, deadline: float) -> Stop:
         while True:
-            self._limit = min(limit, self.instructions + SLICE_INSTRUCTIONS)
+            self._counter.start(min(limit, self.instructions + SLICE_INSTRUCTIONS))
             stop = self._slice(until)
             if stop is not Stop.LIMIT or self.instructions >= limit:
                 return stop
@@ -222,12 +211,14 @@ class Core:
                 raise BoardError(what, "It may hang; else allow more time.")
 
     def _slice(self, until: int) -> Stop:
-        self._stop, self._fault, self._last = None, None, None
+        self._stop, self._fault = None, None
         try:
             self._uc.emu_start(self._at | 1, until)
         except UcError as error:
             raise self._typed(error) from error
         self._at = int(self._uc.reg_read(arm.UC_ARM_REG_PC))
+        if self._counter.has_reached_limit():
+            return Stop.LIMIT
         if self._stop is None:
             return Stop.RETURNED
         self._take_back()
@@ -235,30 +226,11 @@ class Core:
 
     def _take_back(self) -> None:
         """A stop inside a block leaves its rest for later, but all of it was counted when it began."""
-        block = self._last
-        if block is not None and block.address <= self._at < block.address + block.size:
-            rest = block.from_offset(self._at - block.address)
-            self.instructions -= rest
-            if self._profile is not None:
-                self._profile[block.address] -= rest
-
-    def _on_block(self, _uc: Uc, address: int, size: int, _data: Any) -> None:
-        if self.instructions >= self._limit:
-            # This block is not executed any more, and the last one is done.
-            self._stop, self._last = Stop.LIMIT, None
-            self._uc.emu_stop()
-            return
-        block = self._blocks.get((address, size)) or self._new_block(address, size)
-        count = len(block.offsets)
-        self._last = block
-        self.instructions += count
-        if self._profile is not None:
-            self._profile[address] += count
-
-    def _new_block(self, address: int, size: int) -> Block:
-        block = Block(address, size, tuple(_instruction_offsets(bytes(self._uc.mem_read(address, size)))))
-        self._blocks[(address, size)] = block
-        return block
+        block = self._counter.last_block()
+        if block is not None and block[0] <= self._at < sum(block):
+            rest = len(instruction_offsets(self.read(self._at, sum(block) - self._at)))
+            self._counter.instructions -= rest
+            self._taken_back[block[0]] += rest
 
     def _on_fault(self, _uc: Uc, access: int, address: int, size: int, _value: int, _data: Any) -> bool:
         self._fault = (access, address, size)
@@ -279,15 +251,6 @@ class Core:
 
 def _permissions(region: Region) -> int:
     return int(uc.UC_PROT_ALL if region.writable else uc.UC_PROT_READ | uc.UC_PROT_EXEC)
-
-
-def _instruction_offsets(code: bytes) -> list[int]:
-    """Thumb instructions have 4 bytes where the first halfword begins with 0b11101, 0b11110 or 0b11111, else 2."""
-    offsets, place = [], 0
-    while place + 1 < len(code):
-        offsets.append(place)
-        place += 4 if code[place + 1] >> 3 >= 0x1D else 2
-    return offsets
 
 
 def _memories(part: Part) -> str:

@@ -11,9 +11,9 @@ from edgeloop.boards.virtual.core import Core
 from edgeloop.boards.virtual.parts import CounterKind, Part, UartKind
 
 PAGE = 0x1000
-IDLE_POLLS = 64
+IDLE_POLLS = 2
 """Looks at the status with nothing received and nothing sent in between, after which the core may rest: the same register
-says whether a byte can be sent, so that one look says nothing."""
+says whether a byte can be sent, which it always can, so that one look says nothing."""
 LONGEST_IDLE_S = 0.6
 """How much of a rest the cycle counter is told: less than a turn of SysTick at its slowest."""
 _SYSTICK_VALUE = 0xE000_E018

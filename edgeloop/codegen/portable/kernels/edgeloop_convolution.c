@@ -21,6 +21,8 @@ typedef struct {
     uint32_t run;        /* bytes of one kernel row */
     uint32_t span;       /* bytes of one input row under a group of columns */
     uint32_t resident;   /* whether all weights are expanded */
+    uint32_t columns;    /* input columns under a group */
+    uint32_t inside;     /* how many of a row's columns can be the first one under a group without any padding in its window */
     uint32_t *groups;
     uint32_t *pairs;     /* channel pairs with their weights: all, or one */
     uint8_t *window;     /* input rows under a group of columns, where some of it is padding */
@@ -79,19 +81,21 @@ static void prepare_pair(const work *w, uint32_t channel, uint32_t *words) {
 
 /* Input rows under a group of columns, with padding, into the window. `first` wraps below 0. */
 static void gather(const work *w, uint32_t first) {
-    const edgeloop_convolution *layer = w->layer;
-    const uint32_t channels = layer->input_channels;
+    const uint32_t channels = w->layer->input_channels;
+    const uint32_t width = w->layer->input_width;
+    const uint8_t fill = (uint8_t)w->layer->input_zero_point;
+    const uint32_t end = first + w->columns;
     uint8_t *to = w->window;
-    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
+    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
         const uint8_t *row = w->rows[ky];
-        for (uint32_t column = first; column != first + w->span / channels; column++, to += channels) {
-            const uint32_t inside = row != NULL && column < layer->input_width;
-            for (uint32_t i = 0; i < channels; i++) to[i] = inside ? row[column * channels + i] : (uint8_t)layer->input_zero_point;
+        for (uint32_t column = first; column != end; column++) {
+            const uint8_t *from = row != NULL && column < width ? row + column * channels : NULL;
+            for (uint32_t i = 0; i < channels; i++) *to++ = from != NULL ? from[i] : fill;
         }
     }
 }
 
-/* One column of any window. row_of(ky) lies `step` bytes behind the one before in the window, or is a row of its own. */
+/* One column of any window: its rows lie in the gathered window, or are the input's own. */
 static void expand_any(const work *w, uint32_t gathered, uint32_t offset, uint32_t *words) {
     const uint32_t is_unsigned = w->layer->input_is_unsigned;
     uint32_t waiting = 0;
@@ -128,23 +132,14 @@ static void expand_group(const work *w, uint32_t gathered, uint32_t offset, uint
     }
 }
 
-/* Whether all input values under a group of columns are there. */
-static uint32_t is_inside(const work *w, uint32_t first) {
-    const edgeloop_convolution *layer = w->layer;
-    const uint32_t columns = w->span / layer->input_channels;
-    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
-        if (w->rows[ky] == NULL) return 0;
-    }
-    return first < layer->input_width && columns <= layer->input_width - first;
-}
-
 /* Expand the groups of columns from `column` on. */
 static void expand_groups(const work *w, uint32_t column, uint32_t columns) {
     const edgeloop_convolution *layer = w->layer;
     uint32_t *group = w->groups;
     for (uint32_t done = 0; done < columns; done += COLUMNS, group += edgeloop_group_words(w->filled)) {
+        /* Wraps at the left; then, or where the group's window ends behind the row, some of it is padding. */
         const uint32_t first = (column + done) * layer->stride_x - layer->left;
-        const uint32_t gathered = !is_inside(w, first);
+        const uint32_t gathered = first >= w->inside;
         if (gathered) gather(w, first);
         expand_group(w, gathered, gathered ? 0 : first * layer->input_channels, group);
     }
@@ -164,13 +159,22 @@ static void multiply_groups(const work *w, uint32_t columns, int8_t *output) {
     }
 }
 
+static uint32_t is_complete(const work *w) {
+    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
+        if (w->rows[ky] == NULL) return 0;
+    }
+    return 1;
+}
+
 static void window_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, uint32_t *scratch) {
-    work w = {layer, rows, 0, 0, 0, 0, 0, scratch, NULL, NULL};
+    work w = {layer, rows, 0, 0, 0, 0, 0, 0, 0, scratch, NULL, NULL};
     const uint32_t pairs = (layer->output_channels + 1) / 2;
     w.run = layer->kernel_width * layer->input_channels;
     w.inputs = layer->kernel_height * w.run;
     w.filled = edgeloop_filled(w.inputs);
-    w.span = ((COLUMNS - 1) * layer->stride_x + layer->kernel_width) * layer->input_channels;
+    w.columns = (COLUMNS - 1) * layer->stride_x + layer->kernel_width;
+    w.span = w.columns * layer->input_channels;
+    w.inside = is_complete(&w) && w.columns <= layer->input_width ? layer->input_width - w.columns + 1 : 0;
     const uint32_t pair_words = edgeloop_pair_words(w.filled);
     w.resident = pairs * pair_words * 4 <= RESIDENT_WEIGHT_BYTES;
     const uint32_t groups = w.resident ? GROUPS : 1;

@@ -239,24 +239,28 @@ EDGELOOP_INLINE void store_in_groups(const four *tile, uint32_t within, int16_t 
 
 /* All columns of one channel into groups. base: its first value in the first input row; groups: its place in the first one. */
 EDGELOOP_INLINE void channel_into_groups(const row_work *w, uint32_t stride, const channel_3x3 *c, uintptr_t base, int16_t *groups) {
+    const uint32_t group_halves = w->group_halves;
     uintptr_t start = base + w->start;
     int16_t *at = groups + w->first_half;
     uint32_t within = w->within;
     uint32_t left = w->left;
     uint32_t tiles = w->tiles;
+    uint32_t right = tiles == 0 ? w->right : 0;
     for (;;) {
-        const four tile = tile_of(c, w, stride, start, left, tiles == 0 ? w->right : 0);
-        int16_t *next = at + w->group_halves;
-        store_in_groups(&tile, within, at, next);
+        const four end = tile_of(c, w, stride, start, left, right);
+        store_in_groups(&end, within, at, at + group_halves);
         if (tiles == 0) break;
-        left = 0;
-        start += w->advance;
-        at = next;
-        if (--tiles == 0) {
-            start = base + w->last_start;
-            at = groups + w->last_half;
-            within = w->last_within;
+        while (--tiles) {
+            start += w->advance;
+            at += group_halves;
+            const four tile = tile_of(c, w, stride, start, 0, 0);
+            store_in_groups(&tile, within, at, at + group_halves);
         }
+        left = 0;
+        right = w->right;
+        start = base + w->last_start;
+        at = groups + w->last_half;
+        within = w->last_within;
     }
 }
 

@@ -23,7 +23,8 @@ def mixed(image: NDArray[np.uint8]) -> NDArray[np.int8]:
     """The first layer's output, (16, 16, 4) int8."""
     weights = np.arange(4)[:, None] * 5 + np.arange(3)[None, :] * 3 - 9
     sums = (image.astype(np.int64) - 128) @ weights.T + 3
-    return np.clip((sums >> 4) - 3, -128, 127).astype(np.int8)
+    limited: NDArray[np.int64] = np.clip((sums >> 4) - 3, -128, 127)
+    return limited.astype(np.int8)
 
 
 def scores(image: NDArray[np.uint8]) -> NDArray[np.float32]:

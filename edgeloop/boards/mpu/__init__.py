@@ -1,0 +1,1 @@
+"""The driver of Linux boards over SSH: STM32MP1, STM32MP2, and any other Linux."""

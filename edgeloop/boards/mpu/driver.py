@@ -1,0 +1,235 @@
+"""The board driver `mpu`: any Linux over SSH that has a runtime for the model."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.boards.base import Identity, TimedRun
+from edgeloop.boards.mpu.answers import Facts, Loaded, Ran, Runtime, Tool, checked, scores
+from edgeloop.boards.mpu.machine import FREQUENCY_FILES, MACHINE_FILES, MOST_FILES, check_kind, has_npu, is_stm32, machine
+from edgeloop.boards.mpu.session import Session, source
+from edgeloop.boards.mpu.settings import MpuSettings
+from edgeloop.boards.mpu.shares import PROGRAM
+from edgeloop.errors import BoardRefusal, InputError, ProtocolError
+from edgeloop.records import LinuxMachine
+
+SUFFIXES = (".tflite", ".onnx", ".nb")
+CLOCK = "time.perf_counter_ns on the board"
+MOST_INPUT_BYTES = 64 << 20
+"""Inputs that lie in the board's memory at once."""
+
+
+class MpuBoard:
+    """A Linux board; a flashed artifact is a model file, run by `threads` threads where the runtime takes their number.
+
+    After any error the session is over and the board clean; the next call begins a new one.
+    """
+
+    def __init__(self, settings: MpuSettings, threads: int = 1) -> None:
+        self._settings = settings
+        self._threads = threads
+        self._session: Session | None = None
+        self._machine: LinuxMachine | None = None
+        self._loaded: Loaded | None = None
+        self._model = ""
+        self._stored: dict[bytes, int] = {}
+        self._stored_bytes = 0
+
+    def identify(self) -> Identity:
+        """What the board says about itself, and the runtime that a .tflite file would get.
+
+        Raises:
+            BoardError: one of its kinds.
+        """
+        with self._talking() as session:
+            found = checked(Runtime, self._settings.name, self._work(session, {"op": "runtime", "suffix": ".tflite"}))
+            return Identity(device=describe(self.machine()), runtime=runtime_text(found), clock=CLOCK)
+
+    def machine(self) -> LinuxMachine:
+        """The board's own description, read once a session.
+
+        Raises:
+            BoardError: one of its kinds; it is also refused where it is not of the declared kind.
+        """
+        with self._talking() as session:
+            if self._machine is None:
+                facts = self._facts(session, MACHINE_FILES)
+                version = self._tool(session, ["x-linux-ai", "-v"], self._settings.deadlines.answer_s)
+                said = version.output.strip() if version.found and version.exit == 0 else None
+                found = machine(facts, str(session.hello.get("python")), said or None)
+                check_kind(found, self._settings.expected, self._settings.name, self._settings.kind)
+                self._machine = found
+            return self._machine
+
+    def flash(self, artifact: Path) -> None:
+        """Copy a model file to the board, compare its SHA-256 there, and load it.
+
+        Raises:
+            InputError: there is no such file, or it is of another kind.
+            BoardError: one of its kinds.
+        """
+        content = _read(artifact)
+        with self._talking() as session:
+            if artifact.suffix == ".nb" and not has_npu(self.machine()):
+                raise BoardRefusal(
+                    f"{artifact} is made for an NPU, and the board '{self._settings.name}' ({describe(self.machine())}) has none.",
+                    "Flash the .tflite instead.",
+                )
+            self._loaded, self._stored, self._stored_bytes = None, {}, 0
+            model = f"model{artifact.suffix}"
+            self._copy(session, model, content)
+            session.request({"op": "start"})
+            load = {"op": "load", "model": model, "threads": self._threads, "acceleration": self._settings.acceleration}
+            answer = self._work(session, load, deadline_s=self._settings.deadlines.load_s)
+            self._loaded = checked(Loaded, self._settings.name, answer)
+            self._model = model
+
+    @property
+    def loaded(self) -> Loaded:
+        """The flashed model as the board's runtime describes it.
+
+        Raises:
+            InputError: nothing was flashed.
+        """
+        if self._loaded is None:
+            raise InputError(f"No model is on the board '{self._settings.name}'.", "Flash one first.")
+        return self._loaded
+
+    def run(self, inputs: NDArray[Any]) -> TimedRun:
+        """Run the model on (n, ...) in its own input type; only the inference itself is timed, on the board.
+
+        Raises:
+            InputError: nothing was flashed, or the inputs are of another type or size.
+            BoardError: one of its kinds; there is no result then.
+        """
+        loaded = self.loaded
+        wanted = loaded.inputs[0]
+        if inputs.dtype.name != wanted.dtype or list(inputs.shape[1:]) != wanted.shape[1:] or not len(inputs):
+            raise InputError(
+                f"The model on '{self._settings.name}' takes {wanted.dtype} {wanted.shape}, not {inputs.dtype} {list(inputs.shape)}.",
+                "Give (n, ...) inputs of the model's own type.",
+            )
+        with self._talking() as session:
+            order = self._places(session, inputs)
+            began = time.perf_counter_ns()
+            answer, content = session.request({"op": "run", "order": order}, deadline_s=self._settings.deadlines.silence_s)
+            waited_ns = time.perf_counter_ns() - began
+            ran = checked(Ran, self._settings.name, answer)
+            count, said_ns = len(ran.latencies_ns), sum(ran.latencies_ns)
+            if count != len(order) or said_ns > waited_ns:
+                raise ProtocolError(
+                    f"The board '{self._settings.name}' says that {count} inferences took {said_ns / 1e6:.1f} ms; "
+                    f"it was asked for {len(order)} and answered after {waited_ns / 1e6:.1f} ms.",
+                    "Its clock is wrong, or its runner is: run it again.",
+                )
+            return TimedRun(scores(ran, content, loaded.outputs[0], self._settings.name), ran.latencies_ns)
+
+    def frequencies(self) -> Facts:
+        """The governors and clocks of the board's cores at this moment.
+
+        Raises:
+            BoardError: one of its kinds.
+        """
+        with self._talking() as session:
+            return self._facts(session, FREQUENCY_FILES)
+
+    def engine_tool(self) -> tuple[Tool, str]:
+        """What x-linux-ai-benchmark of the board says about the flashed model, and the model's file name there.
+
+        Raises:
+            InputError: nothing was flashed.
+            BoardError: one of its kinds.
+        """
+        loaded = self.loaded
+        with self._talking() as session:
+            cores = ["--cpu_cores", str(loaded.threads)] if loaded.threads else []
+            return self._tool(session, [PROGRAM, "-m", self._model, *cores], self._settings.deadlines.tool_s), self._model
+
+    def close(self) -> None:
+        """End everything there, remove what was copied, and disconnect."""
+        session, self._session = self._session, None
+        self._machine = self._loaded = None
+        if session is not None:
+            session.close()
+
+    @contextmanager
+    def _talking(self) -> Iterator[Session]:
+        """The session, begun where there is none; whatever goes wrong, Ctrl-C included, ends it and cleans the board."""
+        try:
+            if self._session is None:
+                self._session = Session(self._settings)
+                self._copy(self._session, "on_board/worker.py", source("worker.py"))
+                self._session.request({"op": "start"})
+            yield self._session
+        except InputError:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def _copy(self, session: Session, name: str, content: bytes) -> None:
+        answer, _ = session.request({"op": "file", "name": name}, content)
+        if answer.get("sha256") != hashlib.sha256(content).hexdigest():
+            raise ProtocolError(f"{name} does not arrive whole on the board '{self._settings.name}'.", "Its storage is damaged, or full.")
+
+    def _work(self, session: Session, header: dict[str, Any], deadline_s: float | None = None) -> dict[str, Any]:
+        answer, _ = session.request({"runtime": self._settings.runtime, **header}, deadline_s=deadline_s)
+        return answer
+
+    def _facts(self, session: Session, paths: list[str]) -> Facts:
+        answer, _ = session.request({"op": "read", "paths": paths, "most": MOST_FILES})
+        return checked(Facts, self._settings.name, answer)
+
+    def _tool(self, session: Session, command: list[str], deadline_s: float) -> Tool:
+        within_s = deadline_s + self._settings.deadlines.answer_s
+        answer, _ = session.request({"op": "tool", "command": command, "deadline_s": deadline_s}, deadline_s=within_s)
+        return checked(Tool, self._settings.name, answer)
+
+    def _places(self, session: Session, inputs: NDArray[Any]) -> list[int]:
+        """Where each input lies in the board's memory; those that are not there yet are sent, each once."""
+        digests = [hashlib.sha256(one.tobytes()).digest() for one in inputs]
+        missing = {digest: one for digest, one in zip(digests, inputs, strict=True) if digest not in self._stored}
+        size = sum(one.nbytes for one in missing.values())
+        anew = self._stored_bytes + size > MOST_INPUT_BYTES
+        if anew:
+            missing = dict(zip(digests, inputs, strict=True))
+            self._stored, self._stored_bytes = {}, 0
+        if missing:
+            self._send_inputs(session, missing, anew)
+        return [self._stored[digest] for digest in digests]
+
+    def _send_inputs(self, session: Session, missing: dict[bytes, NDArray[Any]], anew: bool) -> None:
+        values = np.stack(list(missing.values()))
+        header = {"op": "inputs", "shape": list(values.shape), "dtype": values.dtype.name, "anew": anew}
+        answer, _ = session.request(header, values.tobytes())
+        self._stored |= {digest: place for place, digest in enumerate(missing, len(self._stored))}
+        self._stored_bytes += values.nbytes
+        if answer.get("inputs") != len(self._stored):
+            raise ProtocolError(f"The board '{self._settings.name}' holds {answer.get('inputs')} inputs, not {len(self._stored)}.")
+
+
+def describe(found: LinuxMachine) -> str:
+    """A machine in one line; one that is no STM32 is called so."""
+    cores = f"{found.cpus} x " if found.cpus else ""
+    text = f"{found.model or found.host} ({cores}{found.cpu or found.architecture}, {found.architecture})"
+    return text if is_stm32(found) else f"an ordinary Linux machine, no STM32: {text}"
+
+
+def runtime_text(found: Runtime) -> str:
+    """A runtime with its version, where it tells it."""
+    return f"{found.runtime} {found.version or '(version unknown)'}"
+
+
+def _read(artifact: Path) -> bytes:
+    if artifact.suffix not in SUFFIXES:
+        raise InputError(f"{artifact} is no model that a Linux board runs.", f"It takes {', '.join(SUFFIXES)}.")
+    try:
+        return artifact.read_bytes()
+    except OSError as error:
+        raise InputError(f"{artifact} cannot be read: {error.strerror}.", "Build it, or name another file.") from error

@@ -1,0 +1,124 @@
+"""Who waits for a board, in the order of arrival: a small file that is edited under its own lock.
+
+A waiter whose process is gone or stopped does not count. A damaged or lost file costs the order, nothing else: who
+does not find itself in it joins at the end.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from edgeloop.boards.lockfiles import MOST_BYTES, open_shared, rewrite, try_lock
+from edgeloop.errors import BoardBusy
+from edgeloop.services.processes import PROC, Identity, identify, is_alive
+
+EDIT_S = 5.0
+POLL_S = 0.005
+_STOPPED = ("T", "t")
+
+
+class Ticket(BaseModel):
+    """One waiter."""
+
+    token: str
+    pid: int
+    start_ticks: int
+    boot_id: str
+    run: str
+
+    @property
+    def waits(self) -> bool:
+        """Whether its process is alive and goes on."""
+        return is_alive(Identity(self.pid, self.start_ticks, self.boot_id)) and _state(self.pid) not in _STOPPED
+
+
+class _Tickets(BaseModel):
+    waiting: list[Ticket] = []
+
+
+class Queue:
+    """The waiters in front of one board."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @staticmethod
+    def new_ticket(run: str) -> Ticket:
+        """A ticket of this process; it is in no queue before `place` is asked for."""
+        me = identify(os.getpid())
+        assert me is not None, "a running process is alive"
+        return Ticket(token=uuid.uuid4().hex, pid=me.pid, start_ticks=me.start_ticks, boot_id=me.boot_id, run=run)
+
+    def place(self, ticket: Ticket, deadline: float) -> int:
+        """How many wait in front of this ticket, which joins at the end if it is not in the queue.
+
+        Raises:
+            BoardBusy: somebody has kept the queue's file locked until `deadline` (and for some seconds).
+        """
+        with self._edited(deadline) as tickets:
+            tickets[:] = [other for other in tickets if other.token == ticket.token or is_alive(_identity(other))]
+            if all(other.token != ticket.token for other in tickets):
+                tickets.append(ticket)
+            ahead = tickets[: [other.token for other in tickets].index(ticket.token)]
+        return sum(other.waits for other in ahead)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Take a ticket out.
+
+        Raises:
+            BoardBusy: as for `place`.
+        """
+        with self._edited(0.0) as tickets:
+            tickets[:] = [other for other in tickets if other.token != ticket.token]
+
+    def runs(self) -> list[str]:
+        """What the waiters want the board for, in order; only looks."""
+        try:
+            return [ticket.run for ticket in _parse(self._path.read_bytes()) if ticket.waits]
+        except OSError:
+            return []
+
+    @contextmanager
+    def _edited(self, deadline: float) -> Iterator[list[Ticket]]:
+        """The tickets, under the file's lock; what changed is written back."""
+        latest = max(deadline, time.monotonic() + EDIT_S)
+        descriptor = open_shared(self._path)
+        try:
+            while not try_lock(descriptor):
+                if time.monotonic() >= latest:
+                    raise BoardBusy(
+                        f"The queue {self._path} is locked by a process that does not go on.", "End it: see `fuser -v` on that file."
+                    )
+                time.sleep(POLL_S)
+            before = os.pread(descriptor, MOST_BYTES, 0)
+            tickets = _parse(before)
+            yield tickets
+            after = _Tickets(waiting=tickets).model_dump_json()
+            if after.encode() != before:
+                rewrite(descriptor, after)
+        finally:
+            os.close(descriptor)
+
+
+def _parse(content: bytes) -> list[Ticket]:
+    try:
+        return _Tickets.model_validate_json(content).waiting
+    except ValidationError:
+        return []
+
+
+def _identity(ticket: Ticket) -> Identity:
+    return Identity(ticket.pid, ticket.start_ticks, ticket.boot_id)
+
+
+def _state(pid: int) -> str:
+    """The letter of the process's state (proc(5)), or nothing when it is gone."""
+    try:
+        return (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return ""

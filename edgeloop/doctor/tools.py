@@ -1,0 +1,110 @@
+"""Checks of compilers, of ST's tools, and of the programs that lab.yaml calls."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgeloop.boards.lab.config import LabBoard
+from edgeloop.codegen.stedgeai.locate import ROOT_VARIABLE, Tool, find_tool, is_installed
+from edgeloop.codegen.stedgeai.versions import check_driven
+from edgeloop.codegen.toolchain import ARM_VARIABLE, HOST_VARIABLE, Cpu, find_arm_compiler, find_host_compiler
+from edgeloop.doctor.finding import Check, Finding, found
+from edgeloop.doctor.machine import Machine
+from edgeloop.errors import EdgeloopError, StedgeaiMissing, StedgeaiTimeout, ToolchainError
+
+ARM_GCC = "arm-none-eabi-gcc"
+CPU = Cpu("cortex-m7", "hard")
+STEDGEAI = "stedgeai"
+STEDGEAI_S = 20.0
+STEPS = ("build", "flash", "power_cycle")
+_ABOUT = {
+    "STM32_Programmer_CLI": "It comes with STM32CubeProgrammer, whose installer does not put it on the PATH.",
+    "openocd": "Distributions have it: sudo apt-get install openocd.",
+    "st-flash": "Distributions have it: sudo apt-get install stlink-tools.",
+    "make": "Distributions have it: sudo apt-get install make.",
+    "uhubctl": "Distributions have it: sudo apt-get install uhubctl.",
+}
+
+
+def arm_compiler(machine: Machine) -> Iterator[Finding]:
+    try:
+        compiler = find_arm_compiler(CPU)
+    except ToolchainError as error:
+        fault = "arm-compiler-unusable" if machine.environment.get(ARM_VARIABLE) else "arm-compiler-missing"
+        yield found(fault, reason=error.what)
+        return
+    if machine.which(ARM_GCC) is None:
+        yield found("arm-gcc-missing", instead=compiler)
+
+
+def host_compiler(machine: Machine) -> Iterator[Finding]:
+    try:
+        find_host_compiler()
+    except ToolchainError as error:
+        fault = "host-compiler-unusable" if machine.environment.get(HOST_VARIABLE) else "host-compiler-missing"
+        yield found(fault, reason=error.what)
+
+
+def stedgeai(machine: Machine) -> Iterator[Finding]:
+    needing = [board for board in machine.lab.all() if board.kind.target in ("stm32n6", "stm32mp2")]
+    try:
+        installed = is_installed()
+    except StedgeaiMissing:  # a place that was named on purpose
+        yield found("stedgeai-folder-wrong", folder=machine.environment.get(ROOT_VARIABLE))
+        return
+    if not installed:
+        if needing:
+            yield found("stedgeai-missing", boards=", ".join(board.name for board in needing))
+        return
+    tool = _tool(machine)
+    if isinstance(tool, EdgeloopError):
+        yield found("stedgeai-silent", reason=tool.what)
+        return
+    try:
+        for warning in check_driven(tool.version, str(tool.program), npu=any(board.kind.target == "stm32n6" for board in needing)):
+            yield found("stedgeai-untested", reason=warning)
+    except StedgeaiMissing as error:
+        yield found("stedgeai-too-old", reason=error.what)
+
+
+def stedgeai_version(machine: Machine) -> str | None:
+    """What ST Edge AI Core says of itself; None where it is not, or does not say."""
+    tool = _tool(machine)
+    return None if isinstance(tool, EdgeloopError) else f"{tool.version} ({tool.program})"
+
+
+def _tool(machine: Machine) -> Tool | EdgeloopError:
+    """The tool, asked once, because its start takes seconds; or why it cannot be used."""
+    if STEDGEAI not in machine.answers:
+        try:
+            machine.answers[STEDGEAI] = find_tool(deadline_s=STEDGEAI_S)
+        except (StedgeaiMissing, StedgeaiTimeout) as error:
+            machine.answers[STEDGEAI] = error
+    answer: Tool | EdgeloopError = machine.answers[STEDGEAI]
+    return answer
+
+
+def lab_commands(machine: Machine) -> Iterator[Finding]:
+    for board in machine.lab.all():
+        if board.kind.driver == "stm32msg" and not board.entry.flash:
+            yield found("no-flash-command", board=board.name)
+        for step in STEPS:
+            for command in getattr(board.entry, step):
+                yield from _command(machine, board, step.replace("_", "-"), command.run)
+
+
+def _command(machine: Machine, board: LabBoard, step: str, arguments: list[str]) -> Iterator[Finding]:
+    program = arguments[0]
+    if "{" not in program and machine.which(program) is None:
+        about = _ABOUT.get(Path(program).name, "It is not installed, or not on the PATH of this shell.")
+        yield found("flash-program-missing", board=board.name, program=program, step=step, about=about)
+    for argument in arguments[1:]:
+        if argument.startswith("/") and "{" not in argument and not Path(argument).exists():
+            yield found("flash-file-missing", board=board.name, file=argument, step=step)
+
+
+CHECKS = (
+    Check("compiler for Cortex-M", arm_compiler),
+    Check("compiler for this machine", host_compiler),
+    Check("ST Edge AI Core", stedgeai),
+    Check("commands of lab.yaml", lab_commands),
+)

@@ -1,0 +1,107 @@
+"""`python -m edgeloop.services.guard COMMAND…`: runs a command that never outlives whoever started it.
+
+The guard's standard input is a pipe from the starter. When that closes (the starter ended, however) or a signal comes,
+the command and everything that it started are ended: TERM, then KILL. File descriptors that the guard was given are
+kept open by it and by the command, e.g. the lock of a board.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgeloop.services.processes import Identity, end_session, identify
+
+PR_SET_CHILD_SUBREAPER = 36
+GRACE_S = 0.5
+"""For ending well; a board is free within a second after its holder was killed."""
+WAIT_S = 10.0
+POLL_S = 0.05
+TERMINATED = 143
+CANNOT_START = 126
+
+
+@contextmanager
+def guarded(
+    arguments: Sequence[str], output: int, folder: str | None = None, pass_fds: Sequence[int] = ()
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a command under a guard; both its output streams go to the descriptor `output`.
+
+    The process that is yielded ends with the command's exit code, or 128 plus the number of the signal that ended it.
+    On leaving, by whatever way, the command and all that it started are ended.
+    """
+    # -P: a file of the folder must not stand in for a module.
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        cwd=folder,
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout=WAIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=WAIT_S)
+
+
+def run(arguments: list[str], grace_s: float = GRACE_S) -> int:
+    """Run a command to its end; returns its exit code, or 143 when it was ended from outside.
+
+    `grace_s` is the time between TERM and KILL.
+    """
+    # What the command's children leave behind becomes a child of this process and is found below.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda received, _: stopped.append(received))
+    try:
+        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True, close_fds=False)
+    except OSError as error:
+        sys.stderr.write(f"{arguments[0]} cannot be started: {error.strerror}\n")
+        return CANNOT_START
+    leader = identify(process.pid)
+    while process.poll() is None:
+        readable, _, _ = select.select([0], [], [], POLL_S)
+        if stopped or (readable and os.read(0, 1) == b""):
+            _end(leader, grace_s)
+            return TERMINATED
+    # A command that ended may have left processes behind.
+    _end(leader, grace_s)
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _end(leader: Identity | None, grace_s: float) -> None:
+    """End the command's session, then whatever else has become a child of this process, until nothing is left."""
+    if leader is not None:
+        end_session(leader, grace_s, WAIT_S / 4)
+    deadline = time.monotonic() + WAIT_S / 4
+    while (left := _children()) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(POLL_S / 5)
+
+
+def _children() -> list[int]:
+    pid = os.getpid()
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(sys.argv[1:]))
