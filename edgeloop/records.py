@@ -344,7 +344,7 @@ class EmulatedBenchmarkRecord(Record):
     assumption: str
     """What the median would mean in time, and under which assumption: never a measurement."""
     layers: list[EmulatedLayer]
-    """From one more inference with observers, which cost instructions of their own."""
+    """From one more inference, whose layers are observed; they add up to the whole but for the code between them."""
     macs: int | None
     activation_ram_bytes: int
     weight_bytes: int
@@ -624,6 +624,8 @@ class MpuBenchmarkRecord(Record):
     board: str
     board_kind: str
     target: Literal["stm32mp", "linux"]
+    device: str
+    """The machine in one line; one that is no STM32 is called so."""
     machine: LinuxMachine
     models: list[MpuModelBenchmark]
 

@@ -103,6 +103,28 @@ def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Cal
     assert "| \\<b\\>\\|layer | 7 | - |" in emulated
 
 
+def test_a_linux_board_of_st_stands_among_the_targets(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(linux_board="stm32mp"))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "Measured on hardware: A board (2 x Cortex-A35, aarch64); Linux 6.6, v6.1.1; stai\\_mpu 6.1.1" in targets
+    assert "governor ondemand, 400 MHz to 1500 MHz" in targets
+    assert "| 3.217 |" in targets
+    assert "| 92.98 | 7.02 | 0 | 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 |" in targets
+    assert "| MPU | STM32MP1, STM32MP2 | not measured" not in targets
+    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
+
+
+def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(linux_board="linux"))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "3.217" not in targets
+    assert "| MPU | STM32MP1, STM32MP2 | not measured | not measured |" in targets
+    machine = text.partition("## Inference time on mp2 (not a target)")[2].partition("\n## ")[0]
+    assert "| 3.217 |" in machine
+    assert "| not measured | not measured | not measured |" in machine
+    assert "must not be compared with figures of one" in machine
+
+
 def test_outputs_that_differ_stand_out(make: Callable[[Story], Made]) -> None:
     assert "**15 of 16**, by 0.125 at most" in readme(make(Story(generated=True, equal_outputs=15))[1])
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import stedgeai_samples as samples
+from stedgeai_provenance import MADE
 from stedgeai_samples import Layout
 
-from edgeloop.codegen.stedgeai.inspect import inspect_output
+from edgeloop.codegen.stedgeai.inspect import inspect_output, read_file
+from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.errors import EdgeloopError, InputError, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
 
@@ -25,7 +27,7 @@ def written(folder: Path, content: Any) -> Path:
 
 
 def record_of(folder: Path, content: Any) -> CodegenRecord:
-    return inspect_output(written(folder, content))
+    return make_record([read_file(written(folder, content))], MADE)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
