@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgeloop.boards.lab.config import LabBoard
+from edgeloop.boards.lab.use import root_of
 from edgeloop.codegen.stedgeai.locate import ROOT_VARIABLE, Tool, find_tool, is_installed
 from edgeloop.codegen.stedgeai.versions import check_driven
 from edgeloop.codegen.toolchain import ARM_VARIABLE, HOST_VARIABLE, Cpu, find_arm_compiler, find_host_compiler
@@ -97,9 +98,18 @@ def _command(machine: Machine, board: LabBoard, step: str, arguments: list[str])
     if "{" not in program and machine.which(program) is None:
         about = _ABOUT.get(Path(program).name, "It is not installed, or not on the PATH of this shell.")
         yield found("flash-program-missing", board=board.name, program=program, step=step, about=about)
-    for argument in arguments[1:]:
+    for argument in (_known_parts(machine, argument) for argument in arguments[1:]):
         if argument.startswith("/") and "{" not in argument and not Path(argument).exists():
             yield found("flash-file-missing", board=board.name, file=argument, step=step)
+
+
+def _known_parts(machine: Machine, argument: str) -> str:
+    """An argument with the folders in it that are known before anything is built."""
+    if machine.workspace is not None:
+        argument = argument.replace("{project}", str(machine.workspace.root))
+    if "{stedgeai}" in argument and not isinstance(tool := _tool(machine), EdgeloopError):
+        argument = argument.replace("{stedgeai}", str(root_of(tool)))
+    return argument
 
 
 CHECKS = (

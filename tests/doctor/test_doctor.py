@@ -121,6 +121,17 @@ def test_a_board_on_the_network_that_is_well_has_no_faults(bench: Bench) -> None
     assert names(examine(bench.machine())) == set()
 
 
+def test_files_in_folders_that_are_known_are_looked_for(bench: Bench) -> None:
+    bench.plug("1-1", "0483:374e", SERIAL, ("ttyACM0",))
+    bench.program("stedgeai", "echo 'ST Edge AI Core v4.0.1-20581 7ed50de05'")
+    files = "'{project}/config_n6l.json', '{stedgeai}/scripts/n6_loader.py', '{generated}/network.c'"
+    bench.lab(H7.replace("[git]", f"[git, {files}]"))
+    report = examine(bench.machine())
+    assert [finding.fault for finding in report.findings] == ["flash-file-missing"] * 2
+    assert str(bench.project / "config_n6l.json") in report.findings[0].what
+    assert report.findings[1].what.endswith("scripts/n6_loader.py, an argument of its flash command, does not exist.")
+
+
 def test_it_is_quick(bench: Bench) -> None:
     """Also when several hosts do not answer: they are tried at once."""
     host, port = bench.silent_address()

@@ -10,6 +10,7 @@ from edgeloop.boards.lab.command import Command, run_commands
 from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.lab.find import Found, find
 from edgeloop.boards.lock import Held, Watcher, hold
+from edgeloop.codegen.stedgeai.locate import Tool, find_tool
 from edgeloop.errors import BoardAbsent, FlashError
 
 RETURN_S = 20.0
@@ -32,6 +33,7 @@ class BoardInUse:
 
         Raises:
             FlashError: one of them fails; see `run_commands`.
+            StedgeaiMissing: one of them needs ST Edge AI Core, which is not here.
         """
         self._run(self.board.entry.build, parts, log)
 
@@ -84,7 +86,14 @@ class BoardInUse:
         own = {"board": self.board.name, "port": self.found.address, "project": str(self.project)}
         if self.found.probe:
             own["probe"] = self.found.probe
+        if "stedgeai" not in parts and any("stedgeai" in command.parts for command in commands):
+            own["stedgeai"] = str(root_of(find_tool()))
         run_commands(commands, own | dict(parts), log, self.held)
+
+
+def root_of(tool: Tool) -> Path:
+    """The folder of ST Edge AI Core that holds Utilities, Middlewares and scripts; the program is Utilities/<system>/stedgeai."""
+    return tool.program.resolve().parents[2]
 
 
 @contextmanager

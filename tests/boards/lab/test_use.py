@@ -11,7 +11,7 @@ from fake_usb import FakeUsb
 from edgeloop.boards.lab.config import BoardEntry, Find, Lab, LabBoard
 from edgeloop.boards.lab.use import in_use
 from edgeloop.boards.lock import occupancy
-from edgeloop.errors import BoardAbsent, BoardBusy, FlashError
+from edgeloop.errors import BoardAbsent, BoardBusy, FlashError, StedgeaiMissing
 
 SERIAL = "003900393137510C39383538"
 KEY = f"probe {SERIAL}"
@@ -70,6 +70,22 @@ def test_another_board_in_its_place_is_refused(usb: FakeUsb, tmp_path: Path) -> 
         usb.plug("1-2", "0483:374e", "066D", ("ttyACM1",))
         with pytest.raises(BoardAbsent, match=f"was {KEY}, and probe 066D is in its place"):
             used.await_return(deadline_s=0.3)
+
+
+def test_the_folder_of_sts_tool_is_found(usb: FakeUsb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "STEdgeAI/4.0"
+    program = root / "Utilities" / ("mac" if sys.platform == "darwin" else "linux") / "stedgeai"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho 'ST Edge AI Core v4.0.1-20581 7ed50de05'\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("STEDGEAI_CORE_DIR", str(root))
+    show = python("import sys; print(sys.argv[1])", "{stedgeai}/scripts/N6_scripts/n6_loader.py")
+    with in_use(board(flash=[show]), tmp_path, "a test", 0, root=usb.root) as used:
+        used.flash({}, tmp_path / "log")
+        assert (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-1] == str(root / "scripts/N6_scripts/n6_loader.py")
+        monkeypatch.setenv("STEDGEAI_CORE_DIR", str(tmp_path))
+        with pytest.raises(StedgeaiMissing):
+            used.flash({}, tmp_path / "log")
 
 
 def test_a_failed_flash_leaves_the_board_free(usb: FakeUsb, tmp_path: Path) -> None:
