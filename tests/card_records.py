@@ -381,7 +381,7 @@ class Writer:
         )
 
     def _emulated(self) -> EmulatedBenchmarkRecord:
-        layers = [("depthwise_0", 0, 73_728), ("conv_1", 919_616, 131_072), ("<b>|layer", 7, None)]
+        layers = [("quantize_0", None, 0), ("conv_1", 919_616, 131_072), ("<b>|layer", 7, None)]
         return EmulatedBenchmarkRecord(
             dataset=self.name,
             network=self.network,

@@ -99,7 +99,7 @@ def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Cal
     targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
     assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
     assert "6,354,644" not in targets
-    assert "| depthwise\\_0 | in the next | 73,728 |" in emulated
+    assert "| quantize\\_0 | in the next | 0 |" in emulated
     assert "| \\<b\\>\\|layer | 7 | - |" in emulated
 
 
