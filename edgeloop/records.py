@@ -584,6 +584,8 @@ class ComparedOutputs(Part):
     """Images with the same predicted class."""
     max_difference: float
     """Largest absolute difference of two scores, dequantized."""
+    agrees: bool
+    """Whether at least nine in ten images have the same class: else the board computes something else, however fast."""
 
 
 class MpuMeasurement(Part):

@@ -208,7 +208,7 @@ def _on_board(measured: MpuModelBenchmark) -> list[str]:
         "yes" if latency.stable else f"**no** (±{latency.coefficient_of_variation:.0%})",
         *(NOT_MEASURED if percent is None else f"{percent:g}" for percent in percents),
         f"{compared.equal_outputs} of {compared.images}, by {compared.max_difference:.3g} at most",
-        f"{compared.same_class} of {compared.images}",
+        f"{compared.same_class} of {compared.images}" if compared.agrees else f"**only {compared.same_class} of {compared.images}**",
         f"{measured.accuracy.value:.1%} of {measured.accuracy.n}" if measured.accuracy else "-",
     ]
 

@@ -75,6 +75,7 @@ def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Pa
         assert 0 < entry.latency.min_ms <= entry.latency.median_ms <= entry.latency.max_ms
         assert entry.latency.clock == "time.perf_counter_ns on the board"
         assert (entry.compared.images, entry.compared.equal_outputs, entry.compared.max_difference) == (9, 9, 0.0)
+        assert entry.compared.agrees
         assert entry.accuracy is not None
         assert (entry.accuracy.value, entry.accuracy.n) == (1.0, 9)
         assert entry.shares is None
@@ -97,6 +98,7 @@ def test_a_runtime_that_computes_wrongly_is_seen(linux: LinuxBoard, miniatures: 
     wrong = python_with(tmp_path, runtime(answer="numpy.roll(values, 1) + numpy.float32(0.125)"))
     compared = benchmark_model_on_mpu(miniatures / "per_channel.tflite", linux.settings(python=wrong), QUICK).measured.compared
     assert compared.equal_outputs == 0
+    assert not compared.agrees
     assert compared.same_class < compared.images
     assert compared.max_difference >= 0.125
 
