@@ -613,6 +613,8 @@ class MpuModelBenchmark(MpuMeasurement):
     """One of a variant's model files on a Linux board."""
 
     format: Literal["float", "int8 per-channel", "int8 per-tensor"]
+    file: Literal["tflite", "nb"] = "tflite"
+    """`nb`: the NPU binary that was generated from the model of that format."""
 
 
 class MpuBenchmarkRecord(Record):

@@ -1,5 +1,6 @@
 """The benchmark on a Linux board: what its record says, and that a board that fails gives no record."""
 
+import datetime as dt
 import json
 import shutil
 import sys
@@ -22,7 +23,7 @@ from edgeloop.cli import main
 from edgeloop.config import Benchmark, Params, load_params
 from edgeloop.errors import BoardError, InputError, ModelError
 from edgeloop.files import sha256_file
-from edgeloop.records import MpuBenchmarkRecord
+from edgeloop.records import CodegenBackend, CodegenRecord, MpuBenchmarkRecord, provenance
 from edgeloop.workspace import VariantPaths, Workspace
 
 VARIANT = "sample-fdmobilenet_0.25-96"
@@ -92,6 +93,35 @@ def test_a_board_with_sts_software_gives_its_engine_and_shares(linux: LinuxBoard
     assert "random" in report.pixels
     assert report.measured.accuracy is None
     assert report.target == "linux"
+
+
+def test_the_npu_binary_is_measured_beside_the_model_that_it_was_made_of(
+    workspace: Workspace, params: Params, variant: VariantPaths, linux: LinuxBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("benchmark", "driver"):
+        monkeypatch.setattr(f"edgeloop.boards.mpu.{module}.has_npu", lambda *_: True)
+    model = (variant.quantized / "per_tensor.tflite").read_bytes()
+    variant.generated.mkdir(parents=True)
+    (variant.generated / "network.nb").write_bytes(b"VPMN" + model)
+    write_codegen(variant, sha256_file(variant.quantized / "per_tensor.tflite"))
+    settings = linux.settings(python=python_with(tmp_path, {"stai_mpu": STAI_MPU}))
+    binary = benchmark_mpu(workspace, params, VARIANT, settings).models[-1]
+    assert (binary.format, binary.file, binary.engine) == ("int8 per-tensor", "nb", "OpenVX on the NPU")
+    assert binary.sha256 == sha256_file(variant.generated / "network.nb")
+    assert binary.compared.equal_outputs == 9
+    write_codegen(variant, "0" * 64)
+    variant.benchmark_record("loopback").unlink()
+    with pytest.raises(InputError, match="generated from another model"):
+        benchmark_mpu(workspace, params, VARIANT, settings)
+    assert not variant.benchmark_record("loopback").exists()
+
+
+def write_codegen(variant: VariantPaths, model_sha256: str) -> None:
+    """The record of an NPU binary that was made of that model."""
+    known = {"backend": CodegenBackend(name="stedgeai", version="4.0"), "target": "stm32mp2", "name": "network", "note": ""}
+    made = provenance(variant.folder, {}, [], dt.datetime.now(dt.UTC))
+    empty: dict[str, Any] = {name: None for name, field in CodegenRecord.model_fields.items() if field.is_required()}
+    CodegenRecord.model_validate({**empty, **known, "model_sha256": model_sha256, "provenance": made}).write(variant.generate_record)
 
 
 def test_a_runtime_that_computes_wrongly_is_seen(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
