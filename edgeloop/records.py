@@ -344,7 +344,7 @@ class EmulatedBenchmarkRecord(Record):
     assumption: str
     """What the median would mean in time, and under which assumption: never a measurement."""
     layers: list[EmulatedLayer]
-    """From one more inference with observers, which cost instructions of their own."""
+    """From one more inference, whose layers are observed; they add up to the whole but for the code between them."""
     macs: int | None
     activation_ram_bytes: int
     weight_bytes: int

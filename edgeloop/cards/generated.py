@@ -49,7 +49,8 @@ def memory_table(model: str, sources: Sources) -> Table | None:
 
 def memory_note(record: CodegenRecord) -> str:
     """How the figures came about."""
-    compiled = f", code as {text(record.compiled.compiler)} compiles it ({' '.join(record.compiled.flags)})" if record.compiled else ""
+    flags = f" ({' '.join(record.compiled.flags)})" if record.compiled and record.compiled.flags else ""
+    compiled = f", code as {text(record.compiled.compiler)} compiles it{flags}" if record.compiled else ""
     streamed = " The input comes row by row, so that no frame is held." if record.stream_input else ""
     noted = f" {text(record.note)}" if record.note else ""
     return (
