@@ -27,6 +27,9 @@ The stages of dvc.yaml call these commands; `dvc repro` runs what is out of date
 """
 
 
+SOMETHING_ELSE = "\n  It computes something else: update the runtime, or choose another; the time is not one of this model."
+
+
 class Parser(argparse.ArgumentParser):
     """Argument errors end with the near match of a mistyped word."""
 
@@ -342,7 +345,7 @@ def _measured(on_board: "MpuMeasurement") -> str:
     return (
         f"median {latency.median_ms:.3f} ms{'' if latency.stable else ' (unstable: the board was busy, or its clock moved)'} on "
         f"{on_board.engine} with {on_board.runtime}{engines}; outputs equal to the host's: {compared.equal_outputs} of {compared.images}, "
-        f"same class: {compared.same_class}, by {compared.max_difference:g} at most"
+        f"same class: {compared.same_class}, by {compared.max_difference:g} at most" + ("" if compared.agrees else SOMETHING_ELSE)
     )
 
 

@@ -584,6 +584,8 @@ class ComparedOutputs(Part):
     """Images with the same predicted class."""
     max_difference: float
     """Largest absolute difference of two scores, dequantized."""
+    agrees: bool
+    """Whether at least nine in ten images have the same class: else the board computes something else, however fast."""
 
 
 class MpuMeasurement(Part):
@@ -611,6 +613,8 @@ class MpuModelBenchmark(MpuMeasurement):
     """One of a variant's model files on a Linux board."""
 
     format: Literal["float", "int8 per-channel", "int8 per-tensor"]
+    file: Literal["tflite", "nb"] = "tflite"
+    """`nb`: the NPU binary that was generated from the model of that format."""
 
 
 class MpuBenchmarkRecord(Record):

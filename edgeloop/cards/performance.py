@@ -177,9 +177,7 @@ def mpu_section(model: str, name: str, raw: dict[str, Any], sources: Sources) ->
         "Stable",
     ]
     heads += ["%NPU", "%GPU", "%CPU", "Outputs equal to the host's", "Same class", "Accuracy on the board"]
-    rows = [
-        [text(model), format_text(measured.format), resolution_text(record.resolution), *_on_board(measured)] for measured in record.models
-    ]
+    rows = [[text(model), _file_text(measured), resolution_text(record.resolution), *_on_board(measured)] for measured in record.models]
     return Section(
         "MPU" if record.target == "stm32mp" else "host",
         f"Inference time on {record.board}" + ("" if record.target == "stm32mp" else " (not a target)"),
@@ -191,8 +189,13 @@ def mpu_section(model: str, name: str, raw: dict[str, Any], sources: Sources) ->
 def _check_models(name: str, record: BenchmarkRecord | MpuBenchmarkRecord, sources: Sources) -> None:
     """The record must be about the models that the card is about."""
     known = {result.sha256 for result in sources.evaluate.formats} | {model.sha256 for model in sources.quantize.models}
-    if other := [measured.format for measured in record.models if measured.sha256 not in known]:
+    files = [measured for measured in record.models if not (isinstance(measured, MpuModelBenchmark) and measured.file == "nb")]
+    if other := [measured.format for measured in files if measured.sha256 not in known]:
         raise InputError(f"{name} measured another {other[0]} model than quantize.json and evaluate.json are about.", "Run dvc repro.")
+
+
+def _file_text(measured: MpuModelBenchmark) -> str:
+    return format_text(measured.format) + (" (NPU binary, .nb)" if measured.file == "nb" else "")
 
 
 def _on_board(measured: MpuModelBenchmark) -> list[str]:
@@ -208,7 +211,7 @@ def _on_board(measured: MpuModelBenchmark) -> list[str]:
         "yes" if latency.stable else f"**no** (±{latency.coefficient_of_variation:.0%})",
         *(NOT_MEASURED if percent is None else f"{percent:g}" for percent in percents),
         f"{compared.equal_outputs} of {compared.images}, by {compared.max_difference:.3g} at most",
-        f"{compared.same_class} of {compared.images}",
+        f"{compared.same_class} of {compared.images}" if compared.agrees else f"**only {compared.same_class} of {compared.images}**",
         f"{measured.accuracy.value:.1%} of {measured.accuracy.n}" if measured.accuracy else "-",
     ]
 

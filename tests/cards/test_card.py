@@ -114,6 +114,10 @@ def test_a_linux_board_of_st_stands_among_the_targets(make: Callable[[Story], Ma
     assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
 
 
+def test_a_board_that_computes_something_else_stands_out(make: Callable[[Story], Made]) -> None:
+    assert "**only 12 of 64**" in readme(make(Story(linux_board="stm32mp", same_class=12))[1])
+
+
 def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(linux_board="linux"))[1])
     targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from contextlib import closing
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import cycle, islice
 from pathlib import Path
@@ -14,23 +15,33 @@ from edgeloop.boards.compare import compare
 from edgeloop.boards.inputs import inputs_for, random_images, test_images
 from edgeloop.boards.latency import measure
 from edgeloop.boards.mpu.driver import CLOCK, MpuBoard, describe, runtime_text
-from edgeloop.boards.mpu.machine import frequencies, is_stm32
+from edgeloop.boards.mpu.machine import frequencies, has_npu, is_stm32
 from edgeloop.boards.mpu.settings import MpuSettings
 from edgeloop.boards.mpu.shares import engine_shares
 from edgeloop.config import Benchmark, Params
+from edgeloop.errors import InputError
 from edgeloop.evaluation.evaluate import TOOLS
 from edgeloop.evaluation.metrics import accuracy
 from edgeloop.files import sha256_file
 from edgeloop.progress import progress
-from edgeloop.records import LinuxMachine, MpuBenchmarkRecord, MpuMeasurement, MpuModelBenchmark, Part, provenance
-from edgeloop.tflite.formats import FILES
+from edgeloop.records import CodegenRecord, LinuxMachine, MpuBenchmarkRecord, MpuMeasurement, MpuModelBenchmark, Part, provenance
+from edgeloop.tflite.formats import FILES, Format
 from edgeloop.tflite.interpreter import RUNTIME, LiteModel, Scores
-from edgeloop.workspace import Workspace
+from edgeloop.workspace import VariantPaths, Workspace
 
 MOST_IMAGES = 64
 
 Target = Literal["stm32mp", "linux"]
 Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Binary:
+    """An NPU binary, and the model that it was made of."""
+
+    file: Path
+    model: Path
+    format: Format
 
 
 class MpuModelReport(Part):
@@ -67,8 +78,13 @@ def benchmark_mpu(workspace: Workspace, params: Params, variant: str, settings: 
         for kind, name in FILES.items():
             file = paths.quantized / f"{name}.tflite"
             inputs = inputs_for(file, images.pixels, images.preprocessing)
-            models.append(MpuModelBenchmark(format=kind, **dict(_measured(board, file, inputs, images.labels, params.benchmark))))
+            found = _measured(board, file, file, inputs, images.labels, params.benchmark)
+            models.append(MpuModelBenchmark(format=kind, **dict(found)))
             advance()
+        if (binary := _binary(paths, machine)) is not None:
+            inputs = inputs_for(binary.model, images.pixels, images.preprocessing)
+            found = _measured(board, binary.file, binary.model, inputs, images.labels, params.benchmark)
+            models.append(MpuModelBenchmark(format=binary.format, file="nb", **dict(found)))
     record = MpuBenchmarkRecord(
         provenance=provenance(workspace.root, {"benchmark": params.benchmark.model_dump()}, TOOLS, started, images.manifest_sha256),
         dataset=chosen.dataset,
@@ -96,7 +112,7 @@ def benchmark_model_on_mpu(model: Path, settings: MpuSettings, how: Benchmark) -
     images = random_images(model, MOST_IMAGES)
     with closing(MpuBoard(settings, how.threads)) as board:
         machine = board.machine()
-        measured = _measured(board, model, inputs_for(model, images.pixels, images.preprocessing), None, how)
+        measured = _measured(board, model, model, inputs_for(model, images.pixels, images.preprocessing), None, how)
     return MpuModelReport(
         model=str(model),
         board=settings.name,
@@ -113,8 +129,22 @@ def target(machine: LinuxMachine) -> Target:
     return "stm32mp" if is_stm32(machine) else "linux"
 
 
-def _measured(board: MpuBoard, model: Path, inputs: NDArray[Any], labels: Labels | None, how: Benchmark) -> MpuMeasurement:
-    board.flash(model)
+def _binary(paths: VariantPaths, machine: LinuxMachine) -> Binary | None:
+    """The NPU binary that was generated of the variant; None where there is none, or no NPU."""
+    binaries = sorted(paths.generated.glob("*.nb"))
+    if not binaries or not has_npu(machine):
+        return None
+    made_of = CodegenRecord.read(paths.generate_record).model_sha256
+    for kind, name in FILES.items():
+        model = paths.quantized / f"{name}.tflite"
+        if sha256_file(model) == made_of:
+            return Binary(binaries[0], model, kind)
+    raise InputError(f"{binaries[0]} was generated from another model than there is now.", "Build it again: dvc repro.")
+
+
+def _measured(board: MpuBoard, artifact: Path, model: Path, inputs: NDArray[Any], labels: Labels | None, how: Benchmark) -> MpuMeasurement:
+    """Flash an artifact that was made of `model`, or is it; the host runs the model."""
+    board.flash(artifact)
     outputs = board.run(inputs).outputs
     order = cycle(range(len(inputs)))
     before = board.frequencies()
@@ -122,7 +152,7 @@ def _measured(board: MpuBoard, model: Path, inputs: NDArray[Any], labels: Labels
     after = board.frequencies()
     shares, no_shares = engine_shares(*board.engine_tool())
     return MpuMeasurement(
-        sha256=sha256_file(model),
+        sha256=sha256_file(artifact),
         runtime=runtime_text(board.loaded),
         engine=board.loaded.engine,
         threads=board.loaded.threads,

@@ -49,7 +49,11 @@ class Info:
 class stai_mpu_network:
     def __init__(self, model_path, use_hw_acceleration=True):
         assert use_hw_acceleration
-        self._lite = Interpreter(model_path=model_path)
+        content = open(model_path, "rb").read()
+        if model_path.endswith(".nb"):
+            assert content.startswith(b"VPMN")
+            content = content[4:]
+        self._lite = Interpreter(model_content=content)
         self._lite.allocate_tensors()
     def get_input_infos(self): return [Info(found) for found in self._lite.get_input_details()]
     def get_output_infos(self): return [Info(found) for found in self._lite.get_output_details()]
@@ -58,7 +62,7 @@ class stai_mpu_network:
     def run(self): self._lite.invoke()
     def get_output(self, place): return self._lite.get_tensor(self._lite.get_output_details()[place]["index"])
 """
-"""ST's interface, as its published examples use it, over LiteRT."""
+"""ST's interface, as its published examples use it, over LiteRT; its .nb files are .tflite files behind the magic word."""
 X_LINUX_AI_BENCHMARK = """#!/bin/sh
 echo "Machine: a stand-in"
 echo "+------------+---------------------+-------+-------+-------+--------------+"

@@ -1,5 +1,6 @@
 """The benchmark on a Linux board: what its record says, and that a board that fails gives no record."""
 
+import datetime as dt
 import json
 import shutil
 import sys
@@ -22,7 +23,7 @@ from edgeloop.cli import main
 from edgeloop.config import Benchmark, Params, load_params
 from edgeloop.errors import BoardError, InputError, ModelError
 from edgeloop.files import sha256_file
-from edgeloop.records import MpuBenchmarkRecord
+from edgeloop.records import CodegenBackend, CodegenRecord, MpuBenchmarkRecord, provenance
 from edgeloop.workspace import VariantPaths, Workspace
 
 VARIANT = "sample-fdmobilenet_0.25-96"
@@ -75,6 +76,7 @@ def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Pa
         assert 0 < entry.latency.min_ms <= entry.latency.median_ms <= entry.latency.max_ms
         assert entry.latency.clock == "time.perf_counter_ns on the board"
         assert (entry.compared.images, entry.compared.equal_outputs, entry.compared.max_difference) == (9, 9, 0.0)
+        assert entry.compared.agrees
         assert entry.accuracy is not None
         assert (entry.accuracy.value, entry.accuracy.n) == (1.0, 9)
         assert entry.shares is None
@@ -93,10 +95,40 @@ def test_a_board_with_sts_software_gives_its_engine_and_shares(linux: LinuxBoard
     assert report.target == "linux"
 
 
+def test_the_npu_binary_is_measured_beside_the_model_that_it_was_made_of(
+    workspace: Workspace, params: Params, variant: VariantPaths, linux: LinuxBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("benchmark", "driver"):
+        monkeypatch.setattr(f"edgeloop.boards.mpu.{module}.has_npu", lambda *_: True)
+    model = (variant.quantized / "per_tensor.tflite").read_bytes()
+    variant.generated.mkdir(parents=True)
+    (variant.generated / "network.nb").write_bytes(b"VPMN" + model)
+    write_codegen(variant, sha256_file(variant.quantized / "per_tensor.tflite"))
+    settings = linux.settings(python=python_with(tmp_path, {"stai_mpu": STAI_MPU}))
+    binary = benchmark_mpu(workspace, params, VARIANT, settings).models[-1]
+    assert (binary.format, binary.file, binary.engine) == ("int8 per-tensor", "nb", "OpenVX on the NPU")
+    assert binary.sha256 == sha256_file(variant.generated / "network.nb")
+    assert binary.compared.equal_outputs == 9
+    write_codegen(variant, "0" * 64)
+    variant.benchmark_record("loopback").unlink()
+    with pytest.raises(InputError, match="generated from another model"):
+        benchmark_mpu(workspace, params, VARIANT, settings)
+    assert not variant.benchmark_record("loopback").exists()
+
+
+def write_codegen(variant: VariantPaths, model_sha256: str) -> None:
+    """The record of an NPU binary that was made of that model."""
+    known = {"backend": CodegenBackend(name="stedgeai", version="4.0"), "target": "stm32mp2", "name": "network", "note": ""}
+    made = provenance(variant.folder, {}, [], dt.datetime.now(dt.UTC))
+    empty: dict[str, Any] = {name: None for name, field in CodegenRecord.model_fields.items() if field.is_required()}
+    CodegenRecord.model_validate({**empty, **known, "model_sha256": model_sha256, "provenance": made}).write(variant.generate_record)
+
+
 def test_a_runtime_that_computes_wrongly_is_seen(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
     wrong = python_with(tmp_path, runtime(answer="numpy.roll(values, 1) + numpy.float32(0.125)"))
     compared = benchmark_model_on_mpu(miniatures / "per_channel.tflite", linux.settings(python=wrong), QUICK).measured.compared
     assert compared.equal_outputs == 0
+    assert not compared.agrees
     assert compared.same_class < compared.images
     assert compared.max_difference >= 0.125
 

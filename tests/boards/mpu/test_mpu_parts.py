@@ -150,6 +150,7 @@ def test_outputs_beside_a_reference() -> None:
     found = compare(np.asarray([[0.1, 0.9], [0.4, 0.6]], np.float32), reference, "the host")
     assert (found.images, found.equal_outputs, found.same_class) == (2, 1, 1)
     assert found.max_difference == pytest.approx(0.4)
+    assert not found.agrees
     with pytest.raises(ProtocolError, match="another model"):
         compare(reference[:, :1], reference, "the host")
 
