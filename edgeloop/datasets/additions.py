@@ -114,7 +114,9 @@ def all_kept(additions: Sequence[Addition]) -> dict[str, Kept]:
     return kept
 
 
-def assign_kept(labels: Mapping[str, str], digests: Mapping[str, str], groups: Groups, additions: Sequence[Addition], split: Split) -> Assignment:
+def assign_kept(
+    labels: Mapping[str, str], digests: Mapping[str, str], groups: Groups, additions: Sequence[Addition], split: Split
+) -> Assignment:
     """Divide usable images, given by path with label and SHA-256, as the additions keep them.
 
     Images that no addition knows (the first archive was exchanged) are placed as newcomers.

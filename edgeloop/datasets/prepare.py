@@ -60,8 +60,8 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
     with atomic_folder(paths.images) as folder, ShardWriter(folder) as writer:
         members = list(_stored(paths.archive, layout, settings, writer, f"prepare {dataset}"))
         for addition in additions:
-            added = Layout("", addition.labels, [])
-            members += _stored(addition.path, added, settings, writer, f"prepare {dataset}, addition {addition.number}")
+            layout_added = Layout("", addition.labels, [])
+            members += _stored(addition.path, layout_added, settings, writer, f"prepare {dataset}, addition {addition.number}")
         writer.close()
         members.sort(key=lambda member: member.path)
         groups = _groups(members, settings)
