@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow
@@ -25,6 +26,7 @@ from flows.progress import slug
 from flows.retrain import retrain
 from flows.revision import LOCK_FILE, check_repository, commit, drop_unfinished, lock_is_committed, track
 from flows.runs import marked_alive
+from flows.schedule import FAILED
 
 LOCK_S = 5.0
 UP_TO_DATE = "up to date: nothing new"
@@ -32,6 +34,17 @@ UP_TO_DATE = "up to date: nothing new"
 
 def _run_name() -> str:
     return str(flow_run.parameters["dataset"] or "all sources")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How an ingest is meant."""
+
+    origin: str | None = None
+    again: bool = False
+    build: bool | None = None
+    publish: bool | None = None
+    slots: int = 1
 
 
 @flow(name="ingest", flow_run_name=_run_name, persist_result=False)
@@ -47,87 +60,87 @@ def ingest(
     """Take new images of `dataset` (default: of every entry of params.yaml's `ingest`) from `origin` (default: as that entry says).
 
     `again` looks once more at what was quarantined before. `build`: whether to bring the variants that stand on the data
-    up to date, `publish`: and to publish their cards (default of both: as the entry says, else yes and no). Returns lines that say
-    what was done.
+    up to date, `publish`: and to publish their cards (default of both: as the entry says, else yes and no). Returns lines
+    that say what was done.
 
     Raises:
         InputError: no source is known, or git cannot commit here.
         StageError: the data set with the new images is refused by its validation (nothing was changed then), or a stage failed.
     """
     workspace = Workspace(Path(root))
-    params = load_params(workspace)
+    params, wishes = load_params(workspace), Wishes(origin, again, build, publish, slots or os.cpu_count() or 1)
     with marked_alive(workspace, str(flow_run.id)):
-        lines: list[str] = []
-        failed: list[str] = []
-        for name in _wanted(params, dataset):
-            try:
-                lines += _one(workspace, params, name, origin, again, build, publish, slots or os.cpu_count() or 1)
-            except EdgeloopError as error:
-                if dataset is not None:
-                    raise
-                failed.append(f"{name}: {error}")
-        if failed:
-            raise StageError(f"{len(failed)} ingests failed.\n" + "\n".join(failed))
-        return lines
+        if dataset is not None:
+            return _one(workspace, params, dataset, wishes)
+        return _every(workspace, params, wishes)
 
 
-def _wanted(params: Params, dataset: str | None) -> list[str]:
-    if dataset is not None:
-        params.dataset(dataset)
-        return [dataset]
+def _every(workspace: Workspace, params: Params, wishes: Wishes) -> list[str]:
+    """All declared sources; one that fails does not stop the others."""
     if not params.ingest:
-        raise InputError(
-            "params.yaml names no source of new images.", "Add an entry to `ingest`: DATASET: {from: FOLDER or s3://BUCKET/PREFIX}"
-        )
-    return list(params.ingest)
-
-
-def _one(
-    workspace: Workspace,
-    params: Params,
-    dataset: str,
-    origin: str | None,
-    again: bool,
-    build: bool | None,
-    publish: bool | None,
-    slots: int,
-) -> list[str]:
-    declared = params.ingest.get(dataset)
-    source = origin or (declared.origin if declared else None)
-    if source is None:
-        raise InputError(
-            f"No source of new images of {dataset} is known.", f"Give one, or add `{dataset}: {{from: …}}` to `ingest` in params.yaml."
-        )
-    with _alone(workspace, dataset):
-        lines = [f"{dataset}: {line}" for line in _take(workspace, params, dataset, source, again, slots)]
-    for line in lines:
-        get_run_logger().info(line)
-    wanted = build if build is not None else declared.retrain if declared else True
-    if wanted and _pending(workspace, dataset).exists():
-        variants = touched(params, dataset)
-        if variants:
-            retrain(str(workspace.root), variants, publish if publish is not None else bool(declared and declared.publish), slots)
-            lines.append(f"{dataset}: {len(variants)} variants brought up to date")
-        _pending(workspace, dataset).unlink(missing_ok=True)
+        raise InputError("params.yaml names no source of new images.", "Add to `ingest`: DATASET: {from: FOLDER or s3://BUCKET/PREFIX}")
+    lines: list[str] = []
+    failed: list[str] = []
+    for name in params.ingest:
+        try:
+            lines += _one(workspace, params, name, wishes)
+        except EdgeloopError as error:
+            failed.append(f"{name}: {error}")
+    if failed:
+        raise StageError(f"{len(failed)} of {len(params.ingest)} ingests failed.\n" + "\n".join(failed))
     return lines
 
 
-def _take(workspace: Workspace, params: Params, dataset: str, origin: str, again: bool, slots: int) -> list[str]:
-    """Everything up to the commit; returns what is to be said."""
-    check_repository(workspace)
+def _one(workspace: Workspace, params: Params, dataset: str, wishes: Wishes) -> list[str]:
+    params.dataset(dataset)
+    with _alone(workspace, dataset):
+        lines = [f"{dataset}: {line}" for line in _take(workspace, params, dataset, wishes)]
+        for line in lines:
+            get_run_logger().info(line)
+        return lines + _build(workspace, params, dataset, wishes)
+
+
+def _build(workspace: Workspace, params: Params, dataset: str, wishes: Wishes) -> list[str]:
+    """Build on a revision that was not built on yet, if that is wanted."""
+    declared, pending = params.ingest.get(dataset), _pending(workspace, dataset)
+    wanted = wishes.build if wishes.build is not None else declared is None or declared.retrain
+    if not (wanted and pending.exists()):
+        return []
+    publish = wishes.publish if wishes.publish is not None else declared is not None and declared.publish
+    variants = touched(params, dataset)
+    if variants:
+        retrain(str(workspace.root), variants, publish, wishes.slots)
+    pending.unlink()
+    return [f"{dataset}: {len(variants)} variants brought up to date"]
+
+
+def _source(params: Params, dataset: str, wishes: Wishes) -> tuple[str, str | None]:
+    """Where the new images are, and the S3 endpoint where one is declared."""
     declared = params.ingest.get(dataset)
+    if wishes.origin is not None:
+        return wishes.origin, declared.endpoint if declared else None
+    if declared is None:
+        raise InputError(f"No source of new images of {dataset} is known.", f"Give one, or add to `ingest`: {dataset}: {{from: …}}")
+    return declared.origin, declared.endpoint
+
+
+def _take(workspace: Workspace, params: Params, dataset: str, wishes: Wishes) -> list[str]:
+    """Everything up to the commit; returns what is to be said."""
+    origin, endpoint = _source(params, dataset, wishes)
+    check_repository(workspace)
     for name in drop_unfinished(workspace, dataset):
         get_run_logger().warning(f"an earlier ingest did not come to its end: {name} removed")
     was_committed = lock_is_committed(workspace)
-    _validated(workspace, dataset, slots)
-    with incoming(workspace, params, origin, declared.endpoint if declared else None) as source:
-        found = ingest_images(workspace, params, dataset, source, again=again)
+    _validated(workspace, dataset, wishes.slots)
+    was_committed = was_committed or lock_is_committed(workspace)
+    with incoming(workspace, params, origin, endpoint) as source:
+        found = ingest_images(workspace, params, dataset, source, again=wishes.again)
     if found is None:
         return [UP_TO_DATE]
     try:
-        return _revise(workspace, dataset, found, was_committed, slots)
-    except BaseException:
-        _take_back(workspace, dataset, slots)
+        return _revise(workspace, dataset, found, was_committed, wishes.slots)
+    except Exception:
+        _take_back(workspace, dataset, wishes.slots)
         raise
 
 
@@ -159,7 +172,7 @@ def _validated(workspace: Workspace, dataset: str, slots: int) -> None:
         StageError: it is refused, or cannot be built.
     """
     plan = read_plan(workspace.root, [f"validate@{dataset}"])
-    failed = [str(row["why"]) for row in run_plan(str(workspace.root), plan, slots) if row["outcome"] == "failed"]
+    failed = [str(row["why"]) for row in run_plan(str(workspace.root), plan, slots) if row["outcome"] == FAILED]
     if failed:
         raise StageError(f"The data set {dataset} cannot be brought up to date.\n" + "\n".join(failed))
 
@@ -176,16 +189,14 @@ def _take_back(workspace: Workspace, dataset: str, slots: int) -> None:
 
 def touched(params: Params, dataset: str) -> list[str]:
     """The variants that are trained on the data set, and those that start from one of these, however many steps away."""
-    found = {name for name, variant in params.variants.items() if variant.dataset == dataset}
     folders = {name: f"models/{variant.dataset}/{variant.network}-{variant.resolution}/" for name, variant in params.variants.items()}
-    while True:
-        starts = tuple(folders[name] for name in found)
-        more = (
-            {name for name, variant in params.variants.items() if variant.start.as_posix().startswith(starts)} - found if starts else set()
-        )
-        if not more:
-            return [name for name in params.variants if name in found]
+    found: set[str] = set()
+    more = {name for name, variant in params.variants.items() if variant.dataset == dataset}
+    while more:
         found |= more
+        starts = tuple(folders[name] for name in found)
+        more = {name for name, variant in params.variants.items() if variant.start.as_posix().startswith(starts)} - found
+    return [name for name in params.variants if name in found]
 
 
 def message(record: IngestRecord) -> str:

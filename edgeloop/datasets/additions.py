@@ -16,12 +16,15 @@ from edgeloop.config import Limits, Split
 from edgeloop.datasets.archive import read_members
 from edgeloop.datasets.placing import Newcomer, Seat, place
 from edgeloop.datasets.split import Assignment, Groups
-from edgeloop.errors import DataError
+from edgeloop.errors import DataError, InputError
 from edgeloop.files import sha256_file
+from edgeloop.workspace import Workspace
 
 SPLITS_FILE = "splits.json"
 ROOT = "added"
 NAME_DIGITS = 16
+REJECTED = "-rejected-"
+"""In the name of an archive of quarantined files."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,29 @@ def add_member(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(info, io.BytesIO(content))
 
 
-def read_additions(folder: Path, limits: Limits) -> list[Addition]:
-    """The archives of a data set's `additions` folder, by their number; none where the folder is absent.
+def addition_paths(workspace: Workspace, dataset: str) -> list[Path]:
+    """The archives that DVC's pointers below `additions/<data set>/` name, by their number; what else lies there is of no revision.
 
     Raises:
+        InputError: one is not there.
+    """
+    folder = workspace.dataset(dataset).additions
+    pointers = sorted(workspace.ingests(dataset).glob("*.tar.dvc"))
+    paths = [folder / pointer.stem for pointer in pointers if REJECTED not in pointer.name]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path} does not exist.", "Fetch what was added to the data set: dvc pull, or dvc checkout.")
+    return paths
+
+
+def read_additions(workspace: Workspace, dataset: str, limits: Limits) -> list[Addition]:
+    """What ingests added to a data set, by their number.
+
+    Raises:
+        InputError: an archive is not there.
         UnsafeArchiveError, DataError: an archive is damaged, or was not written by an ingest.
     """
-    return [_read(path, limits) for path in sorted(folder.glob("*.tar"))]
+    return [_read(path, limits) for path in addition_paths(workspace, dataset)]
 
 
 def _read(path: Path, limits: Limits) -> Addition:

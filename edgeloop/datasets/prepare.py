@@ -56,7 +56,7 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
     fetched = _fetched(paths, dataset)
     listing = [entry.path for entry in read_members(paths.archive, settings.limits)]
     layout = class_layout(listing)
-    additions = read_additions(paths.additions, settings.limits)
+    additions = read_additions(workspace, dataset, settings.limits)
     with atomic_folder(paths.images) as folder, ShardWriter(folder) as writer:
         members = list(_stored(paths.archive, layout, settings, writer, f"prepare {dataset}"))
         for addition in additions:

@@ -14,9 +14,11 @@ import pandas as pd
 from edgeloop.config import Dataset, Params
 from edgeloop.datasets.additions import (
     NAME_DIGITS,
+    REJECTED,
     Contents,
     Kept,
     add_member,
+    addition_paths,
     all_kept,
     member_path,
     read_additions,
@@ -29,7 +31,7 @@ from edgeloop.datasets.split import Assignment
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
 from edgeloop.ingest.incoming import Arrival, Incoming
-from edgeloop.ingest.lookalikes import groups_with, key
+from edgeloop.ingest.lookalikes import Archives, groups_with, key
 from edgeloop.ingest.memory import Digests, known_by_name, known_digests, records
 from edgeloop.ingest.screen import Candidate, Past, Screened, screen
 from edgeloop.records import IngestRecord, PrepareRecord, QuarantinedFile, provenance
@@ -70,9 +72,10 @@ def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming,
     cache.write()
     if not screened.candidates and not screened.rejected:
         return None
-    added, assignment = _divided(manifest, screened, paths, declared)
+    archives = Archives(paths.images, [paths.archive, *addition_paths(workspace, dataset)])
+    added, assignment = _divided(manifest, screened, archives, declared)
     number = max((record.number for record in earlier), default=0) + 1
-    archive = _pack_added(paths, manifest, declared, number, added, assignment, source) if added else None
+    archive = _pack_added(workspace, dataset, manifest, declared, number, added, assignment, source) if added else None
     rejected = _pack_rejected(paths, number, screened, source)
     record = IngestRecord(
         dataset=dataset,
@@ -106,9 +109,9 @@ def _classes(manifest: pd.DataFrame, declared: Dataset) -> list[str]:
     return sorted({*class_names(manifest), *(declared.validation.classes or ())})
 
 
-def _divided(manifest: pd.DataFrame, screened: Screened, paths: DatasetPaths, declared: Dataset) -> tuple[list[Candidate], Assignment]:
+def _divided(manifest: pd.DataFrame, screened: Screened, archives: Archives, declared: Dataset) -> tuple[list[Candidate], Assignment]:
     """The images that are added, and their splits by `key`; duplicates that cannot be go to the rejected ones."""
-    groups = groups_with(manifest, screened.candidates, paths, declared.prepare)
+    groups = groups_with(manifest, screened.candidates, archives, declared.prepare)
     rows = zip(manifest["path"], manifest["label"], manifest["split"], strict=True)
     seats = {path: Seat(label, None if pd.isna(split) else split) for path, label, split in rows}
     newcomers = {key(candidate): Newcomer(candidate.label, candidate.sha256) for candidate in screened.candidates}
@@ -120,7 +123,8 @@ def _divided(manifest: pd.DataFrame, screened: Screened, paths: DatasetPaths, de
 
 
 def _pack_added(
-    paths: DatasetPaths,
+    workspace: Workspace,
+    dataset: str,
     manifest: pd.DataFrame,
     declared: Dataset,
     number: int,
@@ -128,13 +132,16 @@ def _pack_added(
     done: Assignment,
     source: Incoming,
 ) -> Path:
-    before = read_additions(paths.additions, declared.prepare.limits)
+    paths = workspace.dataset(dataset)
+    before = read_additions(workspace, dataset, declared.prepare.limits)
     rule = before[0].rule if before else PrepareRecord.read(paths.prepare_record).split_rule
     kept = _not_kept_yet(manifest, all_kept(before))
-    names = {candidate: member_path(number, candidate.label, Path(candidate.arrival.path).name, candidate.sha256) for candidate in added}
-    kept |= {names[candidate]: Kept(candidate.sha256, done.splits[key(candidate)]) for candidate in added}
-    images = (Contents(names[candidate], _unchanged(source, candidate)) for candidate in added)
-    return _named(paths.additions, number, lambda target: write_addition(target, rule, kept, images))
+    names = {
+        key(candidate): member_path(number, candidate.label, Path(candidate.arrival.path).name, candidate.sha256) for candidate in added
+    }
+    kept |= {names[key(candidate)]: Kept(candidate.sha256, done.splits[key(candidate)]) for candidate in added}
+    images = (Contents(names[key(candidate)], _unchanged(source, candidate)) for candidate in added)
+    return _named(paths.additions, f"{number:05d}-", lambda target: write_addition(target, rule, kept, images))
 
 
 def _not_kept_yet(manifest: pd.DataFrame, kept: dict[str, Kept]) -> dict[str, Kept]:
@@ -162,10 +169,10 @@ def _pack_rejected(paths: DatasetPaths, number: int, screened: Screened, source:
                 add_member(archive, arrival.path, source.read(arrival))
         return sha256_file(target)
 
-    return _named(paths.rejected, number, write) if readable else None
+    return _named(paths.rejected, f"{number:05d}{REJECTED}", write) if readable else None
 
 
-def _named(folder: Path, number: int, write: Callable[[Path], str]) -> Path:
+def _named(folder: Path, prefix: str, write: Callable[[Path], str]) -> Path:
     """Write a file and give it the name of its digest; until then nobody takes it for an archive."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder.parent / f".{folder.name}.part"
@@ -173,7 +180,7 @@ def _named(folder: Path, number: int, write: Callable[[Path], str]) -> Path:
         digest = write(temporary)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        return temporary.replace(folder / f"{number:05d}-{digest[:NAME_DIGITS]}.tar")
+        return temporary.replace(folder / f"{prefix}{digest[:NAME_DIGITS]}.tar")
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ stored bytes where these are the original's, else from the archive, so that `pre
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,26 @@ from edgeloop.datasets.manifest import ShardReader
 from edgeloop.errors import InputError
 from edgeloop.ingest.screen import Candidate
 from edgeloop.preprocessing import Pixels
-from edgeloop.workspace import DatasetPaths
 
 
-def groups_with(manifest: pd.DataFrame, candidates: Sequence[Candidate], paths: DatasetPaths, settings: Prepare) -> list[list[str]]:
+@dataclass(frozen=True)
+class Archives:
+    """Where the images are that a data set has."""
+
+    images: Path
+    """The folder of shards."""
+    originals: Sequence[Path]
+    """The archives that were prepared."""
+
+
+def groups_with(manifest: pd.DataFrame, candidates: Sequence[Candidate], archives: Archives, settings: Prepare) -> list[list[str]]:
     """Groups of the same picture: paths of the manifest, and of incoming files marked by `key`. Groups are closed."""
     old = manifest[manifest["phash"].notna()].reset_index(drop=True)
     names = [*old["path"], *map(key, candidates)]
     hashes = np.array([int(value, 16) for value in old["phash"]] + [candidate.look.phash for candidate in candidates], np.uint64)
     pairs = _with_a_newcomer(hashes, len(old), settings.near_duplicate_bits)
     wanted = old.loc[sorted({int(index) for pair in pairs for index in pair if index < len(old)})]
-    thumbnails = dict(zip(wanted.index, _thumbnails(wanted, paths, settings), strict=True))
+    thumbnails = dict(zip(wanted.index, _thumbnails(wanted, archives, settings), strict=True))
     thumbnails |= {len(old) + number: candidate.look.thumbnail for number, candidate in enumerate(candidates)}
     union = UnionFind(len(names))
     for members in old[old["duplicate_group"].notna()].groupby("duplicate_group").groups.values():
@@ -69,14 +79,14 @@ def _rms(first: Pixels, second: Pixels) -> float:
     return float(np.sqrt(np.mean((first.astype(np.float32) - second.astype(np.float32)) ** 2)))
 
 
-def _thumbnails(rows: pd.DataFrame, paths: DatasetPaths, settings: Prepare) -> Iterator[Pixels]:
+def _thumbnails(rows: pd.DataFrame, archives: Archives, settings: Prepare) -> Iterator[Pixels]:
     """Thumbnails of rows of the manifest, in their order."""
     if rows.empty:
         return
-    with ShardReader(paths.images) as shards:
+    with ShardReader(archives.images) as shards:
         stored = [examine(content, settings) for content in shards.read_rows(rows)]
     digests = zip(rows["path"], rows["sha256"], stored, strict=True)
-    originals = dict(_originals({path for path, sha256, found in digests if found.sha256 != sha256}, paths, settings))
+    originals = dict(_originals({path for path, sha256, found in digests if found.sha256 != sha256}, archives, settings))
     for path, found in zip(rows["path"], stored, strict=True):
         thumbnail = originals.get(path, found.look.thumbnail if found.look else None)
         if thumbnail is None:
@@ -84,9 +94,9 @@ def _thumbnails(rows: pd.DataFrame, paths: DatasetPaths, settings: Prepare) -> I
         yield thumbnail
 
 
-def _originals(wanted: set[str], paths: DatasetPaths, settings: Prepare) -> Iterator[tuple[str, Pixels]]:
+def _originals(wanted: set[str], archives: Archives, settings: Prepare) -> Iterator[tuple[str, Pixels]]:
     """Thumbnails of members of the archives, read once through."""
-    for archive in (paths.archive, *sorted(paths.additions.glob("*.tar"))) if wanted else ():
+    for archive in archives.originals if wanted else ():
         yield from _originals_in(archive, wanted, settings)
 
 
