@@ -146,6 +146,7 @@ def test_a_killed_ingest_is_repeated_without_adding_twice(growing: Project, tmp_
     while not list(growing.root.glob(marker)) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    assert process.poll() is None, "it was done before it could be killed"
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=10)
     time.sleep(6)  # what the supervisors need to end the stages
