@@ -131,7 +131,7 @@ def test_whatever_the_rule_says_later_nothing_moves(workspace: Workspace, tmp_pa
     take(workspace, fill(tmp_path / "one", {f"cat/{n}.jpg": jpeg(5000 + n) for n in range(9)}), "flowers")
     second = manifest_of(workspace, "flowers")
     assert set(second.loc[second.index.difference(first.index), "split"]) <= {"train", "val"}, "the published test set is closed"
-    other = {"split": {"rule": "stratified", "seed": 3, "test_fraction": 0.5, "val_fraction": 0.4}}
+    other: dict[str, Any] = {"split": {"rule": "stratified", "seed": 3, "test_fraction": 0.5, "val_fraction": 0.4}}
     take(workspace, fill(tmp_path / "two", {f"dog/{n}.jpg": jpeg(6000 + n) for n in range(9)}), "flowers", **other)
     third = manifest_of(workspace, "flowers")
     assert (third.loc[second.index, "split"] == second["split"]).all()

@@ -13,6 +13,7 @@ import pytest
 from flows_in_miniature import FOLDER, PARAMS, ROOT, Project
 from PIL import Image
 
+from edgeloop.config import load_params
 from edgeloop.datasets.manifest import read_manifest
 from edgeloop.records import IngestRecord
 from edgeloop.workspace import Workspace
@@ -105,6 +106,31 @@ def test_new_images_become_a_committed_revision_and_a_clone_reproduces_it(growin
     assert "up to date: nothing new" in ingest(growing, str(folder))
     assert time.monotonic() - begun < 60
     assert len(commits(growing)) == 2
+
+
+def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_it(growing: Project, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
+    params = growing.root / "params.yaml"
+    text = params.read_text(encoding="utf-8")
+    sample = text[text.index("  sample:") : text.index("variants:")]
+    text = text.replace("variants:", sample.replace("  sample:", "  absent:") + "variants:", 1)
+    params.write_text(f"{text}ingest:\n  absent: {{from: not/there}}\n  sample: {{from: {folder}, retrain: false}}\n", encoding="utf-8")
+    call = f"from flows.ingest import ingest; ingest({str(growing.root)!r})"
+    said = growing.run(sys.executable, "-c", call, ok=False, timeout=200)
+    assert "1 of 2 ingests failed" in said
+    assert "not/there is not a folder" in said
+    assert commits(growing) == ["Data: 3 new images of sample", "First revision"]
+    assert not (growing.root / FOLDER / "carded").exists()
+
+
+def test_touched_are_the_variants_of_the_data_set_and_those_that_start_from_one() -> None:
+    from flows.ingest import touched
+
+    params = load_params(Workspace(ROOT))
+    assert set(touched(params, "flowers")) == {name for name in params.variants if name.startswith("flowers-")}
+    assert set(touched(params, "food")) == {name for name in params.variants if name.startswith("food-")} | {
+        name for name, variant in params.variants.items() if variant.start.as_posix().startswith("models/food/")
+    }
 
 
 def _clone_reproduces(project: Project, clone: Path, record: IngestRecord) -> None:

@@ -73,7 +73,9 @@ def test_what_is_known_is_not_downloaded_again(stored: Workspace) -> None:
     assert {examine(content, params.dataset("sample").prepare).sha256 for content in OBJECTS.values()} == known.digests
 
 
-def test_refusals_say_what_to_do(stored: Workspace) -> None:
+def test_refusals_say_what_to_do(stored: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     params = load_params(stored)
     with pytest.raises(StoreError, match="no such bucket"), incoming(stored, params, "s3://nowhere/x") as source:
         source.arrivals()
