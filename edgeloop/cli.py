@@ -13,7 +13,7 @@ from edgeloop.errors import EdgeloopError
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
-    from edgeloop.records import EmulatedBenchmarkRecord
+    from edgeloop.records import EmulatedBenchmarkRecord, MpuMeasurement
     from edgeloop.workspace import Workspace
 
 GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
@@ -112,7 +112,11 @@ def _add_models(command: Callable[[str, Handler, str], argparse.ArgumentParser])
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
     benchmark = command("benchmark", _benchmark, "run a model on a board: latency on this host, instruction counts on a virtual board")
     benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
-    benchmark.add_argument("--board", default="host", help="host (LiteRT on this machine, the default), virtual-h7 or virtual-f4")
+    benchmark.add_argument(
+        "--board",
+        default="host",
+        help="host (LiteRT here, the default), virtual-h7, virtual-f4, a Linux board of lab.yaml, or ssh://USER@HOST",
+    )
     benchmark.add_argument(
         "--images", type=int, help="how many test images a virtual board runs (default: benchmark.images of params.yaml)"
     )
@@ -311,6 +315,8 @@ def _benchmark(options: argparse.Namespace) -> None:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
         if report.kind == "benchmark-emulated":
             _print_emulated(report)
+        elif report.kind == "benchmark-mpu-model":
+            print(f"{report.board}, {report.device}: {_measured(report.measured)}")
         else:
             print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
         return
@@ -318,6 +324,10 @@ def _benchmark(options: argparse.Namespace) -> None:
     record = benchmark(workspace, params, options.model, options.board, options.images)
     if record.kind == "benchmark-emulated":
         _print_emulated(record)
+        return
+    if record.kind == "benchmark-mpu":
+        for entry in record.models:
+            print(f"{entry.format} on {record.board} ({record.device}): {_measured(entry)}")
         return
     for model in record.models:
         print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
@@ -329,6 +339,17 @@ def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
     print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
     print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
     print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
+
+
+def _measured(on_board: "MpuMeasurement") -> str:
+    compared, latency = on_board.compared, on_board.latency
+    shares = on_board.shares
+    engines = f", NPU {shares.npu_percent:g} %, GPU {shares.gpu_percent:g} %, CPU {shares.cpu_percent:g} %" if shares else ""
+    return (
+        f"median {latency.median_ms:.3f} ms{'' if latency.stable else ' (unstable: the board was busy, or its clock moved)'} on "
+        f"{on_board.engine} with {on_board.runtime}{engines}; outputs equal to the host's: {compared.equal_outputs} of {compared.images}, "
+        f"same class: {compared.same_class}, by {compared.max_difference:g} at most"
+    )
 
 
 def _latency(median_ms: float, stable: bool) -> str:

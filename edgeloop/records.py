@@ -354,8 +354,8 @@ class EmulatedLayer(Part):
     """ST.AI's number of the kind of layer, hexadecimal."""
     position: int
     """Its place among the operators of the model's file."""
-    instructions: int
-    """0 for a layer whose work is counted with the one it is fused with."""
+    instructions: int | None
+    """Null for a QUANTIZE of the input that the first convolution does as it reads: it is counted there."""
     macs: int | None
 
 
@@ -383,7 +383,7 @@ class EmulatedBenchmarkRecord(Record):
     assumption: str
     """What the median would mean in time, and under which assumption: never a measurement."""
     layers: list[EmulatedLayer]
-    """From one more inference with observers, which cost instructions of their own."""
+    """From one more inference, whose layers are observed; they add up to the whole but for the code between them."""
     macs: int | None
     activation_ram_bytes: int
     weight_bytes: int
@@ -663,6 +663,8 @@ class MpuBenchmarkRecord(Record):
     board: str
     board_kind: str
     target: Literal["stm32mp", "linux"]
+    device: str
+    """The machine in one line; one that is no STM32 is called so."""
     machine: LinuxMachine
     models: list[MpuModelBenchmark]
 

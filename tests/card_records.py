@@ -4,6 +4,7 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,10 @@ from edgeloop.records import (
     FetchRecord,
     FormatResult,
     HostBenchmark,
+    LinuxMachine,
     MeasuredLatency,
+    MpuBenchmarkRecord,
+    MpuModelBenchmark,
     PhaseResult,
     PrepareRecord,
     Provenance,
@@ -63,6 +67,8 @@ class Story:
     generated: bool = False
     """Whether code was generated, and has run on a virtual board."""
     equal_outputs: int = 16
+    linux_board: Literal["stm32mp", "linux"] | None = None
+    """What a Linux board that ran the models is."""
     quarantined: dict[str, int] = field(default_factory=dict)
     broken_rules: list[RuleResult] = field(default_factory=list)
     phases: list[str] = field(default_factory=lambda: ["scratch"])
@@ -110,6 +116,8 @@ class Writer:
         if self.story.generated:
             self._generate().write(self.paths.generate_record)
             self._emulated().write(self.paths.benchmark_record("virtual-h7"))
+        if self.story.linux_board:
+            self._linux_board(self.story.linux_board).write(self.paths.benchmark_record("mp2"))
         self._history().to_csv(self.paths.history, index=False)
         self._predictions().to_parquet(self.paths.predictions)
         for name, content in self.models.items():
@@ -297,6 +305,52 @@ class Writer:
             provenance=self._provenance("benchmark"),
         )
 
+    def _linux_board(self, target: Literal["stm32mp", "linux"]) -> MpuBenchmarkRecord:
+        shares = {"npu_percent": 92.98, "gpu_percent": 7.02, "cpu_percent": 0.0, "tool_inference_ms": None, "tool_peak_ram_mb": None}
+        measured = {
+            "sha256": self.shas["int8 per-tensor"],
+            "format": "int8 per-tensor",
+            "runtime": "stai_mpu 6.1.1",
+            "engine": "OpenVX on the NPU",
+            "threads": None,
+            "latency": latency(3.217),
+            "cpu_frequencies": [
+                {
+                    "policy": "policy0",
+                    "governor": "ondemand",
+                    "minimum_khz": 0,
+                    "maximum_khz": 1,
+                    "before_khz": 400_000,
+                    "after_khz": 1_500_000,
+                }
+            ],
+            "compared": {"reference": "the host", "images": 64, "equal_outputs": 60, "same_class": 63, "max_difference": 0.0117},
+            "accuracy": {"value": 0.9375, "n": 64, "ci95": (0.85, 0.98)},
+            "shares": {**shares, "source": "a-tool"} if target == "stm32mp" else None,
+            "no_shares": "" if target == "stm32mp" else "a-tool is not on the board",
+        }
+        empty: dict[str, Any] = dict.fromkeys(LinuxMachine.model_fields)
+        known = {
+            "host": "mp2",
+            "compatible": [],
+            "architecture": "aarch64",
+            "kernel": "Linux 6.6",
+            "python": "3.12",
+            "x_linux_ai": "v6.1.1",
+        }
+        return MpuBenchmarkRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            board="mp2",
+            board_kind="any-linux",
+            target=target,
+            device="A board (2 x Cortex-A35, aarch64)",
+            machine=LinuxMachine.model_validate(empty | known),
+            models=[MpuModelBenchmark.model_validate(measured)],
+            provenance=self._provenance("benchmark"),
+        )
+
     def _generate(self) -> CodegenRecord:
         sha256 = self.shas["int8 per-channel"]
         self.paths.generated.mkdir(parents=True, exist_ok=True)
@@ -327,7 +381,7 @@ class Writer:
         )
 
     def _emulated(self) -> EmulatedBenchmarkRecord:
-        layers = [("depthwise_0", 0, 73_728), ("conv_1", 919_616, 131_072), ("<b>|layer", 7, None)]
+        layers = [("quantize_0", None, 0), ("conv_1", 919_616, 131_072), ("<b>|layer", 7, None)]
         return EmulatedBenchmarkRecord(
             dataset=self.name,
             network=self.network,

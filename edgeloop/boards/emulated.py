@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgeloop.boards.base import EmulatedRun
 from edgeloop.boards.inputs import Images, inputs_for, random_images, test_images
 from edgeloop.boards.stm32msg.exchange import V31
-from edgeloop.boards.stm32msg.results import Disturbances, Operation
+from edgeloop.boards.stm32msg.results import Disturbances, NetworkInformation, Operation
 from edgeloop.boards.stm32msg.run import Mode
 from edgeloop.boards.virtual_board import KINDS, VirtualBoard
 from edgeloop.codegen.generate import Options, generate_file
@@ -23,13 +23,13 @@ from edgeloop.errors import BoardError, InputError
 from edgeloop.files import sha256_file
 from edgeloop.progress import progress
 from edgeloop.records import CodegenRecord, EmulatedBenchmarkRecord, EmulatedLayer, ExecutedInstructions, Provenance, provenance
-from edgeloop.tflite.formats import FILES, Format
+from edgeloop.tflite.formats import FILES
 from edgeloop.tflite.interpreter import LiteModel
-from edgeloop.workspace import Workspace
+from edgeloop.workspace import VariantPaths, Workspace
 
 TOOLS = ["ai-edge-litert", "numpy", "pyserial", "unicorn"]
-FORMAT: Format = "int8 per-channel"
-"""The model of a variant that code is generated from."""
+BACKEND = "portable"
+"""Whose code a virtual board runs: that of other generators needs libraries of their own."""
 
 
 def emulate_variant(workspace: Workspace, params: Params, variant: str, board: str, count: int) -> EmulatedBenchmarkRecord:
@@ -44,16 +44,31 @@ def emulate_variant(workspace: Workspace, params: Params, variant: str, board: s
     started = dt.datetime.now(dt.UTC)
     chosen = params.variant(variant)
     paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
-    model, codegen = paths.quantized / f"{FILES[FORMAT]}.tflite", CodegenRecord.read(paths.generate_record)
+    codegen = CodegenRecord.read(paths.generate_record)
+    model = _generated_from(codegen, paths, variant)
     images = test_images(workspace, chosen, count)
-    if codegen.model_sha256 != sha256_file(model):
-        raise InputError(f"{paths.generated} was generated from another model than {model}.", f"Run: dvc repro generate@{variant}")
     task = _Task(board, model, paths.generated, codegen, images)
     made = task.run()
     used = provenance(workspace.root, {"benchmark": {"images": count}}, TOOLS, started, images.manifest_sha256)
     record = task.record(made, used, chosen)
     record.write(paths.benchmark_record(board))
     return record
+
+
+def _generated_from(codegen: CodegenRecord, paths: VariantPaths, variant: str) -> Path:
+    """The variant's model that its code was generated from."""
+    if codegen.backend.name != BACKEND:
+        raise InputError(
+            f"{paths.generated} holds code of {codegen.backend.name}; a virtual board runs that of the portable generator.",
+            "Set generate.backend to portable in params.yaml.",
+        )
+    for name in FILES.values():
+        model = paths.quantized / f"{name}.tflite"
+        if model.is_file() and sha256_file(model) == codegen.model_sha256:
+            return model
+    raise InputError(
+        f"{paths.generated} was generated from another model than {paths.quantized} holds.", f"Run: dvc repro generate@{variant}"
+    )
 
 
 def emulate_model(model: Path, board: str, count: int) -> EmulatedBenchmarkRecord:
@@ -69,7 +84,7 @@ def emulate_model(model: Path, board: str, count: int) -> EmulatedBenchmarkRecor
     images = random_images(model, count)
     with tempfile.TemporaryDirectory(prefix="edgeloop-generated-") as name:
         generated = Path(name) / "generated"
-        codegen = generate_file(model, generated, Options(target=KINDS[board].target))
+        codegen = generate_file(model, generated, Options(target=KINDS[board].target, backend=BACKEND))
         task = _Task(board, model, generated, codegen, images)
         made = task.run()
     return task.record(made, provenance(Path.cwd(), {"benchmark": {"images": count}}, TOOLS, started), None)
@@ -123,7 +138,7 @@ class _Outcome:
     layers: tuple[Operation, ...]
     comparison: Comparison
     device: VirtualBoard
-    runtime: str
+    network: NetworkInformation
     disturbances: Disturbances
 
 
@@ -153,7 +168,7 @@ class _Task:
                 np.concatenate([one.stored for one in runs]),
                 [count for one in runs for count in one.instructions],
             )
-            return _Outcome(run, layers, compare(run.stored, expected), device, device.identify().runtime, device.disturbances)
+            return _Outcome(run, layers, compare(run.stored, expected), device, device.network, device.disturbances)
 
     def record(self, made: _Outcome, used: Provenance, variant: Variant | None) -> EmulatedBenchmarkRecord:
         counts, device, footprint = made.run.instructions, made.device, made.device.footprint
@@ -176,28 +191,21 @@ class _Task:
             assumption=f"{1e3 * median_low(counts) / device.part.clock_hz:.1f} ms {device.assumption}",
             layers=[_layer(one, macs) for one in made.layers],
             macs=self.codegen.macs,
-            activation_ram_bytes=_stated(self.codegen.activation_ram_bytes),
-            weight_bytes=_stated(self.codegen.weight_bytes),
+            activation_ram_bytes=made.network.activation_bytes,
+            weight_bytes=made.network.weight_bytes,
             code_flash_bytes=self.codegen.code_flash_bytes,
             firmware_flash_bytes=footprint.flash_bytes,
             firmware_ram_bytes=footprint.ram_bytes,
             compiler=str(device.compiler),
             emulator=device.emulator,
-            runtime=made.runtime,
+            runtime=made.network.runtime_description,
             protocol=V31.name,
             protocol_errors=made.disturbances.protocol_errors,
             retries=made.disturbances.retries,
         )
 
 
-def _stated(size: int | None) -> int:
-    """Edgeloop's own generator, the only one for virtual boards, states both."""
-    if size is None:
-        raise InputError("The record of the generated code does not state its memory.", "Generate it again, with the backend portable.")
-    return size
-
-
 def _layer(layer: Operation, macs: dict[int | None, int | None]) -> EmulatedLayer:
     return EmulatedLayer(
-        name=layer.name, type=f"{layer.type:#x}", position=layer.id, instructions=layer.counters[0], macs=macs.get(layer.id)
+        name=layer.name, type=f"{layer.type:#x}", position=layer.id, instructions=layer.counters[0] or None, macs=macs.get(layer.id)
     )

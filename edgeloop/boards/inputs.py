@@ -28,10 +28,12 @@ class Images:
     preprocessing: Preprocessing
     words: str
     manifest_sha256: str | None
+    labels: NDArray[np.int32] | None = None
+    """(n,) class indices, where they are known."""
 
 
 def test_images(workspace: Workspace, variant: Variant, most: int) -> Images:
-    """Up to `most` images of the variant's test split, spread over it.
+    """Up to `most` images of the variant's test split, of every class as many.
 
     Raises:
         InputError: the variant is not quantized, or its data set is not prepared.
@@ -39,8 +41,18 @@ def test_images(workspace: Workspace, variant: Variant, most: int) -> Images:
     paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
     preprocessing = Preprocessing.read(paths.quantized / FILE_NAME)
     images = split_pixels(workspace, variant.dataset, SPLIT, preprocessing)
-    chosen = np.asarray(images.pixels[:: max(1, len(images.pixels) // most)][:most])
-    return Images(chosen, preprocessing, f"images of the split {SPLIT} of {variant.dataset}", images.manifest_sha256)
+    places = stratified(images.labels, most)
+    words = f"images of the split {SPLIT} of {variant.dataset}"
+    return Images(np.asarray(images.pixels[places]), preprocessing, words, images.manifest_sha256, images.labels[places])
+
+
+def stratified(labels: NDArray[np.int32], most: int) -> NDArray[np.intp]:
+    """Places of at most `most` images, ascending: the classes take turns, so that each has as many as any other (or all it has)."""
+    rank = np.zeros(len(labels), np.intp)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        rank[members] = np.arange(len(members))
+    return np.sort(np.lexsort((labels, rank))[:most])
 
 
 def random_images(model: Path, count: int) -> Images:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edgeloop.boards.lockfiles import LockFiles, held_elsewhere, lock_files, open_shared, rewrite, try_lock
+from edgeloop.boards.lockfiles import LockFiles, held_elsewhere, is_at, lock_files, open_shared, rewrite, try_lock
 from edgeloop.boards.queue import Queue
 from edgeloop.errors import BoardBusy, BoardError
 from edgeloop.services.processes import Identity, identify, is_alive
@@ -135,9 +135,12 @@ def _acquire(files: LockFiles, me: Holder, wait_s: float, watcher: Watcher | Non
     try:
         while not acquired:
             ahead = queue.place(ticket, deadline)
-            acquired = ahead == 0 and try_lock(descriptor)
-            if acquired:
-                break
+            if ahead == 0 and try_lock(descriptor):
+                acquired = is_at(descriptor, files.lock)
+                if not acquired:  # somebody tidied up the folder: a lock on a removed file locks nothing
+                    os.close(descriptor)
+                    descriptor = open_shared(files.lock)
+                continue
             holder = _read_holder(files)
             if watcher is not None and (ahead, holder) != told:
                 told = (ahead, holder)

@@ -78,6 +78,15 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one of that path."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)
+
+
 def held_elsewhere(path: Path) -> bool:
     """Whether somebody holds the exclusive lock on a file."""
     try:

@@ -159,7 +159,7 @@ class VirtualBoard:
 
     def _generate(self, model: Path) -> Path:
         folder = Path(self._work.name) / "generated"
-        generate_file(model, folder, Options(target=self._target))
+        generate_file(model, folder, Options(target=self._target, backend="portable"))
         return folder
 
     def _build(self, generated: Path, artifact: Path) -> Path:

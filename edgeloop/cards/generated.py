@@ -11,19 +11,20 @@ from edgeloop.errors import InputError
 from edgeloop.records import CodegenRecord
 
 PICTURE = "plan.svg"
+NOT_STATED = "an unknown target"
 
 
 def memory_table(model: str, sources: Sources) -> Table | None:
     """Memory with the columns of the published cards; None where no code was generated."""
     record = sources.codegen
-    if record is None:
+    if record is None or record.backend.name == "none":
         return None
     (kind,) = (model.format for model in sources.quantize.models if model.sha256 == record.model_sha256)
     row = [
         text(model),
         format_text(kind),
         resolution_text(sources.evaluate.resolution),
-        text(record.target),
+        text(record.target or NOT_STATED),
         _kib(record.activation_ram_bytes),
         _kib(record.runtime_ram_bytes),
         _kib(record.weight_bytes),
@@ -48,12 +49,13 @@ def memory_table(model: str, sources: Sources) -> Table | None:
 
 def memory_note(record: CodegenRecord) -> str:
     """How the figures came about."""
-    compiled = f", code as {text(record.compiled.compiler)} compiles it ({' '.join(record.compiled.flags)})" if record.compiled else ""
+    flags = f" ({' '.join(record.compiled.flags)})" if record.compiled and record.compiled.flags else ""
+    compiled = f", code as {text(record.compiled.compiler)} compiles it{flags}" if record.compiled else ""
     streamed = " The input comes row by row, so that no frame is held." if record.stream_input else ""
     noted = f" {text(record.note)}" if record.note else ""
     return (
-        f"Code from the {text(record.backend.name)} generator for {text(record.target)}: RAM as planned, the input included{compiled}."
-        f"{streamed}{noted} No board was involved."
+        f"Code from the {text(record.backend.name)} generator for {text(record.target or NOT_STATED)}: "
+        f"RAM as planned, the input included{compiled}.{streamed}{noted} No board was involved."
     )
 
 

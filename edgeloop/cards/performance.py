@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from edgeloop.cards.markdown import Table, text
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
-from edgeloop.records import BenchmarkRecord, EmulatedBenchmarkRecord
+from edgeloop.records import BenchmarkRecord, CpuFrequency, EmulatedBenchmarkRecord, MpuBenchmarkRecord, MpuModelBenchmark
 
 Family = Literal["NPU", "MCU", "MPU", "emulated", "host"]
 TARGETS: tuple[tuple[Family, str], ...] = (
@@ -72,9 +72,7 @@ def host_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -
         record = BenchmarkRecord.model_validate(raw)
     except ValidationError as error:
         raise InputError(f"{name} is not a BenchmarkRecord: {error}", "Delete it and build it again.") from None
-    known = {result.sha256 for result in sources.evaluate.formats} | {model.sha256 for model in sources.quantize.models}
-    if other := [measured.format for measured in record.models if measured.sha256 not in known]:
-        raise InputError(f"{name} measured another {other[0]} model than quantize.json and evaluate.json are about.", "Run dvc repro.")
+    _check_models(name, record, sources)
     heads = [
         "Model",
         "Format",
@@ -152,7 +150,7 @@ def _layer_table(record: EmulatedBenchmarkRecord) -> Table:
     rows = [
         [
             text(layer.name),
-            f"{layer.instructions:,}" if layer.instructions else "in the next",
+            "in the next" if layer.instructions is None else f"{layer.instructions:,}",
             "-" if layer.macs is None else f"{layer.macs:,}",
         ]
         for layer in record.layers
@@ -160,7 +158,79 @@ def _layer_table(record: EmulatedBenchmarkRecord) -> Table:
     return Table(["Layer", "Instructions", "MACC"], rows)
 
 
-READERS: dict[str, Reader] = {"benchmark-host": host_section, "benchmark-emulated": emulated_section}
+def mpu_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -> Section:
+    """Latency measured on a Linux board; on a machine that is no STM32MP it is no figure of a target."""
+    try:
+        record = MpuBenchmarkRecord.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{name} is not an MpuBenchmarkRecord: {error}", "Delete it and build it again.") from None
+    _check_models(name, record, sources)
+    heads = [
+        "Model",
+        "Format",
+        "Resolution",
+        "Engine",
+        "Inference time, median (ms)",
+        "Spread, MAD (ms)",
+        "Min - max (ms)",
+        "Runs",
+        "Stable",
+    ]
+    heads += ["%NPU", "%GPU", "%CPU", "Outputs equal to the host's", "Same class", "Accuracy on the board"]
+    rows = [
+        [text(model), format_text(measured.format), resolution_text(record.resolution), *_on_board(measured)] for measured in record.models
+    ]
+    return Section(
+        "MPU" if record.target == "stm32mp" else "host",
+        f"Inference time on {record.board}" + ("" if record.target == "stm32mp" else " (not a target)"),
+        _mpu_note(record),
+        Table(heads, rows),
+    )
+
+
+def _check_models(name: str, record: BenchmarkRecord | MpuBenchmarkRecord, sources: Sources) -> None:
+    """The record must be about the models that the card is about."""
+    known = {result.sha256 for result in sources.evaluate.formats} | {model.sha256 for model in sources.quantize.models}
+    if other := [measured.format for measured in record.models if measured.sha256 not in known]:
+        raise InputError(f"{name} measured another {other[0]} model than quantize.json and evaluate.json are about.", "Run dvc repro.")
+
+
+def _on_board(measured: MpuModelBenchmark) -> list[str]:
+    latency, compared, shares = measured.latency, measured.compared, measured.shares
+    percents = (shares.npu_percent, shares.gpu_percent, shares.cpu_percent) if shares else (None, None, None)
+    threads = f", {measured.threads} threads" if (measured.threads or 1) > 1 else ""
+    return [
+        text(measured.engine) + threads,
+        f"{latency.median_ms:.3f}",
+        f"{latency.mad_ms:.3f}",
+        f"{latency.min_ms:.3f} - {latency.max_ms:.3f}",
+        str(latency.runs),
+        "yes" if latency.stable else f"**no** (±{latency.coefficient_of_variation:.0%})",
+        *(NOT_MEASURED if percent is None else f"{percent:g}" for percent in percents),
+        f"{compared.equal_outputs} of {compared.images}, by {compared.max_difference:.3g} at most",
+        f"{compared.same_class} of {compared.images}",
+        f"{measured.accuracy.value:.1%} of {measured.accuracy.n}" if measured.accuracy else "-",
+    ]
+
+
+def _mpu_note(record: MpuBenchmarkRecord) -> str:
+    """Where it was measured, with what, and at which clock."""
+    machine, runtimes = record.machine, ", ".join(sorted({measured.runtime for measured in record.models}))
+    clocks = sorted({_clock(one) for entry in record.models for one in entry.cpu_frequencies})
+    software = ", ".join(filter(None, (machine.operating_system, machine.kernel, machine.x_linux_ai)))
+    note = (
+        f"Measured on hardware: {text(record.device)}; {text(software)}; {text(runtimes)}; "
+        f"CPU clock: {text('; '.join(clocks)) if clocks else 'not told by its kernel'}."
+    )
+    return note if record.target == "stm32mp" else f"{note} It says nothing about an STM32 and must not be compared with figures of one."
+
+
+def _clock(frequency: CpuFrequency) -> str:
+    known = [f"{khz / 1000:g} MHz" for khz in (frequency.before_khz, frequency.after_khz) if khz is not None]
+    return f"governor {frequency.governor}, {' to '.join(dict.fromkeys(known)) or 'frequency not told'}"
+
+
+READERS: dict[str, Reader] = {"benchmark-host": host_section, "benchmark-emulated": emulated_section, "benchmark-mpu": mpu_section}
 
 
 def _reader(name: str, raw: dict[str, Any]) -> Reader:

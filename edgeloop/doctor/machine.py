@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from edgeloop.boards.lab.config import Lab, LabBoard, load_lab
 from edgeloop.boards.lab.usb import UsbDevice, usb_devices
@@ -61,6 +62,9 @@ class Machine:
     free_bytes: Callable[[Path], int] = _free_bytes
     installed: Callable[[str], str | None] = _installed
     """The version of a Python package, or None."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    """Of programs that are slow to ask, by their names."""
 
     @cached_property
     def workspace(self) -> Workspace | None:

@@ -75,7 +75,7 @@ def versions(machine: Machine) -> dict[str, str | None]:
         "git": _first_line(machine, "git", "--version"),
         "compiler for Cortex-M": _compiler(lambda: find_arm_compiler(tools.CPU)),
         "compiler for this machine": _compiler(find_host_compiler),
-        "ST Edge AI Core": tools.stedgeai_program(machine),
+        "ST Edge AI Core": tools.stedgeai_version(machine),
         "STM32_Programmer_CLI": machine.which("STM32_Programmer_CLI"),
         "openocd": machine.which("openocd"),
     }

@@ -15,9 +15,10 @@ from edgeloop.errors import ConfigError
 from edgeloop.services.ports import LOOPBACK, holder, is_free
 from edgeloop.services.processes import is_alive
 from edgeloop.services.service import Running
+from edgeloop.store.local import PORTS
 
 PROBE_S = 2.0
-PREFERRED = {4200: "Prefect's server", 8333: "the object storage"}
+PREFERRED = {4200: "Prefect's server", PORTS["S3"]: "the object storage"}
 _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _EXCEPTIONS = ("NO_PROXY", "no_proxy")
 

@@ -1,19 +1,20 @@
 """Checks of compilers, of ST's tools, and of the programs that lab.yaml calls."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgeloop.boards.lab.config import LabBoard
+from edgeloop.boards.lab.use import root_of
+from edgeloop.codegen.stedgeai.locate import ROOT_VARIABLE, Tool, find_tool, is_installed
+from edgeloop.codegen.stedgeai.versions import check_driven
 from edgeloop.codegen.toolchain import ARM_VARIABLE, HOST_VARIABLE, Cpu, find_arm_compiler, find_host_compiler
 from edgeloop.doctor.finding import Check, Finding, found
 from edgeloop.doctor.machine import Machine
-from edgeloop.errors import ToolchainError
+from edgeloop.errors import EdgeloopError, StedgeaiMissing, StedgeaiTimeout, ToolchainError
 
 ARM_GCC = "arm-none-eabi-gcc"
 CPU = Cpu("cortex-m7", "hard")
 STEDGEAI = "stedgeai"
-STEDGEAI_DIR = "STEDGEAI_CORE_DIR"
 STEDGEAI_S = 20.0
 STEPS = ("build", "flash", "power_cycle")
 _ABOUT = {
@@ -23,8 +24,6 @@ _ABOUT = {
     "make": "Distributions have it: sudo apt-get install make.",
     "uhubctl": "Distributions have it: sudo apt-get install uhubctl.",
 }
-_CORE = re.compile(r"ST Edge AI Core v\d+\.\d+\.\d+")
-_PACKS = "STM32Cube/Repository/Packs/STMicroelectronics/X-CUBE-AI"
 
 
 def arm_compiler(machine: Machine) -> Iterator[Finding]:
@@ -47,29 +46,42 @@ def host_compiler(machine: Machine) -> Iterator[Finding]:
 
 
 def stedgeai(machine: Machine) -> Iterator[Finding]:
-    named = machine.environment.get(STEDGEAI_DIR)
-    program = stedgeai_program(machine)
-    if named and not _programs_below(Path(named)):
-        yield found("stedgeai-folder-wrong", folder=named)
-    if program is None:
-        needing = [board.name for board in machine.lab.all() if board.kind.target in ("stm32n6", "stm32mp2")]
-        if needing:
-            yield found("stedgeai-missing", boards=", ".join(needing))
+    needing = [board for board in machine.lab.all() if board.kind.target in ("stm32n6", "stm32mp2")]
+    try:
+        installed = is_installed()
+    except StedgeaiMissing:  # a place that was named on purpose
+        yield found("stedgeai-folder-wrong", folder=machine.environment.get(ROOT_VARIABLE))
         return
-    answer = machine.run(program, "--version", seconds=STEDGEAI_S)
-    if answer.code != 0 or not _CORE.search(answer.text):
-        said = answer.text.strip().splitlines()
-        yield found("stedgeai-silent", program=program, seconds=f"{STEDGEAI_S:.0f}", said=said[-1] if said else "nothing")
+    if not installed:
+        if needing:
+            yield found("stedgeai-missing", boards=", ".join(board.name for board in needing))
+        return
+    tool = _tool(machine)
+    if isinstance(tool, EdgeloopError):
+        yield found("stedgeai-silent", reason=tool.what)
+        return
+    try:
+        for warning in check_driven(tool.version, str(tool.program), npu=any(board.kind.target == "stm32n6" for board in needing)):
+            yield found("stedgeai-untested", reason=warning)
+    except StedgeaiMissing as error:
+        yield found("stedgeai-too-old", reason=error.what)
 
 
-def stedgeai_program(machine: Machine) -> str | None:
-    """Where ST Edge AI Core is: STEDGEAI_CORE_DIR, the PATH, a pack of CubeMX; in this order."""
-    named = machine.environment.get(STEDGEAI_DIR)
-    candidates = _programs_below(Path(named)) if named else []
-    on_path = machine.which(STEDGEAI)
-    packs = machine.home / _PACKS
-    found_in_packs = [program for pack in sorted(packs.glob("*"), reverse=True) for program in _programs_below(pack)]
-    return next(iter([*candidates, *([on_path] if on_path else []), *found_in_packs]), None)
+def stedgeai_version(machine: Machine) -> str | None:
+    """What ST Edge AI Core says of itself; None where it is not, or does not say."""
+    tool = _tool(machine)
+    return None if isinstance(tool, EdgeloopError) else f"{tool.version} ({tool.program})"
+
+
+def _tool(machine: Machine) -> Tool | EdgeloopError:
+    """The tool, asked once, because its start takes seconds; or why it cannot be used."""
+    if STEDGEAI not in machine.answers:
+        try:
+            machine.answers[STEDGEAI] = find_tool(deadline_s=STEDGEAI_S)
+        except (StedgeaiMissing, StedgeaiTimeout) as error:
+            machine.answers[STEDGEAI] = error
+    answer: Tool | EdgeloopError = machine.answers[STEDGEAI]
+    return answer
 
 
 def lab_commands(machine: Machine) -> Iterator[Finding]:
@@ -86,13 +98,18 @@ def _command(machine: Machine, board: LabBoard, step: str, arguments: list[str])
     if "{" not in program and machine.which(program) is None:
         about = _ABOUT.get(Path(program).name, "It is not installed, or not on the PATH of this shell.")
         yield found("flash-program-missing", board=board.name, program=program, step=step, about=about)
-    for argument in arguments[1:]:
+    for argument in (_known_parts(machine, argument) for argument in arguments[1:]):
         if argument.startswith("/") and "{" not in argument and not Path(argument).exists():
             yield found("flash-file-missing", board=board.name, file=argument, step=step)
 
 
-def _programs_below(folder: Path) -> list[str]:
-    return sorted(str(program) for program in folder.glob(f"Utilities/*/{STEDGEAI}") if program.is_file())
+def _known_parts(machine: Machine, argument: str) -> str:
+    """An argument with the folders in it that are known before anything is built."""
+    if machine.workspace is not None:
+        argument = argument.replace("{project}", str(machine.workspace.root))
+    if "{stedgeai}" in argument and not isinstance(tool := _tool(machine), EdgeloopError):
+        argument = argument.replace("{stedgeai}", str(root_of(tool)))
+    return argument
 
 
 CHECKS = (

@@ -58,8 +58,11 @@ def guarded(
             process.wait(timeout=WAIT_S)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command; returns its exit code, or 143 when it was ended from outside."""
+def run(arguments: list[str], grace_s: float = GRACE_S) -> int:
+    """Run a command to its end; returns its exit code, or 143 when it was ended from outside.
+
+    `grace_s` is the time between TERM and KILL.
+    """
     # What the command's children leave behind becomes a child of this process and is found below.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     stopped: list[int] = []
@@ -74,17 +77,17 @@ def main(arguments: list[str]) -> int:
     while process.poll() is None:
         readable, _, _ = select.select([0], [], [], POLL_S)
         if stopped or (readable and os.read(0, 1) == b""):
-            _end(leader)
+            _end(leader, grace_s)
             return TERMINATED
     # A command that ended may have left processes behind.
-    _end(leader)
+    _end(leader, grace_s)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def _end(leader: Identity | None) -> None:
+def _end(leader: Identity | None, grace_s: float) -> None:
     """End the command's session, then whatever else has become a child of this process, until nothing is left."""
     if leader is not None:
-        end_session(leader, GRACE_S, WAIT_S / 4)
+        end_session(leader, grace_s, WAIT_S / 4)
     deadline = time.monotonic() + WAIT_S / 4
     while (left := _children()) and time.monotonic() < deadline:
         for pid in left:
@@ -101,4 +104,4 @@ def _children() -> list[int]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(run(sys.argv[1:]))

@@ -1,7 +1,10 @@
 """The driver of a virtual board: real generated code on the emulated core, spoken to through its terminal, with faults."""
 
+import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +15,11 @@ from miniature import CLASSES, coloured
 
 from edgeloop.boards.emulated import reference_outputs
 from edgeloop.boards.signature import signature, signature_of
+from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.run import Mode, Patience
+from edgeloop.boards.virtual.build import build_firmware
 from edgeloop.boards.virtual_board import BoardProcess, VirtualBoard
-from edgeloop.codegen.generate import generate_file
+from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.errors import BoardError, BoardSilent, InputError, ModelError
 from edgeloop.preprocessing import Pixels
 from edgeloop.services.processes import identify, is_alive
@@ -37,7 +42,7 @@ def model(miniatures: Path) -> Path:
 @pytest.fixture(scope="module")
 def generated(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("code") / "generated"
-    generate_file(model, folder)
+    generate_file(model, folder, Options(backend="portable"))
     return folder
 
 
@@ -229,3 +234,21 @@ def test_the_signature_is_that_of_the_models_file(generated: Path, model: Path, 
     (tmp_path / "network.h").write_text("/* nothing */\n")
     with pytest.raises(InputError, match="names no signature"):
         signature_of(tmp_path)
+
+
+def test_the_same_board_answers_over_tcp(board: VirtualBoard, generated: Path, tmp_path: Path) -> None:
+    firmware = build_firmware(generated, board.part, tmp_path / "firmware.elf")
+    command = [sys.executable, "-m", "edgeloop.boards.virtual", "--part", board.part.name, "--elf", str(firmware), "--tcp", "0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            announced = json.loads(process.stdout.readline())
+            with BoardClient(f"socket://{announced['tcp']}", patience=QUICK) as client:
+                network = client.network(signature_of(generated))
+                picture = coloured("green", 1)
+                assert client.run(network, [picture]).outputs[0].argmax() == CLASSES.index("green")
+                assert client.system().device_id == board.part.device_id
+        finally:
+            process.stdin.close()
+            process.wait(20)

@@ -13,7 +13,7 @@ from PIL import Image
 from edgeloop.cards.card import card
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
-from edgeloop.records import CardRecord, EvaluateRecord, RuleResult, StartingWeights
+from edgeloop.records import CardRecord, CodegenBackend, CodegenRecord, EvaluateRecord, RuleResult, StartingWeights
 from edgeloop.workspace import Workspace
 
 ST_WEIGHTS = StartingWeights(kind="keras2_h5", origin="https://example.org/food.h5", sha256="6e" * 32, license="SLA0044", layers_loaded=54)
@@ -99,8 +99,30 @@ def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Cal
     targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
     assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
     assert "6,354,644" not in targets
-    assert "| depthwise\\_0 | in the next | 73,728 |" in emulated
+    assert "| quantize\\_0 | in the next | 0 |" in emulated
     assert "| \\<b\\>\\|layer | 7 | - |" in emulated
+
+
+def test_a_linux_board_of_st_stands_among_the_targets(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(linux_board="stm32mp"))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "Measured on hardware: A board (2 x Cortex-A35, aarch64); Linux 6.6, v6.1.1; stai\\_mpu 6.1.1" in targets
+    assert "governor ondemand, 400 MHz to 1500 MHz" in targets
+    assert "| 3.217 |" in targets
+    assert "| 92.98 | 7.02 | 0 | 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 |" in targets
+    assert "| MPU | STM32MP1, STM32MP2 | not measured" not in targets
+    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
+
+
+def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(linux_board="linux"))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "3.217" not in targets
+    assert "| MPU | STM32MP1, STM32MP2 | not measured | not measured |" in targets
+    machine = text.partition("## Inference time on mp2 (not a target)")[2].partition("\n## ")[0]
+    assert "| 3.217 |" in machine
+    assert "| not measured | not measured | not measured |" in machine
+    assert "must not be compared with figures of one" in machine
 
 
 def test_outputs_that_differ_stand_out(make: Callable[[Story], Made]) -> None:
@@ -272,6 +294,16 @@ def test_generated_code_of_another_model_is_refused(name: str, workspace: Worksp
     change(workspace.variant("sample", "fdmobilenet_0.25", 96).folder / name, "model_sha256", "12" * 32)
     with pytest.raises(InputError, match=name.replace(".", r"\.")):
         card(workspace, params, story.variant)
+
+
+def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspace: Workspace) -> None:
+    story = Story(generated=True)
+    params = story.write(workspace)
+    record = workspace.variant("sample", "fdmobilenet_0.25", 96).generate_record
+    changed = CodegenRecord.read(record).model_copy(update={"backend": CodegenBackend(name="none", version=None)})
+    changed.write(record)
+    card(workspace, params, story.variant)
+    assert "Memory of the generated code" not in readme(card_folder(workspace, params, story.variant))
 
 
 def test_a_picture_of_other_code_is_refused(workspace: Workspace) -> None:

@@ -14,7 +14,8 @@ from generated_code import DSP, STRICT, HostNetwork, generate_folder
 from random_models import random_model
 from reference import Reference
 
-from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.codegen.generate import Options, generate_file, plan_model
+from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.portable.kernels import kernel_files
 from edgeloop.codegen.portable.literals import check_name, comment, real32, signed, string
 from edgeloop.codegen.toolchain import Compiler, find_host_compiler, host_compilers
@@ -131,6 +132,18 @@ def test_two_networks_link_into_one_program(network_file: Callable[..., Path], t
         reference.run(image)
         np.testing.assert_array_equal(output, reference.tensor(reference.output["index"])[0])
     assert not np.array_equal(outputs[0], outputs[1])
+
+
+def test_a_file_name_cannot_end_a_comment(small: Path, tmp_path: Path) -> None:
+    model = tmp_path / "a * ?? \\ ümlaut.tflite"
+    model.write_bytes(small.read_bytes())
+    network, plan = plan_model(model)
+    folder = tmp_path / "code"
+    folder.mkdir()
+    emit(network, plan, Described("network", 'evil */ #error "no" /* \\', "0" * 64, "this machine"), folder)
+    for source in ("network.c", "network_data.c"):
+        find_host_compiler().compile(folder / source, tmp_path / "out.o", [*STRICT])
+    ET.parse(folder / "plan.svg")
 
 
 def test_equal_models_give_equal_files(small: Path, tmp_path: Path) -> None:

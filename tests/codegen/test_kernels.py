@@ -19,7 +19,7 @@ SEED = int(os.environ.get("EDGELOOP_KERNEL_SEED", "0"))
 
 WINDOWS = ("convolution", "pixels", "depthwise", "separable")
 GROUPS = (WINDOWS[:2], WINDOWS[2:], tuple(kind for kind in KINDS if kind not in WINDOWS))
-CASES = 200
+CASES = 120
 """Of a group of kinds, in one program."""
 
 

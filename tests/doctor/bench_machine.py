@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_usb import FakeUsb
 
-from edgeloop.boards.lab.usb import UsbDevice, usb_devices
+from edgeloop.boards.lab.usb import UsbDevice
+from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.doctor.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 GIB = 1 << 30
+KEPT = (VARIABLE, "PYTHONPATH", "PYTEST_CURRENT_TEST", "TMPDIR")
 PROGRAMS = ("edgeloop", "dvc", "weed", "arm-none-eabi-gcc", "python")
 
 
@@ -53,10 +56,14 @@ class Bench:
         subprocess.run([git, "init", "-q", str(self.project)], check=True, timeout=30, env=self.environment)
 
     def machine(self) -> Machine:
+        """The machine; the process's own environment becomes this one, too."""
+        for name in set(os.environ) - set(KEPT):
+            self.patch.delenv(name)
+        for name, value in self.environment.items():
+            self.patch.setenv(name, value)
         settings: dict[str, Any] = {
             "root": self.root,
             "start": self.project,
-            "environment": self.environment,
             "executable": self.bin / "python",
             "python": (3, 12, 1),
             "now": dt.datetime(2026, 11, 23, tzinfo=dt.UTC),
@@ -90,26 +97,9 @@ class Bench:
         for number, path in enumerate(opens):
             (folder / "fd" / str(number)).symlink_to(path.resolve())
 
-    def plug(self, location: str, ids: str, serial: str | None = None, ports: tuple[str, ...] = (), mode: int = 0o666) -> UsbDevice:
-        """Attach a USB device; its files below /dev have that mode."""
-        folder = self.root / "sys/bus/usb/devices" / location
-        number = str(len(list(folder.parent.iterdir())) + 1)
-        content = {"idVendor": ids[:4], "idProduct": ids[5:], "busnum": "1", "devnum": number, "product": "A device"}
-        for file, text in (content | ({"serial": serial} if serial else {})).items():
-            self.write(folder / file, text + "\n")
-        for place, port in enumerate(ports):
-            (folder / f"{location}:1.{2 * place}" / "tty" / port).mkdir(parents=True)
-            self.device(port, mode)
-        self.device(f"bus/usb/001/{number.zfill(3)}", mode)
-        return next(device for device in usb_devices(self.root) if device.location == location)
-
-    def device(self, name: str, mode: int = 0o666) -> Path:
-        """A character device that is the null device; only root can make one."""
-        path = self.root / "dev" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.mknod(path, 0o20000 | mode, os.makedev(1, 3))
-        path.chmod(mode)
-        return path
+    def plug(self, location: str, ids: str, serial: str | None = None, ports: tuple[str, ...] = ()) -> UsbDevice:
+        """Attach a USB device."""
+        return FakeUsb(self.root).plug(location, ids, serial, ports)
 
     def listen(self, banner: bytes = b"") -> int:
         """A port of this real machine on which something listens, and greets the first who comes."""

@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from bench_machine import GIB, Bench
 
+from edgeloop.boards.lab.usb import UsbDevice
 from edgeloop.boards.lock import hold, occupancy
 from edgeloop.codegen import toolchain
 from edgeloop.doctor import services
@@ -133,6 +135,8 @@ def _(bench: Bench) -> None:
 
 @provokes("git-foreign-owner")
 def _(bench: Bench) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("gives a folder away, which only root can")
     for path in (bench.project, bench.project / ".git"):
         os.chown(path, NOBODY, NOBODY)
 
@@ -233,10 +237,7 @@ def _(bench: Bench) -> None:
 
 @provokes("arm-compiler-missing", "host-compiler-missing")
 def _(bench: Bench) -> None:
-    bench.patch.setenv("PATH", str(bench.bin))
     bench.patch.setattr(toolchain, "find_spec", lambda _: None)
-    bench.patch.delenv("EDGELOOP_ARM_CC", raising=False)
-    bench.patch.delenv("EDGELOOP_HOST_CC", raising=False)
 
 
 @provokes("host-compiler-missing")
@@ -248,14 +249,12 @@ def _(bench: Bench) -> None:
 
 @provokes("arm-compiler-unusable")
 def _(bench: Bench) -> None:
-    for environment in (bench.environment.__setitem__, bench.patch.setenv):
-        environment("EDGELOOP_ARM_CC", str(bench.program("no-compiler", "echo I am a teapot")))
+    bench.environment["EDGELOOP_ARM_CC"] = str(bench.program("no-compiler", "echo I am a teapot"))
 
 
 @provokes("host-compiler-unusable")
 def _(bench: Bench) -> None:
-    for environment in (bench.environment.__setitem__, bench.patch.setenv):
-        environment("EDGELOOP_HOST_CC", "/nowhere/cc")
+    bench.environment["EDGELOOP_HOST_CC"] = "/nowhere/cc"
 
 
 @provokes("arm-gcc-missing")
@@ -268,16 +267,31 @@ def _(bench: Bench) -> None:
     bench.environment["STEDGEAI_CORE_DIR"] = str(bench.home)
 
 
-@provokes("stedgeai-missing", "boot-switches")
-def _(bench: Bench) -> None:
+def n6(bench: Bench) -> None:
     bench.plug("1-1", "0483:3754", SERIAL, ("ttyACM0",))
     bench.lab(f'n6: {{kind: stm32n6570-dk, find: {{probe: "{SERIAL}"}}, flash: [{{run: [git]}}]}}')
+
+
+@provokes("stedgeai-missing", "boot-switches")
+def _(bench: Bench) -> None:
+    n6(bench)
 
 
 @provokes("stedgeai-silent")
 def _(bench: Bench) -> None:
     """A prompt on the first run, which waits although nobody can answer."""
     bench.program("stedgeai", "echo 'Do you accept the licence? [y/N]'; exec /bin/sleep 60")
+
+
+@provokes("stedgeai-too-old", "boot-switches")
+def _(bench: Bench) -> None:
+    n6(bench)
+    bench.program("stedgeai", "echo 'ST Edge AI Core v1.0.0-19899'")
+
+
+@provokes("stedgeai-untested")
+def _(bench: Bench) -> None:
+    bench.program("stedgeai", "echo 'ST Edge AI Core v5.0.0-30000 0123456789'")
 
 
 @provokes("flash-program-missing")
@@ -350,12 +364,20 @@ def _(bench: Bench) -> None:
     bench.plug("1-1", "0483:3748", SERIAL)
 
 
-def unprivileged(bench: Bench, mode: int) -> None:
+def unprivileged(bench: Bench, port_mode: int) -> UsbDevice:
+    """A probe whose port belongs to root and the group 20, seen by a user without rights."""
+    if os.geteuid() != 0:
+        pytest.skip("makes a device file and becomes another user, which only root can")
     bench.unprivileged = True
     bench.lab(H7)
-    device = bench.plug("1-1", "0483:374e", SERIAL, ("ttyACM0",), mode)
-    os.chown(device.ports[0].device, 0, 20)
+    device = bench.plug("1-1", "0483:374e", SERIAL, ("ttyACM0",))
+    port = device.ports[0].device
+    port.unlink()
+    os.mknod(port, 0o20600, os.makedev(1, 3))
+    port.chmod(port_mode)
+    os.chown(port, 0, 20)
     device.node.chmod(0o666)
+    return device
 
 
 @provokes("port-permission")
@@ -371,9 +393,7 @@ def _(bench: Bench) -> None:
 
 @provokes("probe-permission")
 def _(bench: Bench) -> None:
-    unprivileged(bench, 0o666)
-    device = bench.plug("1-2", "0483:3754", "0049", ("ttyACM1",))
-    device.node.chmod(0o664)
+    unprivileged(bench, 0o666).node.chmod(0o664)
 
 
 @provokes("port-in-use")
@@ -397,7 +417,7 @@ def _(bench: Bench) -> None:
 
 @provokes("boot-switches")
 def _(bench: Bench) -> None:
-    CASES["stedgeai-missing"][0](bench)
+    n6(bench)
     bench.program("stedgeai", "echo 'ST Edge AI Core v4.0.1-20581 7ed50de05'")
 
 

@@ -14,7 +14,6 @@ from bench_machine import Bench
 from doctor_cases import CASES, H7, NOBODY, SERIAL
 
 from edgeloop.boards.lock import hold
-from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.doctor import network, tools
 from edgeloop.doctor.finding import faults
 from edgeloop.doctor.machine import Machine
@@ -22,13 +21,10 @@ from edgeloop.doctor.report import DoctorReport, examine, render
 from edgeloop.errors import MachineError
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes device files and acts as another user, which only root can")
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    locks = tmp_path / "locks"
-    monkeypatch.setenv(VARIABLE, str(locks))
+def bench(tmp_path: Path, locks: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(network, "REACH_S", 1.0)
     monkeypatch.setattr(tools, "STEDGEAI_S", 1.0)
     with ExitStack() as stack:
@@ -123,6 +119,17 @@ def test_a_board_on_the_network_that_is_well_has_no_faults(bench: Bench) -> None
     assert port is not None
     known.write_text(f"[127.0.0.1]:{port.port} ssh-ed25519 AAAA\n", encoding="utf-8")
     assert names(examine(bench.machine())) == set()
+
+
+def test_files_in_folders_that_are_known_are_looked_for(bench: Bench) -> None:
+    bench.plug("1-1", "0483:374e", SERIAL, ("ttyACM0",))
+    bench.program("stedgeai", "echo 'ST Edge AI Core v4.0.1-20581 7ed50de05'")
+    files = "'{project}/config_n6l.json', '{stedgeai}/scripts/n6_loader.py', '{generated}/network.c'"
+    bench.lab(H7.replace("[git]", f"[git, {files}]"))
+    report = examine(bench.machine())
+    assert [finding.fault for finding in report.findings] == ["flash-file-missing"] * 2
+    assert str(bench.project / "config_n6l.json") in report.findings[0].what
+    assert report.findings[1].what.endswith("scripts/n6_loader.py, an argument of its flash command, does not exist.")
 
 
 def test_it_is_quick(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark on a Linux board: verify the outputs, measure, ask for the engines' shares, record."""
+"""The benchmark on a Linux board: verify the outputs, measure, ask for the engines' shares, record. The caller holds the board."""
 
 import datetime as dt
 from contextlib import closing
@@ -10,27 +10,24 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeloop.boards.compare import compare
+from edgeloop.boards.inputs import inputs_for, random_images, test_images
 from edgeloop.boards.latency import measure
-from edgeloop.boards.mpu.driver import CLOCK, MpuBoard, runtime_text
+from edgeloop.boards.mpu.driver import CLOCK, MpuBoard, describe, runtime_text
 from edgeloop.boards.mpu.machine import frequencies, is_stm32
 from edgeloop.boards.mpu.settings import MpuSettings
 from edgeloop.boards.mpu.shares import engine_shares
-from edgeloop.boards.sample import compare, stratified
 from edgeloop.config import Benchmark, Params
-from edgeloop.datasets.pixels import split_pixels
-from edgeloop.evaluation.evaluate import SPLIT, TOOLS
+from edgeloop.evaluation.evaluate import TOOLS
 from edgeloop.evaluation.metrics import accuracy
 from edgeloop.files import sha256_file
-from edgeloop.preprocessing import FILE_NAME, Preprocessing
 from edgeloop.progress import progress
 from edgeloop.records import LinuxMachine, MpuBenchmarkRecord, MpuMeasurement, MpuModelBenchmark, Part, provenance
 from edgeloop.tflite.formats import FILES
-from edgeloop.tflite.interpreter import RUNTIME, LiteModel, Scores, encode
-from edgeloop.tflite.trial import try_model
+from edgeloop.tflite.interpreter import RUNTIME, LiteModel, Scores
 from edgeloop.workspace import Workspace
 
 MOST_IMAGES = 64
-SEED = 127
 
 Target = Literal["stm32mp", "linux"]
 Labels = NDArray[np.int32]
@@ -45,6 +42,7 @@ class MpuModelReport(Part):
     board: str
     target: Target
     """`linux` is an ordinary Linux machine: no target's figure."""
+    device: str
     machine: LinuxMachine
     pixels: str
     """What the model was run on."""
@@ -54,8 +52,6 @@ class MpuModelReport(Part):
 def benchmark_mpu(workspace: Workspace, params: Params, variant: str, settings: MpuSettings) -> MpuBenchmarkRecord:
     """Verify and time the models of a variant on a Linux board, on real test images; write the board's benchmark record.
 
-    The caller holds the board.
-
     Raises:
         InputError: no such variant, it is not quantized, or its data set is not prepared.
         ModelError: a model is damaged.
@@ -64,17 +60,14 @@ def benchmark_mpu(workspace: Workspace, params: Params, variant: str, settings: 
     started = dt.datetime.now(dt.UTC)
     chosen = params.variant(variant)
     paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
-    preprocessing = Preprocessing.read(paths.quantized / FILE_NAME)
-    images = split_pixels(workspace, chosen.dataset, SPLIT, preprocessing)
-    places = stratified(images.labels, MOST_IMAGES)
-    pixels, labels = np.asarray(images.pixels[places]), images.labels[places]
+    images = test_images(workspace, chosen, MOST_IMAGES)
     board, models = MpuBoard(settings, params.benchmark.threads), []
     with closing(board), progress(f"benchmark on {settings.name}", len(FILES), "models") as advance:
         machine = board.machine()
         for kind, name in FILES.items():
             file = paths.quantized / f"{name}.tflite"
-            measured = _measured(board, file, _inputs(LiteModel(file), pixels, preprocessing), labels, params.benchmark)
-            models.append(MpuModelBenchmark(format=kind, **dict(measured)))
+            inputs = inputs_for(file, images.pixels, images.preprocessing)
+            models.append(MpuModelBenchmark(format=kind, **dict(_measured(board, file, inputs, images.labels, params.benchmark))))
             advance()
     record = MpuBenchmarkRecord(
         provenance=provenance(workspace.root, {"benchmark": params.benchmark.model_dump()}, TOOLS, started, images.manifest_sha256),
@@ -84,6 +77,7 @@ def benchmark_mpu(workspace: Workspace, params: Params, variant: str, settings: 
         board=settings.name,
         board_kind=settings.kind,
         target=target(machine),
+        device=describe(machine),
         machine=machine,
         models=models,
     )
@@ -99,20 +93,17 @@ def benchmark_model_on_mpu(model: Path, settings: MpuSettings, how: Benchmark) -
         ModelError: the model is damaged or is no image classifier.
         BoardError: the board fails in one of the ways of its kinds.
     """
-    try_model(model)
-    loaded = LiteModel(model)
-    pixels = np.random.default_rng(SEED).integers(0, 256, (MOST_IMAGES, loaded.side, loaded.side, 3), np.uint8)
-    unscaled = Preprocessing(resolution=loaded.side, resize="bilinear", input_range=(0.0, 1.0))
-    board = MpuBoard(settings, how.threads)
-    with closing(board):
+    images = random_images(model, MOST_IMAGES)
+    with closing(MpuBoard(settings, how.threads)) as board:
         machine = board.machine()
-        measured = _measured(board, model, _inputs(loaded, pixels, unscaled), None, how)
+        measured = _measured(board, model, inputs_for(model, images.pixels, images.preprocessing), None, how)
     return MpuModelReport(
         model=str(model),
         board=settings.name,
         target=target(machine),
+        device=describe(machine),
         machine=machine,
-        pixels=f"uniformly random pixels, seed {SEED}: no photographs",
+        pixels=images.words,
         measured=measured,
     )
 
@@ -148,7 +139,3 @@ def _reference(model: Path, inputs: NDArray[Any]) -> Scores:
     """The scores (n, classes) of the host."""
     loaded = LiteModel(model)
     return np.concatenate([loaded.run(one[None]) for one in inputs])
-
-
-def _inputs(model: LiteModel, pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[Any]:
-    return preprocessing.normalised(pixels) if model.input.dtype == "float32" else encode(pixels, model.input.dtype)

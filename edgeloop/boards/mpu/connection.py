@@ -1,6 +1,7 @@
 """An SSH connection to a board, with a deadline on everything and every failure in words."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import asyncssh
 
 READ_BYTES = 1 << 16
+LEAST_WAIT_S = 0.01
 STDERR_TAIL = 4000
 
 Answer = TypeVar("Answer")
@@ -48,13 +50,16 @@ class Connection:
         """
         return Process(self, self.wait(self._ssh.create_process(command, encoding=None), deadline_s, "to start a program"))
 
-    def wait(self, awaited: Awaitable[Answer], deadline_s: float, what: str) -> Answer:
-        """Wait for something on this connection; `what` ends the sentence `... did not answer in time when it was asked ...`."""
+    def wait(self, awaited: Awaitable[Answer], deadline_s: float, what: str, limit_s: float | None = None) -> Answer:
+        """Wait for something on this connection; `what` ends the sentence `... did not answer in time when it was asked ...`.
+
+        `limit_s` is the limit that it names, where `deadline_s` is what is left of it.
+        """
 
         async def awaiting() -> Answer:
             return await awaited
 
-        return self._run(awaiting(), deadline_s, what)
+        return self._run(awaiting(), deadline_s, what, limit_s)
 
     def close(self) -> None:
         """Disconnect; may be called twice."""
@@ -78,7 +83,7 @@ class Connection:
             "Check its power and its network, and run it again; what is on the board removes itself.",
         )
 
-    def _run(self, coroutine: Coroutine[Any, Any, Answer], deadline_s: float, what: str) -> Answer:
+    def _run(self, coroutine: Coroutine[Any, Any, Answer], deadline_s: float, what: str, limit_s: float | None = None) -> Answer:
         import asyncssh
 
         name, address = self._settings.name, self._settings.address
@@ -86,7 +91,7 @@ class Connection:
             return self._runner.run(asyncio.wait_for(coroutine, deadline_s))
         except TimeoutError:
             raise BoardSilent(
-                f"The board '{name}' ({address}) did not answer within {deadline_s:g} s when it was asked {what}.",
+                f"The board '{name}' ({address}) did not answer within {limit_s or deadline_s:g} s when it was asked {what}.",
                 "Check its power, its network and its load; slow boards get more time by `deadlines` in lab.yaml.",
             ) from None
         except asyncssh.ChannelOpenError as error:
@@ -109,9 +114,9 @@ class Process:
         with suppress(BrokenPipeError, OSError):  # its end is seen in what it gives
             self._process.stdin.write(content)
 
-    def read(self, deadline_s: float, what: str) -> bytes:
-        """The next bytes of its output; empty at its end."""
-        return self._connection.wait(self._read(), deadline_s, what)
+    def read(self, deadline: float, what: str, limit_s: float) -> bytes:
+        """The next bytes of its output until `deadline` (monotonic), which is `limit_s` after the request; empty at its end."""
+        return self._connection.wait(self._read(), max(deadline - time.monotonic(), LEAST_WAIT_S), what, limit_s)
 
     def end(self, deadline_s: float) -> int | None:
         """Close its input and wait for its end; its exit code, None when a signal or the connection ended it."""

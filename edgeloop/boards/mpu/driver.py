@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeloop.boards.base import Identity, Run
+from edgeloop.boards.base import Identity, TimedRun
 from edgeloop.boards.mpu.answers import Facts, Loaded, Ran, Runtime, Tool, checked, scores
 from edgeloop.boards.mpu.machine import FREQUENCY_FILES, MACHINE_FILES, MOST_FILES, check_kind, has_npu, is_stm32, machine
 from edgeloop.boards.mpu.session import Session, source
@@ -101,7 +101,7 @@ class MpuBoard:
             raise InputError(f"No model is on the board '{self._settings.name}'.", "Flash one first.")
         return self._loaded
 
-    def run(self, inputs: NDArray[Any]) -> Run:
+    def run(self, inputs: NDArray[Any]) -> TimedRun:
         """Run the model on (n, ...) in its own input type; only the inference itself is timed, on the board.
 
         Raises:
@@ -128,7 +128,7 @@ class MpuBoard:
                     f"it was asked for {len(order)} and answered after {waited_ns / 1e6:.1f} ms.",
                     "Its clock is wrong, or its runner is: run it again.",
                 )
-            return Run(scores(ran, content, loaded.outputs[0], self._settings.name), ran.latencies_ns)
+            return TimedRun(scores(ran, content, loaded.outputs[0], self._settings.name), ran.latencies_ns)
 
     def frequencies(self) -> Facts:
         """The governors and clocks of the board's cores at this moment.

@@ -98,7 +98,7 @@ class Session:
         self._process = self._connection.start(shlex.join(["exec", "sh", "-c", WRAP, "sh", *boot]), settings.deadlines.hello_s)
         keeper = source("keeper.py")
         self._process.converse(b"%d\n" % len(keeper) + keeper)
-        self._skip_noise(time.monotonic() + settings.deadlines.hello_s)
+        self._skip_noise(settings.deadlines.hello_s)
         hello, _ = self._frame(settings.deadlines.hello_s, "to begin")
         if "error" in hello:
             raise self._refusal(hello)
@@ -127,13 +127,14 @@ class Session:
             raise BoardError(f"The session with the board '{self._settings.name}' is over.", "Begin a new one.")
         return self._process
 
-    def _skip_noise(self, deadline: float) -> None:
+    def _skip_noise(self, limit_s: float) -> None:
         """Pass over what a login script prints before the keeper speaks."""
+        deadline = time.monotonic() + limit_s
         while (place := self._buffer.find(MARK)) < 0:
             self._note_pid()
             if len(self._buffer) > MOST_NOISE:
                 raise self._garbled(bytes(self._buffer))
-            self._more(max(deadline - time.monotonic(), 0.01), "to begin")
+            self._more(deadline, "to begin", limit_s)
         self._note_pid()
         del self._buffer[:place]
 
@@ -141,21 +142,17 @@ class Session:
         if self._pid is None and (said := PID.search(self._buffer)):
             self._pid = int(said.group(1))
 
-    def _frame(self, deadline_s: float, what: str) -> tuple[Header, bytes]:
-        deadline = time.monotonic() + deadline_s
-
-        def left_s() -> float:
-            return max(deadline - time.monotonic(), 0.01)
-
+    def _frame(self, limit_s: float, what: str) -> tuple[Header, bytes]:
+        deadline = time.monotonic() + limit_s
         while b"\n" not in self._buffer:
             if len(self._buffer) > MOST_LINE:
                 raise self._garbled(bytes(self._buffer))
-            self._more(left_s(), what)
+            self._more(deadline, what, limit_s)
         line, _, self._buffer = self._buffer.partition(b"\n")
         header = self._header(bytes(line))
         size = header.get("bytes", 0)
         while len(self._buffer) < size:
-            self._more(left_s(), what)
+            self._more(deadline, what, limit_s)
         payload = bytes(self._buffer[:size])
         del self._buffer[:size]
         return header, payload
@@ -172,8 +169,8 @@ class Session:
             raise self._garbled(line)
         return header
 
-    def _more(self, deadline_s: float, what: str) -> None:
-        piece = self._running.read(deadline_s, what)
+    def _more(self, deadline: float, what: str, limit_s: float) -> None:
+        piece = self._running.read(deadline, what, limit_s)
         if not piece:
             raise self._ended()
         self._buffer += piece

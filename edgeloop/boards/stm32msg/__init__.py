@@ -6,5 +6,7 @@ framing.py   messages in packets
 link.py      packets on a port, with deadlines
 formats.py   what the protocol says of a tensor, as arrays
 exchange.py  one message each way, log messages, request numbers
-client.py    the transactions: synchronise, information, run; bounded, counted retries
+results.py   what a board says of itself and of a run
+run.py       the transaction NETWORK_RUN, everything checked
+client.py    synchronise, information, run; bounded, counted retries
 """

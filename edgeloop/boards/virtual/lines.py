@@ -16,57 +16,62 @@ _HOST = "127.0.0.1"
 
 
 class Terminal:
-    """A pseudo-terminal, raw; its name stays the same while clients come and go."""
+    """A pseudo-terminal, raw; its name stays the same while clients come and go.
+
+    Without a client the kernel reports it as hung up all the time; only changes of its state are waited for.
+    """
 
     def __init__(self) -> None:
         self.master, device = pty.openpty()
         tty.setraw(device)
         self.name = os.ttyname(device)
-        # Kept closed, so that the kernel tells whether a client is there.
+        # Kept closed, so that the kernel tells when a client goes.
         os.close(device)
         os.set_blocking(self.master, False)
-        self._poll = select.poll()
-        self._poll.register(self.master, select.POLLIN)
-
-    def has_client(self) -> bool:
-        """Whether anybody has opened it."""
-        return not any(event & select.POLLHUP for _, event in self._poll.poll(0))
+        self._changes = select.epoll()
+        self._changes.register(self.master, select.EPOLLIN | select.EPOLLET)
 
     def fileno(self) -> int:
-        """For poll."""
+        """For poll: readable when `receive` has something to tell."""
+        return self._changes.fileno()
+
+    def output_fileno(self) -> int:
+        """For poll: writable when `write` can go on."""
         return self.master
 
-    def read(self) -> bytes:
-        """What has come; empty where the client has gone."""
-        try:
-            return os.read(self.master, READ_BYTES)
-        except OSError as error:
-            if error.errno in (errno.EIO, errno.EAGAIN):
-                return b""
-            raise
+    def receive(self) -> tuple[bytes, bool]:
+        """What has come, and whether the client has gone."""
+        self._changes.poll(0)
+        received = bytearray()
+        while True:
+            try:
+                received += os.read(self.master, READ_BYTES)
+            except OSError as error:
+                if error.errno in (errno.EIO, errno.EAGAIN):
+                    return bytes(received), error.errno == errno.EIO
+                raise
 
     def write(self, content: bytes) -> int:
-        """How many bytes could be written now."""
+        """How many bytes could be written now; what nobody reads any more counts as written."""
         try:
             return os.write(self.master, content)
         except OSError as error:
             if error.errno in (errno.EIO, errno.EAGAIN):
-                return 0
+                return len(content) if error.errno == errno.EIO else 0
             raise
 
-    def discard(self) -> None:
-        """Forget what a client that has gone had sent, and what it had not read."""
-        while self.read():
-            pass
+    def hang_up(self) -> None:
+        """Forget what a client that has gone had not read."""
         with suppress(OSError):
-            descriptor = os.open(self.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            device = os.open(self.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             try:
-                termios.tcflush(descriptor, termios.TCIFLUSH)
+                termios.tcflush(device, termios.TCIFLUSH)
             finally:
-                os.close(descriptor)
+                os.close(device)
 
     def close(self) -> None:
         """Give it back."""
+        self._changes.close()
         os.close(self.master)
 
 
@@ -120,15 +125,20 @@ class Connection:
         self._socket = client
 
     def fileno(self) -> int:
-        """For poll."""
+        """For poll: readable when `receive` has something to tell."""
         return self._socket.fileno()
 
-    def read(self) -> bytes:
-        """What has come; empty where the client has gone."""
+    output_fileno = fileno
+
+    def receive(self) -> tuple[bytes, bool]:
+        """What has come, and whether the client has gone."""
         try:
-            return self._socket.recv(READ_BYTES)
+            received = self._socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return b"", False
         except ConnectionError:
-            return b""
+            return b"", True
+        return received, not received
 
     def write(self, content: bytes) -> int:
         """How many bytes could be written now; what nobody reads any more counts as written."""
@@ -139,6 +149,6 @@ class Connection:
         except ConnectionError:
             return len(content)
 
-    def close(self) -> None:
-        """Hang up."""
+    def hang_up(self) -> None:
+        """Close it."""
         self._socket.close()

@@ -1,15 +1,17 @@
 """The board without its wires: a core that runs the firmware, bytes into its serial port, and bytes out of it."""
 
 import time
+from collections.abc import Iterator
 
+from edgeloop.boards.virtual import wire
 from edgeloop.boards.virtual.core import Core, Stop
 from edgeloop.boards.virtual.elf import Program
 from edgeloop.boards.virtual.parts import Part
 from edgeloop.boards.virtual.peripherals import LONGEST_IDLE_S, CycleCounter, Uart
 from edgeloop.errors import BoardError
 
-MOST_INSTRUCTIONS = 100_000_000_000
-"""In answer to what was fed; the largest network takes a hundredth of it."""
+PART_INSTRUCTIONS = 50_000_000
+"""After so many it is looked whether a part of the answer can be handed on."""
 ANSWER_DEADLINE_S = 600.0
 
 
@@ -45,15 +47,30 @@ class Machine:
             CoreFault: the firmware does what faults on the part.
             BoardError: it does not come to an end.
         """
+        return b"".join(self.answers(received, deadline_s))
+
+    def answers(self, received: bytes, deadline_s: float = ANSWER_DEADLINE_S) -> Iterator[bytes]:
+        """As `feed`, in parts: whole messages up to the last whole tensor, or all of it at the end.
+
+        A run that sends every layer's data takes long as a whole, and clients have little patience between the messages
+        of one layer: these are handed on together.
+        """
+        deadline = time.monotonic() + deadline_s
         self._counter.rest(time.monotonic() - self._idle_since)
         self._uart.feed(received)
-        stop = self.core.run(MOST_INSTRUCTIONS, deadline_s)
+        while (stop := self.core.run(PART_INSTRUCTIONS, deadline_s)) is Stop.LIMIT:
+            yield self._taken(wire.end_of_tensors(self._uart.sent))
+            if time.monotonic() >= deadline:
+                break
         self._idle_since = time.monotonic()
         if stop is not Stop.ASKED or self._uart.waiting:
             raise BoardError("The firmware does not wait for a byte.", "Its program has ended or hangs: build it anew.")
-        sent = bytes(self._uart.sent)
-        self._uart.sent.clear()
-        return sent
+        yield self._taken(len(self._uart.sent))
+
+    def _taken(self, size: int) -> bytes:
+        taken = bytes(self._uart.sent[:size])
+        del self._uart.sent[:size]
+        return taken
 
     def hang_up(self) -> None:
         """The host has gone: the firmware is told that time has passed, and gives up a message that is half received."""

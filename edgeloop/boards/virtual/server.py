@@ -1,7 +1,6 @@
 """A virtual board on its lines: what a client sends is fed to the machine, what the machine sends is carried back.
 
-Nothing is done while nothing comes: the process sleeps in poll, and looks for a client of the pseudo-terminal 40 times a
-second.
+Nothing is done while nothing comes: the process sleeps in poll.
 """
 
 import os
@@ -10,12 +9,10 @@ import time
 from collections import deque
 
 from edgeloop.boards.virtual.faults import Fault, FaultyWire
-from edgeloop.boards.virtual.lines import Connection, Listener, Terminal
+from edgeloop.boards.virtual.lines import READ_BYTES, Connection, Listener, Terminal
 from edgeloop.boards.virtual.machine import Machine
 
-LOOK_S = 0.025
-FIRST_LOOK_S = 0.001
-_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+MILLISECONDS = 1000
 
 
 class Server:
@@ -37,34 +34,29 @@ class Server:
             BoardError: the firmware hangs.
         """
         while True:
-            self._look_for_terminal()
             ready = self._wait(until_closed)
-            if ready.get(until_closed, 0) and not _is_open(until_closed):
+            if until_closed in ready and not os.read(until_closed, READ_BYTES):
                 return
+            for line in (self._terminal, self._client):
+                if line is not None and line.fileno() in ready:
+                    self._receive(line)
+            # Last: a client that has gone makes room for one that has come since.
             if self._listener is not None and self._listener.fileno() in ready:
                 self._accept(self._listener)
-            if self._client is not None and ready.get(self._client.fileno(), 0) & (select.POLLIN | _GONE):
-                self._receive(self._client)
             self._send()
 
-    def _wait(self, until_closed: int) -> dict[int, int]:
+    def _wait(self, until_closed: int) -> set[int]:
         poll = select.poll()
+        for line in (self._listener, self._terminal, self._client):
+            if line is not None:
+                poll.register(line.fileno(), select.POLLIN)
         poll.register(until_closed, select.POLLIN)
-        if self._listener is not None:
-            poll.register(self._listener.fileno(), select.POLLIN)
-        if self._client is not None:
-            can_send = self._due and self._due[0][0] <= time.monotonic()
-            poll.register(self._client.fileno(), select.POLLIN | (select.POLLOUT if can_send else 0))
-        return dict(poll.poll(self._patience_s() * 1000))
-
-    def _patience_s(self) -> float:
-        """Until something is due; a client that opens or closes the terminal is only found by looking."""
-        late = self._due[0][0] - time.monotonic() if self._due else LOOK_S
-        return min(max(late, FIRST_LOOK_S), LOOK_S) if self._client in (None, self._terminal) else max(late, LOOK_S)
-
-    def _look_for_terminal(self) -> None:
-        if self._client is None and self._terminal.has_client():
-            self._client = self._terminal
+        late_s = self._due[0][0] - time.monotonic() if self._due else None
+        if late_s is not None and late_s <= 0 and self._client is not None:
+            # It is due and could not be written: the client reads too slowly.
+            late_s = None
+            poll.register(self._client.output_fileno(), select.POLLOUT | select.POLLIN)
+        return {descriptor for descriptor, _ in poll.poll(None if late_s is None else max(late_s, 0.0) * MILLISECONDS + 1)}
 
     def _accept(self, listener: Listener) -> None:
         connection = listener.accept()
@@ -74,21 +66,28 @@ class Server:
             self._client = connection
         else:
             # The board is taken: nobody is left waiting for an answer.
-            connection.close()
+            connection.hang_up()
 
-    def _receive(self, client: Terminal | Connection) -> None:
-        received = client.read()
+    def _receive(self, line: Terminal | Connection) -> None:
+        """From the one client; what somebody else sends meanwhile is lost."""
+        received, is_gone = line.receive()
+        if self._client is None and received:
+            self._client = line
+        if self._client is not line:
+            return
         if received:
             self._plan(received)
-        elif client is not self._terminal or not self._terminal.has_client():
-            self._hang_up(client)
+        if is_gone:
+            self._hang_up(line)
 
     def _plan(self, received: bytes) -> None:
-        due = max(time.monotonic(), self._due[-1][0] if self._due else 0.0)
-        for delivery in self._wire.carry(self._machine.feed(received)):
-            due += delivery.delay_s
-            if delivery.content:
-                self._due.append((due, delivery.content))
+        for sent in self._machine.answers(received):
+            due = max(time.monotonic(), self._due[-1][0] if self._due else 0.0)
+            for delivery in self._wire.carry(sent):
+                due += delivery.delay_s
+                if delivery.content:
+                    self._due.append((due, delivery.content))
+            self._send()
 
     def _send(self) -> None:
         while self._client is not None and self._due and self._due[0][0] <= time.monotonic():
@@ -98,16 +97,8 @@ class Server:
                 self._due.appendleft((due, content[written:]))
                 return
 
-    def _hang_up(self, client: Terminal | Connection) -> None:
+    def _hang_up(self, line: Terminal | Connection) -> None:
         self._client = None
         self._due.clear()
-        if isinstance(client, Connection):
-            client.close()
-        else:
-            client.discard()
+        line.hang_up()
         self._machine.hang_up()
-
-
-def _is_open(descriptor: int) -> bool:
-    """Whether the other end is still there; what it writes is thrown away."""
-    return bool(os.read(descriptor, 4096))

@@ -12,6 +12,7 @@ PAYLOAD_BYTES = 32
 PACKET_BYTES = PAYLOAD_BYTES + 1
 ASK = 0xAA
 _END = 0x80
+_TENSOR = 17
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -41,6 +42,21 @@ def pieces(sent: bytes) -> Iterator[bytes]:
         if place > len(sent):
             raise BoardError("The firmware sent something that is no packet.", "Only a firmware from build_firmware can be served.")
         yield sent[start:place]
+
+
+def end_of_tensors(sent: bytes | bytearray) -> int:
+    """Where the last whole tensor ends in what a device has sent so far; 0 where there is none."""
+    end = place = 0
+    while place < len(sent):
+        start = place
+        while place < len(sent) and sent[place] != ASK and not sent[place] & _END:
+            place += PACKET_BYTES
+        if place >= len(sent):
+            break
+        place += 1 if sent[place] == ASK else PACKET_BYTES
+        if place - start >= PACKET_BYTES and place <= len(sent) and find(body(bytes(sent[start:place])), _TENSOR) is not None:
+            end = place
+    return end
 
 
 def body(packets: bytes) -> bytes:

@@ -113,30 +113,30 @@ class StageWriter:
         stage = self._pipeline.stages[place]
         layers, output = stage.layers, self.value_rows(stage.output).name
         window, *calls = self._call(place)
-        return [
-            f"void *output = row(&{output}, y);",
-            *window,
-            f"{self._upper}_BEGIN({self.index(layers[-1])}u);",
-            *(line for lines in calls for line in lines),
-            f"{self._upper}_END({self.index(layers[-1])}u);",
-            *self._observe(place),
-        ]
+        work = [line for lines in calls for line in lines]
+        if not _is_separable(stage):
+            work = self._between_marks(layers[-1], work)
+        return [f"void *output = row(&{output}, y);", *window, *work, *self._observe(place)]
+
+    def _between_marks(self, layer: Layer, work: list[str]) -> list[str]:
+        """The statements of one layer, for the observer to know."""
+        return [f"{self._upper}_BEGIN({self.index(layer)}u);", *work, f"{self._upper}_END({self.index(layer)}u);"]
 
     def _observe(self, place: int) -> Iterator[str]:
         stage = self._pipeline.stages[place]
         count = "1u" if self._plan.batch(place).rows == 1 else "count"
-        if isinstance(stage.layers[0], Depthwise) and len(stage.layers) == 2:
+        if _is_separable(stage):
             yield f"{self._upper}_ROWS({self.index(stage.layers[0])}u, y, {count}, BETWEEN);"
         yield f"{self._upper}_ROWS({self.index(stage.layers[-1])}u, y, {count}, output);"
 
     def _call(self, place: int) -> tuple[list[str], list[str]]:
         """Statements that collect input rows, and those that compute."""
         stage = self._pipeline.stages[place]
-        first, last = stage.layers[0], stage.layers[-1]
+        last = stage.layers[-1]
         layer, tap = f"&layer_{self.index(last)}", stage.taps[0]
         scratch = self._scratch(place)
-        if isinstance(first, Depthwise) and isinstance(last, Convolution):
-            return self._separable(place, layer, scratch)
+        if _is_separable(stage):
+            return self._window(place, "const int8_t"), self._separable(place, layer, scratch)
         if isinstance(last, Convolution):
             return self._window(place, "const void"), [f"edgeloop_convolution_row({layer}, input, output, {scratch});"]
         if isinstance(last, Depthwise | AveragePool):
@@ -154,13 +154,18 @@ class StageWriter:
         kernel = "softmax" if isinstance(last, Softmax) else "dequantize" if isinstance(last, Dequantize) else "rescale"
         return [], [f"edgeloop_{kernel}_row({layer}, {self._row(tap)}, output);"]
 
-    def _separable(self, place: int, layer: str, scratch: str) -> tuple[list[str], list[str]]:
+    def _separable(self, place: int, layer: str, scratch: str) -> list[str]:
+        """Both halves; the observer is shown the rows between them, which are computed for it alone."""
         stage = self._pipeline.stages[place]
-        depthwise, tap = stage.layers[0], stage.taps[0]
-        self.observed_bytes = max(self.observed_bytes, depthwise.output.row_bytes * self._plan.batch(place).rows)
+        first, last, stride = stage.layers[0], stage.layers[-1], unsigned(stage.taps[0].stride)
+        self.observed_bytes = max(self.observed_bytes, first.output.row_bytes * self._plan.batch(place).rows)
+        depthwise = f"&layer_{self.index(first)}"
         count = "1u" if self._plan.batch(place).rows == 1 else "count"
-        call = f"edgeloop_separable_rows(&layer_{self.index(depthwise)}, {layer}, {unsigned(tap.stride)}, input, {count},"
-        return self._window(place, "const int8_t"), [f"{call} output, BETWEEN, {scratch});"]
+        return [
+            f"SHOW_BETWEEN({depthwise}, {stride}, input, {count});",
+            *self._between_marks(first, [f"edgeloop_separable_depthwise({depthwise}, {stride}, input, {count}, {scratch});"]),
+            *self._between_marks(last, [f"edgeloop_separable_pointwise({depthwise}, {layer}, {count}, output, {scratch});"]),
+        ]
 
     def _window(self, place: int, kind: str) -> list[str]:
         """Collects pointers to the rows of the window."""
@@ -222,6 +227,11 @@ def folded_input(network: Network, stage: Stage) -> Requantize | None:
     """The QUANTIZE of the network's input that is computed with the stage's convolution."""
     first = stage.layers[0] if len(stage.layers) == 2 else None
     return first if isinstance(first, Requantize) and first.inputs[0].tensor == network.input.tensor else None
+
+
+def _is_separable(stage: Stage) -> bool:
+    """Whether it is a depthwise layer and the 1x1 convolution behind it."""
+    return isinstance(stage.layers[0], Depthwise) and len(stage.layers) == 2
 
 
 def _end(tap: Tap, row: str) -> str:

@@ -139,7 +139,7 @@ class _Run:
 
     def _check_npu(self, sources: Sequence[Stated]) -> None:
         """A network for the NPU must have been compiled for it: the tool makes plain C without a word when it was not asked."""
-        if self.target.npu != any(source.epochs is not None for source in sources):
+        if self.target.npu != any(source.npu_compiler for source in sources):
             made = "plain C for the processor" if self.target.npu else "a network for the NPU"
             raise StedgeaiUnreadable(f"ST Edge AI Core made {made} for {self.request.target}.", f"See {self.request.log}.")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgeloop.codegen.stedgeai.jsonfile import Node
 from edgeloop.codegen.stedgeai.npu import EXTERNAL_FROM
+from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.codegen.stedgeai.summary import missing
 from edgeloop.codegen.stedgeai.validation import output
 from edgeloop.records import CodegenLayer, Epochs, ToolValidation
@@ -95,7 +96,7 @@ def parse_c_info(root: Node) -> CInfo:
     if not any(key in root for key in ("memory_footprint", "memory_pools", "validation")):
         raise missing("the field 'memory_footprint'", root.where)
     graph = root.items("graphs")[0] if has_graph and root.items("graphs") else None
-    npu = compiler is not None or "--st-neural-art" in ((core.optional_text("arguments") if core else None) or "")
+    npu = compiler is not None
     return CInfo(
         where=root.where,
         version=core.text("version") if core else None,
@@ -183,7 +184,7 @@ def _address(text: str) -> int | None:
     """`0x20000000`, `875888640`, or None for `NULL` and the symbol of a C array."""
     if re.fullmatch(r"0x[0-9A-Fa-f]+", text):
         return int(text, 16)
-    return int(text) if text.isdigit() else None
+    return integer(text)
 
 
 def _layers(root: Node, graph: Node) -> list[CodegenLayer]:
@@ -209,7 +210,7 @@ def _layers(root: Node, graph: Node) -> list[CodegenLayer]:
 
 def _position(node: Node) -> int | None:
     originals = [str(item.value) for item in node.items("original_nodes")] if "original_nodes" in node else []
-    return int(originals[0]) if originals and originals[0].isdigit() else None
+    return integer(originals[0]) if originals else None
 
 
 def _epochs(root: Node, graph: Node) -> Epochs:

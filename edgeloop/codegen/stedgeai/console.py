@@ -8,6 +8,11 @@ _PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[[A-Z]+\] \w+:\d+ 
 _PROGRESS = re.compile(r"^\s*[\w.]+:\s+\d+%\|.*\|\s*\d+/\d+ \[.*\]\s*$")
 """A tqdm bar: `PASS:  92%|####1| 91/99 [00:05<00:00, 21.46it/s]`; they come between any two lines."""
 
+_NO_FIGURE = re.compile(r"\d{19,}")
+"""More digits than any figure has: what they are in is damaged."""
+MOST_LINE = 16_384
+"""Characters of a line that are read: the longest that were seen, a compiler's arguments, have a few thousand."""
+
 
 def clean_lines(text: str, *, keep_blank: bool = False) -> list[str]:
     """The lines that say something; indentation is kept (tables are read by column), progress bars and blank lines are not."""
@@ -16,6 +21,6 @@ def clean_lines(text: str, *, keep_blank: bool = False) -> list[str]:
 
 def _lines(text: str) -> Iterator[str]:
     for raw in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        line = _PREFIX.sub("", raw).rstrip()
+        line = _NO_FIGURE.sub("?", _PREFIX.sub("", raw[:MOST_LINE])).rstrip()
         if not _PROGRESS.match(line):
             yield line

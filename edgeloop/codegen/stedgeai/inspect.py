@@ -17,7 +17,8 @@ OWN_RECORDS = ("codegen.json", "../generate.json")
 """Where edgeloop's own generation leaves its record, as seen from the folder of the code."""
 
 _REPORT = re.compile(r"^(.*?)_?(generate|analyze|validate)_report\.txt$")
-_INFO = re.compile(r"^(.*)_c_info\.json$")
+_INFO = re.compile(r"^(.*?)_?c_info\.json$")
+"""The NPU compiler's own, in the workspace, has no name before it."""
 _LOGS = ("stedgeai.log", "console.txt", "stdout.txt")
 _STEPS = ("generate", "analyze", "validate")
 

@@ -1,6 +1,7 @@
 """JSON files of the tool, read field by field: a field that is missing or of another type is named, never taken for a zero."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Node:
     def number(self, key: str) -> float:
         """A number."""
         found = self.child(key)
-        if isinstance(found.value, bool) or not isinstance(found.value, int | float):
+        if isinstance(found.value, bool) or not isinstance(found.value, int | float) or not math.isfinite(found.value):
             raise missing(f"the number '{found.place}'", self.where)
         return float(found.value)
 

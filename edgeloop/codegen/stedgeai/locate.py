@@ -65,7 +65,8 @@ def find_tool(explicit: Path | None = None, deadline_s: float = VERSION_DEADLINE
     if program is None:
         raise StedgeaiMissing("ST Edge AI Core is not installed here.", REMEDY)
     with tempfile.TemporaryDirectory(prefix="edgeloop-stedgeai-") as scratch:
-        done = run_tool([*_start(program), "--version"], Path(scratch), Path(scratch) / "version.log", deadline_s)
+        log = Path(scratch) / "version.log"
+        done = run_tool([*_start(program), "--version"], Path(scratch), log, deadline_s, keeps_log=False)
     version = find_version(done.text)
     if done.status != 0 or version is None:
         said = done.text.strip().splitlines()

@@ -1,15 +1,17 @@
 """Figures as the tool prints them: thousands commas, and sizes in B, kB (KiB) and MB (MiB), which are all 1024-based."""
 
+import math
 import re
 
 _UNITS = {"B": 1, "kB": 1024, "KBytes": 1024, "KiB": 1024, "MB": 1 << 20, "MiB": 1 << 20}
+_WHOLE = re.compile(r"[0-9]{1,18}")
 _LEADING = re.compile(r"\s*(\d[\d,]*)")
 
 
 def integer(text: str) -> int | None:
     """`5,345` as a number; None where the text is no whole number."""
     plain = text.strip().replace(",", "")
-    return int(plain) if plain.isdigit() else None
+    return int(plain) if _WHOLE.fullmatch(plain) else None
 
 
 def leading_integer(text: str) -> int | None:
@@ -28,6 +30,7 @@ def decimal(text: str) -> float | None:
     plain = text.strip()
     scale = 0.01 if plain.endswith("%") else 1.0
     try:
-        return float(plain.removesuffix("%")) * scale
+        number = float(plain.removesuffix("%")) * scale
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeloop.codegen.stedgeai.jsonfile import Node, read_json
 from edgeloop.codegen.stedgeai.summary import missing
-from edgeloop.errors import InputError
+from edgeloop.errors import InputError, StedgeaiUnreadable
 from edgeloop.yamlfile import near_match
 
 _MAGNITUDES = {"BYTES": 1, "KBYTES": 1 << 10, "MBYTES": 1 << 20, "GBYTES": 1 << 30}
@@ -45,8 +45,8 @@ def check_profile(text: str | None, base: Path) -> Profile:
     """Read `NAME` or `NAME@FILE`, FILE relative to the folder `base`, before the tool does: it takes minutes to say less.
 
     Raises:
-        InputError: there is no profile, no such file, or none of that name in it; the message names the near match.
-        StedgeaiUnreadable: the file, or the memory pools that it names, are not of the known form.
+        InputError: there is no profile, no such file, or none of that name in it (the message names the near match), or the file,
+            or the memory pools that it names, are not of the known form.
     """
     if not text:
         raise InputError(
@@ -60,6 +60,13 @@ def check_profile(text: str | None, base: Path) -> Profile:
     path = (base / file).resolve()
     if not path.is_file():
         raise InputError(f"There is no profile file {path}.", "Give NAME@FILE, e.g. default@user_neuralart.json.")
+    try:
+        return _read_profile(name, path)
+    except StedgeaiUnreadable as error:
+        raise InputError(error.what, "Correct the profile file, or the memory pools that it names.") from None
+
+
+def _read_profile(name: str, path: Path) -> Profile:
     profiles = read_json(path).child("Profiles")
     if not isinstance(profiles.value, dict) or name not in profiles.value:
         known = list(profiles.value) if isinstance(profiles.value, dict) else []

@@ -10,7 +10,7 @@ from edgeloop.codegen.stedgeai.stated import Code, Memory, Pools, Stated, option
 from edgeloop.codegen.stedgeai.summary import missing
 from edgeloop.codegen.targets import TARGETS
 from edgeloop.errors import StedgeaiUnreadable
-from edgeloop.records import CodegenBackend, CodegenRecord, CompiledSize, MemoryPool, Provenance, ToolRun, ToolValidation
+from edgeloop.records import CodegenBackend, CodegenRecord, CompiledSize, Epochs, MemoryPool, Provenance, ToolRun, ToolValidation
 
 Value = TypeVar("Value")
 
@@ -79,7 +79,7 @@ def make_record(sources: Sequence[Stated], made: Provenance, subject: Subject | 
         binary_bytes=subject.binary_bytes,
         rounded=memory is not None and memory.rounded,
         pools_rounded=pools is not None and pools.rounded,
-        epochs=_first(sources, lambda source: source.epochs),
+        epochs=_epochs(sources),
         run=_run(sources, code, subject, [str(failure) for failure in failures]),
         validation=validation,
     )
@@ -93,6 +93,12 @@ def _validation(sources: Sequence[Stated]) -> ToolValidation | None:
     """The report's, which states more, before the one of a c_info file."""
     found = [source.validation for source in sources if source.validation]
     return next((validation for validation in found if validation.samples is not None), found[0] if found else None)
+
+
+def _epochs(sources: Sequence[Stated]) -> Epochs | None:
+    """The report's, which tells more kinds apart, before those counted in a c_info file."""
+    found = [source.epochs for source in sources if source.epochs]
+    return min(found, key=lambda epochs: list(epochs.model_dump().values()).count(None), default=None)
 
 
 def _sharpened(pools: Pools | None, memory: Memory | None) -> Pools | None:

@@ -23,6 +23,7 @@ MOST_BYTES = 64 << 20
 _PARAMETERS = re.compile(r"^\s*Parameters\s*:\s+(.*)$")
 _GENERATING = re.compile(r"\bstedgeai(?:\.exe)? ((?:generate|analyze) .*)$")
 _VALIDATING = re.compile(r"\bstedgeai(?:\.exe)? (validate .*)$")
+_IGNORED = re.compile(r"^\s*WARNING: Unsupported keys in the current profile")
 _FOOTER = re.compile(r"^\s*model(/c-model)?:\s+macc=([\d,]+)(?:/([\d,]+))?")
 
 
@@ -43,6 +44,8 @@ class Report:
     layers: list[CodegenLayer] | None
     validation: ToolValidation | None
     failures: list[Failure]
+    warnings: list[str]
+    """Of the profile: what the tool ignored in it."""
 
     @property
     def is_npu(self) -> bool:
@@ -85,6 +88,7 @@ def parse_report(text: str, where: str) -> Report:
         layers=find_layers(lines),
         validation=find_validation(lines),
         failures=find_failures(text),
+        warnings=[line.strip() for line in lines if _IGNORED.match(line)],
     )
 
 

@@ -30,8 +30,8 @@ class Done:
     """Standard output and standard error in the order in which they came."""
 
 
-def run_tool(command: Sequence[str], folder: Path, log: Path, deadline_s: float) -> Done:
-    """Run `command` in `folder`; whatever it says goes to the file `log`, which stays.
+def run_tool(command: Sequence[str], folder: Path, log: Path, deadline_s: float, *, keeps_log: bool = True) -> Done:
+    """Run `command` in `folder`; whatever it says goes to the file `log`, which an error names if it is to stay (`keeps_log`).
 
     Raises:
         StedgeaiMissing: it does not start.
@@ -40,8 +40,10 @@ def run_tool(command: Sequence[str], folder: Path, log: Path, deadline_s: float)
     """
     deadline = time.monotonic() + deadline_s
     process = _start(command, folder, log)
+    too_late = f"{Path(command[0]).name} was not done after {deadline_s:.0f} s, and was ended."
+    where = f" The whole log: {log}" if keeps_log else ""
     try:
-        _wait(process, deadline, log, f"{Path(command[0]).name} was not done after {deadline_s:.0f} s, and was ended.")
+        _wait(process, deadline, log, too_late, where)
     finally:
         _end(process)
     return Done(process.returncode, _read(log))
@@ -61,7 +63,8 @@ def _start(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen[
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                # Figures and words as in a report, whatever the user's language writes for a thousand.
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"},
                 start_new_session=True,
             )
     except OSError as error:
@@ -71,24 +74,29 @@ def _start(command: Sequence[str], folder: Path, log: Path) -> subprocess.Popen[
         raise StedgeaiMissing(f"{command[0]} does not start: {error.strerror}.", "Check that it is a program for this machine.") from error
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float, log: Path, too_late: str) -> None:
+def _wait(process: subprocess.Popen[bytes], deadline: float, log: Path, too_late: str, where: str) -> None:
     """Until it is over. It is not reaped: its number stays its own until its children are ended, too."""
-    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+    while not _is_over(process):
         if time.monotonic() >= deadline:
-            remedy = f"It may wait for an answer (its first start may ask: run it once by hand), or need more time. The whole log: {log}"
-            raise StedgeaiTimeout(f"{too_late} Its last lines:\n{tail(_read(log)) or '(none)'}", remedy)
+            what = f"{too_late} Its last lines:\n{tail(_read(log)) or '(none)'}"
+            remedy = "It may wait for an answer (its first start may ask: run it once by hand), or need more time."
+            raise StedgeaiTimeout(what, remedy + where)
         if log.stat().st_size > MOST_LOG_BYTES:
             what = f"{process.args!r} wrote more than {MOST_LOG_BYTES >> 20} MiB to its log, and was ended."
-            raise StedgeaiFailure(what, f"See {log}.", kind="log", words="")
+            raise StedgeaiFailure(what, f"Run it by hand.{where}", kind="log", words="")
         time.sleep(POLL_S)
+
+
+def _is_over(process: subprocess.Popen[bytes]) -> bool:
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the whole group: asked first, where the tool still runs, then for good."""
-    if process.returncode is None and os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+    if not _is_over(process):
         _signal(process, signal.SIGTERM)
         grace = time.monotonic() + GRACE_S
-        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None and time.monotonic() < grace:
+        while not _is_over(process) and time.monotonic() < grace:
             time.sleep(POLL_S)
     _signal(process, signal.SIGKILL)
     process.wait()

@@ -123,7 +123,7 @@ def stated_by_report(report: Report) -> Stated:
         epochs=npu.epochs if npu else None,
         validation=report.validation,
         failures=report.failures,
-        notes=_weights_as_code(sections.weights_as_code) if sections else [],
+        notes=[*report.warnings, *(_weights_as_code(sections.weights_as_code) if sections else [])],
     )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from edgeloop.errors import StedgeaiMissing
 
-_CORE = re.compile(r"ST Edge AI Core v(\d+)\.(\d+)\.(\d+)(?:-(\S+))?(?:\s+([0-9a-f]{6,}))?")
-_LEGACY = re.compile(r"Neural Network Tools for STM32\S*.*\((?:STM\.ai|AI tools) v(\d+)\.(\d+)\.(\d+)(?:-(\S+))?\)")
+_CORE = re.compile(r"ST Edge AI Core v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-(\S+))?(?:\s+([0-9a-f]{6,}))?")
+_LEGACY = re.compile(r"Neural Network Tools for STM32\S*.*\((?:STM\.ai|AI tools) v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-(\S+))?\)")
 _COMPONENT = re.compile(r"^[ \t]+([A-Za-z][\w.]*) (\d+\.\d+\.\d+\S*)[ \t]*$", re.MULTILINE)
 
 OLDEST_DRIVEN = (1, 0)

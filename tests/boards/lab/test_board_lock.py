@@ -363,6 +363,19 @@ def test_a_stale_name_in_a_free_lock_means_nothing(tmp_path: Path) -> None:
     assert occupancy(KEY) == Occupancy(held=False, holder=None, waiting=[])
 
 
+def test_a_lock_file_that_is_tidied_away_is_not_mistaken_for_the_boards(tmp_path: Path) -> None:
+    """Who waited on the removed file takes the new one, so that a newcomer finds the board held."""
+    log = tmp_path / "log"
+    with children() as start:
+        with hold(KEY, "a test", 0):
+            start(partial(hold_for, 60, log))
+            until_waiting(1)
+            lock_files(KEY).lock.unlink()
+        wait_for(log)
+        with pytest.raises(BoardBusy), hold(KEY, "a newcomer", 0):
+            pass
+
+
 def test_the_folder_is_the_same_for_all_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(VARIABLE)
     closed, opened = tmp_path / "closed", tmp_path / "open"

@@ -15,7 +15,6 @@ from edgeloop.errors import BoardAbsent
 
 SERIAL = "003900393137510C39383538"
 OTHER = "066DFF485550755187121840"
-can_make_devices = pytest.mark.skipif(os.geteuid() != 0, reason="makes device files, which only root can")
 
 
 def board(kind: str = "stm32h747i-disco", **how: object) -> LabBoard:
@@ -35,7 +34,6 @@ def listener() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-@can_make_devices
 class TestAttached:
     def test_by_the_serial_number_whatever_the_order(self, usb: FakeUsb, tmp_path: Path) -> None:
         usb.plug("1-1", "0483:374e", OTHER, ("ttyACM0",))

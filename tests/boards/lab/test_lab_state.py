@@ -1,6 +1,5 @@
 """`edgeloop boards`: each board is free, held by somebody since some time, or absent for a reason."""
 
-import os
 import socket
 from functools import partial
 from pathlib import Path
@@ -13,8 +12,6 @@ from edgeloop.boards.lab.config import BoardEntry, Find, Lab, Ssh
 from edgeloop.boards.lab.state import render, states
 from edgeloop.boards.lock import hold
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes device files, which only root can")
-
 
 def hold_until_killed(key: str, ready: Path) -> None:
     with hold(key, "benchmark@flowers-fdmobilenet_0.25-128-n6", 10):
@@ -22,7 +19,6 @@ def hold_until_killed(key: str, ready: Path) -> None:
         wait_for(ready.with_name("never"), 60)
 
 
-@needs_root
 def test_free_held_and_absent(tmp_path: Path) -> None:
     usb, ready = FakeUsb(tmp_path / "root"), tmp_path / "ready"
     usb.plug("1-1", "0483:3754", "A1", ("ttyACM0",))

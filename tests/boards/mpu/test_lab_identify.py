@@ -10,7 +10,6 @@ from linux_board import SSHD, LinuxBoard, linux_board
 from edgeloop.boards.lab.config import BoardEntry, Find, Lab, LabBoard, Linux, Ssh
 from edgeloop.boards.lab.connect import linux_settings
 from edgeloop.boards.lab.identify import identify
-from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.errors import BoardNotTrusted
 
 
@@ -20,8 +19,7 @@ def board(linux: LinuxBoard, kind: str = "any-linux", key: str = "key") -> LabBo
     return Lab(boards={"mp2": entry}).board("mp2")
 
 
-def test_a_linux_board_says_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "locks"))
+def test_a_linux_board_says_what_it_is(tmp_path: Path) -> None:
     with linux_board(tmp_path / "board", "openssh" if SSHD else "asyncssh") as linux:
         said = identify(board(linux), tmp_path)
         assert said.says["runtime"].startswith("ai_edge_litert")

@@ -11,8 +11,8 @@ from linux_board import SSHD, LinuxBoard, linux_board
 from miniature import CLASSES, PREPROCESSING, coloured
 from stand_ins import STAI_MPU, X_LINUX_AI_BENCHMARK, python_with, runtime, script
 
-from edgeloop.boards.benchmark import inputs_for
 from edgeloop.boards.host import HostBoard
+from edgeloop.boards.inputs import inputs_for
 from edgeloop.boards.mpu.driver import MpuBoard
 from edgeloop.boards.mpu.session import Session, source
 from edgeloop.boards.mpu.shares import engine_shares

@@ -21,7 +21,7 @@ from miniature import CLASSES, PREPROCESSING, coloured
 from pydantic import ValidationError
 from stand_ins import bare_python, proxy, python_with, runtime, script
 
-from edgeloop.boards.benchmark import inputs_for
+from edgeloop.boards.inputs import inputs_for
 from edgeloop.boards.mpu.driver import MpuBoard
 from edgeloop.boards.mpu.on_board import keeper
 from edgeloop.boards.mpu.session import Session
@@ -30,7 +30,7 @@ from edgeloop.errors import BoardError, BoardNotTrusted, BoardRefusal, BoardSile
 from edgeloop.services.ports import LOOPBACK
 
 PIXELS = np.stack([coloured(label, 1) for label in CLASSES])
-HASTY = QUICK.model_copy(update={"connect_s": 2, "hello_s": 3, "answer_s": 3, "silence_s": 2, "close_s": 2})
+HASTY = QUICK.model_copy(update={"connect_s": 2, "hello_s": 2, "answer_s": 2, "silence_s": 2, "close_s": 1})
 FOREIGN_ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xf3\x00\x01" + bytes(43)
 """The head of a program for another processor."""
 
@@ -95,7 +95,7 @@ def test_something_listens_that_is_no_ssh_server(linux: LinuxBoard) -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         with within(12), pytest.raises((BoardUnreachable, BoardSilent)):
-            Session(linux.settings(address=f"ssh://{LOOPBACK}:{listener.getsockname()[1]}"))
+            Session(linux.settings(address=f"ssh://{LOOPBACK}:{listener.getsockname()[1]}", deadlines=HASTY))
 
 
 def test_the_key_is_another_one(linux: LinuxBoard) -> None:

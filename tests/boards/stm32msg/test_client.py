@@ -229,3 +229,29 @@ def test_a_board_left_within_a_message_is_brought_back() -> None:
         with BoardClient(device.address, patience=QUICK) as client:
             assert client.network(SIGNATURE).name == "network"
             assert client.disturbances.protocol_errors >= 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hostile_device_gives_typed_errors_within_bounded_time(seed: int) -> None:
+    """Bits are flipped in one of four messages, headers included; nothing but a BoardError may come of it."""
+    random = np.random.default_rng(seed)
+
+    def flip(_: int, packets: list[bytes]) -> list[bytes]:
+        if random.random() < 0.75:
+            return packets
+        damaged = bytearray(b"".join(packets))
+        for place in random.integers(0, min(len(damaged), 40), 3):
+            damaged[place] ^= 1 << int(random.integers(8))
+        return [bytes(damaged)]
+
+    patience = Patience(sync_s=0.2, information_s=0.2, ready_s=0.2, upload_s=0.2, inference_s=0.2, tensor_s=0.2, retries=1)
+    begin = time.monotonic()
+    with ScriptedDevice(distort=flip) as device:
+        try:
+            with BoardClient(device.address, patience=patience) as client:
+                client.system()
+                run = client.run(client.network(SIGNATURE), [PICTURE], Mode.PER_LAYER_WITH_DATA)
+                assert (run.outputs[0].shape, run.outputs[0].dtype.name) == ((1, 3), "float32")
+        except (BoardError, InputError):  # an InputError: the model's description came through, but damaged
+            pass
+    assert time.monotonic() - begin < 20

@@ -14,15 +14,9 @@ from edgeloop.boards.lab.connect import check_part, connect
 from edgeloop.boards.lab.find import find
 from edgeloop.boards.lab.identify import identify, render
 from edgeloop.boards.lock import hold
-from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.cli import main
 from edgeloop.errors import BoardBusy, BoardError, BoardSilent
 from edgeloop.workspace import Workspace
-
-
-@pytest.fixture(autouse=True)
-def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "locks"))
 
 
 @pytest.fixture

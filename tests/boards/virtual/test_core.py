@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgeloop.boards.virtual.core import Core, Stop
+from edgeloop.boards.virtual.counting import NativeCounter, PythonCounter
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import STM32F405, STM32H747, Part
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler
@@ -64,6 +65,19 @@ def test_counts_do_not_depend_on_how_often_the_run_is_interrupted(functions: Pat
     monkeypatch.setattr("edgeloop.boards.virtual.core.SLICE_INSTRUCTIONS", 7)
     assert sliced.call("twice", 50) == 300
     assert sliced.instructions == whole.instructions
+
+
+def test_counting_in_python_and_in_c_is_the_same(functions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    native = Core(STM32H747, read_program(functions))
+    monkeypatch.setattr("edgeloop.boards.virtual.core.block_counter", PythonCounter)
+    python = Core(STM32H747, read_program(functions))
+    assert isinstance(native._counter, NativeCounter)
+    for core in (native, python):
+        core.call("twice", 12345)
+        with pytest.raises(BoardError):
+            core.call("twice", 99, limit=50)
+    assert native.instructions == python.instructions
+    assert native.profile() == python.profile()
 
 
 def test_the_profile_names_functions(core: Core) -> None:

@@ -10,6 +10,7 @@ hang_s                seconds of silence, with a child process that does the sam
 error, status         the last words, and the exit status
 signal                ends itself by that signal in the middle
 omit, cut             files that are not written, or only by half
+own_folder            writes the binary of the STM32MP2 to the folder that such builds take by default, whatever --output says
 no_npu                forgets --st-neural-art, as if it had not been there
 background_s          leaves a child process behind
 """
@@ -122,12 +123,13 @@ def _work(home: Path, scenario: dict[str, Any], options: argparse.Namespace, arg
 
 def _write(scenario: dict[str, Any], layout: samples.Layout, options: argparse.Namespace) -> None:
     """Write the files of the step to the output folder; those of `omit` not, those of `cut` by half."""
-    options.output.mkdir(parents=True, exist_ok=True)
+    output = Path("stm32ai_output") if scenario.get("own_folder") else options.output
+    output.mkdir(parents=True, exist_ok=True)
     for name, content in _files(layout, options).items():
         if name in scenario.get("omit", []):
             continue
         whole = content if isinstance(content, bytes) else content.encode()
-        (options.output / name).write_bytes(whole[: len(whole) // 2] if name in scenario.get("cut", []) else whole)
+        (output / name).write_bytes(whole[: len(whole) // 2] if name in scenario.get("cut", []) else whole)
 
 
 def _files(layout: samples.Layout, options: argparse.Namespace) -> dict[str, str | bytes]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import stedgeai_samples as samples
+from stedgeai_provenance import MADE
 from stedgeai_samples import Layout
 
-from edgeloop.codegen.stedgeai.inspect import inspect_output
+from edgeloop.codegen.stedgeai.inspect import inspect_output, read_file
+from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.errors import EdgeloopError, InputError, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
 
@@ -25,7 +27,7 @@ def written(folder: Path, content: Any) -> Path:
 
 
 def record_of(folder: Path, content: Any) -> CodegenRecord:
-    return inspect_output(written(folder, content))
+    return make_record([read_file(written(folder, content))], MADE)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -60,6 +62,13 @@ def test_an_aggregate_of_pools_is_not_counted_again(tmp_path: Path) -> None:
     assert record.pools is not None
     assert [pool.name for pool in record.pools] == ["npuRAM3", "hyperRAM", "octoFlash"]
     assert sum(pool.activation_ram_bytes or 0 for pool in record.pools) == samples.ACTIVATIONS
+
+
+def test_a_disabled_pool_has_no_room_and_an_unlimited_one_no_size(tmp_path: Path) -> None:
+    content = samples.c_info(N6)
+    content["memory_pools"] += [samples.pool("flexMEM", str(0x34000000), 0, size_bytes=0), samples.pool("more", "0x20000000", 0)]
+    pools = {pool.name: pool.size_bytes for pool in record_of(tmp_path, content).pools or []}
+    assert (pools["flexMEM"], pools["more"], pools["npuRAM3"]) == (0, None, 458_752)
 
 
 def test_a_virtual_pool_is_not_counted(tmp_path: Path) -> None:

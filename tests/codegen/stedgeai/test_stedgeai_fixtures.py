@@ -1,15 +1,19 @@
 """Real outputs of ST Edge AI Core 1.0 to 4.0.1 and STM32Cube.AI 5 to 8: all of them are read, with the figures that they print."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.failures import find_failures, typed
 from edgeloop.codegen.stedgeai.inspect import inspect_output
+from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.codegen.stedgeai.profiles import check_profile, read_pools
 from edgeloop.codegen.stedgeai.report import read_text
+from edgeloop.codegen.stedgeai.sections import find_sections
 from edgeloop.codegen.stedgeai.versions import find_components, find_version
 from edgeloop.errors import StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused
 from edgeloop.records import CodegenRecord
@@ -153,11 +157,11 @@ def test_a_folder_states_what_the_tool_printed(shared: Shared, folder: str) -> N
 @pytest.mark.parametrize(
     ("folder", "epochs"),
     [
-        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, None, None, None)),
+        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, None, 55, 0)),
         ("2.2.0-stm32n6-analyze-blazeface", (85, 27, None, 58, 0)),
         ("2.2.0-stm32n6-analyze-audio", (51, 16, None, 35, 0)),
         ("2.2.0-stm32n6-cloud-transformer", (407, 150, None, 0, 257)),
-        ("3.0.0-stm32n6-mobilenet_v2_128", (56, 1, None, 55, 0)),
+        ("3.0.0-stm32n6-mobilenet_v2_128", (56, 1, 0, 55, 0)),
         ("4.0.1-stm32n6-stt", (618, 0, 0, 618, 0)),
         ("4.0.1-stm32n6-studio-yolov11n", (151, 10, 12, 0, 129)),
         ("4.0.1-stm32n6-studio-mobilenet_v2_224", (58, 3, 0, 0, 55)),
@@ -246,3 +250,17 @@ def test_profiles_and_memory_pools(shared: Shared, tmp_path: Path) -> None:
     assert pools["octoFlash"] == (0x70400000, 60 << 20)
     for mpool in (*folder.glob("*.mpool"), *shared("fixtures/stedgeai").glob("*/stm32n6.mpool")):
         assert read_pools(mpool)
+
+
+def test_the_sections_add_up_to_the_tools_own_sum(shared: Shared) -> None:
+    """Of every text with section sizes: flash and RAM of "RT total" as the block below it states them."""
+    checked = 0
+    for path in sorted(shared("fixtures/stedgeai").glob("*/*.txt")):
+        text = read_text(path)
+        sections = find_sections(clean_lines(text), str(path))
+        stated = re.search(r"^.*  RT total\s+([\d,]+)\s+[\d.]+%\s+([\d,]+)\s+[\d.]+%", text, re.MULTILINE)
+        if sections and stated:
+            total = sections.rows["RT total"]
+            assert (total.flash, total.ram) == (integer(stated[1]), integer(stated[2])), path
+            checked += 1
+    assert checked > 20

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import stedgeai_standin
 
-from edgeloop.codegen.stedgeai.locate import PACKS, find_tool, is_installed
+from edgeloop.codegen.stedgeai.locate import PACKS, Tool, find_tool, is_installed
+from edgeloop.codegen.stedgeai.versions import Version
 from edgeloop.errors import StedgeaiMissing, StedgeaiTimeout
 
 pytest_plugins = ("stedgeai_machine",)
@@ -81,3 +82,11 @@ def test_a_question_that_waits_for_ever_ends_at_the_deadline(install: Install) -
     with pytest.raises(StedgeaiTimeout, match=r"Do you agree") as caught:
         find_tool(deadline_s=1.0)
     assert "by hand" in caught.value.remedy
+    # Its log is not kept, so it is not named.
+    assert "log" not in caught.value.remedy
+
+
+def test_the_build_for_apple_silicon_is_started_as_such() -> None:
+    version = Version(2, 2, 0)
+    assert Tool(Path("/p/Utilities/macarm/stedgeai"), version).command == ["arch", "-arm64", "/p/Utilities/macarm/stedgeai"]
+    assert Tool(Path("/p/Utilities/linux/stedgeai"), version).command == ["/p/Utilities/linux/stedgeai"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgeloop.codegen.stedgeai.profiles import check_profile, read_pools
-from edgeloop.errors import InputError, StedgeaiUnreadable
+from edgeloop.errors import InputError
 
 POOL = {
     "name": "npuRAM3",
@@ -63,12 +63,19 @@ def test_memory_pools_that_are_not_there(profiles: Path) -> None:
 def test_a_pool_without_a_field(profiles: Path, key: str) -> None:
     broken = {name: value for name, value in POOL.items() if name != key}
     (profiles / "pools" / "board.mpool").write_text(json.dumps({"memory": {"mempools": [broken]}}), encoding="utf-8")
-    with pytest.raises(StedgeaiUnreadable, match=key):
+    with pytest.raises(InputError, match=key) as caught:
+        check_profile("default@my.json", profiles)
+    assert "Correct the profile" in caught.value.remedy
+
+
+def test_a_profile_with_comments(profiles: Path) -> None:
+    (profiles / "my.json").write_text('{"Profiles": {} // mine\n}', encoding="utf-8")
+    with pytest.raises(InputError, match="is no JSON"):
         check_profile("default@my.json", profiles)
 
 
 def test_a_size_in_an_unknown_magnitude(profiles: Path) -> None:
     broken = POOL | {"size": {"value": "1", "magnitude": "PAGES"}}
     (profiles / "pools" / "board.mpool").write_text(json.dumps({"memory": {"mempools": [broken]}}), encoding="utf-8")
-    with pytest.raises(StedgeaiUnreadable, match=r"mempools\[0\]\.size"):
+    with pytest.raises(InputError, match=r"mempools\[0\]\.size"):
         check_profile("default@my.json", profiles)

@@ -1,33 +1,23 @@
 """Reports and console logs: layouts of every version, and the traps in them."""
 
+import time
 from collections.abc import Callable
+from random import Random
 
 import pytest
 import stedgeai_samples as samples
+from stedgeai_provenance import MADE
 from stedgeai_samples import Layout
 
 from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.report import parse_report
 from edgeloop.codegen.stedgeai.stated import Stated, option, stated_by_report
-from edgeloop.errors import StedgeaiDoesNotFit, StedgeaiUnreadable
-from edgeloop.records import CodegenRecord, Provenance
+from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiUnreadable
+from edgeloop.records import CodegenRecord
 
 N6 = Layout(target="stm32n6", npu=True, command="generate --target stm32n6 --st-neural-art default@my.json --model tiny.tflite")
 N6_V4 = Layout(version="4.0.1-20581 7ed50de05", target="stm32n6", npu=True, command=N6.command)
-MADE = Provenance(
-    time_utc="",
-    command="",
-    git_commit=None,
-    git_dirty=None,
-    host="",
-    cpu="",
-    cpus=1,
-    tools={},
-    params={},
-    data_revision=None,
-    duration_s=0,
-)
 
 
 def record_of(text: str) -> CodegenRecord:
@@ -49,10 +39,10 @@ def test_a_processors_report_and_console_state_the_same(version: str, write: Cal
     assert not record.rounded
 
 
-def test_the_progress_bar_between_all_lines_changes_nothing() -> None:
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+def test_the_progress_bar_between_all_lines_changes_nothing(write: Callable[[Layout], str]) -> None:
     bar = "\nPASS:  92%|####1| 91/99 [00:05<00:00, 21.46it/s]\r\n          \n"
-    noisy = samples.console(N6).replace("\n", bar)
-    assert stated(noisy) == stated(samples.console(N6))
+    assert stated(write(N6).replace("\n", bar)) == stated(write(N6))
 
 
 def test_a_prefix_of_the_program_around_changes_nothing() -> None:
@@ -149,6 +139,13 @@ def test_memory_is_that_of_generate_not_of_validate() -> None:
     assert record.macs is None
     assert record.validation is not None
     assert (record.validation.mode, record.validation.duration_ms, record.validation.cycles) == ("target", 0.462, [30_050, 327_134, 12_470])
+
+
+def test_the_summary_of_generate_comes_first_where_nothing_else_is_exact() -> None:
+    unmeasured = Layout(**(vars(N6) | {"measured": False}))
+    for text in (samples.console(unmeasured), samples.console(Layout())):
+        record = record_of(text + samples.summary(N6, "validate", activations=133_464))
+        assert (record.activation_ram_bytes, record.rounded) == (samples.ACTIVATIONS, False)
 
 
 def test_a_validation_alone_states_no_memory_of_an_npu() -> None:
@@ -255,6 +252,47 @@ def test_without_an_npu_the_same_series_is_its_processor() -> None:
     plain = Layout(version="4.0.0-20500 359356bb0", target="stm32n6", command="generate --target stm32n6 --model tiny.tflite")
     record = record_of(samples.report(plain))
     assert (record.target, record.cpu, record.epochs) == ("stm32n6-cpu", "cortex-m55", None)
+
+
+def test_what_the_tool_ignored_in_a_profile_is_noted() -> None:
+    warning = "WARNING: Unsupported keys in the current profile mine are ignored: memory_desc"
+    assert warning in record_of(f"{warning}\n" + samples.console(N6)).note
+
+
+def test_no_damage_is_anything_but_an_error_that_is_explained() -> None:
+    """Lines and characters that are lost, doubled, moved or exchanged: read, or refused by name; never a crash."""
+    random = Random(5)
+    texts = [write(layout) for write in (samples.report, samples.console) for layout in (Layout(), N6, N6_V4)]
+    texts.append(texts[2] + samples.validation())
+    refused = 0
+    for _ in range(600):
+        lines = random.choice(texts).splitlines()
+        for _ in range(random.randint(1, 8)):
+            _damage(lines, random)
+        try:
+            record_of("\n".join(lines))
+        except EdgeloopError:
+            refused += 1
+    assert 50 < refused < 590
+
+
+def _damage(lines: list[str], random: Random) -> None:
+    """Do one thing to one line."""
+    place = random.randrange(len(lines))
+    line = lines[place]
+    cut = random.randint(0, len(line))
+    lines[place] = random.choice(
+        ["", line[:cut], line[cut:], line * 2, line.replace("1", "x"), line.replace(" ", ""), "9" * 5_000 + line, line.replace("0", "²")]
+    )
+    other = random.randrange(len(lines))
+    if random.random() < 0.3:
+        lines[place], lines[other] = lines[other], lines[place]
+
+
+def test_a_line_without_end_takes_no_time_without_end() -> None:
+    started = time.monotonic()
+    record_of(samples.report(Layout()) + "x" + " " * 2_000_000 + "1\n")
+    assert time.monotonic() - started < 20
 
 
 def test_options_of_a_command_line() -> None:

@@ -1,5 +1,6 @@
 """Running a program: nothing of it is left, its words are kept, and its end is always known."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -33,8 +34,17 @@ def test_both_streams_are_in_the_log_in_their_order(tmp_path: Path) -> None:
     assert (tmp_path / "run.log").read_text(encoding="utf-8") == done.text
 
 
-def test_standard_input_is_closed(tmp_path: Path) -> None:
-    assert run_tool(python("import sys; print(repr(sys.stdin.read()))"), tmp_path, tmp_path / "run.log", 30).text == "''\n"
+def test_standard_input_is_closed_even_where_ours_is_open(tmp_path: Path) -> None:
+    """A tool that asks must not wait for the terminal of whoever started edgeloop."""
+    reading, writing = os.pipe()
+    ours = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        assert run_tool(python("import sys; print(repr(sys.stdin.read()))"), tmp_path, tmp_path / "run.log", 10).text == "''\n"
+    finally:
+        os.dup2(ours, 0)
+        for handle in (reading, writing, ours):
+            os.close(handle)
 
 
 def test_it_runs_in_its_folder_and_takes_any_argument(tmp_path: Path) -> None:

@@ -19,26 +19,27 @@ static struct {
     uint32_t used;
 } out;
 
-/* The host has stopped in the middle: what comes next is something new, and no garbage. */
-static bool has_stopped;
+/* The line has been quiet for long enough: what comes next is something new, and no rest of something damaged. */
+static bool is_quiet;
 
 void packets_drain(void)
 {
     in.left = 0;
     in.used = in.at = 0;
-    if (has_stopped) {
+    if (is_quiet) {
         return;
     }
     while (uart_wait(QUIET_MS)) {
         (void)uart_take();
     }
+    is_quiet = true;
 }
 
 /* One packet; false when it is none. `milliseconds` is how long its first byte may take, 0 for ever. */
 static bool receive(uint32_t milliseconds)
 {
-    has_stopped = !uart_wait(milliseconds);
-    if (has_stopped) {
+    is_quiet = !uart_wait(milliseconds);
+    if (is_quiet) {
         return false;
     }
     uint32_t header = uart_take();
@@ -47,8 +48,8 @@ static bool receive(uint32_t milliseconds)
         return false;
     }
     for (uint32_t i = 0; i < PAYLOAD; i++) {
-        has_stopped = !uart_wait(BYTE_MS);
-        if (has_stopped) {
+        is_quiet = !uart_wait(BYTE_MS);
+        if (is_quiet) {
             return false;
         }
         in.payload[i] = uart_take();

@@ -167,20 +167,26 @@ typedef struct {
     uint32_t input_is_unsigned;
 } edgeloop_dequantize;
 
-/* rows: kernel_height pointers, int8_t or uint8_t rows as the layer says. output: output_width * output_channels. */
+/* rows: kernel_height pointers, int8_t or uint8_t rows as the layer says; a 1x1 window with stride_x 1 has no padding, and its
+ * row is never missing. output: output_width * output_channels. */
 void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch);
 
 /* rows: kernel_height pointers. output: output_width * channels. Needs no scratch. */
 void edgeloop_depthwise_row(const edgeloop_depthwise *layer, const int8_t *const *rows, int8_t *output);
 
-/* A depthwise layer and the 1x1 convolution (stride 1, int8 input) behind it, whose values between them are never stored
- * as int8: `count` output rows at once, which saves instructions where rows are short. With the depthwise layer's vertical
- * stride s, rows are (count - 1) * s + kernel_height pointers. All inputs are read before the first output is
- * written, which may lie over them.
- * output: count rows of output_width * output_channels, one behind the other.
- * between: NULL, or where to put the depthwise layer's own output rows (count * output_width * channels), for observation. */
-void edgeloop_separable_rows(const edgeloop_depthwise *depthwise, const edgeloop_convolution *pointwise, uint32_t stride_y,
-                             const int8_t *const *rows, uint32_t count, int8_t *output, int8_t *between, void *scratch);
+/* `count` output rows at once, one behind the other. With the layer's vertical stride s, rows are (count - 1) * s +
+ * kernel_height pointers. */
+void edgeloop_depthwise_rows(const edgeloop_depthwise *layer, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
+                             int8_t *output);
+
+/* A depthwise layer and the 1x1 convolution (stride 1, int8 input) behind it, in two calls, one right after the other with
+ * the same count and scratch. What lies between them is in the scratch, in a form of its own: it is never stored as int8.
+ * `count` output rows at once, which saves instructions where rows are short; rows as for edgeloop_depthwise_rows. All
+ * inputs are read before the first output is written. output: count rows of output_width * output_channels. */
+void edgeloop_separable_depthwise(const edgeloop_depthwise *depthwise, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
+                                  void *scratch);
+void edgeloop_separable_pointwise(const edgeloop_depthwise *depthwise, const edgeloop_convolution *pointwise, uint32_t count,
+                                  int8_t *output, void *scratch);
 
 /* input: layer->inputs values; output: layer->outputs. */
 void edgeloop_dense_row(const edgeloop_dense *layer, const int8_t *input, int8_t *output);

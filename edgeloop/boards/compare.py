@@ -1,20 +1,10 @@
-"""Which test images a board sees, and how its outputs compare with a reference's on the same images."""
+"""How a board's outputs compare with a reference's on the same images."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeloop.errors import ProtocolError
 from edgeloop.records import ComparedOutputs
 from edgeloop.tflite.interpreter import Scores
-
-
-def stratified(labels: NDArray[np.int32], most: int) -> NDArray[np.intp]:
-    """Places of at most `most` images, ascending: the classes take turns, so that each has as many as any other (or all it has)."""
-    rank = np.zeros(len(labels), np.intp)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        rank[members] = np.arange(len(members))
-    return np.sort(np.lexsort((labels, rank))[:most])
 
 
 def compare(outputs: Scores, reference: Scores, name: str) -> ComparedOutputs:

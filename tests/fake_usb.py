@@ -1,8 +1,12 @@
 """A /sys and /dev tree with USB devices, laid out as Linux does, below any folder."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from edgeloop.boards.lab.usb import UsbDevice, usb_devices
+
+TERMINALS = {"ttyACM0": "null", "ttyACM1": "zero", "ttyUSB0": "full"}
+"""Ports are links to character devices that every machine has and anybody may open."""
 
 
 @dataclass(frozen=True)
@@ -12,9 +16,9 @@ class FakeUsb:
     root: Path
 
     def plug(
-        self, location: str, ids: str, serial: str | None, ports: tuple[str, ...] = (), name: str = "STM32 STLink", node: bool = True
-    ) -> Path:
-        """Attach a device whose `ports` are on interfaces 2, 4, …; returns its folder."""
+        self, location: str, ids: str, serial: str | None = None, ports: tuple[str, ...] = (), name: str = "STM32 STLink"
+    ) -> UsbDevice:
+        """Attach a device whose `ports` are on interfaces 2, 4, …"""
         devices = self.root / "sys/bus/usb/devices"
         folder = devices / location
         folder.mkdir(parents=True)
@@ -25,21 +29,23 @@ class FakeUsb:
             content["serial"] = serial
         for file, text in content.items():
             (folder / file).write_text(text + "\n", encoding="ascii")
-        if node:
-            self.device(f"bus/usb/001/{number.zfill(3)}")
+        self.device(f"bus/usb/001/{number.zfill(3)}")
         for place, port in enumerate(ports):
             self._port(folder, 2 + 2 * place, port)
-        return folder
+        return next(device for device in usb_devices(self.root) if device.location == location)
 
     def unplug(self, location: str) -> None:
         """Take a device away, as far as the reader can see."""
         (self.root / "sys/bus/usb/devices" / location / "idVendor").unlink()
 
     def device(self, name: str) -> Path:
-        """A file below /dev: a character device (the null device's) where the user may make one."""
+        """What lies below /dev."""
         path = self.root / "dev" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.mknod(path, 0o20600, os.makedev(1, 3))
+        if name in TERMINALS:
+            path.symlink_to(Path("/dev") / TERMINALS[name])
+        else:
+            path.touch()
         return path
 
     def _port(self, folder: Path, interface: int, name: str) -> None:
