@@ -80,6 +80,12 @@ def _add_data(command: Callable[[str, Handler, str], argparse.ArgumentParser]) -
     fetch.add_argument("name", help="a data set, or a file of models/backbones/ without .yaml")
     fetch.add_argument("--from", dest="given", metavar="PATH|URL", help="take this archive, or folder of class folders, instead")
     command("prepare", _prepare, "decode an archive into shards and a manifest").add_argument("dataset")
+    ingest = command("ingest", _ingest, "add new images to a data set as a data revision, and build again what stands on it")
+    ingest.add_argument("dataset")
+    ingest.add_argument("origin", nargs="?", metavar="FOLDER|s3://BUCKET/PREFIX", help="class folders (default: `ingest` of params.yaml)")
+    ingest.add_argument("--again", action="store_true", help="look once more at files that were quarantined before")
+    ingest.add_argument("--no-retrain", action="store_true", help="stop at the new data revision")
+    ingest.add_argument("--publish", action="store_true", help="publish the cards at the end")
     command("validate", _validate, "check a prepared data set against its declared rules").add_argument("dataset")
 
 
@@ -449,6 +455,11 @@ def _doctor(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     slots = ["--slots", str(options.slots)] if options.slots else []
     _flows("flows.run", options.dataset, options.network, options.resolution, *slots, *(["--publish"] if options.publish else []))
+
+
+def _ingest(options: argparse.Namespace) -> None:
+    flags = [f"--{flag.replace('_', '-')}" for flag in ("again", "no_retrain", "publish") if getattr(options, flag)]
+    _flows("flows.take", options.dataset, *([options.origin] if options.origin else []), *flags)
 
 
 def _up(_: argparse.Namespace) -> None:

@@ -257,6 +257,16 @@ class Publish(Section):
     checksums: Literal["when_supported", "when_required"] = "when_supported"
 
 
+class Ingest(Section):
+    """Where new images of a data set come from by themselves: a folder of class folders, or s3://bucket/prefix."""
+
+    origin: Annotated[str, Field(alias="from")]
+    endpoint: str | None = None
+    """Of the S3 server, as in `publish`, whose own is taken by default."""
+    retrain: bool = True
+    publish: bool = False
+
+
 OFF = "off"
 CRON_FIELDS = 5
 
@@ -267,8 +277,9 @@ class Schedules(Section):
     timezone: str = "UTC"
     retrain: str = OFF
     benchmark: str = OFF
+    ingest: str = OFF
 
-    @field_validator("retrain", "benchmark")
+    @field_validator("retrain", "benchmark", "ingest")
     @classmethod
     def _is_a_cron_line(cls, line: str) -> str:
         if line != OFF and len(line.split()) != CRON_FIELDS:
@@ -287,6 +298,7 @@ class Params(Section):
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
     publish: Publish = Publish()
+    ingest: dict[str, Ingest] = {}
     schedules: Schedules = Schedules()
 
     @model_validator(mode="after")
@@ -296,6 +308,13 @@ class Params(Section):
                 raise misfit(("variants", name), f"there is no data set '{variant.dataset}'{near_match(variant.dataset, self.datasets)}")
             if name != variant.id:
                 raise misfit(("variants", name), f"by its own fields it is named {variant.id}")
+        return self
+
+    @model_validator(mode="after")
+    def _ingests_fit(self) -> "Params":
+        for name in self.ingest:
+            if name not in self.datasets:
+                raise misfit(("ingest", name), f"there is no data set '{name}'{near_match(name, self.datasets)}")
         return self
 
     @model_validator(mode="after")

@@ -102,6 +102,8 @@ class PrepareRecord(Record):
     manifest_sha256: str
     classes: list[str]
     members: int
+    added: int = 0
+    """Those of `members` that later ingests added."""
     images: int
     """Images that are in a split."""
     quarantined: dict[str, int]
@@ -114,6 +116,43 @@ class PrepareRecord(Record):
     duplicate_groups: int
     shards: int
     shard_bytes: int
+
+
+class QuarantinedFile(Part):
+    """An incoming file that was not added."""
+
+    path: str
+    """In the incoming folder."""
+    bytes: int
+    sha256: str | None
+    """Null for a file that is too large to be read."""
+    reason: str
+
+
+class IngestRecord(Record):
+    """What became of incoming images."""
+
+    kind: Literal["ingest"] = "ingest"
+    dataset: str
+    number: int
+    source: str
+    files: int
+    """All incoming files."""
+    added: dict[str, dict[str, int]]
+    """Images by split and class."""
+    known: int
+    """Files whose bytes the data set has, had quarantined before, or that came twice."""
+    quarantined: dict[str, int]
+    """Count by reason."""
+    quarantined_files: list[QuarantinedFile]
+    outside_class_folders: list[str]
+    archive: str | None
+    """File name of the archive below data/<dataset>/additions, which has its digest; null where nothing was added."""
+    rejected_archive: str | None
+    """File name of the archive of quarantined files below data/<dataset>/rejected."""
+    revision_before: str
+    """SHA-256 of the manifest."""
+    revision_after: str
 
 
 class RuleResult(Part):

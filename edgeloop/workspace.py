@@ -20,6 +20,21 @@ class DatasetPaths:
         return self.folder / "archive"
 
     @property
+    def additions(self) -> Path:
+        """What later ingests added: one archive each, besides the small file by which `fetch` names the first one."""
+        return self.folder / "additions"
+
+    @property
+    def first_archive(self) -> Path:
+        """Names the first archive by its digest, so that `additions` is never empty: a folder that DVC can depend on."""
+        return self.additions / "00000.json"
+
+    @property
+    def rejected(self) -> Path:
+        """Archives of the images that ingests quarantined."""
+        return self.folder / "rejected"
+
+    @property
     def fetch_record(self) -> Path:
         return self.folder / "fetch.json"
 
@@ -155,6 +170,10 @@ class Workspace:
 
     def dataset(self, name: str) -> DatasetPaths:
         return DatasetPaths(self.root / "data" / name)
+
+    def ingests(self, dataset: str) -> Path:
+        """The records of a data set's ingests and DVC's pointers to what they added; tracked by git."""
+        return self.root / "additions" / dataset
 
     def variant(self, dataset: str, network: str, resolution: int) -> VariantPaths:
         return VariantPaths(self.root / "models" / dataset / f"{network}-{resolution}")

@@ -68,7 +68,7 @@ def deploy(workspace: Workspace, schedules: Schedules, environment: Mapping[str,
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
     """What prefect.yaml refers to."""
     variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_TIMEZONE": schedules.timezone}
-    for name, line in {"RETRAIN": schedules.retrain, "BENCHMARK": schedules.benchmark}.items():
+    for name, line in {"RETRAIN": schedules.retrain, "BENCHMARK": schedules.benchmark, "INGEST": schedules.ingest}.items():
         variables[f"EDGELOOP_{name}_CRON"] = NEVER if line == OFF else line
         variables[f"EDGELOOP_{name}_ACTIVE"] = str(line != OFF).lower()
     return variables

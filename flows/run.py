@@ -37,14 +37,19 @@ def select(params: Params, dataset: str, network: str, resolution: str) -> list[
     return chosen
 
 
-def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | None) -> None:
-    """Run the flow on the server of the environment, or on the workspace's own, which is started when it doesn't run."""
+def use_server(workspace: Workspace) -> None:
+    """Flows of this process run on the server of the environment, or on the workspace's own, which is started when it doesn't run."""
     if "PREFECT_API_URL" not in os.environ:
         from flows.services import client_environment, prefect_server
 
         server = prefect_server(workspace).up()
         os.environ.update(client_environment(workspace, server))
     reconcile(workspace, os.environ["PREFECT_API_URL"].removesuffix("/api"))
+
+
+def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | None) -> None:
+    """Run the flow and say what became of each stage."""
+    use_server(workspace)
     from flows.retrain import retrain
 
     begun = time.monotonic()

@@ -73,7 +73,7 @@ def up(workspace: Workspace) -> None:
 
 
 def _planned(schedules: Schedules) -> str:
-    lines = {"retrain": schedules.retrain, "benchmark": schedules.benchmark}
+    lines = {"retrain": schedules.retrain, "benchmark": schedules.benchmark, "ingest": schedules.ingest}
     active = [f"{name} ({line} {schedules.timezone})" for name, line in lines.items() if line != OFF]
     return ", ".join(active) or "none (schedules in params.yaml)"
 

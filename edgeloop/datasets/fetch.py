@@ -2,6 +2,7 @@
 
 import datetime as dt
 import errno
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from edgeloop.datasets.archive import archive_kind
 from edgeloop.datasets.download import Patience, Wanted, download
 from edgeloop.datasets.pack import pack_folder
 from edgeloop.errors import FetchError, InputError
-from edgeloop.files import atomic_path, sha256_file
+from edgeloop.files import atomic_path, sha256_file, write_text
 from edgeloop.progress import progress
 from edgeloop.records import FetchRecord, provenance
 from edgeloop.workspace import DatasetPaths, Workspace
@@ -54,6 +55,7 @@ def fetch(workspace: Workspace, params: Params, dataset: str, *, given: str | No
     started = dt.datetime.now(dt.UTC)
     source, paths = params.dataset(dataset).source, workspace.dataset(dataset)
     if given is None and (kept := _kept(paths, source, dataset)) is not None:
+        _name_first(paths, kept)
         return kept
     origin = _declared(source, workspace) if given is None else _given(given)
     paths.folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +63,15 @@ def fetch(workspace: Workspace, params: Params, dataset: str, *, given: str | No
         _obtain(origin, source, paths.archive, patience)
     record = _record(workspace, paths, dataset, source, origin, started)
     record.write(paths.fetch_record)
+    _name_first(paths, record)
     return record
+
+
+def _name_first(paths: DatasetPaths, record: FetchRecord) -> None:
+    """Begin the folder of additions, which `prepare` depends on."""
+    content = json.dumps({"archive_sha256": record.sha256}) + "\n"
+    if not paths.first_archive.is_file() or paths.first_archive.read_text(encoding="utf-8") != content:
+        write_text(paths.first_archive, content)
 
 
 def _kept(paths: DatasetPaths, source: Source, dataset: str) -> FetchRecord | None:

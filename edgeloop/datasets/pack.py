@@ -20,7 +20,7 @@ def pack_folder(folder: Path, target: Path) -> None:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder.", "Give a folder that holds one folder of images for each class.")
-    files = sorted(_files(folder), key=lambda file: file.relative_to(folder).as_posix())
+    files = sorted(folder_files(folder), key=lambda file: file.relative_to(folder).as_posix())
     if not files:
         raise InputError(f"{folder} holds no files.", "Give a folder that holds one folder of images for each class.")
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
@@ -28,7 +28,12 @@ def pack_folder(folder: Path, target: Path) -> None:
             _add(archive, file, f"{folder.resolve().name or 'images'}/{file.relative_to(folder).as_posix()}")
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def folder_files(folder: Path) -> Iterator[Path]:
+    """All files below a folder, hidden ones left out.
+
+    Raises:
+        InputError: it holds links or devices.
+    """
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in (*folders, *names):

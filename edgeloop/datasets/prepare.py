@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from edgeloop.config import Limits, Params, Prepare
+from edgeloop.datasets.additions import Addition, assign_kept, read_additions
 from edgeloop.datasets.archive import Entry, read_members
 from edgeloop.datasets.duplicates import duplicate_groups
 from edgeloop.datasets.images import TOO_MANY_BYTES, Examined, Look, examine, refused
@@ -43,7 +44,7 @@ class Member:
 
 
 def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord:
-    """Make `data/<dataset>/images` (shards and manifest) and `prepare.json` from the fetched archive.
+    """Make `data/<dataset>/images` (shards and manifest) and `prepare.json` from the fetched archive and later additions.
 
     Raises:
         InputError: nothing was fetched, or the archive is not the one that was.
@@ -55,22 +56,27 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
     fetched = _fetched(paths, dataset)
     listing = [entry.path for entry in read_members(paths.archive, settings.limits)]
     layout = class_layout(listing)
+    additions = read_additions(workspace, dataset, settings.limits)
     with atomic_folder(paths.images) as folder, ShardWriter(folder) as writer:
         members = list(_stored(paths.archive, layout, settings, writer, f"prepare {dataset}"))
+        for addition in additions:
+            layout_added = Layout("", addition.labels, [])
+            members += _stored(addition.path, layout_added, settings, writer, f"prepare {dataset}, addition {addition.number}")
         writer.close()
         members.sort(key=lambda member: member.path)
         groups = _groups(members, settings)
-        assignment = assign(_usable(members), groups, list(layout.labels), settings.split, _lists(paths.archive, layout, settings))
+        assignment = _assignment(members, groups, paths.archive, layout, additions, settings)
         manifest = _manifest(members, groups, assignment)
         _check_classes(manifest, dataset)
         write_manifest(manifest, folder / paths.manifest.name)
-    digest = sha256_file(paths.manifest)
+    digest, added = sha256_file(paths.manifest), sum(len(addition.labels) for addition in additions)
     record = PrepareRecord(
         dataset=dataset,
         archive=fetched,
         manifest_sha256=digest,
         classes=class_names(manifest),
-        members=len(listing),
+        members=len(listing) + added,
+        added=added,
         images=int(manifest["split"].notna().sum()),
         quarantined=_count_reasons(manifest),
         outside_class_folders=layout.outside,
@@ -140,6 +146,17 @@ def _groups(members: Sequence[Member], settings: Prepare) -> list[list[str]]:
         settings.near_duplicate_rms,
     )
     return [[decoded[index][0].path for index in group] for group in groups]
+
+
+def _assignment(
+    members: Sequence[Member], groups: list[list[str]], archive: Path, layout: Layout, additions: Sequence[Addition], settings: Prepare
+) -> Assignment:
+    """By the declared rule; from the first addition on as the additions keep it."""
+    usable = _usable(members)
+    if not additions:
+        return assign(usable, groups, list(layout.labels), settings.split, _lists(archive, layout, settings))
+    digests = {member.path: member.examined.sha256 or "" for member, _ in _decoded(members)}
+    return assign_kept(usable, digests, groups, additions, settings.split)
 
 
 def _lists(archive: Path, layout: Layout, settings: Prepare) -> OfficialLists | None:

@@ -30,7 +30,7 @@ from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 UPLOADS = 8
 VERSION_DIGITS = 16
 INDEX_ATTEMPTS = 8
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _s3_target(workspace: Workspace, params: Params, to: str) -> Target:
     from edgeloop.store import local, s3
 
     bucket, _, prefix = to.removeprefix("s3://").partition("/")
-    if not _BUCKET.fullmatch(bucket):
+    if not BUCKET.fullmatch(bucket):
         raise StoreError(
             f"'{bucket}' in {to} cannot be a bucket's name.", "Use 3 to 63 of a-z, 0-9, '.' and '-': publish.to in params.yaml."
         )

@@ -84,6 +84,15 @@ def accepts_writes(endpoint: str, credentials: Credentials, bucket: str) -> bool
     return True
 
 
+@dataclass(frozen=True)
+class Entry:
+    """An object as a listing shows it; `version` changes with its content."""
+
+    key: str
+    bytes: int
+    version: str
+
+
 class S3Target:
     """A prefix of a bucket."""
 
@@ -159,6 +168,17 @@ class S3Target:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix, Delimiter="/")
             folders = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", [])]
         return sorted(f"{folder.removeprefix(self._prefix)}{name}" for folder in folders)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every object below the prefix, at any depth.
+
+        Raises:
+            StoreError: the bucket is not there, or may not be listed.
+        """
+        with self._explained():
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix):
+                for found in page.get("Contents", []):
+                    yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], f"{found['Size']} {found['ETag']}")
 
     def _put(self, key: str, content: bytes, condition: dict[str, Any]) -> None:
         sha256 = hashlib.sha256(content).hexdigest()

@@ -169,7 +169,13 @@ def test_an_unsafe_archive_is_refused_and_the_old_images_stay(workspace: Workspa
     with pytest.raises(UnsafeArchiveError, match=r"\.\./evil\.jpg"):
         prepared(workspace, two_classes() | {"../evil.jpg": b"x"})
     assert sha256_file(workspace.dataset("sample").manifest) == before
-    assert {path.name for path in workspace.dataset("sample").folder.iterdir()} == {"archive", "fetch.json", "images", "prepare.json"}
+    assert {path.name for path in workspace.dataset("sample").folder.iterdir()} == {
+        "additions",
+        "archive",
+        "fetch.json",
+        "images",
+        "prepare.json",
+    }
 
 
 def test_nothing_fetched_or_something_else_is_said(workspace: Workspace, tmp_path: Path) -> None:

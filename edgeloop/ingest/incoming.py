@@ -1,0 +1,83 @@
+"""Where new images come from: a folder of class folders, or a prefix of an S3 bucket. Both are only read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edgeloop.config import Params
+from edgeloop.datasets.pack import folder_files
+from edgeloop.errors import InputError
+from edgeloop.workspace import Workspace
+
+S3 = "s3://"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One incoming file."""
+
+    path: str
+    """`<class>/<file>`, or deeper, below the source."""
+    bytes: int
+    version: str
+    """Changes when the file does: what was read once need not be read again."""
+
+
+class Incoming(Protocol):
+    """A source of new images."""
+
+    name: str
+    """As the user gave it."""
+
+    def arrivals(self) -> list[Arrival]:
+        """All files, sorted by path."""
+
+    def read(self, arrival: Arrival) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            InputError, StoreError: it is not there any more, or cannot be read.
+        """
+
+
+class IncomingFolder:
+    """A folder; hidden files are left out."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder.", "Give a folder that holds one folder of new images for each class.")
+        self._folder, self.name = folder, str(folder)
+
+    def arrivals(self) -> list[Arrival]:
+        return sorted(map(self._arrival, folder_files(self._folder)), key=lambda arrival: arrival.path)
+
+    def read(self, arrival: Arrival) -> bytes:
+        path = self._folder / arrival.path
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.", "Leave the folder unchanged while it is ingested.") from error
+
+    def _arrival(self, file: Path) -> Arrival:
+        state = file.stat()
+        return Arrival(file.relative_to(self._folder).as_posix(), state.st_size, f"{state.st_size} {state.st_mtime_ns} {state.st_ino}")
+
+
+@contextmanager
+def incoming(workspace: Workspace, params: Params, origin: str, endpoint: str | None = None) -> Iterator[Incoming]:
+    """Open the source that `origin` names; `endpoint` is that of an S3 server, by default the one of `publish`.
+
+    Raises:
+        InputError: it is no folder and no S3 prefix.
+        StoreError: the bucket cannot be listed.
+    """
+    if origin.startswith(S3):
+        from edgeloop.store.bucket import bucket_files
+
+        yield bucket_files(workspace, origin, endpoint if endpoint is not None else params.publish.endpoint, params.publish.checksums)
+    elif "://" in origin:
+        raise InputError(f"Nothing can be ingested from {origin}.", "Give a folder of class folders, or s3://bucket/prefix.")
+    else:
+        yield IncomingFolder(workspace.root / Path(origin).expanduser())

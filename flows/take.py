@@ -1,0 +1,49 @@
+"""`python -m flows.take DATASET [FOLDER|s3://BUCKET/PREFIX]`: run the flow `ingest` and say what it did."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from edgeloop.config import load_params
+from edgeloop.errors import EdgeloopError
+from edgeloop.workspace import find_workspace
+from flows.run import use_server
+
+
+def main(arguments: list[str]) -> int:
+    """Run; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="edgeloop ingest")
+    parser.add_argument("dataset")
+    parser.add_argument("origin", nargs="?")
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--no-retrain", dest="build", action="store_false", default=None)
+    parser.add_argument("--publish", action="store_true", default=None)
+    options = parser.parse_args(arguments)
+    try:
+        workspace = find_workspace()
+        load_params(workspace).dataset(options.dataset)
+        use_server(workspace)
+        from flows.ingest import ingest
+
+        begun = time.monotonic()
+        origin = _absolute(options.origin)
+        for line in ingest(str(workspace.root), options.dataset, origin, options.again, options.build, options.publish):
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"done in {time.monotonic() - begun:.0f} s\n")
+    except EdgeloopError as error:
+        sys.stderr.write(f"edgeloop: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("edgeloop: interrupted; the same command begins again, and adds nothing twice\n")
+        return 130
+    return 0
+
+
+def _absolute(origin: str | None) -> str | None:
+    """A folder is meant from where the command is given, not from the project's root."""
+    return origin if origin is None or "://" in origin else str(Path(origin).expanduser().absolute())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
