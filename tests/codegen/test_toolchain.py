@@ -2,8 +2,8 @@
 
 import ctypes
 import os
-import time
 import sys
+import time
 from pathlib import Path
 
 import pytest

@@ -1,0 +1,58 @@
+"""What all records have in common: strict fields, provenance, and their form on disk."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edgeloop.errors import InputError
+from edgeloop.files import write_text
+
+RecordType = TypeVar("RecordType", bound="Record")
+
+
+class Part(BaseModel):
+    """A piece of a record: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provenance(Part):
+    """What a result can be traced back to and repeated with."""
+
+    time_utc: str
+    command: str
+    git_commit: str | None
+    git_dirty: bool | None
+    host: str
+    cpu: str
+    cpus: int
+    tools: dict[str, str]
+    params: dict[str, Any]
+    data_revision: str | None
+    """SHA-256 of the manifest that the result stands on; null where no data set is involved."""
+    duration_s: float
+
+
+class Record(Part):
+    """Base of all records."""
+
+    provenance: Provenance
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, atomically, keys in the order of the fields."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls: type[RecordType], path: Path) -> RecordType:
+        """Read a record.
+
+        Raises:
+            InputError: the file is absent or is not such a record.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist.", "Build it: dvc repro lists the stage that makes it.") from None
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} is not a {cls.__name__}: {error}", "Delete it and build it again.") from error

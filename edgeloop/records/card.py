@@ -1,0 +1,18 @@
+"""The record of a model card."""
+
+from typing import Literal
+
+from edgeloop.records.base import Record
+
+
+class CardRecord(Record):
+    """A model card and the records it was made from."""
+
+    kind: Literal["card"] = "card"
+    dataset: str
+    network: str
+    resolution: int
+    records: dict[str, str]
+    """SHA-256 of each record that the card states, by file name."""
+    files: dict[str, str]
+    """SHA-256 of each file of the card."""

@@ -1,0 +1,114 @@
+"""Records of data sets: fetch, prepare, ingest, validate."""
+
+from typing import Literal
+
+from edgeloop.records.base import Part, Record
+
+
+class FetchRecord(Record):
+    """Where an archive came from."""
+
+    kind: Literal["fetch"] = "fetch"
+    dataset: str
+    origin: str
+    """The address, path or `drawn` that the archive was taken from."""
+    bytes: int
+    sha256: str
+    upstream: bool
+    """Whether this is the upstream archive, by its SHA-256."""
+    note: str
+    """`the upstream archive`, `not the upstream archive`, `packed from a folder` or `drawn by edgeloop`."""
+    given: bool = False
+    """Whether the user gave it (`--from`) in place of the declared source."""
+
+
+class SplitCounts(Part):
+    """Images of one split, by class name."""
+
+    images: int
+    per_class: dict[str, int]
+
+
+class PrepareRecord(Record):
+    """What came out of an archive."""
+
+    kind: Literal["prepare"] = "prepare"
+    dataset: str
+    archive: FetchRecord
+    manifest_sha256: str
+    classes: list[str]
+    members: int
+    added: int = 0
+    """Those of `members` that later ingests added."""
+    images: int
+    """Images that are in a split."""
+    quarantined: dict[str, int]
+    """Count of quarantined members by reason."""
+    outside_class_folders: list[str]
+    """Members that are no images of a class (licence texts, lists)."""
+    split_rule: str
+    """The rule that was applied, and why it is not the declared one where it is not."""
+    splits: dict[str, SplitCounts]
+    duplicate_groups: int
+    shards: int
+    shard_bytes: int
+
+
+class QuarantinedFile(Part):
+    """An incoming file that was not added."""
+
+    path: str
+    """In the incoming folder."""
+    bytes: int
+    sha256: str | None
+    """Null for a file that is too large to be read."""
+    reason: str
+
+
+class IngestRecord(Record):
+    """What became of incoming images."""
+
+    kind: Literal["ingest"] = "ingest"
+    dataset: str
+    number: int
+    source: str
+    files: int
+    """All incoming files."""
+    added: dict[str, dict[str, int]]
+    """Images by split and class."""
+    known: int
+    """Files whose bytes the data set has, had quarantined before, or that came twice."""
+    quarantined: dict[str, int]
+    """Count by reason."""
+    quarantined_files: list[QuarantinedFile]
+    outside_class_folders: list[str]
+    archive: str | None
+    """File name of the archive below data/<dataset>/additions, which has its digest; null where nothing was added."""
+    rejected_archive: str | None
+    """File name of the archive of quarantined files below data/<dataset>/rejected."""
+    revision_before: str
+    """SHA-256 of the manifest."""
+    revision_after: str
+
+
+class RuleResult(Part):
+    """The outcome of one validation rule."""
+
+    name: str
+    description: str
+    severity: Literal["error", "warning"]
+    holds: bool
+    observed: float | str | None
+    expected: str
+    failed_rows: int
+
+
+class ValidateRecord(Record):
+    """The outcome of a data set's suite."""
+
+    kind: Literal["validate"] = "validate"
+    dataset: str
+    manifest_sha256: str
+    previous_manifest_sha256: str | None
+    accepted: bool
+    results: list[RuleResult]

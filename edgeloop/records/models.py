@@ -1,0 +1,119 @@
+"""Records of models: train, quantize, evaluate."""
+
+from typing import Literal
+
+from edgeloop.records.base import Part, Record
+
+
+class PhaseResult(Part):
+    """What one training phase did."""
+
+    mode: str
+    epochs_planned: int
+    epochs_run: int
+    best_val_accuracy: float
+    images_per_s: float
+
+
+class StartingWeights(Part):
+    """What a training started from."""
+
+    kind: Literal["scratch", "keras", "keras2_h5"]
+    origin: str
+    sha256: str | None
+    license: str | None
+    layers_loaded: int
+
+
+class TrainRecord(Record):
+    """A trained float model."""
+
+    kind: Literal["train"] = "train"
+    dataset: str
+    network: str
+    resolution: int
+    classes: list[str]
+    start: StartingWeights
+    model_sha256: str
+    parameters: int
+    """Trainable and not, batch normalisation's four vectors included."""
+    parameters_folded: int
+    """With batch normalisation folded into the convolutions: what an int8 model holds."""
+    macs: int
+    phases: list[PhaseResult]
+    best_epoch: int
+    val_accuracy: float
+    train_images: int
+    val_images: int
+    resumed: int
+    """How often the training was taken up again after it had been cut off."""
+
+
+class TfliteModel(Part):
+    """One converted model file."""
+
+    format: Literal["float", "int8 per-channel", "int8 per-tensor"]
+    file: str
+    sha256: str
+    bytes: int
+    weight_bytes: int
+    """Constant tensors: int8 weights plus int32 biases, or float32."""
+
+
+class QuantizeRecord(Record):
+    """Converted models."""
+
+    kind: Literal["quantize"] = "quantize"
+    dataset: str
+    network: str
+    resolution: int
+    model_sha256: str
+    calibration_images: int
+    calibration_per_class: dict[str, int]
+    calibration_sha256: str
+    """Of the calibration pixels, in order."""
+    models: list[TfliteModel]
+
+
+class Accuracy(Part):
+    """An accuracy as a fraction, with the number of images and the 95 % Wilson interval."""
+
+    value: float
+    n: int
+    ci95: tuple[float, float]
+
+
+class ClassResult(Part):
+    """Counts of one class on the evaluated images."""
+
+    label: str
+    n: int
+    recall: float | None
+    precision: float | None
+
+
+class FormatResult(Part):
+    """One format of a model on the evaluated images."""
+
+    format: Literal["float", "int8 per-channel", "int8 per-tensor"]
+    sha256: str
+    top1: Accuracy
+    top5: Accuracy | None
+    agreement_with_float: float | None
+    """Share of images on which the predicted class equals the float model's; null for float itself."""
+    per_class: list[ClassResult]
+    confusion: list[list[int]]
+    """Rows are true classes, columns predicted ones, both in the order of `classes`."""
+
+
+class EvaluateRecord(Record):
+    """Accuracy on `test`, read once."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    dataset: str
+    network: str
+    resolution: int
+    split: str
+    classes: list[str]
+    resize: str
+    formats: list[FormatResult]

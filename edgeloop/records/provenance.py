@@ -1,0 +1,64 @@
+"""What a result can be traced back to, gathered on this machine."""
+
+import datetime as dt
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from edgeloop.records.base import Provenance
+
+
+def provenance(root: Path, params: dict[str, Any], tools: list[str], started: dt.datetime, data_revision: str | None = None) -> Provenance:
+    """The provenance of a result that this process made.
+
+    `tools` names installed distributions whose versions go into the record; edgeloop and Python are always there.
+    `started` is an aware time; `root` is the workspace whose git commit counts.
+    """
+    now = dt.datetime.now(dt.UTC)
+    commit, dirty = _git_state(root)
+    return Provenance(
+        time_utc=now.isoformat(timespec="seconds"),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        git_commit=commit,
+        git_dirty=dirty,
+        host=platform.node(),
+        cpu=cpu_model(),
+        cpus=os.cpu_count() or 1,
+        tools={"edgeloop": version("edgeloop"), "python": platform.python_version()} | {name: version(name) for name in tools},
+        params=params,
+        data_revision=data_revision,
+        duration_s=round((now - started).total_seconds(), 3),
+    )
+
+
+def cpu_model() -> str:
+    """The processor's name as the kernel gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _git_state(root: Path) -> tuple[str | None, bool | None]:
+    """The commit and whether tracked files differ from it; (None, None) outside git or before the first commit."""
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return None, None
+    return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock"))
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
