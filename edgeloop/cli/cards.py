@@ -1,0 +1,47 @@
+"""The commands that make and publish model cards."""
+
+import argparse
+
+from edgeloop.cli.common import Command, project
+
+
+def add(command: Command) -> None:
+    command("card", _card, "make a variant's model card from its records").add_argument("variant")
+    publish = command("publish", _publish, "publish model cards to object storage or a folder")
+    publish.add_argument("variants", nargs="+", metavar="VARIANT")
+    publish.add_argument("--to", metavar="s3://BUCKET/PREFIX|FOLDER", help="instead of publish.to of params.yaml")
+    store = command("store", _store, "the local object storage (SeaweedFS on loopback)")
+    store.add_argument("action", choices=("up", "down", "status"))
+
+
+def _card(options: argparse.Namespace) -> None:
+    workspace, params = project()
+    from edgeloop.cards.card import card
+
+    name = options.variant
+    card(workspace, params, name)
+    variant = params.variant(name)
+    print(workspace.variant(variant.dataset, variant.network, variant.resolution).card / "index.html")
+
+
+def _publish(options: argparse.Namespace) -> None:
+    workspace, params = project()
+    from edgeloop.store.publish import publish
+
+    for address in publish(workspace, params, options.variants, to=options.to):
+        print(address)
+
+
+def _store(options: argparse.Namespace) -> None:
+    from edgeloop.store.local import local_store
+    from edgeloop.workspace import find_workspace
+
+    store = local_store(find_workspace())
+    if options.action == "up":
+        running = store.up()
+        print(*running.notes, f"object storage {'was running' if running.was_running else 'started'}: {running.address}", sep="\n")
+    elif options.action == "down":
+        print("object storage stopped" if store.down() else "object storage was not running")
+    else:
+        found = store.status()
+        print(f"object storage runs: {found.address}" if found else "object storage does not run")

@@ -1,0 +1,48 @@
+"""The command that generates code."""
+
+import argparse
+from pathlib import Path
+
+from edgeloop.cli.common import Command, project
+
+GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
+"""The options of `generate` that are passed on where they are given."""
+
+
+def add(command: Command) -> None:
+    generate = command("generate", _generate, "generate C code of an int8 model")
+    generate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
+    generate.add_argument("--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), or auto: the latter where it is")
+    generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
+    generate.add_argument("--tool", type=Path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
+    generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
+    generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
+    generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
+    generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from edgeloop.codegen.generate import Options, generate, generate_file
+    from edgeloop.errors import InputError
+
+    given = {key: value for key in GENERATE if (value := getattr(options, key)) is not None}
+    if Path(options.model).suffix == ".tflite":
+        if options.out is None:
+            raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
+        record = generate_file(Path(options.model), options.out, Options(**given))
+        folder = options.out
+    else:
+        if options.out is not None or options.name is not None:
+            raise InputError("The code of a variant has its own folder and names.", "Leave -o and --name away, or give the .tflite file.")
+        workspace, params = project()
+        variant = params.variant(options.model)
+        folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
+        settings = params.generate
+        record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
+    print(f"{folder}: {_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations, ", end="")
+    print(f"{_kib(record.code_flash_bytes)} of code")
+
+
+def _kib(size: int | None) -> str:
+    return "an unknown size" if size is None else f"{size / 1024:.2f} KiB"

@@ -1,0 +1,37 @@
+"""What the commands share."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from edgeloop.config import Params
+    from edgeloop.workspace import Workspace
+
+Handler = Callable[[argparse.Namespace], None]
+Command = Callable[[str, Handler, str], argparse.ArgumentParser]
+"""Adds a command: its name, what runs it, and what it is for."""
+
+
+def count(text: str) -> int:
+    """A number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def project() -> "tuple[Workspace, Params]":
+    """The workspace and its params.yaml, read before anything heavy is imported."""
+    from edgeloop.config import load_params
+    from edgeloop.workspace import find_workspace
+
+    workspace = find_workspace()
+    return workspace, load_params(workspace)
+
+
+def go_on_in_flows(module: str, *arguments: str) -> NoReturn:
+    """Go on as a program of flows/: the library itself knows nothing of Prefect."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])

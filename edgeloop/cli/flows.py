@@ -1,0 +1,34 @@
+"""The commands that go on as programs of flows/: the library itself knows nothing of Prefect."""
+
+import argparse
+
+from edgeloop.cli.common import Command, count, go_on_in_flows
+
+
+def add(command: Command) -> None:
+    run = command("run", _run, "run the flow `retrain` under Prefect")
+    run.add_argument("dataset", help="a data set, or all")
+    run.add_argument("network", help="a network, or all")
+    run.add_argument("resolution", help="a resolution, or all")
+    run.add_argument("--publish", action="store_true", help="publish the cards at the end")
+    run.add_argument("--slots", type=count, metavar="N", help="CPU slots that stages share (default: one a core)")
+    command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
+    command("down", _down, "stop the local services")
+    command("status", _status, "say which services run, and which flow runs there are")
+
+
+def _run(options: argparse.Namespace) -> None:
+    slots = ["--slots", str(options.slots)] if options.slots else []
+    go_on_in_flows("flows.run", options.dataset, options.network, options.resolution, *slots, *(["--publish"] if options.publish else []))
+
+
+def _up(_: argparse.Namespace) -> None:
+    go_on_in_flows("flows.services", "up")
+
+
+def _down(_: argparse.Namespace) -> None:
+    go_on_in_flows("flows.services", "down")
+
+
+def _status(_: argparse.Namespace) -> None:
+    go_on_in_flows("flows.services", "status")
