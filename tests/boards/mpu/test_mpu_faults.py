@@ -357,6 +357,8 @@ HELLO = frame(event="hello", version=1, folder="/nowhere/edgeloop-board-x")
     ],
 )
 def test_answers_that_are_none(linux: LinuxBoard, tmp_path: Path, lines: str, match: str) -> None:
+    if not SSHD and lines.startswith("yes"):
+        pytest.skip("asyncssh's server is too busy with a flood to end it in time; OpenSSH's does (Debian: openssh-server)")
     python = script(tmp_path / "python3", f"#!/bin/sh\n{lines}\n")
     with within(15), pytest.raises(ProtocolError, match=match):
         MpuBoard(linux.settings(python=python, deadlines=HASTY)).identify()
