@@ -30,7 +30,7 @@ if name in params.datasets:
     data = workspace.dataset(name)
     shards = [data.images / f"shards-{{number:05}}.tar" for number in range({SHARDS!r}.get(name, 1))]
     files = {{
-        "fetch": [data.archive, data.fetch_record],
+        "fetch": [data.archive, data.fetch_record, data.additions / "00000.json"],
         "prepare": [data.manifest, *shards, data.prepare_record],
         "validate": [data.accepted, data.validate_record, data.report, data.baseline],
     }}[step]
