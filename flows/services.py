@@ -4,7 +4,10 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from textwrap import indent
 
+from edgeloop.boards.lab.config import load_lab
+from edgeloop.boards.lab.state import render, states
 from edgeloop.config import OFF, Schedules, load_params
 from edgeloop.errors import EdgeloopError
 from edgeloop.services import Ports, Running, Service
@@ -90,7 +93,7 @@ def down(workspace: Workspace) -> None:
 
 
 def status(workspace: Workspace) -> None:
-    """Say what runs, and what flow runs there are."""
+    """Say what runs, what flow runs there are, and which boards are held."""
     for title, service in _services(workspace).items():
         running = service.status()
         said = f"runs since {running.started_utc}: {running.address}" if running else "does not run"
@@ -98,6 +101,7 @@ def status(workspace: Workspace) -> None:
     server = prefect_server(workspace).status()
     for line in unfinished_runs(server.address) if server else []:
         sys.stdout.write(line + "\n")
+    sys.stdout.write("boards\n" + indent(render(states(load_lab(workspace), workspace.root)), "  ") + "\n")
 
 
 def _services(workspace: Workspace) -> dict[str, Service]:

@@ -14,7 +14,7 @@ def add(command: Command) -> None:
     run.add_argument("--slots", type=count, metavar="N", help="CPU slots that stages share (default: one a core)")
     command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
-    command("status", _status, "say which services run, and which flow runs there are")
+    command("status", _status, "say which services run, which flow runs there are, and which boards are held")
 
 
 def _run(options: argparse.Namespace) -> None:

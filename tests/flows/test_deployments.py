@@ -1,6 +1,7 @@
 """What `edgeloop up` leaves running: a schedule that fires, a worker that runs the flow, and nothing of it after `down`."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -69,6 +70,7 @@ def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: P
     # The card was built; publishing fails, because this project has no records.
     assert (installed.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
     assert "worker          runs since" in services(installed, "status")
+    assert re.search(r"^  virtual-h7 +virtual-h7 +free$", services(installed, "status"), re.MULTILINE)
     schedule(installed, "off")
     assert "deployments made; by themselves run: none" in services(installed, "up")
     time.sleep(3)
