@@ -4,10 +4,6 @@ What an operator computes, and what its attributes mean, is that of the referenc
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edgeloop.codegen.portable import fixed_point
 from edgeloop.codegen.portable.network import (
@@ -24,44 +20,35 @@ from edgeloop.codegen.portable.network import (
     Rectify,
     Requantize,
     Reshape,
-    Scaling,
     Softmax,
     Value,
-    Window,
 )
 from edgeloop.codegen.portable.step import QUANTIZE_IT, Step
+from edgeloop.codegen.portable.weights import MOST_SCALED, WORST_FACTOR, check_scaled, check_sums, reaches, read_kernel
+from edgeloop.codegen.portable.windows import MOST_WINDOW, sliding
 
-SAME, VALID = 0, 1
-"""schema.fbs: Padding."""
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 """schema.fbs: ActivationFunctionType."""
 DEFAULT_WEIGHTS_FORMAT = 0
 DEPTHWISE_SIZES = (3, 5)
 CONVOLUTION_STRIDES = (1, 2)
-MOST_WINDOW = 255
-"""Rows or columns of a window, or of a stride."""
 SOFTMAX_SCALE, SOFTMAX_ZERO_POINT = 1 / 256, -128
-WORST_FACTOR = 512
-"""An accumulator is at most this times the sum of its weights' magnitudes, plus its bias, however the sum is ordered:
-inputs (also read as uint8) and zero points are at most 255 each."""
-MOST_SCALED = fixed_point.LARGEST_INT32 - 256
-"""What is left of 32 bits for a value before it is scaled, so that a zero point can still be added."""
 
 
 def convolution(step: Step) -> Layer:
     """CONV_2D."""
     step.expect_inputs(2, 3)
     taken = step.int8(0)
-    kernel = _kernel(step, channel_axis=0, dimensions=4)
+    kernel = read_kernel(step, channel_axis=0, dimensions=4)
     outputs, height, width, channels = kernel.weights.shape
     if channels != taken.channels:
         raise step.refuse(f"has weights for {channels} of {taken.channels} input channels (groups)")
     if height % 2 == 0 or width % 2 == 0:
         raise step.refuse(f"has a window of {height}x{width}, and the kernels take odd sizes")
-    window, rows, columns = _sliding(step, taken, height, width, CONVOLUTION_STRIDES)
+    window, rows, columns = sliding(step, taken, height, width, CONVOLUTION_STRIDES)
     output = step.int8_output(1, rows, columns, outputs)
     scalings = fixed_point.convolution_scalings(taken.scale, kernel.scales, output.scale)
-    _check_sums(step, kernel.weights.reshape(outputs, -1), kernel.bias, scalings)
+    check_sums(step, kernel.weights.reshape(outputs, -1), kernel.bias, scalings)
     return Convolution(
         position=step.position,
         operator=step.operator.name,
@@ -79,17 +66,17 @@ def depthwise(step: Step) -> Layer:
     """DEPTHWISE_CONV_2D."""
     step.expect_inputs(2, 3)
     taken = step.int8(0)
-    kernel = _kernel(step, channel_axis=3, dimensions=4)
+    kernel = read_kernel(step, channel_axis=3, dimensions=4)
     batch, height, width, channels = kernel.weights.shape
     if batch != 1 or channels != taken.channels or step.option("DepthMultiplier") != 1:
         raise step.refuse(f"makes {channels} channels of {taken.channels}, and the kernels take the depth multiplier 1")
     if height != width or height not in DEPTHWISE_SIZES:
         raise step.refuse(f"has a window of {height}x{width}, and the kernels take 3x3 and 5x5")
-    window, rows, columns = _sliding(step, taken, height, width, CONVOLUTION_STRIDES)
+    window, rows, columns = sliding(step, taken, height, width, CONVOLUTION_STRIDES)
     output = step.int8_output(1, rows, columns, channels)
     scalings = fixed_point.convolution_scalings(taken.scale, kernel.scales, output.scale)
     weights = kernel.weights.reshape(height, width, channels)
-    _check_sums(step, weights.reshape(-1, channels).T, kernel.bias, scalings)
+    check_sums(step, weights.reshape(-1, channels).T, kernel.bias, scalings)
     return Depthwise(
         position=step.position,
         operator=step.operator.name,
@@ -109,14 +96,14 @@ def dense(step: Step) -> Layer:
     taken = step.int8(0)
     if step.option("WeightsFormat") != DEFAULT_WEIGHTS_FORMAT:
         raise step.refuse("has shuffled weights", QUANTIZE_IT)
-    kernel = _kernel(step, channel_axis=0, dimensions=2)
+    kernel = read_kernel(step, channel_axis=0, dimensions=2)
     outputs, count = kernel.weights.shape
     if count != taken.elements:
         raise step.refuse(f"takes vectors of {count} from an input of {taken.elements}, and the kernel takes one vector")
     leading = (1,) * (len(step.shape(taken)) - 1 if step.option("KeepNumDims") else 1)
     output = step.int8_output(*leading, outputs)
     factors = fixed_point.dense_factors(taken.scale, kernel.scales, output.scale)
-    for reach, factor in zip(_reaches(kernel.weights, kernel.bias), factors, strict=True):
+    for reach, factor in zip(reaches(kernel.weights, kernel.bias), factors, strict=True):
         if max(reach, reach * factor) > MOST_SCALED:
             raise step.refuse(f"can leave 32 bits: its sums reach {reach}, scaled by {factor:g}", QUANTIZE_IT)
     return Dense(
@@ -142,7 +129,7 @@ def mean(step: Step) -> Layer:
     output = step.int8_output(*((1, 1, 1) if step.option("KeepDims") else (1,)), taken.channels)
     count = taken.height * taken.width
     scaling = fixed_point.mean_scaling(taken.scale, output.scale, count)
-    _check_scaled(step, WORST_FACTOR * count, scaling)
+    check_scaled(step, WORST_FACTOR * count, scaling)
     return Mean(position=step.position, operator=step.operator.name, inputs=(taken,), output=output, scaling=scaling)
 
 
@@ -150,7 +137,7 @@ def average_pool(step: Step) -> Layer:
     """AVERAGE_POOL_2D."""
     step.expect_inputs(1, 1)
     taken = step.int8(0)
-    window, rows, columns = _sliding(step, taken, step.option("FilterHeight"), step.option("FilterWidth"), range(1, MOST_WINDOW + 1))
+    window, rows, columns = sliding(step, taken, step.option("FilterHeight"), step.option("FilterWidth"), range(1, MOST_WINDOW + 1))
     output = step.int8_output(1, rows, columns, taken.channels)
     step.like(taken)
     return AveragePool(
@@ -188,7 +175,7 @@ def rectify(step: Step) -> Layer:
     taken = step.int8(0)
     output = step.int8_output(*step.shape(taken))
     scaling = fixed_point.rectifier_scaling(taken.scale, output.scale)
-    _check_scaled(step, WORST_FACTOR, scaling)
+    check_scaled(step, WORST_FACTOR, scaling)
     return Rectify(
         position=step.position,
         operator=step.operator.name,
@@ -261,7 +248,7 @@ def quantize(step: Step) -> Layer:
     if "float32" in (taken.dtype, output.dtype):
         raise step.refuse(f"makes {output.dtype} of {taken.dtype}, and the kernel takes int8 and uint8", QUANTIZE_IT)
     scaling = fixed_point.requantize_scaling(taken.scale, output.scale)
-    _check_scaled(step, WORST_FACTOR, scaling)
+    check_scaled(step, WORST_FACTOR, scaling)
     return Requantize(
         position=step.position,
         operator=step.operator.name,
@@ -299,99 +286,12 @@ LAYERS: dict[str, Callable[[Step], Layer]] = {
 }
 
 
-class _Kernel(NamedTuple):
-    """Weights of a layer that multiplies and adds, as they lie in the file."""
-
-    weights: NDArray[np.int8]
-    bias: NDArray[np.int32]
-    scales: list[float]
-    """One for each output channel."""
-
-
-def _kernel(step: Step, *, channel_axis: int, dimensions: int) -> _Kernel:
-    """Inputs 1 and 2 of the operator, checked; `channel_axis` is the dimension of the output channels."""
-    tensor, weights = step.graph.operand(step.operator, 1), step.constant(1, "INT8")
-    if tensor is None or weights is None:
-        raise step.refuse("has no weights", "Convert the model again.")
-    if weights.ndim != dimensions or 0 in weights.shape:
-        raise step.refuse(f"has weights of shape {weights.shape}, where {dimensions} dimensions are expected")
-    channels = weights.shape[channel_axis]
-    if tensor.zero_points.size != tensor.scales.size or np.any(tensor.zero_points):
-        raise step.refuse("has weights with a zero point", QUANTIZE_IT)
-    if tensor.scales.size not in (1, channels) or (tensor.scales.size > 1 and tensor.channel_axis != channel_axis):
-        raise step.refuse(f"has {tensor.scales.size} scales for {channels} output channels", QUANTIZE_IT)
-    if not np.all(np.isfinite(tensor.scales)) or not np.all(tensor.scales > 0):
-        raise step.refuse("has weights with a scale that is no positive number", QUANTIZE_IT)
-    scales = [float(scale) for scale in tensor.scales]
-    return _Kernel(weights.astype(np.int8, copy=False), _bias(step, channels), scales if len(scales) == channels else scales * channels)
-
-
-def _bias(step: Step, channels: int) -> NDArray[np.int32]:
-    bias = step.constant(2, "INT32")
-    if bias is None:
-        return np.zeros(channels, np.int32)
-    tensor = step.graph.operand(step.operator, 2)
-    if tensor is not None and np.any(tensor.zero_points):
-        raise step.refuse("has a bias with a zero point", QUANTIZE_IT)
-    if bias.shape != (channels,):
-        raise step.refuse(f"has a bias of shape {bias.shape} for {channels} output channels", "Convert the model again.")
-    return bias.astype(np.int32, copy=False)
-
-
-def _check_sums(step: Step, weights: NDArray[np.int8], bias: NDArray[np.int32], scalings: tuple[Scaling, ...]) -> None:
-    """Refuse what can leave 32 bits; `weights` are (output channels, n)."""
-    for channel, (reach, scaling) in enumerate(zip(_reaches(weights, bias), scalings, strict=True)):
-        _check_scaled(step, reach, scaling, f"the sums of output channel {channel}")
-
-
-def _reaches(weights: NDArray[np.int8], bias: NDArray[np.int32]) -> list[int]:
-    """How large the sums of each output channel can get; `weights` are (output channels, n)."""
-    positive = np.maximum(weights, 0).sum(axis=1, dtype=np.int64)
-    negative = np.minimum(weights, 0).sum(axis=1, dtype=np.int64)
-    return [int(reach) for reach in WORST_FACTOR * (positive - negative) + np.abs(bias.astype(np.int64))]
-
-
-def _check_scaled(step: Step, reach: int, scaling: Scaling, what: str = "its sums") -> None:
-    """Refuse what can leave 32 bits on the way; beyond that the reference kernels are not defined either."""
-    if reach << max(scaling.shift, 0) > MOST_SCALED:
-        raise step.refuse(f"can leave 32 bits: {what} reach {reach}, scaled by 2^{scaling.shift}", QUANTIZE_IT)
-
-
 def _limits(step: Step, output: Value) -> Limits:
     code = step.option("FusedActivationFunction")
     name = ACTIVATIONS[code] if 0 <= code < len(ACTIVATIONS) else f"activation {code}"
     if name not in fixed_point.ACTIVATIONS:
         raise step.refuse(f"is fused with {name}, and the kernels take NONE, RELU, RELU6 and RELU_N1_TO_1")
     return fixed_point.activation_limits(name, output.scale, output.zero_point)
-
-
-def _sliding(step: Step, taken: Value, height: int, width: int, strides: "range | tuple[int, ...]") -> tuple[Window, int, int]:
-    """The window, and the rows and columns of what it computes (kernels/padding.h)."""
-    if len(step.shape(taken)) != 4:
-        raise step.refuse(f"takes an input of shape {step.shape(taken)}, where (1, height, width, channels) is expected")
-    stride_y, stride_x, padding = step.option("StrideH"), step.option("StrideW"), step.option("Padding")
-    dilation = (step.operator.options.get("DilationHFactor", 1), step.operator.options.get("DilationWFactor", 1))
-    if dilation != (1, 1):
-        raise step.refuse(f"has the dilation {dilation[0]}x{dilation[1]}, and the kernels take 1x1")
-    if stride_y not in strides or stride_x not in strides:
-        raise step.refuse(f"has the strides {stride_y}x{stride_x}, and its kernel takes {min(strides)} to {max(strides)}")
-    if padding not in (SAME, VALID):
-        raise step.refuse(f"has the unknown padding {padding}", "Convert the model again.")
-    if not (0 < height <= MOST_WINDOW and 0 < width <= MOST_WINDOW):
-        raise step.refuse(f"has a window of {height}x{width}, and the kernels take 1 to {MOST_WINDOW}")
-    if padding == VALID and (height > taken.height or width > taken.width):
-        raise step.refuse(f"has a window of {height}x{width} on an input of {taken.height}x{taken.width}", "Convert the model again.")
-    rows, top = _positions(taken.height, height, stride_y, padding)
-    columns, left = _positions(taken.width, width, stride_x, padding)
-    return Window(height, width, stride_y, stride_x, top, left), rows, columns
-
-
-def _positions(size: int, window: int, stride: int, padding: int) -> tuple[int, int]:
-    """How many windows fit along one dimension, and the padding before the first."""
-    if padding == VALID:
-        return (size - window) // stride + 1, 0
-    count = -(-size // stride)
-    return count, max((count - 1) * stride + window - size, 0) // 2
 
 
 def _asked_shape(step: Step) -> list[int]:

@@ -128,13 +128,14 @@ def _time_axis(plan: Plan) -> Iterable[str]:
         x = (_x(plan, number) + _x(plan, number + 1)) / 2
         text = " to ".join(labels)
         yield f'<text x="{x:.1f}" y="{bottom + 12}" text-anchor="end" transform="rotate(-45 {x:.1f} {bottom + 12})">{text}</text>'
-    yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">operators of the model, in their order</text>'
+    yield f'<text x="{LEFT}" y="{HEIGHT - 8}">operators of the model, in their order</text>'
 
 
 def _legend() -> Iterable[str]:
+    """At the foot, where no title can run into it."""
     x = WIDTH - RIGHT - LEGEND_STEP_PX * len(KIND_TITLES)
     for kind, title in KIND_TITLES.items():
-        yield f'<rect class="{kind}" x="{x}" y="10" width="12" height="12"/><text x="{x + 17}" y="20">{title}</text>'
+        yield f'<rect class="{kind}" x="{x}" y="{HEIGHT - 18}" width="12" height="12"/><text x="{x + 17}" y="{HEIGHT - 8}">{title}</text>'
         x += LEGEND_STEP_PX
 
 
