@@ -2,44 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from edgeloop.config import Params
 from edgeloop.datasets.pack import folder_files
 from edgeloop.errors import InputError
+from edgeloop.ingest.arrivals import Arrival, Incoming
 from edgeloop.workspace import Workspace
 
 S3 = "s3://"
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One incoming file."""
-
-    path: str
-    """`<class>/<file>`, or deeper, below the source."""
-    bytes: int
-    version: str
-    """Changes when the file does: what was read once need not be read again."""
-
-
-class Incoming(Protocol):
-    """A source of new images."""
-
-    name: str
-    """As the user gave it."""
-
-    def arrivals(self) -> list[Arrival]:
-        """All files, sorted by path."""
-
-    def read(self, arrival: Arrival) -> bytes:
-        """The bytes of a file.
-
-        Raises:
-            InputError, StoreError: it is not there any more, or cannot be read.
-        """
 
 
 class IncomingFolder:
@@ -74,7 +45,7 @@ def incoming(workspace: Workspace, params: Params, origin: str, endpoint: str | 
         StoreError: the bucket cannot be listed.
     """
     if origin.startswith(S3):
-        from edgeloop.store.bucket import bucket_files
+        from edgeloop.ingest.bucket import bucket_files
 
         yield bucket_files(workspace, origin, endpoint if endpoint is not None else params.publish.endpoint, params.publish.checksums)
     elif "://" in origin:

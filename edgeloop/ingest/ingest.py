@@ -30,7 +30,7 @@ from edgeloop.datasets.placing import Newcomer, Seat, place
 from edgeloop.datasets.split import Assignment
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
-from edgeloop.ingest.incoming import Arrival, Incoming
+from edgeloop.ingest.arrivals import Arrival, Incoming
 from edgeloop.ingest.lookalikes import Archives, groups_with, key
 from edgeloop.ingest.memory import Digests, known_by_name, known_digests, records
 from edgeloop.ingest.screen import Candidate, Past, Screened, screen

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from edgeloop.files import write_text
-from edgeloop.ingest.incoming import Arrival
+from edgeloop.ingest.arrivals import Arrival
 from edgeloop.records import IngestRecord
 from edgeloop.workspace import Workspace
 

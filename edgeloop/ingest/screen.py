@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from edgeloop.config import Dataset
 from edgeloop.datasets.images import TOO_MANY_BYTES, Examined, Look, examine, refused
 from edgeloop.datasets.parallel import map_in_order
-from edgeloop.ingest.incoming import Arrival, Incoming
+from edgeloop.ingest.arrivals import Arrival, Incoming
 from edgeloop.ingest.memory import Digests
 from edgeloop.progress import tracked
 from edgeloop.validation.facts import USUAL_FORMATS

@@ -9,7 +9,8 @@ from miniature import coloured, png
 from edgeloop.config import load_params
 from edgeloop.datasets.images import examine
 from edgeloop.errors import InputError, StoreError
-from edgeloop.ingest.incoming import Arrival, Incoming, incoming
+from edgeloop.ingest.arrivals import Arrival, Incoming
+from edgeloop.ingest.incoming import incoming
 from edgeloop.ingest.memory import Digests
 from edgeloop.ingest.screen import Past, screen
 from edgeloop.store.local import local_store, owner_credentials

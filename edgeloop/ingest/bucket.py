@@ -1,7 +1,7 @@
 """Reading what lies below a prefix of a bucket, as a source of new images."""
 
 from edgeloop.errors import StoreError
-from edgeloop.ingest.incoming import Arrival
+from edgeloop.ingest.arrivals import Arrival
 from edgeloop.store import local, s3
 from edgeloop.store.publish import BUCKET
 from edgeloop.workspace import Workspace
