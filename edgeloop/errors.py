@@ -1,10 +1,14 @@
 """The one error tree. A message says what happened, to what, and what to do.
 
+Those marked with * may happen by chance and pass by themselves (`may_pass`): a command that ends with one of them has the
+exit code 75 (EX_TEMPFAIL of sysexits.h), and a flow tries its stage again. All others come back until somebody mends something.
+
 EdgeloopError
 ├── ConfigError            params.yaml or lab.yaml says something that cannot be meant
 ├── InputError             an argument or an input file of a step is missing or unusable
 ├── DataError              something is wrong with a data set
 │   ├── FetchError         an archive cannot be had, or is not the one that was asked for
+│   │   └── FetchInterrupted *     its server cannot be reached, or breaks off
 │   ├── UnsafeArchiveError an archive tries to leave its folder or to fill the machine
 │   └── ValidationFailed   the declared rules of a data set do not hold
 ├── ModelError             a model file is damaged, or is not of the form that a step needs
@@ -16,23 +20,27 @@ EdgeloopError
 │   └── StedgeaiFailure    it failed, and says why in its own words
 │       ├── StedgeaiModelRefused   the model is not acceptable to it
 │       ├── StedgeaiDoesNotFit     the network does not fit into the memory it was given
-│       └── StedgeaiBoardError     it cannot talk to the board
+│       └── StedgeaiBoardError *   it cannot talk to the board
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
+│   └── StoreSilent *      it does not answer
 ├── BoardError             a board cannot be had, or does not do what it should
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
-│   ├── BoardBusy          somebody else holds it
+│   ├── BoardBusy *        somebody else holds it
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
-│   ├── BoardSilent        it did not answer in time
-│   ├── ProtocolError      it answered something that its protocol does not allow
+│   ├── BoardSilent *      it did not answer in time
+│   ├── ProtocolError *    it answered something that its protocol does not allow
 │   ├── BoardRefusal       it answered that it cannot do what was asked
 │   ├── CoreFault          an emulated core's program did what faults on the real one
-│   ├── BoardUnreachable   no connection to it can be made, or the connection broke
+│   ├── BoardUnreachable * no connection to it can be made, or the connection broke
 │   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 ├── StageError             a stage of the pipeline failed
+│   └── StageMayPass *     of something that may pass by itself
 └── MachineError           `edgeloop doctor` found something broken that is needed
 """
+
+from typing import ClassVar
 
 
 class EdgeloopError(Exception):
@@ -40,6 +48,9 @@ class EdgeloopError(Exception):
 
     `what` is a sentence on what happened and to what; `remedy` says what the user can do.
     """
+
+    may_pass: ClassVar[bool] = False
+    """Whether the same may succeed a little later, although nobody changed anything."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(what, remedy)
@@ -64,6 +75,12 @@ class DataError(EdgeloopError):
 
 class FetchError(DataError):
     """An archive cannot be had, or is not the one that was asked for."""
+
+
+class FetchInterrupted(FetchError):
+    """The server of an archive cannot be reached, or breaks off."""
+
+    may_pass = True
 
 
 class UnsafeArchiveError(DataError):
@@ -118,6 +135,8 @@ class StedgeaiDoesNotFit(StedgeaiFailure):
 class StedgeaiBoardError(StedgeaiFailure):
     """ST Edge AI Core cannot talk to the board."""
 
+    may_pass = True
+
 
 class TrainingError(EdgeloopError):
     """A training cannot go on."""
@@ -125,6 +144,12 @@ class TrainingError(EdgeloopError):
 
 class StoreError(EdgeloopError):
     """The object storage refuses, or is not there."""
+
+
+class StoreSilent(StoreError):
+    """The object storage does not answer."""
+
+    may_pass = True
 
 
 class BoardError(EdgeloopError):
@@ -137,6 +162,8 @@ class BoardAbsent(BoardError):
 
 class BoardBusy(BoardError):
     """Somebody else holds a board."""
+
+    may_pass = True
 
 
 class FlashError(BoardError):
@@ -159,9 +186,13 @@ class CoreFault(BoardError):
 class BoardSilent(BoardError):
     """A board did not answer in time."""
 
+    may_pass = True
+
 
 class ProtocolError(BoardError):
     """A board answered something that its protocol does not allow."""
+
+    may_pass = True
 
 
 class BoardRefusal(BoardError):
@@ -175,6 +206,8 @@ class BoardRefusal(BoardError):
 class BoardUnreachable(BoardError):
     """No connection to a board can be made, or the connection broke."""
 
+    may_pass = True
+
 
 class BoardNotTrusted(BoardError):
     """A board is not known to be the one that was meant, or does not let us in."""
@@ -186,6 +219,12 @@ class ServiceError(EdgeloopError):
 
 class StageError(EdgeloopError):
     """A stage of the pipeline failed."""
+
+
+class StageMayPass(StageError):
+    """A stage of the pipeline failed of something that may pass by itself."""
+
+    may_pass = True
 
 
 class MachineError(EdgeloopError):

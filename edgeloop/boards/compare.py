@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edgeloop.errors import ProtocolError
+from edgeloop.errors import BoardError
 from edgeloop.records import ComparedOutputs
 from edgeloop.tflite.interpreter import Scores
 
@@ -14,10 +14,10 @@ def compare(outputs: Scores, reference: Scores, name: str) -> ComparedOutputs:
     """A board's scores (n, classes) beside those of the reference called `name`.
 
     Raises:
-        ProtocolError: the board gives another number of scores.
+        BoardError: the board gives another number of scores.
     """
     if outputs.shape != reference.shape:
-        raise ProtocolError(f"The board gives scores {outputs.shape}, {name} gives {reference.shape}.", "It runs another model.")
+        raise BoardError(f"The board gives scores {outputs.shape}, {name} gives {reference.shape}.", "It runs another model.")
     same_class = int((outputs.argmax(axis=1) == reference.argmax(axis=1)).sum())
     return ComparedOutputs(
         reference=name,

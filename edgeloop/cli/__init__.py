@@ -12,6 +12,8 @@ from edgeloop.cli import boards, cards, code, data, flows, models
 from edgeloop.cli.common import Handler
 from edgeloop.errors import EdgeloopError
 
+MAY_PASS = 75
+"""EX_TEMPFAIL of sysexits.h: the same command may succeed a little later."""
 EPILOG = """\
 A data set is a name under `datasets` in params.yaml, a variant one under `variants` (flowers-fdmobilenet_0.25-128).
 The stages of dvc.yaml call these commands; `dvc repro` runs what is out of date, `edgeloop run` does it under Prefect.
@@ -30,7 +32,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 for an error that is explained, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run one command; returns the exit code.
+
+    0, 1 for an error that is explained, 75 where it may pass by itself, 2 for wrong usage, 130 for Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
     # TensorFlow's start-up notes are for its developers.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         handler(options)
     except EdgeloopError as error:
         print(f"edgeloop: {error}", file=sys.stderr)
-        return 1
+        return MAY_PASS if error.may_pass else 1
     except KeyboardInterrupt:
         print("edgeloop: interrupted", file=sys.stderr)
         return 130

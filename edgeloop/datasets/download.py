@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from edgeloop.errors import DataError, FetchError
+from edgeloop.errors import DataError, FetchError, FetchInterrupted
 from edgeloop.files import sha256_file
 from edgeloop.progress import Advance, progress
 
@@ -139,11 +139,11 @@ def _unreachable(error: Exception, part: "_Part") -> bool:
     return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError) and not part.size
 
 
-def _gave_up(wanted: Wanted, part: "_Part", error: Exception) -> FetchError:
+def _gave_up(wanted: Wanted, part: "_Part", error: Exception) -> FetchInterrupted:
     why = str(error) or type(error).__name__
     if _unreachable(error, part):
-        return FetchError(f"{wanted.address} cannot be reached ({why}).", "Are you offline?")
-    return FetchError(
+        return FetchInterrupted(f"{wanted.address} cannot be reached ({why}).", "Are you offline?")
+    return FetchInterrupted(
         f"{wanted.address} broke off after {part.size} bytes and could not be resumed ({why}).",
         "What has arrived is kept: the same command goes on from there.",
     )

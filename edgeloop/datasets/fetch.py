@@ -189,7 +189,7 @@ def _remedy(dataset: str) -> Iterator[None]:
         yield
     except FetchError as error:
         offer = f"Give the archive yourself: edgeloop fetch {dataset} --from PATH"
-        raise FetchError(error.what, f"{error.remedy} {offer}".strip()) from error
+        raise type(error)(error.what, f"{error.remedy} {offer}".strip()) from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from edgeloop.errors import StoreError
+from edgeloop.errors import StoreError, StoreSilent
 from edgeloop.store.target import Changed, Stored, content_type
 
 if TYPE_CHECKING:
@@ -239,15 +239,21 @@ def explained(what: str, endpoint: str) -> Iterator[None]:
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the local store set publish.endpoint to local.",
         ) from None
     except (aws.ConnectionError, aws.HTTPClientError) as error:
-        raise StoreError(
+        raise StoreSilent(
             f"{where} does not answer ({type(error).__name__}).",
             "Check publish.endpoint in params.yaml, the network, and that the server runs.",
         ) from None
     except aws.ClientError as error:
-        raise StoreError(*_refusal(where, error)) from None
+        raise (StoreSilent if _is_overloaded(error) else StoreError)(*_refusal(where, error)) from None
     except (aws.BotoCoreError, ValueError) as error:
         reason = str(error).replace(endpoint, shown(endpoint)) if endpoint else str(error)
         raise StoreError(f"{where} cannot be used: {reason}", "Correct publish.to and publish.endpoint in params.yaml.") from None
+
+
+def _is_overloaded(error: Any) -> bool:
+    """Whether the server is in trouble, rather than refusing what was asked."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return isinstance(status, int) and status >= 500 and status != 501
 
 
 def _refusal(where: str, error: Any) -> tuple[str, str]:
