@@ -55,18 +55,20 @@ def _bar(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Advan
 @contextmanager
 def _lines(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Advance]:
     meter = _Meter(total, unit)
-    last = time.monotonic()
+    last, latest = time.monotonic(), ""
 
     def advance(steps: int = 1, note: str = "") -> None:
-        nonlocal last
+        nonlocal last, latest
         meter.advance(steps)
+        latest = note or latest
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
             out.write(f"{what}: {meter.text(note)}\n")
             out.flush()
 
     yield advance
-    out.write(f"{what}: {meter.text('')} in {meter.elapsed_s:.1f} s\n")
+    took = f"in {meter.elapsed_s:.1f} s"
+    out.write(f"{what}: {meter.text('')} {took}{', ' + latest if latest else ''}\n")
     out.flush()
 
 

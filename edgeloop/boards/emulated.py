@@ -161,7 +161,7 @@ class _Task:
             runs = []
             for image in inputs:
                 runs.append(device.run(image[None]))
-                advance()
+                advance(1, f"{runs[-1].instructions[0]:,} instructions, emulated")
             layers = device.run_one(inputs[0], Mode.PER_LAYER).layers
             run = EmulatedRun(
                 np.concatenate([one.outputs for one in runs]),

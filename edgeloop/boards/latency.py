@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 
 from edgeloop.config import Benchmark
+from edgeloop.progress import Advance
 from edgeloop.records import MeasuredLatency
 
 STABLE_VARIATION = 0.01
@@ -11,14 +12,36 @@ STABLE_VARIATION = 0.01
 NS_PER_MS = 1e6
 
 
-def measure(time_runs: Callable[[int], Sequence[int]], settings: Benchmark, clock: str) -> MeasuredLatency:
+Watch = Callable[[int, str], None]
+"""Told, between two windows, how many inferences are done and their median latency in words."""
+
+
+def measure(
+    time_runs: Callable[[int], Sequence[int]], settings: Benchmark, clock: str, watch: Watch | None = None
+) -> MeasuredLatency:
     """Warm up, then time `settings.windows` windows of `settings.runs_per_window` inferences.
 
     `time_runs(n)` runs n inferences and gives their latencies in nanoseconds.
     """
     time_runs(settings.warmup_runs)
-    windows = [time_runs(settings.runs_per_window) for _ in range(settings.windows)]
+    if watch is not None:
+        watch(settings.warmup_runs, "warming up")
+    windows: list[Sequence[int]] = []
+    for _ in range(settings.windows):
+        windows.append(time_runs(settings.runs_per_window))
+        if watch is not None:
+            watch(settings.runs_per_window, f"median {median(windows[-1]) / NS_PER_MS:.3f} ms")
     return summarise(windows, settings.warmup_runs, clock)
+
+
+def timed_runs(settings: Benchmark) -> int:
+    """How many inferences `measure` runs."""
+    return settings.warmup_runs + settings.windows * settings.runs_per_window
+
+
+def named(model: str, advance: Advance) -> Watch:
+    """Show the progress of measuring that model."""
+    return lambda runs, latency: advance(runs, f"{model} {latency}")
 
 
 def summarise(windows_ns: Sequence[Sequence[int]], warmup_runs: int, clock: str) -> MeasuredLatency:

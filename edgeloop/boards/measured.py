@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeloop.boards.host import HostBoard
 from edgeloop.boards.inputs import inputs_for, random_images, test_images
-from edgeloop.boards.latency import measure
+from edgeloop.boards.latency import Watch, measure, named, timed_runs
 from edgeloop.config import Benchmark, Params
 from edgeloop.evaluation.evaluate import TOOLS
 from edgeloop.files import sha256_file
@@ -53,12 +53,11 @@ def measure_variant(workspace: Workspace, params: Params, variant: str) -> Bench
     paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
     images = test_images(workspace, chosen, MOST_IMAGES)
     models = []
-    with closing(device), progress(f"benchmark on {BOARD}", len(FILES), "models") as advance:
+    with closing(device), progress(f"benchmark on {BOARD}", len(FILES) * timed_runs(settings), "images") as advance:
         for kind, name in FILES.items():
             file = paths.quantized / f"{name}.tflite"
-            latency = _measure(device, file, inputs_for(file, images.pixels, images.preprocessing), settings)
+            latency = _measure(device, file, inputs_for(file, images.pixels, images.preprocessing), settings, named(kind, advance))
             models.append(HostBenchmark(format=kind, sha256=sha256_file(file), latency=latency))
-            advance()
     record = BenchmarkRecord(
         provenance=provenance(workspace.root, {"benchmark": settings.model_dump()}, TOOLS, started, images.manifest_sha256),
         dataset=chosen.dataset,
@@ -98,7 +97,9 @@ def measure_model(model: Path, settings: Benchmark) -> ModelBenchmark:
     )
 
 
-def _measure(device: HostBoard, model: Path, inputs: NDArray[Any], settings: Benchmark) -> MeasuredLatency:
+def _measure(
+    device: HostBoard, model: Path, inputs: NDArray[Any], settings: Benchmark, watch: Watch | None = None
+) -> MeasuredLatency:
     device.flash(model)
     order = cycle(range(len(inputs)))
-    return measure(lambda count: device.run(inputs[list(islice(order, count))]).latencies_ns, settings, device.identify().clock)
+    return measure(lambda count: device.run(inputs[list(islice(order, count))]).latencies_ns, settings, device.identify().clock, watch)

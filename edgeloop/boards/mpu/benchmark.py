@@ -1,7 +1,7 @@
 """The benchmark on a Linux board: verify the outputs, measure, ask for the engines' shares, record. The caller holds the board."""
 
 import datetime as dt
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import cycle, islice
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeloop.boards.compare import compare
 from edgeloop.boards.inputs import inputs_for, random_images, test_images
-from edgeloop.boards.latency import measure
+from edgeloop.boards.latency import Watch, measure, named, timed_runs
 from edgeloop.boards.mpu.driver import CLOCK, MpuBoard, describe, runtime_text
 from edgeloop.boards.mpu.machine import frequencies, has_npu, is_stm32
 from edgeloop.boards.mpu.settings import MpuSettings
@@ -73,17 +73,20 @@ def benchmark_mpu(workspace: Workspace, params: Params, variant: str, settings: 
     paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
     images = test_images(workspace, chosen, MOST_IMAGES)
     board, models = MpuBoard(settings, params.benchmark.threads), []
-    with closing(board), progress(f"benchmark on {settings.name}", len(FILES), "models") as advance:
+    with ExitStack() as stack:
+        stack.enter_context(closing(board))
         machine = board.machine()
+        binary = _binary(paths, machine)
+        total = (len(FILES) + (binary is not None)) * timed_runs(params.benchmark)
+        advance = stack.enter_context(progress(f"benchmark on {settings.name}", total, "images"))
         for kind, name in FILES.items():
             file = paths.quantized / f"{name}.tflite"
             inputs = inputs_for(file, images.pixels, images.preprocessing)
-            found = _measured(board, file, file, inputs, images.labels, params.benchmark)
+            found = _measured(board, file, file, inputs, images.labels, params.benchmark, named(kind, advance))
             models.append(MpuModelBenchmark(format=kind, **dict(found)))
-            advance()
-        if (binary := _binary(paths, machine)) is not None:
+        if binary is not None:
             inputs = inputs_for(binary.model, images.pixels, images.preprocessing)
-            found = _measured(board, binary.file, binary.model, inputs, images.labels, params.benchmark)
+            found = _measured(board, binary.file, binary.model, inputs, images.labels, params.benchmark, named("NPU binary", advance))
             models.append(MpuModelBenchmark(format=binary.format, file="nb", **dict(found)))
     record = MpuBenchmarkRecord(
         provenance=provenance(workspace.root, {"benchmark": params.benchmark.model_dump()}, TOOLS, started, images.manifest_sha256),
@@ -142,13 +145,21 @@ def _binary(paths: VariantPaths, machine: LinuxMachine) -> Binary | None:
     raise InputError(f"{binaries[0]} was generated from another model than there is now.", "Build it again: dvc repro.")
 
 
-def _measured(board: MpuBoard, artifact: Path, model: Path, inputs: NDArray[Any], labels: Labels | None, how: Benchmark) -> MpuMeasurement:
+def _measured(
+    board: MpuBoard,
+    artifact: Path,
+    model: Path,
+    inputs: NDArray[Any],
+    labels: Labels | None,
+    how: Benchmark,
+    watch: Watch | None = None,
+) -> MpuMeasurement:
     """Flash an artifact that was made of `model`, or is it; the host runs the model."""
     board.flash(artifact)
     outputs = board.run(inputs).outputs
     order = cycle(range(len(inputs)))
     before = board.frequencies()
-    latency = measure(lambda count: board.run(inputs[list(islice(order, count))]).latencies_ns, how, CLOCK)
+    latency = measure(lambda count: board.run(inputs[list(islice(order, count))]).latencies_ns, how, CLOCK, watch)
     after = board.frequencies()
     shares, no_shares = engine_shares(*board.engine_tool())
     return MpuMeasurement(
