@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -10,6 +11,7 @@ from edgeloop.config import Params, load_params
 from edgeloop.errors import InputError
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
+from flows.cancel import cancellable
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
@@ -25,7 +27,7 @@ def benchmark(root: str, boards: list[str] | None = None, variants: list[str] | 
     """
     workspace = Workspace(Path(root))
     wanted = frozenset(f"benchmark@{name}" for name in matching(load_params(workspace), boards, variants))
-    with marked_alive(workspace, str(flow_run.id)):
+    with marked_alive(workspace, str(flow_run.id)), cancellable(UUID(flow_run.id)):
         return carry_out(root, read_plan(Path(root), sorted(wanted)), slots or os.cpu_count() or 1, forced=wanted)
 
 

@@ -4,18 +4,17 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
-from prefect.artifacts import create_table_artifact
 from prefect.futures import PrefectFuture
 
 from edgeloop.errors import EdgeloopError, StageError
 from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unchanged
-from flows.stages import Outcome, run_stage
-from flows.supervisor import end_all
+from flows.show.run import ShownRun
+from flows.show.tables import ANEW, BUILT_ON, SAME, Row
+from flows.stages import run_stage
+from flows.supervisor import begin, end_all
 
-Row = dict[str, Any]
-"""What became of a stage: `stage`, `outcome`, `why`."""
-ANEW = "asked for anew"
+__all__ = ["Row", "carry_out", "run_plan"]
 
 
 def carry_out(root: str, plan: list[PlannedStage], slots: int, *, forced: frozenset[str] = frozenset()) -> list[Row]:
@@ -27,69 +26,78 @@ def carry_out(root: str, plan: list[PlannedStage], slots: int, *, forced: frozen
         StageError: a stage failed; the message tells which, and the command that repeats it.
     """
     plan = [replace(stage, reason=stage.reason or ANEW) if stage.address in forced else stage for stage in plan]
-    create_table_artifact(key="plan", table=[_planned_row(stage) for stage in plan], description="What is out of date, and why")
-    rows = run_plan(root, plan, slots, forced=forced)
-    create_table_artifact(key="results", table=rows, description="What became of each stage")
+    shown = ShownRun(plan)
+    shown.show_plan(slots)
+    rows = run_plan(root, plan, slots, forced=forced, shown=shown)
+    shown.show_results(rows)
     if failed := [row for row in rows if row["outcome"] == FAILED]:
         raise StageError(f"{len(failed)} of {len(rows)} stages failed.\n" + "\n".join(str(row["why"]) for row in failed))
     return rows
 
 
-def run_plan(root: str, plan: list[PlannedStage], slots: int, *, forced: frozenset[str] = frozenset()) -> list[Row]:
+def run_plan(
+    root: str, plan: list[PlannedStage], slots: int, *, forced: frozenset[str] = frozenset(), shown: ShownRun | None = None
+) -> list[Row]:
     """Run what is out of date or stands on what was run, as many stages at once as the slots allow; a row for each.
 
     Whatever ends this (Ctrl-C, a cancelled run) ends the commands of the stages that are running.
     """
-    progress = _Progress({stage.address: stage for stage in plan})
-    try:
-        while len(progress.rows) < len(plan):
-            progress.settle(plan)
-            for stage in startable(plan, progress.outcomes, progress.running, slots):
-                progress.start(root, stage, force=stage.address in forced)
-            if progress.running:
-                progress.wait()
-    except BaseException:
-        end_all()
-        raise
+    begin()
+    shown = shown or ShownRun(plan)
+    progress = _Progress({stage.address: stage for stage in plan}, shown)
+    with shown.watched():
+        try:
+            while len(progress.rows) < len(plan):
+                progress.settle(plan)
+                for stage in startable(plan, progress.outcomes, progress.running, slots):
+                    progress.start(root, stage, force=stage.address in forced)
+                shown.show_boards(progress.outcomes, list(progress.running))
+                if progress.running:
+                    progress.wait()
+        except BaseException:
+            end_all()
+            raise
     return [progress.rows[stage.address] for stage in plan]
 
 
 class _Progress:
     """What became of the stages so far, and which are running."""
 
-    def __init__(self, stages: dict[str, PlannedStage]) -> None:
+    def __init__(self, stages: dict[str, PlannedStage], shown: ShownRun) -> None:
+        self._shown = shown
         self.rows: dict[str, Row] = {}
         self.outcomes: dict[str, str] = {}
-        self.running: dict[str, PrefectFuture[Outcome]] = {}
+        self.running: dict[str, PrefectFuture[Any]] = {}
         self._stages = stages
         self._ended: SimpleQueue[str] = SimpleQueue()
 
     def settle(self, plan: list[PlannedStage]) -> None:
         """Give an outcome to every stage that needs no run: up to date, or stopped by a failure before it."""
         for stage in blocked(plan, self.outcomes):
-            self._note(stage.address, NOT_RUN, "a stage that it needs failed")
+            self._settle(stage, NOT_RUN, "a stage that it needs failed")
         for stage in unchanged(plan, self.outcomes):
-            self._note(stage.address, UP_TO_DATE, "")
+            self._settle(stage, UP_TO_DATE, SAME)
 
     def start(self, root: str, stage: PlannedStage, *, force: bool) -> None:
         """Run it in a thread of its own."""
-        future = run_stage.submit(root, stage.address, force)
+        future = run_stage.submit(root, stage.address, force, return_state=False, wait_for=self._shown.upstream(stage))
+        self._shown.started(stage.address, future)
         self.running[stage.address] = future
         future.add_done_callback(lambda _: self._ended.put(stage.address))
 
     def wait(self) -> None:
         """Until one of the running stages ends."""
         address = self._ended.get()
-        why = self._stages[address].reason or "something that it stands on was built"
+        why = self._stages[address].reason or BUILT_ON
         try:
             self._note(address, self.running.pop(address).result(), why)
         except EdgeloopError as error:
             self._note(address, FAILED, str(error))
 
+    def _settle(self, stage: PlannedStage, outcome: str, why: str) -> None:
+        self._shown.settled(stage, outcome, why)
+        self._note(stage.address, outcome, why)
+
     def _note(self, address: str, outcome: str, why: str) -> None:
         self.outcomes[address] = outcome
-        self.rows[address] = {"stage": address, "outcome": outcome, "why": why}
-
-
-def _planned_row(stage: PlannedStage) -> Row:
-    return {"stage": stage.address, "plan": "run" if stage.reason else UP_TO_DATE, "why": stage.reason or ""}
+        self.rows[address] = self._shown.row(address, outcome, why)

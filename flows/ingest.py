@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -20,13 +21,14 @@ from edgeloop.ingest.ingest import ingest as ingest_images
 from edgeloop.records import IngestRecord
 from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
+from flows.cancel import cancellable
 from flows.execute import run_plan
 from flows.pipeline import read_plan
-from flows.progress import slug
 from flows.retrain import retrain
 from flows.revision import LOCK_FILE, check_repository, commit, drop_unfinished, lock_is_committed, track
 from flows.runs import marked_alive
 from flows.schedule import FAILED
+from flows.show.progress import slug
 
 LOCK_S = 5.0
 UP_TO_DATE = "up to date: nothing new"
@@ -69,7 +71,7 @@ def ingest(
     """
     workspace = Workspace(Path(root))
     params, wishes = load_params(workspace), Wishes(origin, again, build, publish, slots or os.cpu_count() or 1)
-    with marked_alive(workspace, str(flow_run.id)):
+    with marked_alive(workspace, str(flow_run.id)), cancellable(UUID(flow_run.id)):
         if dataset is not None:
             return _one(workspace, params, dataset, wishes)
         return _every(workspace, params, wishes)

@@ -2,17 +2,17 @@
 
 import os
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from edgeloop.config import load_params
 from edgeloop.workspace import Workspace
+from flows.cancel import cancellable
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
-from flows.progress import slug
 from flows.runs import marked_alive
 from flows.schedule import UP_TO_DATE
 from flows.stages import publish_cards
@@ -37,7 +37,7 @@ def retrain(root: str, variants: list[str] | None = None, publish: bool = False,
         StageError: at the end, when a stage failed; the message tells which, and the command that repeats it.
     """
     workspace = Workspace(Path(root))
-    with marked_alive(workspace, str(flow_run.id)):
+    with marked_alive(workspace, str(flow_run.id)), cancellable(UUID(flow_run.id)):
         return _retrain(root, variants or list(load_params(workspace).variants), publish, slots or os.cpu_count() or 1)
 
 
@@ -46,22 +46,6 @@ def _retrain(root: str, variants: list[str], publish: bool, slots: int) -> list[
     rows = carry_out(root, plan, slots)
     if all(row["outcome"] == UP_TO_DATE for row in rows):
         get_run_logger().info("up to date: nothing had to be built")
-    for name in variants:
-        _show_card(Path(root), name)
     if publish:
         publish_cards(root, variants)
     return rows
-
-
-def _show_card(root: Path, name: str) -> None:
-    workspace = Workspace(root)
-    variant = load_params(workspace).variant(name)
-    card = workspace.variant(variant.dataset, variant.network, variant.resolution).card / "README.md"
-    create_markdown_artifact(
-        key=slug(f"card {name}"), markdown=_without_metadata(card.read_text(encoding="utf-8")), description=f"Model card of {name}"
-    )
-
-
-def _without_metadata(card: str) -> str:
-    """A Hugging Face card without its YAML head."""
-    return card.split("---\n", 2)[2] if card.startswith("---\n") else card

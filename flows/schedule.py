@@ -21,7 +21,7 @@ def startable(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running
     free = slots - sum(_slots(stage, slots) for stage in active)
     boards = {stage.board for stage in active if stage.board}
     chosen = []
-    for stage in _ready(plan, outcomes, running):
+    for stage in ready(plan, outcomes, running):
         if stage.board and stage.board in boards:
             continue
         if _slots(stage, slots) > free:
@@ -54,11 +54,12 @@ def unchanged(plan: Sequence[PlannedStage], outcomes: Mapping[str, str]) -> list
     return found
 
 
-def _ready(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running: Collection[str]) -> list[PlannedStage]:
+def ready(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running: Collection[str]) -> list[PlannedStage]:
+    """The stages that wait for nothing but slots and boards, in the order in which they get them."""
     good = {address for address, outcome in outcomes.items() if outcome not in (FAILED, NOT_RUN)}
-    ready = [stage for stage in plan if stage.address not in outcomes and stage.address not in running and stage.upstream <= good]
+    found = [stage for stage in plan if stage.address not in outcomes and stage.address not in running and stage.upstream <= good]
     chains = _chains(plan)
-    return sorted(ready, key=lambda stage: (stage.board is None, -chains[stage.address]))
+    return sorted(found, key=lambda stage: (stage.board is None, -chains[stage.address]))
 
 
 def _chains(plan: Sequence[PlannedStage]) -> dict[str, int]:

@@ -1,17 +1,25 @@
 """The task that runs one stage of dvc.yaml, as a supervised `dvc repro` of it alone."""
 
 import os
+import re
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
+from prefect.runtime import task_run
+from prefect.states import Cancelled, Completed
 
-from edgeloop.errors import StageError
-from flows.progress import ShownProgress
-from flows.supervisor import supervised
+from edgeloop.cli import MAY_PASS
+from edgeloop.errors import StageError, StageMayPass
+from flows.show.progress import ShownProgress
+from flows.show.reports import show_reports
+from flows.show.run import shown_run
+from flows.show.tables import REPEAT
+from flows.supervisor import is_ending, supervised
 
 Outcome = Literal["ran", "restored", "up to date"]
 
@@ -20,7 +28,15 @@ _OUTCOMES: tuple[tuple[str, Outcome], ...] = (
     ("is cached - skipping run", "restored"),
     ("didn't change, skipping", "up to date"),
 )
+_NAMES: dict[Outcome, str] = {"ran": "Completed", "restored": "Restored", "up to date": "UpToDate"}
+"""Of a task run's final state."""
 LAST_LINES = 12
+RETRY_AFTER_S = (3.0, 9.0)
+"""Before the second and the third try; not longer, because a cancelled run waits for it."""
+_EXIT_CODE = re.compile(r"exited with (\d+)$")
+"""How DVC tells the exit code of a stage's command; its own is another."""
+_EXPLAINED = "edgeloop: "
+"""What `edgeloop` begins an error with."""
 # DVC's advice after each stage, which is for those who call it by hand.
 _ADVICE = ("To track the changes with git", "git add dvc.lock", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 
@@ -36,17 +52,46 @@ def command_environment() -> dict[str, str]:
     return os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", "COLUMNS": "160"}
 
 
-@task(name="stage", task_run_name="{address}", cache_policy=NO_CACHE, persist_result=False)
-def run_stage(root: str, address: str, force: bool = False) -> Outcome:
-    """Run one stage and log what it prints; with `force` also when DVC finds it up to date.
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed task run is to be tried again: only where a step says so by its exit code, and never while all is ended."""
+    return isinstance(state.data, StageMayPass) and not is_ending()
+
+
+@task(
+    name="stage",
+    task_run_name="{address}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(RETRY_AFTER_S),
+    retry_delay_seconds=list(RETRY_AFTER_S),
+    retry_condition_fn=may_pass,
+)
+def run_stage(root: str, address: str, force: bool = False) -> State[Outcome]:
+    """Run one stage and log what it prints; with `force` also when DVC finds it up to date. The state's data is the outcome.
 
     Raises:
-        StageError: the stage's command failed; the message holds the end of its output.
+        StageMayPass: the stage's command failed of something that may pass, e.g. a board did not answer; it is tried again.
+        StageError: it failed otherwise; the message holds the end of its output.
     """
-    return outcome_of(run_command(root, address, repro_command(address, force), f"dvc repro {address}"))
+    lines = run_command(root, address, repro_command(address, force), f"dvc repro {address}")
+    if is_ending():
+        return Cancelled(message="the run was cancelled")
+    outcome = outcome_of(lines)
+    shown = shown_run()
+    if shown is not None and outcome != "up to date":
+        shown.made(address, show_reports(Path(root), address))
+    return Completed(name=_NAMES[outcome], message=outcome, data=outcome)
 
 
-@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="publish",
+    task_run_name="publish",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(RETRY_AFTER_S),
+    retry_delay_seconds=list(RETRY_AFTER_S),
+    retry_condition_fn=may_pass,
+)
 def publish_cards(root: str, variants: list[str]) -> list[str]:
     """Publish the cards of the variants; returns the addresses."""
     argv = [sys.executable, "-m", "edgeloop", "publish", *variants]
@@ -55,20 +100,40 @@ def publish_cards(root: str, variants: list[str]) -> list[str]:
 
 
 def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str]:
-    """Run a command under a supervisor, log its output line by line, show its progress, and return the lines."""
-    logger, shown = get_run_logger(), ShownProgress(name)
+    """Run a command under a supervisor, log its output line by line, show its progress, and return the lines.
+
+    Raises:
+        StageMayPass: it failed of something that may pass by itself.
+        StageError: it failed otherwise. Where everything is being ended, it has not failed.
+    """
+    logger, bar, shown = get_run_logger(), ShownProgress(name), shown_run()
+    if shown is not None:
+        shown.tries(name, task_run.run_count)
     lines: list[str] = []
     with supervised(argv, command_environment(), root) as process:
         for line in process.stdout or ():
             if line.strip() and not line.strip().startswith(_ADVICE):
                 lines.append(line.rstrip())
                 logger.info(line.rstrip())
-                shown.see(line.rstrip())
+                bar.see(line.rstrip())
+                if shown is not None:
+                    shown.tells(name, line.rstrip())
         code = process.wait()
-    if code != 0:
-        last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
-        raise StageError(f"{name} failed with exit code {code}. The end of its output:\n{last}", f"Repeat it with: {by_hand}")
+    if code != 0 and not is_ending():
+        raise failure(name, code, lines, by_hand)
     return lines
+
+
+def failure(name: str, code: int, lines: list[str], by_hand: str) -> StageError:
+    """The error of a command that ended with that code: the reason, the end of its output, and how to repeat it."""
+    told = [match for line in lines if (match := _EXIT_CODE.search(line))]
+    code = int(told[-1][1]) if told else code
+    reasons = [line.removeprefix(_EXPLAINED) for line in lines if line.startswith(_EXPLAINED)]
+    reason = f": {reasons[-1].rstrip('.')}" if reasons else ""
+    last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
+    what = f"{name} failed with exit code {code}{reason}. The end of its output:\n{last}"
+    kind = StageMayPass if code == MAY_PASS else StageError
+    return kind(what, REPEAT + by_hand)
 
 
 def outcome_of(lines: list[str]) -> Outcome:

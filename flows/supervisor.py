@@ -6,6 +6,7 @@ session of the command is ended: TERM, then KILL. DVC needs this: killed itself,
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from edgeloop.services import guard
 GRACE_S = 5.0
 _running: set["subprocess.Popen[str]"] = set()
 """What this process has under supervision, for `end_all`."""
+_ending = threading.Event()
 
 
 @contextmanager
@@ -34,12 +36,13 @@ def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subp
         start_new_session=True,
     )
     _running.add(process)
+    if is_ending():
+        _end(process)
     try:
         yield process
     finally:
         _running.discard(process)
-        if process.stdin is not None:
-            process.stdin.close()
+        _end(process)
         try:
             process.wait(timeout=3 * GRACE_S)
         except subprocess.TimeoutExpired:
@@ -50,10 +53,29 @@ def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subp
 
 
 def end_all() -> None:
-    """End every supervised command of this process, whichever thread runs it; those threads see it end with code 143."""
+    """End every supervised command of this process, whichever thread runs it; those threads see it end with code 143.
+
+    One that is started later is ended at once, until `begin` is called.
+    """
+    _ending.set()
     for process in list(_running):
-        if process.stdin is not None:
-            process.stdin.close()
+        _end(process)
+
+
+def begin() -> None:
+    """Commands may be started (again)."""
+    _ending.clear()
+
+
+def is_ending() -> bool:
+    """Whether everything is being ended."""
+    return _ending.is_set()
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Its supervisor ends when its standard input does."""
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def main(argv: list[str]) -> int:

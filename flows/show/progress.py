@@ -5,29 +5,35 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from flows.show.telling import telling
+
 # As edgeloop/progress.py writes them: "train: 7/40 epochs, 1.3 epochs/s, val 0.760, best 0.860".
-_LINE = re.compile(r"^(?P<what>[^:]+): (?P<done>[\d.]+)/(?P<total>[\d.]+) \w+.*$")
+_LINE = re.compile(r"^(?P<what>[^:]+): (?P<done>[\d.]+)/(?P<total>[\d.]+) \w+, .*$")
 
 
 class ShownProgress:
-    """One bar for each kind of work that a stage reports; the text behind it is the latest line."""
+    """The bar of a stage: how far its present work is; the text beside it is the latest line."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
-        self._bars: dict[str, UUID] = {}
+        self._key = slug(address)
+        self._bar: UUID | None = None
 
     def see(self, line: str) -> None:
         """Move the bar, where the line is about progress."""
         match = _LINE.match(line)
         if match is None:
             return
-        what, share = match["what"], percent(float(match["done"]), float(match["total"]))
-        if what in self._bars:
-            update_progress_artifact(self._bars[what], share, description=line)
+        share = percent(float(match["done"]), float(match["total"]))
+        with telling("progress"):
+            self._show(share, line)
+
+    def _show(self, share: float, line: str) -> None:
+        if self._bar is not None:
+            update_progress_artifact(self._bar, share, description=line)
             return
-        made = create_progress_artifact(share, key=slug(f"{self._address} {what}"), description=line)
+        made = create_progress_artifact(share, key=self._key, description=line)
         if isinstance(made, UUID):  # as it is wherever no event loop runs
-            self._bars[what] = made
+            self._bar = made
 
 
 def percent(done: float, total: float) -> float:

@@ -49,7 +49,7 @@ def test_the_progress_that_a_stage_prints_is_a_bar_in_the_ui(served: Project) ->
     (served.root / "say.sh").write_text(said, encoding="utf-8")
     pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("test ! -e broken", "sh say.sh"), encoding="utf-8")
     served.retrain()
-    (bar,) = (artifact for artifact in ask(served, "/artifacts/filter") if artifact["key"] == "train-sample-fdmobilenet-0-25-96-train")
+    (bar,) = (artifact for artifact in ask(served, "/artifacts/filter") if artifact["key"] == "train-sample-fdmobilenet-0-25-96")
     assert (bar["type"], bar["data"], bar["description"]) == ("progress", 75.0, "train: 3/4 epochs, 1.5 epochs/s, val 0.3")
 
 

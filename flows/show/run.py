@@ -1,0 +1,113 @@
+"""What is shown of one run of stages, and what its stages tell while they run."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State, StateDetails, StateType
+from prefect.futures import PrefectFuture
+
+from flows.pipeline import PlannedStage
+from flows.schedule import FAILED, NOT_RUN
+from flows.show.graph import add_node
+from flows.show.live import LiveTable
+from flows.show.tables import Row, board_rows, board_words, failure_rows, named, plan_rows, plan_words, result_rows, result_words
+from flows.show.telling import telling
+
+_STATES = {NOT_RUN: (StateType.CANCELLED, "NotRun")}
+FAILURES = "What failed, why, and the command that repeats it"
+_CACHED = (StateType.COMPLETED, "UpToDate")
+
+
+class ShownRun:
+    """The tables of a run, and its graph. Stages tell it, from their threads, what they wait for and what they made."""
+
+    def __init__(self, plan: Sequence[PlannedStage]) -> None:
+        self._plan = plan
+        self._task_runs: dict[str, UUID] = {}
+        self._started: dict[str, float] = {}
+        self._told: dict[str, str] = {}
+        self._tries: dict[str, int] = {}
+        self._links: dict[str, list[str]] = {}
+        self._boards = LiveTable("boards")
+
+    def upstream(self, stage: PlannedStage) -> list[State[str]]:
+        """What the stage's task run stands on, as Prefect's `wait_for` takes it: all of it has ended."""
+        ended = sorted(stage.upstream & self._task_runs.keys())
+        details = ((one, StateDetails(task_run_id=self._task_runs[one])) for one in ended)
+        return [State(type=StateType.COMPLETED, state_details=detail, data=one) for one, detail in details]
+
+    def started(self, address: str, future: PrefectFuture[Any]) -> None:
+        """Its command is being started."""
+        self._task_runs[address] = future.task_run_id
+        self._started[address] = time.monotonic()
+
+    def settled(self, stage: PlannedStage, outcome: str, why: str) -> None:
+        """It ended without a command."""
+        behind = [self._task_runs[one] for one in sorted(stage.upstream & self._task_runs.keys())]
+        self._task_runs[stage.address] = add_node(stage.address, behind, *_STATES.get(outcome, _CACHED), why)
+
+    def row(self, address: str, outcome: str, why: str) -> Row:
+        """What became of it."""
+        begun = self._started.get(address)
+        took_s = None if begun is None else round(time.monotonic() - begun, 1)
+        return {"stage": address, "outcome": outcome, "why": why, "took_s": took_s, "tries": self._tries.get(address, 0)}
+
+    def tells(self, address: str, line: str) -> None:
+        """A line that the stage printed."""
+        if line.startswith("waiting for "):
+            self._told[address] = line
+        else:
+            self._told.pop(address, None)
+
+    def tries(self, address: str, number: int) -> None:
+        """It is tried for the `number`th time."""
+        self._tries[address] = number
+
+    def made(self, address: str, links: list[str]) -> None:
+        """It left these artifacts, as Markdown links."""
+        self._links[address] = links
+
+    def show_plan(self, slots: int) -> None:
+        """What is about to run, and why."""
+        with telling("the plan"):
+            create_table_artifact(key="plan", table=plan_rows(self._plan), description=plan_words(self._plan, slots))
+
+    def show_boards(self, outcomes: Mapping[str, str], running: Sequence[str]) -> None:
+        """Who has a board, and who waits for it; a stage that waits outside this run says so itself."""
+        if any(stage.board and stage.address not in outcomes for stage in self._plan) or self._boards.is_shown:
+            done, active = dict(outcomes), list(running)
+            self._boards.show(lambda: self._board_rows(done, active), board_words)
+
+    def _board_rows(self, outcomes: Mapping[str, str], running: Sequence[str]) -> list[Row]:
+        rows = board_rows(self._plan, outcomes, running, dict(self._told))
+        return [row | {"stage": named(row["stage"], self._task_runs)} for row in rows]
+
+    def show_results(self, rows: Sequence[Row]) -> None:
+        """What became of each stage; what failed, in a table of its own."""
+        with telling("the results"):
+            create_table_artifact(key="results", table=result_rows(rows, self._links, self._task_runs), description=result_words(rows))
+            if any(row["outcome"] == FAILED for row in rows):
+                create_table_artifact(key="failures", table=failure_rows(rows, self._task_runs), description=FAILURES)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While this lasts, the stages of this flow find it by `shown_run`, and its live tables are kept up to date."""
+        token = _current.set(self)
+        try:
+            with self._boards.kept():
+                yield
+        finally:
+            _current.reset(token)
+
+
+_current: ContextVar[ShownRun | None] = ContextVar("shown_run", default=None)
+
+
+def shown_run() -> ShownRun | None:
+    """The run that the present task belongs to."""
+    return _current.get()
