@@ -2,23 +2,25 @@
 
 import os
 from pathlib import Path
-from uuid import UUID
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from edgeloop.config import Params, load_params
 from edgeloop.errors import InputError
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
-from flows.cancel import cancellable
+from flows.cancel import Cancellable
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
 
 
 @flow(name="benchmark", persist_result=False)
-def benchmark(root: str, boards: list[str] | None = None, variants: list[str] | None = None, slots: int | None = None) -> list[Row]:
+def benchmark(
+    root: str, boards: list[str] | None = None, variants: list[str] | None = None, slots: int | None = None
+) -> list[Row] | State[str]:
     """Run the declared benchmarks of `boards` x `variants` (default: all) by force, and first what they need.
 
     Raises:
@@ -27,8 +29,9 @@ def benchmark(root: str, boards: list[str] | None = None, variants: list[str] | 
     """
     workspace = Workspace(Path(root))
     wanted = frozenset(f"benchmark@{name}" for name in matching(load_params(workspace), boards, variants))
-    with marked_alive(workspace, str(flow_run.id)), cancellable(UUID(flow_run.id)):
+    with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
         return carry_out(root, read_plan(Path(root), sorted(wanted)), slots or os.cpu_count() or 1, forced=wanted)
+    return cancelled.state
 
 
 def matching(params: Params, boards: list[str] | None, variants: list[str] | None) -> list[str]:

@@ -5,13 +5,13 @@ Prefect itself ends a cancelled run only where a worker started it, and shows on
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import copy_context
+from types import TracebackType
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
@@ -20,48 +20,55 @@ from flows.supervisor import end_all
 
 LOOK_EVERY_S = 2.0
 CANCELLING = (StateType.CANCELLING, StateType.CANCELLED)
-IN_UI = "Cancelled in the UI; the stages that ran were ended. A new run goes on where this one stopped."
+IN_UI = "Cancelled in the UI, and its stages ended. A new run goes on where this one stopped."
 BY_HAND = "Ended by Ctrl-C, and its stages with it. A new run goes on where this one stopped."
 
 
-@contextmanager
-def cancellable(run: UUID) -> Iterator[None]:
-    """While this lasts, cancelling the flow run in the UI ends the stages' commands and interrupts the flow as Ctrl-C does."""
-    ended, cancelled = threading.Event(), threading.Event()
-    arguments = (run, ended, cancelled)
-    thread = threading.Thread(target=copy_context().run, args=(_look, *arguments), name=f"cancel {run}", daemon=True)
-    thread.start()
-    try:
-        yield
-    except KeyboardInterrupt:
+class Cancellable:
+    """While this context lasts, cancelling the flow run in the UI ends its stages and interrupts the flow as Ctrl-C does.
+
+    The context of an outermost flow swallows that interruption; the flow then returns `state`, its final one. A flow that
+    another one called passes it on.
+    """
+
+    def __init__(self) -> None:
+        self.state: State[str] = Cancelled(message=BY_HAND, data="cancelled")
+        self._ended = threading.Event()
+        self._run = _present_run()
+
+    def __enter__(self) -> "Cancellable":
+        if self._run is not None and self._run.parent_task_run_id is None:
+            look = threading.Thread(target=copy_context().run, args=(self._look, self._run.id), name="cancel", daemon=True)
+            look.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        self._ended.set()
+        if not isinstance(error, KeyboardInterrupt):
+            return False
         end_all()
-        _say_so(run, IN_UI if cancelled.is_set() else BY_HAND)
-        raise
-    finally:
-        ended.set()
+        return self._run is not None and self._run.parent_task_run_id is None
+
+    def _look(self, run: UUID) -> None:
+        """Ask the server now and then; it may be away for a while."""
+        with get_client(sync_client=True) as client:
+            while not self._ended.wait(LOOK_EVERY_S):
+                with telling("whether this run is cancelled"):
+                    state = client.read_flow_run(run).state
+                    if state is not None and state.type in CANCELLING and not self._ended.is_set():
+                        self._cancel()
+                        return
+
+    def _cancel(self) -> None:
+        """End the stages, and wake the flow's thread, which is the main one, from whatever it waits for."""
+        self.state = Cancelled(message=IN_UI, data="cancelled")
+        get_run_logger().warning("cancelled in the UI: ending the stages that run")
+        end_all()
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
 
 
-def _look(run: UUID, ended: threading.Event, cancelled: threading.Event) -> None:
-    """Ask the server now and then; it may be away for a while."""
-    while not ended.wait(LOOK_EVERY_S):
-        with telling("whether this run is cancelled"), get_client(sync_client=True) as client:
-            state = client.read_flow_run(run).state
-            if state is not None and state.type in CANCELLING and not ended.is_set():
-                cancelled.set()
-                get_run_logger().warning("cancelled in the UI: ending the stages that run")
-                end_all()
-                _interrupt()
-                return
-
-
-def _interrupt() -> None:
-    """As Ctrl-C does; it wakes the flow's thread, which is the main one, from whatever it waits for."""
-    main = threading.main_thread().ident
-    if main is not None:
-        signal.pthread_kill(main, signal.SIGINT)
-
-
-def _say_so(run: UUID, why: str) -> None:
-    """Before Prefect marks it as crashed, which an ended run is not any more."""
-    with telling("that this run was cancelled"), get_client(sync_client=True) as client:
-        client.set_flow_run_state(run, Cancelled(message=why), force=True)
+def _present_run() -> FlowRun | None:
+    context = FlowRunContext.get()
+    return context.flow_run if context else None

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -21,7 +21,7 @@ from edgeloop.ingest.ingest import ingest as ingest_images
 from edgeloop.records import IngestRecord
 from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
-from flows.cancel import cancellable
+from flows.cancel import Cancellable
 from flows.execute import run_plan
 from flows.pipeline import read_plan
 from flows.retrain import retrain
@@ -58,7 +58,7 @@ def ingest(
     build: bool | None = None,
     publish: bool | None = None,
     slots: int | None = None,
-) -> list[str]:
+) -> list[str] | State[str]:
     """Take new images of `dataset` (default: of every entry of params.yaml's `ingest`) from `origin` (default: as that entry says).
 
     `again` looks once more at what was quarantined before. `build`: whether to bring the variants that stand on the data
@@ -71,10 +71,11 @@ def ingest(
     """
     workspace = Workspace(Path(root))
     params, wishes = load_params(workspace), Wishes(origin, again, build, publish, slots or os.cpu_count() or 1)
-    with marked_alive(workspace, str(flow_run.id)), cancellable(UUID(flow_run.id)):
+    with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
         if dataset is not None:
             return _one(workspace, params, dataset, wishes)
         return _every(workspace, params, wishes)
+    return cancelled.state
 
 
 def _every(workspace: Workspace, params: Params, wishes: Wishes) -> list[str]:

@@ -2,15 +2,15 @@
 
 import os
 from pathlib import Path
-from uuid import UUID
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from edgeloop.config import load_params
 from edgeloop.workspace import Workspace
-from flows.cancel import cancellable
+from flows.cancel import Cancellable
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
@@ -27,7 +27,7 @@ def _run_name() -> str:
 
 
 @flow(name="retrain", flow_run_name=_run_name, persist_result=False)
-def retrain(root: str, variants: list[str] | None = None, publish: bool = False, slots: int | None = None) -> list[Row]:
+def retrain(root: str, variants: list[str] | None = None, publish: bool = False, slots: int | None = None) -> list[Row] | State[str]:
     """Bring the cards of `variants` (default: all of params.yaml) up to date in the project folder `root`; returns a row for each stage.
 
     Stages run at once as far as the boards and `slots` CPU slots allow (default: one a core). A stage that
@@ -37,8 +37,9 @@ def retrain(root: str, variants: list[str] | None = None, publish: bool = False,
         StageError: at the end, when a stage failed; the message tells which, and the command that repeats it.
     """
     workspace = Workspace(Path(root))
-    with marked_alive(workspace, str(flow_run.id)), cancellable(UUID(flow_run.id)):
+    with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
         return _retrain(root, variants or list(load_params(workspace).variants), publish, slots or os.cpu_count() or 1)
+    return cancelled.state
 
 
 def _retrain(root: str, variants: list[str], publish: bool, slots: int) -> list[Row]:

@@ -50,10 +50,11 @@ def use_server(workspace: Workspace) -> None:
 def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | None) -> None:
     """Run the flow and say what became of each stage."""
     use_server(workspace)
+    from flows.by_hand import run_by_hand
     from flows.retrain import retrain
 
     begun = time.monotonic()
-    rows = retrain(str(workspace.root), variants, publish, slots)
+    rows = run_by_hand(retrain, {"root": str(workspace.root), "variants": variants, "publish": publish, "slots": slots})
     for row in rows:
         sys.stdout.write(f"{row['outcome']:>10}  {row['stage']}\n")
     built = sum(row["outcome"] != "up to date" for row in rows)

@@ -24,11 +24,13 @@ def main(arguments: list[str]) -> int:
         workspace = find_workspace()
         load_params(workspace).dataset(options.dataset)
         use_server(workspace)
+        from flows.by_hand import run_by_hand
         from flows.ingest import ingest
 
         begun = time.monotonic()
         origin = _absolute(options.origin)
-        for line in ingest(str(workspace.root), options.dataset, origin, options.again, options.build, options.publish):
+        wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish}
+        for line in run_by_hand(ingest, {"root": str(workspace.root), "dataset": options.dataset, **wishes}):
             sys.stdout.write(f"{line}\n")
         sys.stdout.write(f"done in {time.monotonic() - begun:.0f} s\n")
     except EdgeloopError as error:
