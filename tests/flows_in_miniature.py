@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,3 +114,20 @@ def project(tmp_path: Path) -> Project:
 def served(project: Project, server: dict[str, str]) -> Project:
     """The small project, its flows on the real server."""
     return Project(project.root, project.env | server)
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.1)
+
+
+def sleepers(root: Path) -> list[str]:
+    """Processes that still sleep (987.1 seconds) for a stage of this project."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if b"987.1" in (folder / "cmdline").read_bytes() and (folder / "cwd").resolve() == root.resolve():
+                found.append(folder.name)
+    return found

@@ -4,14 +4,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
-from flows_in_miniature import FOLDER, VARIANT, Project
+from flows_in_miniature import FOLDER, VARIANT, Project, sleepers, until
 
 from edgeloop.config import load_params
 from edgeloop.errors import InputError
@@ -151,23 +147,6 @@ print([row["outcome"] for row in benchmark(sys.argv[1], boards=['host'])])"""
     assert "declares no benchmark of the board 'hots' (did you mean 'host'?)" in served.run(
         sys.executable, "-c", program.replace("['host']", "['hots']"), str(served.root), ok=False
     )
-
-
-def until(holds: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.1)
-
-
-def sleepers(root: Path) -> list[str]:
-    """Processes that still sleep for a stage of this project."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if b"987.1" in (folder / "cmdline").read_bytes() and (folder / "cwd").resolve() == root.resolve():
-                found.append(folder.name)
-    return found
 
 
 def test_parts_of_a_variant_select_and_all_selects_everything(workspace: Workspace) -> None:
