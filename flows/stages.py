@@ -18,7 +18,7 @@ from edgeloop.errors import StageError, StageMayPass
 from flows.show.progress import ShownProgress
 from flows.show.reports import show_reports
 from flows.show.run import shown_run
-from flows.show.tables import REPEAT
+from flows.show.tables import OUTPUT, REPEAT
 from flows.supervisor import is_ending, supervised
 
 Outcome = Literal["ran", "restored", "up to date"]
@@ -120,7 +120,10 @@ def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str
                     shown.tells(name, line.rstrip())
         code = process.wait()
     if code != 0 and not is_ending():
-        raise failure(name, code, lines, by_hand)
+        error = failure(name, code, lines, by_hand)
+        if shown is not None:
+            shown.troubled(name, error.what)
+        raise error
     return lines
 
 
@@ -131,7 +134,7 @@ def failure(name: str, code: int, lines: list[str], by_hand: str) -> StageError:
     reasons = [line.removeprefix(_EXPLAINED) for line in lines if line.startswith(_EXPLAINED)]
     reason = f": {reasons[-1].rstrip('.')}" if reasons else ""
     last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
-    what = f"{name} failed with exit code {code}{reason}. The end of its output:\n{last}"
+    what = f"{name} failed with exit code {code}{reason}.{OUTPUT}\n{last}"
     kind = StageMayPass if code == MAY_PASS else StageError
     return kind(what, REPEAT + by_hand)
 

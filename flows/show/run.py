@@ -15,7 +15,7 @@ from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, NOT_RUN
 from flows.show.graph import add_node
 from flows.show.live import LiveTable
-from flows.show.tables import Row, board_rows, board_words, failure_rows, named, plan_rows, plan_words, result_rows, result_words
+from flows.show.tables import Row, board_rows, board_words, failure_rows, named, plan_rows, plan_words, reason, result_rows, result_words
 from flows.show.telling import telling
 
 _STATES = {NOT_RUN: (StateType.CANCELLED, "NotRun")}
@@ -32,6 +32,7 @@ class ShownRun:
         self._started: dict[str, float] = {}
         self._told: dict[str, str] = {}
         self._tries: dict[str, int] = {}
+        self._trouble: dict[str, str] = {}
         self._links: dict[str, list[str]] = {}
         self._boards = LiveTable("boards")
 
@@ -54,6 +55,8 @@ class ShownRun:
     def row(self, address: str, outcome: str, why: str) -> Row:
         """What became of it."""
         begun = self._started.get(address)
+        if outcome != FAILED and address in self._trouble:
+            why = f"{why}; tried again, because {self._trouble[address]}"
         took_s = None if begun is None else round(time.monotonic() - begun, 1)
         return {"stage": address, "outcome": outcome, "why": why, "took_s": took_s, "tries": self._tries.get(address, 0)}
 
@@ -67,6 +70,10 @@ class ShownRun:
     def tries(self, address: str, number: int) -> None:
         """It is tried for the `number`th time."""
         self._tries[address] = number
+
+    def troubled(self, address: str, what: str) -> None:
+        """A try failed."""
+        self._trouble[address] = reason(what)
 
     def made(self, address: str, links: list[str]) -> None:
         """It left these artifacts, as Markdown links."""

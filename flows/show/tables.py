@@ -15,6 +15,7 @@ ANEW = "asked for anew"
 SAME = "nothing that it depends on changed"
 BUILT_ON = "something that it stands on was built"
 REPEAT = "Repeat it with: "
+OUTPUT = " The end of its output:"
 HOLDS = "at work"
 NOT_READY = "not ready: what it needs is not built yet"
 WIDTH = 70
@@ -63,7 +64,7 @@ def result_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_ru
             "took": seconds(row["took_s"]),
             "tries": row["tries"] or "",
             "see": "\n".join(links.get(row["stage"], ())),
-            "why": wrapped(first_line(row["why"])),
+            "why": wrapped(reason(str(row["why"]))),
         }
         for row in rows
     ]
@@ -82,7 +83,7 @@ def failure_rows(rows: Sequence[Row], task_runs: Mapping[str, UUID]) -> list[Row
             "stage": named(row["stage"], task_runs),
             "repeat it with": f"`{repeat_command(str(row['why']))}`",
             "tries": row["tries"],
-            "why": wrapped(first_line(str(row["why"]))),
+            "why": wrapped(reason(str(row["why"]))),
         }
         for row in rows
         if row["outcome"] == FAILED
@@ -150,11 +151,11 @@ def seconds(took_s: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def first_line(text: str) -> str:
-    """Its first line."""
-    return text.partition("\n")[0]
+def reason(why: str) -> str:
+    """Its first line, which says what happened."""
+    return why.partition("\n")[0].removesuffix(OUTPUT)
 
 
 def wrapped(text: str) -> str:
     """In lines that a table's cell can show."""
-    return "\n".join(textwrap.wrap(text, WIDTH)) or text
+    return "\n".join(textwrap.wrap(text, WIDTH, break_on_hyphens=False)) or text

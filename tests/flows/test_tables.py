@@ -1,0 +1,100 @@
+"""The tables of a run: what is planned and why, who waits for a board in which place, what became of each stage."""
+
+from uuid import UUID
+
+from flows.pipeline import PlannedStage
+from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE
+from flows.show.progress import ShownProgress
+from flows.show.tables import (
+    HOLDS,
+    NOT_READY,
+    Row,
+    board_rows,
+    board_words,
+    failure_rows,
+    plan_rows,
+    plan_words,
+    result_rows,
+    result_words,
+    seconds,
+)
+
+RUN = UUID(int=7)
+
+
+def stage(address: str, *upstream: str, reason: str | None = None, board: str | None = None) -> PlannedStage:
+    return PlannedStage(address, frozenset(upstream), reason, board=board)
+
+
+PLAN = [
+    stage("prepare"),
+    stage("train", "prepare", reason="what it depends on changed"),
+    stage("bench-a", "train", board="h7"),
+    stage("bench-b", "train", board="h7"),
+    stage("bench-c", "prepare", reason="an output is missing or changed", board="h7"),
+    stage("card", "bench-a", "bench-b", "bench-c"),
+]
+
+
+def test_the_plan_says_what_runs_what_may_run_and_what_is_cached() -> None:
+    rows = {row["stage"].strip("`"): (row["plan"], row["why"]) for row in plan_rows(PLAN)}
+    assert rows["prepare"] == ("cached", "nothing that it depends on changed")
+    assert rows["train"] == ("run", "what it depends on changed")
+    assert rows["bench-a"] == ("run if changed", "stands on `train`")
+    assert rows["card"] == ("run if changed", "stands on `bench-a`, `bench-b` and 1 more")
+    assert plan_words(PLAN, 4) == "6 stages: 2 to run, 3 to run if what they stand on changes, 1 cached; 4 CPU slots"
+
+
+def places(outcomes: dict[str, str], running: set[str], told: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
+    return {row["stage"]: (row["place"], row["state"]) for row in board_rows(PLAN, outcomes, running, told or {})}
+
+
+def test_a_board_has_one_holder_and_those_behind_it_have_places() -> None:
+    shown = places({"prepare": "ran", "train": "ran"}, {"bench-c"})
+    assert shown == {"bench-c": (HOLDS, "has it"), "bench-a": ("1", "waits for it"), "bench-b": ("2", "waits for it")}
+
+
+def test_what_is_not_ready_has_no_place_and_what_is_done_comes_last() -> None:
+    shown = places({"prepare": "ran", "bench-c": "ran"}, {"train"})
+    assert shown == {"bench-a": ("", NOT_READY), "bench-b": ("", NOT_READY), "bench-c": ("", "ran")}
+    assert list(shown)[-1] == "bench-c"
+
+
+def test_a_queue_outside_the_run_is_told_by_the_stage_itself() -> None:
+    line = "waiting for h7, held by somebody; place 2 in the queue"
+    assert places({"prepare": "ran"}, {"bench-c"}, {"bench-c": line})["bench-c"] == (HOLDS, line)
+
+
+def test_the_boards_in_a_line() -> None:
+    rows = board_rows(PLAN, {"prepare": "ran", "train": "ran"}, {"bench-c"}, {})
+    assert board_words(rows) == "1 boards, 3 benchmarks: 1 at work, 2 waiting in a queue, 0 done"
+
+
+def row(name: str, outcome: str, why: str = "", took_s: float | None = None, tries: int = 0) -> Row:
+    return {"stage": name, "outcome": outcome, "why": why, "took_s": took_s, "tries": tries}
+
+
+def test_results_link_to_the_log_and_to_what_was_made() -> None:
+    rows = [row("prepare", UP_TO_DATE), row("train", "ran", "new", 75.2, 1)]
+    (first, second) = result_rows(rows, {"train": ["[card](/artifacts/artifact/1)"]}, {"train": RUN})
+    assert (first["stage"], first["took"], first["tries"], first["see"]) == ("`prepare`", "", "", "")
+    assert (second["stage"], second["took"], second["tries"]) == (f"[train](/runs/task-run/{RUN})", "1 min 15 s", 1)
+    assert second["see"] == "[card](/artifacts/artifact/1)"
+    assert result_words(rows) == "2 stages: 1 up to date, 1 ran"
+
+
+def test_failures_come_with_the_reason_and_the_command_that_repeats_them() -> None:
+    why = "train failed with exit code 1: it diverged. The end of its output:\n    ...\n  Repeat it with: dvc repro train"
+    (failed,) = failure_rows([row("train", FAILED, why, 3, 1), row("card", NOT_RUN)], {})
+    assert failed["repeat it with"] == "`dvc repro train`"
+    assert failed["why"] == "train failed with exit code 1: it diverged."
+
+
+def test_durations_are_for_people() -> None:
+    assert [seconds(value) for value in (None, 0.04, 59.9, 61, 3700)] == ["", "0.0 s", "59.9 s", "1 min 1 s", "1 h 1 min"]
+
+
+def test_only_lines_of_progress_move_the_bar() -> None:
+    bar = ShownProgress("train@x")
+    for line in ("ratio: 3/4", "loaded 3/4 things, well", "rules: 22/22 hold"):
+        bar.see(line)  # asks no server: there is none
