@@ -18,7 +18,7 @@ PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 ABSENT = "Chromium is not installed (apt install chromium)"
 START_S = 60.0
 ANSWER_S = 60.0
-SHOWS_S = 60.0
+SHOWS_S = 40.0
 POLL_S = 0.2
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
@@ -85,8 +85,8 @@ class Page:
         self.call("Page.navigate", url=address)
 
     def text(self) -> str:
-        """What is visible."""
-        return str(self.run(_TEXT))
+        """What is visible, as one line."""
+        return " ".join(str(self.run(_TEXT)).split())
 
     def see(self, *wanted: str, seconds: float = SHOWS_S) -> str:
         """Wait until all of `wanted` are visible; returns the whole text."""

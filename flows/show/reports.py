@@ -2,11 +2,13 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
 from edgeloop.config import load_params
 from edgeloop.errors import EdgeloopError
@@ -16,6 +18,8 @@ from flows.show.progress import slug
 from flows.show.telling import telling
 
 MOST_PICTURE_BYTES = 400_000
+MOST_EARLIER = 12
+"""The server answers with their whole content; beyond that one looks for them by name."""
 _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 _PICTURE = re.compile(r"\[?!\[(?P<title>[^\]]*)\]\((?P<file>[^)\s:]+)\)(?:\]\([^)]*\))?")
 """A picture that lies beside the card, with or without a link to itself."""
@@ -25,20 +29,41 @@ _GAUGE = {True: "holds", False: "**broken**"}
 def show_reports(root: Path, address: str) -> list[str]:
     """Show what the stage with that address made for people to read; returns Markdown links to it, for a table."""
     stage, _, name = address.partition("@")
-    reports = _REPORTS.get(stage)
+    reports = _MADE_BY.get(stage)
     links: list[str] = []
     if reports is None:
         return links
     with telling(f"what {address} made"):
-        for title, key, text in reports(Workspace(root), name):
-            made = create_markdown_artifact(key=slug(f"{key} {name}"), markdown=text, description=f"{title} of {name}")
+        for kind, text in reports(Workspace(root), name):
+            made = create_markdown_artifact(key=slug(f"{kind} {name}"), markdown=text, description=f"{_TITLES[kind]} of {name}")
             if isinstance(made, UUID):
-                links.append(f"[{title.lower()}](/artifacts/artifact/{made})")
+                links.append(_link(kind, made))
     return links
 
 
-Report = tuple[str, str, str]
-"""Title, key, Markdown."""
+def earlier_reports(addresses: Sequence[str]) -> dict[str, list[str]]:
+    """What earlier runs showed of stages that were not run now, as links like those of `show_reports`."""
+    wanted: dict[str, tuple[str, str]] = {}
+    for address in addresses:
+        stage, _, name = address.partition("@")
+        wanted |= {slug(f"{kind} {name}"): (address, kind) for kind in _KINDS_OF.get(stage, ())}
+    found: dict[str, list[str]] = {}
+    if not 0 < len(wanted) <= MOST_EARLIER:
+        return found
+    with telling("what earlier runs made"), get_client(sync_client=True) as client:
+        keys = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=sorted(wanted)))
+        for shown in client.read_latest_artifacts(artifact_filter=keys):
+            address, kind = wanted[shown.key]
+            found.setdefault(address, []).append(_link(kind, shown.latest_id))
+    return found
+
+
+def _link(kind: str, artifact: UUID) -> str:
+    return f"[{_TITLES[kind].lower()}](/artifacts/artifact/{artifact})"
+
+
+Report = tuple[str, str]
+"""Its kind, and Markdown."""
 
 
 def _of_validation(workspace: Workspace, dataset: str) -> list[Report]:
@@ -48,21 +73,23 @@ def _of_validation(workspace: Workspace, dataset: str) -> list[Report]:
         prepared = PrepareRecord.read(paths.prepare_record)
     except EdgeloopError:  # a pipeline whose stage of that name is another one
         return []
-    return [("Validation report", "validation", validation_text(record, prepared, paths.report))]
+    return [("validation", validation_text(record, prepared, paths.report))]
 
 
 def _of_card(workspace: Workspace, variant: str) -> list[Report]:
     paths = _paths(workspace, variant)
     if paths is None or not (paths.card / "README.md").is_file():
         return []
-    reports = [("Card", "card", card_text(paths.card))]
+    reports = [("card", card_text(paths.card))]
     confusion = paths.card / "plots" / "confusion.png"
     if confusion.is_file():
-        reports.append(("Confusion matrix", "confusion", f"![Confusion matrix]({inlined(confusion)})"))
+        reports.append(("confusion", f"![Confusion matrix]({inlined(confusion)})"))
     return reports
 
 
-_REPORTS: dict[str, Callable[[Workspace, str], list[Report]]] = {"validate": _of_validation, "card": _of_card}
+_MADE_BY: dict[str, Callable[[Workspace, str], list[Report]]] = {"validate": _of_validation, "card": _of_card}
+_KINDS_OF = {"validate": ("validation",), "card": ("card", "confusion")}
+_TITLES = {"validation": "Validation report", "card": "Card", "confusion": "Confusion matrix"}
 
 
 def _paths(workspace: Workspace, variant: str) -> VariantPaths | None:

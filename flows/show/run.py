@@ -12,9 +12,10 @@ from prefect.client.schemas.objects import State, StateDetails, StateType
 from prefect.futures import PrefectFuture
 
 from flows.pipeline import PlannedStage
-from flows.schedule import FAILED, NOT_RUN
+from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE
 from flows.show.graph import add_node
 from flows.show.live import LiveTable
+from flows.show.reports import earlier_reports
 from flows.show.tables import Row, board_rows, board_words, failure_rows, named, plan_rows, plan_words, reason, result_rows, result_words
 from flows.show.telling import telling
 
@@ -96,8 +97,10 @@ class ShownRun:
 
     def show_results(self, rows: Sequence[Row]) -> None:
         """What became of each stage; what failed, in a table of its own."""
+        same = [row["stage"] for row in rows if row["outcome"] == UP_TO_DATE]
+        links = earlier_reports(same) | self._links
         with telling("the results"):
-            create_table_artifact(key="results", table=result_rows(rows, self._links, self._task_runs), description=result_words(rows))
+            create_table_artifact(key="results", table=result_rows(rows, links, self._task_runs), description=result_words(rows))
             if any(row["outcome"] == FAILED for row in rows):
                 create_table_artifact(key="failures", table=failure_rows(rows, self._task_runs), description=FAILURES)
 
