@@ -54,7 +54,7 @@ def run_plan(
                 shown.show_boards(progress.outcomes, list(progress.running))
                 if progress.running:
                     progress.wait()
-            shown.show_boards(progress.outcomes, [])
+            shown.finish(progress.outcomes)
         except BaseException:
             end_all()
             raise

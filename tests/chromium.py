@@ -123,7 +123,7 @@ def chromium(profile: Path, width: int = 1360, height: int = 900) -> Iterator[Pa
     argv = [PROGRAM, *FLAGS.split(), f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        with connect(_tab(profile, process), max_size=None, open_timeout=START_S) as connection:
+        with connect(_tab(profile, process), max_size=None, max_queue=None, ping_interval=None, open_timeout=START_S) as connection:
             page = Page(connection)
             page.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
             yield page

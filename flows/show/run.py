@@ -19,7 +19,7 @@ from flows.show.reports import earlier_reports
 from flows.show.tables import Row, board_rows, board_words, failure_rows, named, plan_rows, plan_words, reason, result_rows, result_words
 from flows.show.telling import telling
 
-_STATES = {NOT_RUN: (StateType.CANCELLED, "NotRun")}
+_STOPPED = (StateType.CANCELLED, "NotRun")
 FAILURES = "What failed, why, and the command that repeats it"
 _CACHED = (StateType.COMPLETED, "UpToDate")
 
@@ -30,6 +30,7 @@ class ShownRun:
     def __init__(self, plan: Sequence[PlannedStage]) -> None:
         self._plan = plan
         self._task_runs: dict[str, UUID] = {}
+        self._stopped: list[tuple[PlannedStage, str]] = []
         self._started: dict[str, float] = {}
         self._told: dict[str, str] = {}
         self._tries: dict[str, int] = {}
@@ -50,8 +51,20 @@ class ShownRun:
 
     def settled(self, stage: PlannedStage, outcome: str, why: str) -> None:
         """It ended without a command."""
+        if outcome == NOT_RUN:
+            self._stopped.append((stage, why))  # other stages that it needs may not have begun
+        else:
+            self._add(stage, *_CACHED, why)
+
+    def finish(self, outcomes: Mapping[str, str]) -> None:
+        """All stages have an outcome."""
+        for stage, why in self._stopped:
+            self._add(stage, *_STOPPED, why)
+        self.show_boards(outcomes, [])
+
+    def _add(self, stage: PlannedStage, state_type: StateType, state_name: str, why: str) -> None:
         behind = [self._task_runs[one] for one in sorted(stage.upstream & self._task_runs.keys())]
-        self._task_runs[stage.address] = add_node(stage.address, behind, *_STATES.get(outcome, _CACHED), why)
+        self._task_runs[stage.address] = add_node(stage.address, behind, state_type, state_name, why)
 
     def row(self, address: str, outcome: str, why: str) -> Row:
         """What became of it."""

@@ -211,7 +211,7 @@ def watched(drawn: Project, page: Page, run: str) -> None:
     open_artifact(drawn, page, run, f"train-{key}", "train: 4/4 epochs", "val 0.830, best 0.830", "100%")
     open_artifact(drawn, page, run, f"benchmark-{key}", "benchmark on virtual-h7: 3/3 images", "instructions, emulated")
     for kind, pictures in (("card", 2), ("confusion", 1)):
-        open_artifact(drawn, page, run, f"{kind}-{key}", "Drawn flowers" if kind == "card" else "Confusion matrix")
+        open_artifact(drawn, page, run, f"{kind}-{key}", "FdMobileNet 0.25" if kind == "card" else "Confusion matrix")
         page.wait_for(f"[...document.querySelectorAll('img')].filter(img => img.naturalWidth > 100).length >= {pictures}")
 
 
