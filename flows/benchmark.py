@@ -16,8 +16,17 @@ from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
 
+MOST_NAMED = 3
+"""In the name of a run."""
 
-@flow(name="benchmark", persist_result=False)
+
+def _run_name() -> str:
+    """The boards and variants, where not all are measured."""
+    names = [*(flow_run.parameters["boards"] or ()), *(flow_run.parameters["variants"] or ())]
+    return ", ".join(str(name) for name in names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "") or "all benchmarks"
+
+
+@flow(name="benchmark", flow_run_name=_run_name, persist_result=False)
 def benchmark(
     root: str, boards: list[str] | None = None, variants: list[str] | None = None, slots: int | None = None
 ) -> list[Row] | State[str]:

@@ -91,6 +91,8 @@ def _planned(graph: Any, stage: Any) -> PlannedStage:
 
 
 def _reason(stage: Any) -> str | None:
+    if stage.outs and not any(out.hash_info for out in stage.outs):
+        return "it was not built yet"
     for is_changed, text in (
         (stage.changed_stage, "its definition changed"),
         (stage.changed_deps, "what it depends on changed"),

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,12 +132,20 @@ def failure(name: str, code: int, lines: list[str], by_hand: str) -> StageError:
     """The error of a command that ended with that code: the reason, the end of its output, and how to repeat it."""
     told = [match for line in lines if (match := _EXIT_CODE.search(line))]
     code = int(told[-1][1]) if told else code
-    reasons = [line.removeprefix(_EXPLAINED) for line in lines if line.startswith(_EXPLAINED)]
-    reason = f": {reasons[-1].rstrip('.')}" if reasons else ""
     last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
-    what = f"{name} failed with exit code {code}{reason}.{OUTPUT}\n{last}"
+    what = f"{name} failed with exit code {code}{_explanation(lines)}{OUTPUT}{last}"
     kind = StageMayPass if code == MAY_PASS else StageError
     return kind(what, REPEAT + by_hand)
+
+
+def _explanation(lines: list[str]) -> str:
+    """What `edgeloop` said of its last error, with the lines that belong to it; a full stop where it said nothing."""
+    begins = [number for number, line in enumerate(lines) if line.startswith(_EXPLAINED)]
+    if not begins:
+        return "."
+    first, *others = lines[begins[-1] :]
+    more = takewhile(lambda line: line.startswith("  "), others)
+    return ": " + "\n".join([first.removeprefix(_EXPLAINED), *more])
 
 
 def outcome_of(lines: list[str]) -> Outcome:

@@ -36,6 +36,11 @@ class ShownProgress:
             self._bar = made
 
 
+def is_progress(line: str) -> bool:
+    """Whether it is such a line."""
+    return _LINE.match(line) is not None
+
+
 def percent(done: float, total: float) -> float:
     """Between 0 and 100."""
     return min(100.0, 100.0 * done / total) if total else 100.0

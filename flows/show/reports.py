@@ -2,6 +2,7 @@
 
 import base64
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -20,6 +21,7 @@ from flows.show.telling import telling
 MOST_PICTURE_BYTES = 400_000
 MOST_EARLIER = 12
 """The server answers with their whole content; beyond that one looks for them by name."""
+CELL_WIDTH = 34
 _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 _PICTURE = re.compile(r"\[?!\[(?P<title>[^\]]*)\]\((?P<file>[^)\s:]+)\)(?:\]\([^)]*\))?")
 """A picture that lies beside the card, with or without a link to itself."""
@@ -73,7 +75,7 @@ def _of_validation(workspace: Workspace, dataset: str) -> list[Report]:
         prepared = PrepareRecord.read(paths.prepare_record)
     except EdgeloopError:  # a pipeline whose stage of that name is another one
         return []
-    return [("validation", validation_text(record, prepared, paths.report))]
+    return [("validation", validation_text(record, prepared, paths.report.relative_to(workspace.root)))]
 
 
 def _of_card(workspace: Workspace, variant: str) -> list[Report]:
@@ -104,14 +106,14 @@ def validation_text(record: ValidateRecord, prepared: PrepareRecord, page: Path)
     lines = [
         f"{verdict}: {len(record.results) - len(broken)} of {len(record.results)} rules hold. With pictures: `{page}`",
         "",
-        "| Rule | | Observed | Expected | Rows |",
+        "| | Rule | Observed | Expected | Rows |",
         "| --- | --- | --- | --- | --- |",
     ]
     for result in sorted(record.results, key=lambda result: result.holds):
         rows = result.failed_rows or ""
         observed = f"{result.observed:.6g}" if isinstance(result.observed, float) else result.observed or "nothing to compare"
         state = _GAUGE[result.holds] + ("" if result.holds else f" ({result.severity})")
-        lines.append(f"| {_cell(result.description)} | {state} | {_cell(observed)} | {_cell(result.expected)} | {rows} |")
+        lines.append(f"| {state} | {_cell(result.description)} | {_cell(observed)} | {_cell(result.expected)} | {rows} |")
     splits = prepared.splits
     lines += ["", f"{prepared.images:,} images of {len(prepared.classes)} classes", ""]
     lines += ["| Class | " + " | ".join(splits) + " |", "| --- |" + " --- |" * len(splits)]
@@ -141,5 +143,5 @@ def inlined(picture: Path) -> str:
 
 
 def _cell(text: str) -> str:
-    """Within a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Within a Markdown table, which breaks no lines by itself."""
+    return "<br>".join(textwrap.wrap(text.replace("|", "\\|"), CELL_WIDTH))

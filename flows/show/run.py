@@ -15,8 +15,9 @@ from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE
 from flows.show.graph import add_node
 from flows.show.live import LiveTable
+from flows.show.progress import is_progress
 from flows.show.reports import earlier_reports
-from flows.show.tables import Row, board_rows, board_words, failure_rows, named, plan_rows, plan_words, reason, result_rows, result_words
+from flows.show.tables import Row, board_rows, board_words, failure_rows, headline, named, plan_rows, plan_words, result_rows, result_words
 from flows.show.telling import telling
 
 _STOPPED = (StateType.CANCELLED, "NotRun")
@@ -75,11 +76,9 @@ class ShownRun:
         return {"stage": address, "outcome": outcome, "why": why, "took_s": took_s, "tries": self._tries.get(address, 0)}
 
     def tells(self, address: str, line: str) -> None:
-        """A line that the stage printed."""
-        if line.startswith("waiting for "):
+        """A line that the stage printed: its progress, or what it waits for, is shown beside its board."""
+        if line.startswith("waiting for ") or is_progress(line):
             self._told[address] = line
-        else:
-            self._told.pop(address, None)
 
     def tries(self, address: str, number: int) -> None:
         """It is tried for the `number`th time."""
@@ -87,7 +86,7 @@ class ShownRun:
 
     def troubled(self, address: str, what: str) -> None:
         """A try failed."""
-        self._trouble[address] = reason(what)
+        self._trouble[address] = headline(what)
 
     def made(self, address: str, links: list[str]) -> None:
         """It left these artifacts, as Markdown links."""

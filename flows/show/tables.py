@@ -15,10 +15,10 @@ ANEW = "asked for anew"
 SAME = "nothing that it depends on changed"
 BUILT_ON = "something that it stands on was built"
 REPEAT = "Repeat it with: "
-OUTPUT = " The end of its output:"
+OUTPUT = "\nThe end of its output:\n"
 HOLDS = "at work"
 NOT_READY = "not ready: what it needs is not built yet"
-WIDTH = 70
+WIDTH = 48
 """Characters in a line of a cell."""
 
 
@@ -60,11 +60,10 @@ def result_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_ru
     return [
         {
             "stage": named(row["stage"], task_runs),
-            "outcome": row["outcome"],
+            "outcome": row["outcome"] + (f", {row['tries']} tries" if row["tries"] > 1 else ""),
             "took": seconds(row["took_s"]),
-            "tries": row["tries"] or "",
+            "why": wrapped(headline(str(row["why"]))),
             "see": "\n".join(links.get(row["stage"], ())),
-            "why": wrapped(reason(str(row["why"]))),
         }
         for row in rows
     ]
@@ -83,7 +82,7 @@ def failure_rows(rows: Sequence[Row], task_runs: Mapping[str, UUID]) -> list[Row
             "stage": named(row["stage"], task_runs),
             "repeat it with": f"`{repeat_command(str(row['why']))}`",
             "tries": row["tries"],
-            "why": wrapped(reason(str(row["why"]))),
+            "why": "\n".join(wrapped(line.strip()) for line in str(row["why"]).partition(OUTPUT)[0].splitlines()),
         }
         for row in rows
         if row["outcome"] == FAILED
@@ -103,7 +102,7 @@ def named(address: str, task_runs: Mapping[str, UUID]) -> str:
 def board_rows(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running: Collection[str], told: Mapping[str, str]) -> list[Row]:
     """For each board who has it, who waits for it in which place, which of its stages are not ready, and which are done.
 
-    `told` is what running stages print about a queue outside this run.
+    `told` is what running stages last printed of their progress, or about a queue outside this run.
     """
     places = _places(plan, outcomes, running)
     taken = {stage.board for stage in plan if stage.address in running}
@@ -151,9 +150,9 @@ def seconds(took_s: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def reason(why: str) -> str:
+def headline(why: str) -> str:
     """Its first line, which says what happened."""
-    return why.partition("\n")[0].removesuffix(OUTPUT)
+    return why.partition("\n")[0]
 
 
 def wrapped(text: str) -> str:

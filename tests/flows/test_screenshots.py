@@ -69,7 +69,7 @@ def declare(root: Path, broken: bool) -> None:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
-    with chromium(tmp_path / "profile", 1360, 860) as opened:
+    with chromium(tmp_path / "profile", 1500, 900) as opened:
         yield opened
 
 
@@ -88,9 +88,8 @@ def show(project: Project, page: Page, path: str, *wanted: str) -> None:
 
 
 def show_artifact(project: Project, page: Page, key: str, *wanted: str) -> None:
-    found: list[dict[str, Any]] = []
-    until(lambda: bool(found.extend(newest(project, key)) or found), 60)
-    show(project, page, f"/artifacts/artifact/{found[0]['id']}", *wanted)
+    until(lambda: bool(newest(project, key)), 60)
+    show(project, page, f"/artifacts/artifact/{newest(project, key)[0]['id']}", *wanted)
 
 
 def newest(project: Project, key: str) -> list[dict[str, Any]]:
@@ -103,6 +102,7 @@ def keep(page: Page, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     time.sleep(4)
     page.picture(folder / f"{name}.png")
+    page.open("about:blank")  # the graph of a run is drawn without end
     with Image.open(folder / f"{name}.png") as picture:
         few = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
     few.save(folder / f"{name}.png", optimize=True)
@@ -115,10 +115,9 @@ def running(project: Project, *arguments: str) -> Iterator[str]:
     argv = [sys.executable, *arguments]
     flow = subprocess.Popen(argv, cwd=project.root, env=project.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wanted = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
-    found: list[str] = []
     try:
-        until(lambda: bool(found.extend(run["id"] for run in ask(project, "/flow_runs/filter", wanted)) or found), 60)
-        yield found[0]
+        until(lambda: bool(ask(project, "/flow_runs/filter", wanted)), 60)
+        yield str(ask(project, "/flow_runs/filter", wanted)[0]["id"])
         flow.wait(timeout=400)
     finally:
         flow.kill()
@@ -139,8 +138,6 @@ def trains(project: Project) -> Callable[[], bool]:
 
 def test_pictures(project: Project, page: Page) -> None:
     with running(project, *RUN) as run:
-        show_artifact(project, page, "plan", "to run")
-        keep(page, "plan")
         until(trains(project), 300)
         show(project, page, f"/runs/flow-run/{run}", "Running", "epochs")
         keep(page, "training")
@@ -159,5 +156,7 @@ def test_pictures(project: Project, page: Page) -> None:
     declare(project.root, broken=True)
     with running(project, *RUN):
         pass
+    show_artifact(project, page, "plan", "cached", "run if changed")
+    keep(page, "plan")
     show_artifact(project, page, "failures", "repeat it with")
     keep(page, "failures")

@@ -8,6 +8,7 @@ from flows.show.progress import ShownProgress
 from flows.show.tables import (
     HOLDS,
     NOT_READY,
+    REPEAT,
     Row,
     board_rows,
     board_words,
@@ -62,7 +63,10 @@ def test_what_is_not_ready_has_no_place_and_what_is_done_comes_last() -> None:
 
 def test_a_queue_outside_the_run_is_told_by_the_stage_itself() -> None:
     line = "waiting for h7, held by somebody; place 2 in the queue"
-    assert places({"prepare": "ran"}, {"bench-c"}, {"bench-c": line})["bench-c"] == (HOLDS, line)
+    assert places({"prepare": "ran"}, {"bench-c"}, {"bench-c": line})["bench-c"] == (
+        HOLDS,
+        "waiting for h7, held by somebody; place 2 in the\nqueue",
+    )
 
 
 def test_the_boards_in_a_line() -> None:
@@ -75,19 +79,19 @@ def row(name: str, outcome: str, why: str = "", took_s: float | None = None, tri
 
 
 def test_results_link_to_the_log_and_to_what_was_made() -> None:
-    rows = [row("prepare", UP_TO_DATE), row("train", "ran", "new", 75.2, 1)]
+    rows = [row("prepare", UP_TO_DATE), row("train", "ran", "new", 75.2, 2)]
     (first, second) = result_rows(rows, {"train": ["[card](/artifacts/artifact/1)"]}, {"train": RUN})
-    assert (first["stage"], first["took"], first["tries"], first["see"]) == ("`prepare`", "", "", "")
-    assert (second["stage"], second["took"], second["tries"]) == (f"[train](/runs/task-run/{RUN})", "1 min 15 s", 1)
+    assert (first["stage"], first["took"], first["outcome"], first["see"]) == ("`prepare`", "", UP_TO_DATE, "")
+    assert (second["stage"], second["took"], second["outcome"]) == (f"[train](/runs/task-run/{RUN})", "1 min 15 s", "ran, 2 tries")
     assert second["see"] == "[card](/artifacts/artifact/1)"
     assert result_words(rows) == "2 stages: 1 up to date, 1 ran"
 
 
 def test_failures_come_with_the_reason_and_the_command_that_repeats_them() -> None:
-    why = "train failed with exit code 1: it diverged. The end of its output:\n    ...\n  Repeat it with: dvc repro train"
+    why = "train failed with exit code 1: it diverged.\n  Lower the rate.\nThe end of its output:\n    ...\n  " + REPEAT + "dvc repro train"
     (failed,) = failure_rows([row("train", FAILED, why, 3, 1), row("card", NOT_RUN)], {})
     assert failed["repeat it with"] == "`dvc repro train`"
-    assert failed["why"] == "train failed with exit code 1: it diverged."
+    assert failed["why"] == "train failed with exit code 1: it diverged.\nLower the rate."
 
 
 def test_durations_are_for_people() -> None:

@@ -201,7 +201,7 @@ def watched(drawn: Project, page: Page, run: str) -> None:
     page.see(train, f"card@{VARIANT}", "validate@sample", "Completed", "NotRun", "Failed")
     page.click("Artifacts")
     page.see("plan", "results", "failures", "boards", "validation-sample", "Card of", "Confusion matrix of")
-    open_artifact(drawn, page, run, "plan", "10 stages: 10 to run", train, "what it depends on changed")
+    open_artifact(drawn, page, run, "plan", "10 stages: 10 to run", train, "it was not built yet")
     results = open_artifact(drawn, page, run, "results", train, "took", "validation report", "confusion matrix", "not run")
     assert "8 ran" in results
     open_artifact(drawn, page, run, "failures", f"dvc repro evaluate@{SECOND}", "The drawing board is empty")
