@@ -16,9 +16,7 @@ Watch = Callable[[int, str], None]
 """Told, between two windows, how many inferences are done and their median latency in words."""
 
 
-def measure(
-    time_runs: Callable[[int], Sequence[int]], settings: Benchmark, clock: str, watch: Watch | None = None
-) -> MeasuredLatency:
+def measure(time_runs: Callable[[int], Sequence[int]], settings: Benchmark, clock: str, watch: Watch | None = None) -> MeasuredLatency:
     """Warm up, then time `settings.windows` windows of `settings.runs_per_window` inferences.
 
     `time_runs(n)` runs n inferences and gives their latencies in nanoseconds.

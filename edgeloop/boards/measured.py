@@ -97,9 +97,7 @@ def measure_model(model: Path, settings: Benchmark) -> ModelBenchmark:
     )
 
 
-def _measure(
-    device: HostBoard, model: Path, inputs: NDArray[Any], settings: Benchmark, watch: Watch | None = None
-) -> MeasuredLatency:
+def _measure(device: HostBoard, model: Path, inputs: NDArray[Any], settings: Benchmark, watch: Watch | None = None) -> MeasuredLatency:
     device.flash(model)
     order = cycle(range(len(inputs)))
     return measure(lambda count: device.run(inputs[list(islice(order, count))]).latencies_ns, settings, device.identify().clock, watch)
