@@ -74,13 +74,16 @@ def run_stage(root: str, address: str, force: bool = False) -> State[Outcome]:
         StageMayPass: the stage's command failed of something that may pass, e.g. a board did not answer; it is tried again.
         StageError: it failed otherwise; the message holds the end of its output.
     """
-    lines = run_command(root, address, repro_command(address, force), f"dvc repro {address}")
+    try:
+        lines = run_command(root, address, repro_command(address, force), f"dvc repro {address}")
+    except StageError:
+        _show_what_it_made(root, address)  # a data set that is refused has its report, too
+        raise
     if is_ending():
         return Cancelled(message="the run was cancelled")
     outcome = outcome_of(lines)
-    shown = shown_run()
-    if shown is not None and outcome != "up to date":
-        shown.made(address, show_reports(Path(root), address))
+    if outcome != "up to date":
+        _show_what_it_made(root, address)
     return Completed(name=_NAMES[outcome], message=outcome, data=outcome)
 
 
@@ -98,6 +101,12 @@ def publish_cards(root: str, variants: list[str]) -> list[str]:
     argv = [sys.executable, "-m", "edgeloop", "publish", *variants]
     lines = run_command(root, "publish", argv, f"edgeloop publish {' '.join(variants)}")
     return [line for line in lines if "://" in line or line.startswith("/")]
+
+
+def _show_what_it_made(root: str, address: str) -> None:
+    links, shown = show_reports(Path(root), address), shown_run()
+    if shown is not None:
+        shown.made(address, links)
 
 
 def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str]:

@@ -114,7 +114,7 @@ class ShownRun:
         with telling("the results"):
             create_table_artifact(key="results", table=result_rows(rows, links, self._task_runs), description=result_words(rows))
             if any(row["outcome"] == FAILED for row in rows):
-                create_table_artifact(key="failures", table=failure_rows(rows, self._task_runs), description=FAILURES)
+                create_table_artifact(key="failures", table=failure_rows(rows, links, self._task_runs), description=FAILURES)
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -75,7 +75,7 @@ def result_words(rows: Sequence[Row]) -> str:
     return f"{len(rows)} stages: " + ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
 
 
-def failure_rows(rows: Sequence[Row], task_runs: Mapping[str, UUID]) -> list[Row]:
+def failure_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_runs: Mapping[str, UUID]) -> list[Row]:
     """What failed, why, and the command that repeats it."""
     return [
         {
@@ -83,6 +83,7 @@ def failure_rows(rows: Sequence[Row], task_runs: Mapping[str, UUID]) -> list[Row
             "repeat it with": f"`{repeat_command(str(row['why']))}`",
             "tries": row["tries"],
             "why": "\n".join(wrapped(line.strip()) for line in str(row["why"]).partition(OUTPUT)[0].splitlines()),
+            "see": "\n".join(links.get(row["stage"], ())),
         }
         for row in rows
         if row["outcome"] == FAILED

@@ -89,7 +89,8 @@ def test_results_link_to_the_log_and_to_what_was_made() -> None:
 
 def test_failures_come_with_the_reason_and_the_command_that_repeats_them() -> None:
     why = "train failed with exit code 1: it diverged.\n  Lower the rate.\nThe end of its output:\n    ...\n  " + REPEAT + "dvc repro train"
-    (failed,) = failure_rows([row("train", FAILED, why, 3, 1), row("card", NOT_RUN)], {})
+    (failed,) = failure_rows([row("train", FAILED, why, 3, 1), row("card", NOT_RUN)], {"train": ["[report](/x)"]}, {})
+    assert failed["see"] == "[report](/x)"
     assert failed["repeat it with"] == "`dvc repro train`"
     assert failed["why"] == "train failed with exit code 1: it diverged.\nLower the rate."
 
