@@ -138,23 +138,26 @@ def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str
 
 
 def failure(name: str, code: int, lines: list[str], by_hand: str) -> StageError:
-    """The error of a command that ended with that code: the reason, the end of its output, and how to repeat it."""
+    """The error of a command that ended with that code: what it said of it, else the end of its output, and how to repeat it."""
     told = [match for line in lines if (match := _EXIT_CODE.search(line))]
     code = int(told[-1][1]) if told else code
-    last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
-    what = f"{name} failed with exit code {code}{_explanation(lines)}{OUTPUT}{last}"
+    what = f"{name} failed with exit code {code}{_explanation(lines) or _last(lines)}"
     kind = StageMayPass if code == MAY_PASS else StageError
     return kind(what, REPEAT + by_hand)
 
 
 def _explanation(lines: list[str]) -> str:
-    """What `edgeloop` said of its last error, with the lines that belong to it; a full stop where it said nothing."""
+    """What `edgeloop` said of its last error, with the lines that belong to it; nothing where it said nothing."""
     begins = [number for number, line in enumerate(lines) if line.startswith(_EXPLAINED)]
     if not begins:
-        return "."
+        return ""
     first, *others = lines[begins[-1] :]
     more = takewhile(lambda line: line.startswith("  "), others)
     return ": " + "\n".join([first.removeprefix(_EXPLAINED), *more])
+
+
+def _last(lines: list[str]) -> str:
+    return f".{OUTPUT}" + "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
 
 
 def outcome_of(lines: list[str]) -> Outcome:

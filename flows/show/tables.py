@@ -18,6 +18,7 @@ REPEAT = "Repeat it with: "
 OUTPUT = "\nThe end of its output:\n"
 HOLDS = "at work"
 NOT_READY = "not ready: what it needs is not built yet"
+MOST_OUTPUT = 4
 WIDTH = 48
 """Characters in a line of a cell."""
 
@@ -82,7 +83,7 @@ def failure_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_r
             "stage": named(row["stage"], task_runs),
             "repeat it with": f"`{repeat_command(str(row['why']))}`",
             "tries": row["tries"],
-            "why": "\n".join(wrapped(line.strip()) for line in str(row["why"]).partition(OUTPUT)[0].splitlines()),
+            "why": "\n".join(wrapped(line.strip()) for line in reason(str(row["why"])).splitlines()),
             "see": "\n".join(links.get(row["stage"], ())),
         }
         for row in rows
@@ -149,6 +150,12 @@ def seconds(took_s: float | None) -> str:
         return f"{took_s:.1f} s"
     minutes, rest = divmod(round(took_s), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def reason(why: str) -> str:
+    """Without the command that repeats it, and with little of the output where the stage said nothing better."""
+    said, _, output = why.rpartition(f"\n  {REPEAT}")[0].partition(OUTPUT)
+    return "\n".join([said, *output.splitlines()[-MOST_OUTPUT:]])
 
 
 def headline(why: str) -> str:

@@ -8,6 +8,7 @@ from flows.show.progress import ShownProgress
 from flows.show.tables import (
     HOLDS,
     NOT_READY,
+    OUTPUT,
     REPEAT,
     Row,
     board_rows,
@@ -88,11 +89,17 @@ def test_results_link_to_the_log_and_to_what_was_made() -> None:
 
 
 def test_failures_come_with_the_reason_and_the_command_that_repeats_them() -> None:
-    why = "train failed with exit code 1: it diverged.\n  Lower the rate.\nThe end of its output:\n    ...\n  " + REPEAT + "dvc repro train"
+    why = "train failed with exit code 1: it diverged.\n  Lower the rate.\n  " + REPEAT + "dvc repro train"
     (failed,) = failure_rows([row("train", FAILED, why, 3, 1), row("card", NOT_RUN)], {"train": ["[report](/x)"]}, {})
     assert failed["see"] == "[report](/x)"
     assert failed["repeat it with"] == "`dvc repro train`"
     assert failed["why"] == "train failed with exit code 1: it diverged.\nLower the rate."
+
+
+def test_a_stage_that_did_not_explain_itself_is_shown_with_the_end_of_its_output() -> None:
+    output = "\n".join(f"    line {number}" for number in range(9))
+    (failed,) = failure_rows([row("train", FAILED, f"train failed with exit code 1.{OUTPUT}{output}\n  {REPEAT}dvc repro train")], {}, {})
+    assert failed["why"] == "train failed with exit code 1.\nline 5\nline 6\nline 7\nline 8"
 
 
 def test_durations_are_for_people() -> None:
