@@ -1,0 +1,44 @@
+"""The flow `publish`: put the cards that there are into object storage, and build nothing."""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+
+from edgeloop.config import Params, load_params
+from edgeloop.errors import InputError
+from edgeloop.workspace import Workspace
+from flows.cancel import Cancellable
+from flows.runs import marked_alive
+from flows.stages import publish_cards
+
+
+@flow(name="publish", persist_result=False)
+def publish(root: str, variants: list[str] | None = None) -> list[str] | State[str]:
+    """Publish the cards of `variants` (default: of every variant that has one), as `edgeloop publish` does; returns their addresses.
+
+    Raises:
+        InputError: no variant of that name, or none has a card.
+        StageError: a card cannot be published; the message says why.
+    """
+    workspace = Workspace(Path(root))
+    with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
+        params = load_params(workspace)
+        for name in variants or ():
+            params.variant(name)
+        return publish_cards(root, variants or with_cards(workspace, params))
+    return cancelled.state
+
+
+def with_cards(workspace: Workspace, params: Params) -> list[str]:
+    """The variants that have a card.
+
+    Raises:
+        InputError: none has.
+    """
+    paths = {name: workspace.variant(one.dataset, one.network, one.resolution) for name, one in params.variants.items()}
+    found = [name for name, variant in paths.items() if variant.card_record.is_file()]
+    if not found:
+        raise InputError("There is no card to publish.", "Make one: edgeloop run DATASET NETWORK RESOLUTION")
+    return found
