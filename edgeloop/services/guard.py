@@ -3,6 +3,9 @@
 The guard's standard input is a pipe from the starter. When that closes (the starter ended, however) or a signal comes,
 the command and everything that it started are ended: TERM, then KILL. File descriptors that the guard was given are
 kept open by it and by the command, e.g. the lock of a board.
+
+The guard is two processes, a watcher and below it the one that runs the command: where one is killed, the other ends
+what is left. `--detached SECONDS` in front of the command: it outlives its starter, and has that long between TERM and KILL.
 """
 
 import ctypes
@@ -58,30 +61,78 @@ def guarded(
             process.wait(timeout=WAIT_S)
 
 
-def run(arguments: list[str], grace_s: float = GRACE_S) -> int:
+def run(arguments: list[str], grace_s: float = GRACE_S, *, detached: bool = False) -> int:
     """Run a command to its end; returns its exit code, or 143 when it was ended from outside.
 
-    `grace_s` is the time between TERM and KILL.
+    `grace_s` is the time between TERM and KILL. `detached`: standard input says nothing of the starter.
     """
-    # What the command's children leave behind becomes a child of this process and is found below.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: stopped.append(received))
+    lifeline, held = os.pipe()
+    inner = os.fork()
+    if inner == 0:
+        os.close(held)
+        os.dup2(lifeline, 0)
+        os._exit(_run(arguments, grace_s, stopped))
+    os.close(lifeline)
+    return _watch(inner, held, grace_s, stopped, detached=detached)
+
+
+def _watch(inner: int, held: int, grace_s: float, stopped: list[int], *, detached: bool) -> int:
+    """Wait for the process that runs the command, and end what it leaves behind when it was killed; returns its exit code."""
+    _adopt()
+    deadline: float | None = None
+    while (ended := os.waitpid(inner, os.WNOHANG))[0] == 0:
+        if deadline is None and (stopped or (_starter_ended(POLL_S) if not detached else False)):
+            os.close(held)
+            deadline = time.monotonic() + grace_s + WAIT_S
+        elif deadline is not None or detached:
+            time.sleep(POLL_S)
+        if deadline is not None and time.monotonic() >= deadline:
+            os.kill(inner, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(ended[1])
+    _end(None, grace_s)
+    return code if code >= 0 else 128 - code
+
+
+def _run(arguments: list[str], grace_s: float, stopped: list[int]) -> int:
+    _adopt()
     try:
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True, close_fds=False)
     except OSError as error:
-        sys.stderr.write(f"{arguments[0]} cannot be started: {error.strerror}\n")
+        os.write(2, f"{arguments[0]} cannot be started: {error.strerror}\n".encode())
         return CANNOT_START
     leader = identify(process.pid)
     while process.poll() is None:
-        readable, _, _ = select.select([0], [], [], POLL_S)
-        if stopped or (readable and os.read(0, 1) == b""):
+        if stopped or _starter_ended(POLL_S):
             _end(leader, grace_s)
             return TERMINATED
     # A command that ended may have left processes behind.
     _end(leader, grace_s)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _adopt() -> None:
+    """What the children of this process leave behind becomes a child of it, and so is found."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _starter_ended(wait_s: float) -> bool:
+    readable, _, _ = select.select([0], [], [], wait_s)
+    return bool(readable) and os.read(0, 1) == b""
+
+
+def detached(command: Sequence[str], grace_s: float) -> list[str]:
+    """The command line of a guard that outlives its starter: for services whose children must not outlive them."""
+    return [sys.executable, "-P", "-m", __name__, "--detached", str(grace_s), *command]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit code."""
+    if arguments[0] == "--detached":
+        return run(arguments[2:], float(arguments[1]), detached=True)
+    return run(arguments)
 
 
 def _end(leader: Identity | None, grace_s: float) -> None:
@@ -104,4 +155,4 @@ def _children() -> list[int]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))

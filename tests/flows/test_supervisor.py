@@ -73,3 +73,19 @@ def test_output_and_exit_code_pass_through(tmp_path: Path, code: int) -> None:
         assert process.stdout is not None
         assert sorted(process.stdout.read().split()) == ["err", "out"]
         assert process.wait(timeout=20) == code
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize("victim", ["the watcher", "the process that runs the command"])
+def test_killing_either_half_of_the_supervisor_ends_the_command_and_its_children(tmp_path: Path, victim: str) -> None:
+    argv = [sys.executable, "-c", STUBBORN, str(tmp_path / "pids"), "1"]
+    with supervised(argv, dict(os.environ) | {"PYTHONPATH": str(ROOT)}, str(tmp_path)) as process:
+        started = pids(tmp_path / "pids")
+        inner = parent(started[0])
+        assert parent(inner) == process.pid
+        os.kill(process.pid if victim == "the watcher" else inner, signal.SIGKILL)
+        wait_for(lambda: all_gone(started), 10)
+        assert process.wait(timeout=10) != 0
