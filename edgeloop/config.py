@@ -287,6 +287,10 @@ class Schedules(Section):
         return line
 
 
+Step = Literal["prepare", "train", "quantize", "generate", "evaluate", "card"]
+"""Stages that a pool may do; `fetch` and `validate` keep their outputs between runs, and a benchmark goes where its board is."""
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -300,6 +304,18 @@ class Params(Section):
     publish: Publish = Publish()
     ingest: dict[str, Ingest] = {}
     schedules: Schedules = Schedules()
+    pools: dict[str, list[Step]] = {}
+    """Which stages other machines do, by the pool of workers; those of a board in another lab follow from lab.yaml."""
+
+    @model_validator(mode="after")
+    def _pools_fit(self) -> "Params":
+        seen: dict[str, str] = {}
+        for pool, steps in self.pools.items():
+            for step in steps:
+                if step in seen:
+                    raise misfit(("pools", pool), f"'{step}' goes to the pool '{seen[step]}' already")
+                seen[step] = pool
+        return self
 
     @model_validator(mode="after")
     def _variants_fit(self) -> "Params":

@@ -34,7 +34,8 @@ EdgeloopError
 │   ├── CoreFault          an emulated core's program did what faults on the real one
 │   ├── BoardUnreachable * no connection to it can be made, or the connection broke
 │   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
-├── ServiceError           a local service (store, Prefect server) does not start or stop
+├── ServiceError           a service (store, Prefect's server) does not start or stop, or refuses
+│   └── ServiceSilent *    it does not answer
 ├── StageError             a stage of the pipeline failed
 │   └── StageMayPass *     of something that may pass by itself
 └── MachineError           `edgeloop doctor` found something broken that is needed
@@ -214,7 +215,13 @@ class BoardNotTrusted(BoardError):
 
 
 class ServiceError(EdgeloopError):
-    """A local service does not start or stop."""
+    """A service does not start or stop, or refuses what it is asked."""
+
+
+class ServiceSilent(ServiceError):
+    """A service does not answer."""
+
+    may_pass = True
 
 
 class StageError(EdgeloopError):

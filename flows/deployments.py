@@ -28,7 +28,8 @@ def worker(workspace: Workspace, environment: Mapping[str, str]) -> Service:
 
     def argv(ports: Ports) -> list[str]:
         port = f"PREFECT_WORKER_WEBSERVER_PORT={ports['worker']}"
-        start = ["worker", "start", "--pool", POOL, "--type", "process", "--with-healthcheck"]
+        # Its own queue: stages that were sent to the pool are not for it (flows/pools).
+        start = ["worker", "start", "--pool", POOL, "--work-queue", "default", "--type", "process", "--with-healthcheck"]
         return ["env", port, sys.executable, "-m", "prefect", "--no-prompt", *start]
 
     home = workspace.private / "prefect"

@@ -1,6 +1,7 @@
 """Runs a plan: as many stages at once as slots and boards allow, until every stage has an outcome."""
 
 from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -8,6 +9,8 @@ from prefect.futures import PrefectFuture
 
 from edgeloop.errors import EdgeloopError, StageError
 from flows.pipeline import PlannedStage
+from flows.pools.declared import assign
+from flows.pools.order import Dispatch
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unchanged
 from flows.show.run import ShownRun
 from flows.show.tables import ANEW, BUILT_ON, SAME, Row
@@ -43,6 +46,7 @@ def run_plan(
     Whatever ends this (Ctrl-C, a cancelled run) ends the commands of the stages that are running.
     """
     begin()
+    plan = assign(Path(root), plan)
     shown = shown or ShownRun(plan)
     progress = _Progress({stage.address: stage for stage in plan}, shown)
     with shown.watched():
@@ -81,7 +85,8 @@ class _Progress:
 
     def start(self, root: str, stage: PlannedStage, *, force: bool) -> None:
         """Run it in a thread of its own."""
-        future = run_stage.submit(root, stage.address, force, return_state=False, wait_for=self._shown.upstream(stage))
+        there = Dispatch(stage.pool, tuple(sorted(stage.upstream))) if stage.pool else None
+        future = run_stage.submit(root, stage.address, force, there, return_state=False, wait_for=self._shown.upstream(stage))
         self._shown.started(stage.address, future)
         self.running[stage.address] = future
         future.add_done_callback(lambda _: self._ended.put(stage.address))

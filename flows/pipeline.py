@@ -1,4 +1,4 @@
-"""The pipeline as DVC sees it: the graph of dvc.yaml, and which of its stages are out of date. The only import of DVC."""
+"""The pipeline as DVC sees it: the graph of dvc.yaml, and which of its stages are out of date."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ class PlannedStage:
     """CPU slots that it takes while it runs (`meta: {slots: n}`); None (`slots: all`): every one, so that it runs alone."""
     board: str | None = None
     """The board that it holds while it runs (`meta: {board: name}`)."""
+    pool: str | None = None
+    """The pool of workers that does it; None: this machine (flows/pools/declared.py)."""
 
 
 def read_plan(root: Path, targets: Iterable[str]) -> list[PlannedStage]:

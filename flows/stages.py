@@ -5,24 +5,24 @@ import re
 import sys
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.runtime import task_run
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed
 
 from edgeloop.cli import MAY_PASS
-from edgeloop.errors import StageError, StageMayPass
+from edgeloop.errors import EdgeloopError, StageError, StageMayPass
+from flows.pools.order import Dispatch, Outcome
 from flows.show.progress import ShownProgress
 from flows.show.reports import show_reports
 from flows.show.run import shown_run
 from flows.show.tables import OUTPUT, REPEAT
 from flows.supervisor import is_ending, supervised
-
-Outcome = Literal["ran", "restored", "up to date"]
 
 _OUTCOMES: tuple[tuple[str, Outcome], ...] = (
     ("Running stage", "ran"),
@@ -67,21 +67,22 @@ def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     retry_delay_seconds=list(RETRY_AFTER_S),
     retry_condition_fn=may_pass,
 )
-def run_stage(root: str, address: str, force: bool = False) -> State[Outcome]:
+def run_stage(root: str, address: str, force: bool = False, there: Dispatch | None = None) -> State[Outcome]:
     """Run one stage and log what it prints; with `force` also when DVC finds it up to date. The state's data is the outcome.
+
+    With `there` a worker of that pool runs it.
 
     Raises:
         StageMayPass: the stage's command failed of something that may pass, e.g. a board did not answer; it is tried again.
         StageError: it failed otherwise; the message holds the end of its output.
     """
     try:
-        lines = run_command(root, address, repro_command(address, force), f"dvc repro {address}")
+        outcome = _there(root, address, force, there) if there else outcome_of(_here(root, address, force))
     except StageError:
         _show_what_it_made(root, address)  # a data set that is refused has its report, too
         raise
     if is_ending():
         return Cancelled(message="the run was cancelled")
-    outcome = outcome_of(lines)
     if outcome != "up to date":
         _show_what_it_made(root, address)
     return Completed(name=_NAMES[outcome], message=outcome, data=outcome)
@@ -101,6 +102,49 @@ def publish_cards(root: str, variants: list[str]) -> list[str]:
     argv = [sys.executable, "-m", "edgeloop", "publish", *variants]
     lines = run_command(root, "publish", argv, f"edgeloop publish {' '.join(variants)}")
     return [line for line in lines if "://" in line or line.startswith("/")]
+
+
+def _here(root: str, address: str, force: bool) -> list[str]:
+    return run_command(root, address, repro_command(address, force), f"dvc repro {address}")
+
+
+def _there(root: str, address: str, force: bool, there: Dispatch) -> Outcome:
+    """Have a worker run it, and show here what it prints."""
+    from flows.pools.commands import Ended
+    from flows.pools.dispatch import send
+    from flows.pools.server import Server
+
+    see = _Seen(address)
+    try:
+        return send(Server(str(get_current_settings().api.url)), Path(root), address, force, there, see.line, is_ending)
+    except Ended:
+        return "up to date"  # nobody asks for it any more
+    except EdgeloopError as error:
+        raise see.trouble(error) from None
+
+
+class _Seen:
+    """Shows what a stage prints: in the log, as its bar, and in the tables."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._logger, self._bar, self._shown = name, get_run_logger(), ShownProgress(name), shown_run()
+        if self._shown is not None:
+            self._shown.tries(name, task_run.run_count)
+
+    def line(self, line: str) -> None:
+        if line.strip() and not line.strip().startswith(_ADVICE):
+            self._logger.info(line)
+            self._bar.see(line)
+            if self._shown is not None:
+                self._shown.tells(self._name, line)
+
+    def trouble(self, error: EdgeloopError) -> StageError:
+        """The error as one of a stage, shown."""
+        if self._shown is not None:
+            self._shown.troubled(self._name, error.what)
+        if isinstance(error, StageError):
+            return error
+        return (StageMayPass if error.may_pass else StageError)(error.what, error.remedy)
 
 
 def _show_what_it_made(root: str, address: str) -> None:

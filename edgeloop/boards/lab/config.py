@@ -79,6 +79,8 @@ class BoardEntry(Section):
     """One board of lab.yaml."""
 
     kind: str
+    lab: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")] | None = None
+    """The lab whose host it is attached to, if not to this machine: its stages go to the pool `bench-<lab>`."""
     find: Find = Find()
     baud: Positive | None = None
     clock_mhz: Positive | None = None

@@ -1,0 +1,66 @@
+"""One stage on a worker: a clean clone of the commit, its inputs from the store, the command, and its outputs into the store."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgeloop import __version__
+from edgeloop.errors import EdgeloopError, InputError
+from edgeloop.workspace import Workspace
+from flows.pools.clone import clean_clone
+from flows.pools.commands import Say, Watch, run, transfer
+from flows.pools.lockfile import entries, write_part
+from flows.pools.order import STORE_S, Order, Result
+
+
+def do(workspace: Workspace, worker: str, order: Order, say: Say, ended: Watch) -> Result:
+    """Do the stage; a failure is a result, too.
+
+    Raises:
+        Ended: it was ended in the middle.
+    """
+    try:
+        if order.edgeloop != __version__:
+            raise InputError(
+                f"This worker has edgeloop {__version__}, the flow {order.edgeloop}.", "Update the worker, and start it again."
+            )
+        outer = environment()
+        with clean_clone(workspace, order.commit, outer, say, ended) as folder:
+            return _done(folder, worker, order, outer | {"PYTHONPATH": _path(folder)}, say, ended)
+    except EdgeloopError as error:
+        if ended():
+            raise
+        return Result(worker=worker, what=str(error), may_pass=error.may_pass)
+
+
+def _done(folder: Path, worker: str, order: Order, env: Mapping[str, str], say: Say, ended: Watch) -> Result:
+    from flows.stages import failure, outcome_of, repro_command
+
+    write_part(folder, order.lock)
+    say(f"pulling what {order.address} needs: {', '.join(order.upstream) or 'the run cache'}")
+    # Without the run cache a stage that another worker finished, but could not report, would be done twice.
+    if order.upstream:
+        transfer(["pull", "--run-cache", *order.upstream], folder, env, say, ended, STORE_S)
+    code, lines = run(repro_command(order.address, order.force), folder, env, say, ended)
+    if code != 0:
+        raise failure(order.address, code, lines, f"dvc repro {order.address}")
+    outcome = outcome_of(lines)
+    say("pushing what it made, and the run cache")
+    transfer(["push", "--run-cache", order.address], folder, env, say, ended, STORE_S)
+    entry = entries(folder, [order.address])[order.address]
+    if not isinstance(entry, dict):
+        raise InputError(f"DVC left no entry of {order.address} in dvc.lock.", "Its version may be another than the locked one.")
+    return Result(worker=worker, outcome=outcome, entry=entry)
+
+
+def environment() -> dict[str, str]:
+    """For commands of a stage: this Python's programs come first; how to reach Prefect's server is none of their business."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return own | {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", "COLUMNS": "160"}
+
+
+def _path(folder: Path) -> str:
+    """The commit's own code is what runs, not that of the worker's checkout."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])

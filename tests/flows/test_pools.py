@@ -1,0 +1,258 @@
+"""Stages on other machines: two workers in clones of their own, a real Prefect server, and SeaweedFS as the store between them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from flows_in_miniature import FOLDER, PARAMS, VARIANT, Project, environment, until
+
+from edgeloop.services import Running, Service
+from edgeloop.store.local import local_store, owner_credentials
+from edgeloop.store.s3 import connect
+from edgeloop.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+BENCHMARK = f"benchmark@{VARIANT}-rig"
+# Each stage notes where it runs, and waits while the file of its name is there.
+NOTE = "echo {0} $WHERE >> $NOTES/ran; while test -e $NOTES/hold-{0}; do sleep 0.1; done; "
+PIPELINE = f"""\
+stages:
+  prepare:
+    cmd: {NOTE.format("prepare")} mkdir -p data/sample && cp input.txt data/sample/prepared
+    deps: [input.txt]
+    outs: [data/sample/prepared]
+  train:
+    foreach: ${{variants}}
+    do:
+      meta: {{slots: 2}}
+      cmd: {NOTE.format("train")} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
+      deps: [data/sample/prepared, input.txt]
+      params: [quantize]
+      outs: ["{FOLDER}/train"]
+  benchmark:
+    foreach: ${{benchmarks}}
+    do:
+      meta: {{board: "${{item.board}}"}}
+      cmd: {NOTE.format("benchmark")} mkdir -p {FOLDER}/benchmarks && wc -c {FOLDER}/train/model > {FOLDER}/benchmarks/${{item.board}}.json
+      deps: ["{FOLDER}/train/model"]
+      outs: ["{FOLDER}/benchmarks/${{item.board}}.json"]
+  card:
+    foreach: ${{variants}}
+    do:
+      cmd: {NOTE.format("card")} mkdir -p {FOLDER}/card && cat {FOLDER}/train/model {FOLDER}/benchmarks/rig.json > {FOLDER}/card/README.md
+      deps: ["{FOLDER}/train", "{FOLDER}/benchmarks"]
+      outs: ["{FOLDER}/card"]
+"""
+LAB = "boards:\n  rig: {kind: virtual-h7, lab: lab1}\n"
+AWAY_S = float(os.environ.get("EDGELOOP_STORE_AWAY", "12"))
+POOLS = "pools: {train: [train]}\n"
+
+
+@dataclass
+class Site:
+    """A project with a remote repository and a store, and hosts that work for it."""
+
+    project: Project
+    home: Path
+    store: Service
+    stored: Running
+
+    @property
+    def notes(self) -> Path:
+        return self.home / "notes"
+
+    @property
+    def ran(self) -> list[str]:
+        path = self.notes / "ran"
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+    def host(self, name: str) -> Project:
+        """A machine of its own: another clone, cache and home."""
+        root, home = self.home / name / "a clone", self.home / name
+        home.mkdir(exist_ok=True)
+        env = environment(home) | {name: value for name, value in self.project.env.items() if name.startswith("EDGELOOP_")}
+        env |= {"NOTES": str(self.notes), "WHERE": name, "PREFECT_HOME": str(home / "prefect")}
+        env |= {"PREFECT_API_URL": self.project.env["PREFECT_API_URL"]}
+        made = Project(root, env)
+        if not root.exists():
+            self.project.run("git", "clone", "--quiet", str(self.home / "origin.git"), str(root))
+            self.give_keys(made)
+        return made
+
+    def give_keys(self, project: Project) -> None:
+        keys = owner_credentials(Workspace(self.home / "store"))
+        for name, value in {
+            "access_key_id": keys.access_key,
+            "secret_access_key": keys.secret_key,
+            "endpointurl": self.stored.address,
+        }.items():
+            project.run(sys.executable, "-m", "dvc", "remote", "modify", "--local", "store", name, value)
+
+    @contextmanager
+    def worker(self, name: str, pool: str) -> Iterator["subprocess.Popen[str]"]:
+        host = self.host(name)
+        argv = [sys.executable, "-m", "edgeloop", "worker", "--pool", pool, "--name", name]
+        with (self.home / f"{name}-{pool}.log").open("w") as log:
+            process = subprocess.Popen(argv, cwd=host.root, env=host.env, stdout=log, stderr=log, text=True, start_new_session=True)
+        try:
+            yield process
+        finally:
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=20)
+            assert time.monotonic() - begun < 12
+
+    @contextmanager
+    def flow(self) -> Iterator["subprocess.Popen[str]"]:
+        argv = [sys.executable, "-m", "flows.run", "sample", "all", "all"]
+        out = subprocess.PIPE
+        process = subprocess.Popen(argv, cwd=self.project.root, env=self.project.env, stdout=out, stderr=subprocess.STDOUT, text=True)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(timeout=10)
+
+    def commit(self, message: str) -> None:
+        self.project.run("git", "add", "--all")
+        self.project.run("git", "commit", "--quiet", "--message", message)
+        self.project.run("git", "push", "--quiet", "origin", "HEAD:refs/heads/main")
+
+    def lock(self) -> bytes:
+        return (self.project.root / "dvc.lock").read_bytes()
+
+
+@pytest.fixture
+def site(served: Project, tmp_path: Path) -> Iterator[Site]:
+    store = local_store(Workspace(tmp_path / "store"))
+    stored = store.up()
+    env = {"NOTES": str(tmp_path / "notes"), "WHERE": "here", "EDGELOOP_LEASE_S": "6"}
+    made = Site(Project(served.root, served.env | env), tmp_path, replace(store, ports=stored.ports), stored)
+    connect(stored.address, owner_credentials(Workspace(tmp_path / "store")), "when_supported").create_bucket(Bucket="edgeloop")
+    made.notes.mkdir()
+    params = PARAMS.replace("board: host", "board: rig").replace(f"{VARIANT}-host", f"{VARIANT}-rig") + POOLS
+    for name, text in {"dvc.yaml": PIPELINE, "params.yaml": params, "lab.yaml": LAB}.items():
+        (served.root / name).write_text(text, encoding="utf-8")
+    (served.root / ".gitignore").write_text("/data\n/models\n/.edgeloop/\n", encoding="utf-8")
+    made.project.run(sys.executable, "-m", "dvc", "remote", "add", "--default", "store", "s3://edgeloop/dvc")
+    made.project.run("git", "init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "origin.git"))
+    made.project.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    made.commit("All")
+    made.give_keys(made.project)
+    yield made
+    made.store.down()
+
+
+def done_here(site: Site) -> bytes:
+    """dvc.lock of another clone where everything ran on this machine."""
+    alone = site.host("alone")
+    alone.run(sys.executable, "-m", "dvc", "repro")
+    return (alone.root / "dvc.lock").read_bytes()
+
+
+def test_two_pools_end_with_the_same_lock_as_a_local_run(site: Site) -> None:
+    with site.worker("trainer", "train"), site.worker("bench", "bench-lab1"):
+        said = site.project.retrain()
+    assert "4 of 4 stages built" in said
+    assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
+    assert (site.project.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8").startswith("oneone")
+    assert site.project.run(sys.executable, "-m", "dvc", "status").strip().endswith("up to date.")
+    assert "up to date in" in site.project.retrain()
+    assert site.lock() == done_here(site)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """What runs in a folder or below it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder) and (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
+
+
+def said_by(process: "subprocess.Popen[str]") -> str:
+    """All that a flow says until its end."""
+    return process.communicate(timeout=180)[0]
+
+
+def test_a_stage_whose_worker_is_killed_is_done_by_another_and_nothing_else_twice(site: Site) -> None:
+    (site.notes / "hold-train").touch()
+    with site.worker("first", "train") as first, site.worker("bench", "bench-lab1"), site.flow() as flow:
+        until(lambda: "train first" in site.ran, 90)
+        with site.worker("second", "train"):
+            os.kill(first.pid, signal.SIGKILL)
+            until(lambda: not processes_in(site.home / "first"), 10)
+            (site.notes / "hold-train").unlink()
+            said = said_by(flow)
+    assert flow.returncode == 0, said
+    assert site.ran == ["prepare here", "train first", "train second", "benchmark bench", "card here"]
+    assert "has given no sign of life for 6 s. Try 1 of 3." in said
+    assert site.lock() == done_here(site)
+
+
+def test_while_the_store_is_away_it_is_waited_for(site: Site) -> None:
+    (site.notes / "hold-train").touch()
+    with site.worker("trainer", "train"), site.worker("bench", "bench-lab1"), site.flow() as flow:
+        until(lambda: "train trainer" in site.ran, 90)
+        os.kill(site.stored.pid, signal.SIGKILL)
+        (site.notes / "hold-train").unlink()
+        time.sleep(AWAY_S)
+        site.store.up()
+        said = said_by(flow)
+    assert flow.returncode == 0, said
+    assert "the store does not answer: waiting" in said
+    assert "the store answers again" in said
+    assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
+    assert site.lock() == done_here(site)
+
+
+def test_ctrl_c_ends_the_stage_on_its_worker_which_takes_the_next_one(site: Site) -> None:
+    (site.notes / "hold-train").touch()
+    with site.worker("trainer", "train") as worker, site.worker("bench", "bench-lab1"):
+        clones = site.host("trainer").root / ".edgeloop" / "clones"
+        with site.flow() as flow:
+            until(lambda: "train trainer" in site.ran, 90)
+            assert processes_in(clones)
+            flow.send_signal(signal.SIGINT)
+            until(lambda: not processes_in(clones), 10)
+            flow.communicate(timeout=30)
+        assert flow.returncode == 130
+        assert worker.poll() is None
+        (site.notes / "hold-train").unlink()
+        assert "4 of 4 stages built" in site.project.retrain() or site.ran[-1] == "card here"
+    assert site.ran == ["prepare here", "train trainer", "train trainer", "benchmark bench", "card here"]
+
+
+def test_what_is_not_committed_is_not_sent(site: Site) -> None:
+    (site.project.root / "input.txt").write_text("two", encoding="utf-8")
+    said = site.project.retrain(ok=False)
+    assert "this workspace has changes: input.txt" in said
+    assert "Commit and push them" in said
+    site.project.run("git", "commit", "--quiet", "--all", "--message", "Two")
+    with site.worker("trainer", "train"):
+        assert "lacks the commit" in site.project.retrain(ok=False)
+
+
+def test_a_worker_says_what_it_lacks(site: Site) -> None:
+    host = site.host("lonely")
+
+    def start(**env: str) -> str:
+        return Project(host.root, host.env | env).run(sys.executable, "-m", "edgeloop", "worker", "--pool", "train", ok=False)
+
+    assert "Prefect's server http://127.0.0.1:9/api does not answer" in start(PREFECT_API_URL="http://127.0.0.1:9/api")
+    (host.root / ".dvc" / "config.local").unlink()
+    said = start(AWS_EC2_METADATA_DISABLED="true")
+    assert "The store (DVC remote) cannot be used" in said
+    (host.root / ".dvc" / "config").write_text("", encoding="utf-8")
+    assert "This project has no DVC remote" in start()
+    host.run("git", "remote", "remove", "origin")
+    assert "has no git remote `origin`" in start()
