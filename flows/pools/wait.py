@@ -6,7 +6,7 @@ from typing import Any
 
 from edgeloop.errors import ServiceError, ServiceSilent, StageError, StageMayPass
 from flows.pools.commands import Ended, Say, Watch
-from flows.pools.order import LEASE_S, TAKEN_S
+from flows.pools.order import BEAT_S, LEASE_S, TAKEN_S
 from flows.pools.server import Server
 
 LOOK_S = 1.0
@@ -48,9 +48,16 @@ class Waiting:
             with suppress(ServiceSilent):
                 if (state := self._look()) is not None:
                     return state
-                time.sleep(LOOK_S)
+                self._pause()
                 continue
             self._bear_silence()
+
+    def _pause(self) -> None:
+        """Until the next look: often at first, later as often as a worker gives signs; the server serves many."""
+        age = time.monotonic() - self._begun
+        until = time.monotonic() + min(BEAT_S, max(LOOK_S, age / 10))
+        while time.monotonic() < until and not self._ended():
+            time.sleep(LOOK_S / 4)
 
     def _look(self) -> dict[str, Any] | None:
         """Ask once; the state where it is a last one."""

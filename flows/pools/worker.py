@@ -14,11 +14,12 @@ from edgeloop import __version__
 from edgeloop.errors import EdgeloopError, ServiceError, ServiceSilent
 from edgeloop.workspace import Workspace, find_workspace
 from flows.pools.check import check
-from flows.pools.order import LEASE_S
+from flows.pools.order import BEAT_S, LEASE_S
 from flows.pools.running import Running
 from flows.pools.server import QUEUE, Server, ensure_pool
 
-LOOK_S = 2.0
+LOOK_S = BEAT_S
+"""Between two questions for work; so long a stage waits at most for an idle worker."""
 HEARTBEAT_S = 20
 END_S = 9.0
 
