@@ -52,8 +52,8 @@ def run(argv: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: 
     with supervised(argv, dict(env), str(folder)) as process, _watched(process.stdin, ended):
         for line in process.stdout or ():
             if line.strip():
-                lines.append(veiled(line.rstrip()))
-                say(lines[-1])
+                lines.append(line.rstrip())
+                say(veiled(lines[-1]))
         code = process.wait()
     if ended():
         raise Ended("The stage was ended.")
@@ -77,7 +77,7 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
                 say(f"the store answers again, after {time.monotonic() - begun:.0f} s")
             return
         said = "\n".join(lines)
-        last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
+        last = _last(lines)
         if _REFUSED.search(said):
             raise StageError(f"The store (DVC remote) refuses `dvc {' '.join(arguments)}`:\n{last}", "Check the remote's address and keys.")
         away = _AWAY.search(said) is not None
@@ -98,7 +98,7 @@ def git(folder: Path, *arguments: str, ended: Watch, env: Mapping[str, str]) -> 
     """
     code, lines = run(["git", *arguments], folder, {**env, "GIT_TERMINAL_PROMPT": "0"}, lambda _: None, ended)
     if code != 0:
-        last = "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
+        last = _last(lines)
         raise InputError(f"git {arguments[0]} fails in {folder.name}:\n{last}", "Check that this host may read the repository.")
     return "\n".join(lines)
 
@@ -120,6 +120,10 @@ def _watched(pipe: IO[str] | None, ended: Watch) -> Iterator[None]:
         yield
     finally:
         over.set()
+
+
+def _last(lines: list[str]) -> str:
+    return "\n".join(f"    {veiled(line)}" for line in lines[-LAST_LINES:])
 
 
 def _sleep(seconds: float, ended: Watch) -> None:

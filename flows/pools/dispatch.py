@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
-from flows.pools.commands import Say, Watch, run, transfer
+from flows.pools.commands import Say, Watch, run, transfer, veiled
 from flows.pools.job import environment
 from flows.pools.lockfile import CHANGED, entries
 from flows.pools.order import STORE_S, TRIES, Dispatch, Order, Outcome, Result
@@ -89,6 +89,6 @@ def _take_over(root: Path, address: str, result: Result, say: Say, ended: Watch)
     if code == CHANGED:
         raise StageError(f"What {address} depends on was changed here while {result.worker} did it.", "Commit, and run again.")
     if code != 0:
-        raise StageError(f"The result of {address} cannot be taken over:\n" + "\n".join(f"    {line}" for line in lines[-6:]))
+        raise StageError(f"The result of {address} cannot be taken over:\n" + "\n".join(f"    {veiled(line)}" for line in lines[-6:]))
     transfer(["pull", address], root, environment(), say, ended, STORE_S)
     say(f"taken over from {result.worker}: {result.outcome}")

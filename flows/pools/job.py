@@ -9,7 +9,7 @@ from edgeloop import __version__
 from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.workspace import Workspace
 from flows.pools.clone import clean_clone
-from flows.pools.commands import Say, Watch, run, transfer
+from flows.pools.commands import Say, Watch, run, transfer, veiled
 from flows.pools.lockfile import entries, write_part
 from flows.pools.order import STORE_S, Order, Result
 
@@ -31,7 +31,7 @@ def do(workspace: Workspace, worker: str, order: Order, say: Say, ended: Watch) 
     except EdgeloopError as error:
         if ended():
             raise
-        return Result(worker=worker, what=str(error), may_pass=error.may_pass)
+        return Result(worker=worker, what=veiled(str(error)), may_pass=error.may_pass)
 
 
 def _done(folder: Path, worker: str, order: Order, env: Mapping[str, str], say: Say, ended: Watch) -> Result:

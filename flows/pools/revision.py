@@ -1,5 +1,6 @@
 """The commit that a dispatched stage runs at: the workspace's, which must have nothing more to say than that."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from flows.pools.commands import Say, Watch, git
 from flows.pools.lockfile import LOCK_FILE
 
 MOST_NAMED = 5
+_CHANGE = re.compile(r"[ MTADRCU?]{2} ")
 
 
 def commit_of(root: Path, env: Mapping[str, str], say: Say, ended: Watch) -> str:
@@ -17,6 +19,7 @@ def commit_of(root: Path, env: Mapping[str, str], say: Say, ended: Watch) -> str
         InputError: this is no repository, or tracked files were changed.
     """
     lines = git(root, "status", "--porcelain", "--untracked-files=normal", ended=ended, env=env).splitlines()
+    lines = [line for line in lines if _CHANGE.match(line)]  # git may warn of something besides
     changed = [line[3:] for line in lines if not line.startswith("??") and line[3:] != LOCK_FILE]
     if changed:
         more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""

@@ -15,7 +15,10 @@ from flows.pools.job import do
 from flows.pools.order import BEAT_S, Result, read_order
 from flows.pools.server import Server
 
-TELL_S = 1.0
+TELL_S = 0.5
+LOOKS_A_BEAT = 2
+LOOK_S = BEAT_S / LOOKS_A_BEAT
+"""Whether it is cancelled is looked for more often than signs are given: the stage then ends within 10 s."""
 REPORT_S = 3600.0
 REPORT_AGAIN_S = 2.0
 MOST_LINES = 5000
@@ -29,7 +32,7 @@ class Running(threading.Thread):
         super().__init__(name=str(run["name"]), daemon=True)
         self._workspace, self._server, self._worker, self._run, self._say = workspace, server, worker, run, say
         self._over = threading.Event()
-        self._stop = threading.Event()
+        self._halt = threading.Event()
         self._given_back = ""
         self._cancelled = False
         self._lines: list[dict[str, Any]] = []
@@ -37,7 +40,7 @@ class Running(threading.Thread):
     def end(self, why: str) -> None:
         """End the stage and give it back, so that another worker takes it."""
         self._given_back = why
-        self._stop.set()
+        self._halt.set()
 
     def run(self) -> None:
         """Do it; whatever happens is reported to the server."""
@@ -54,7 +57,7 @@ class Running(threading.Thread):
     def _work(self) -> None:
         begun = time.monotonic()
         try:
-            result = do(self._workspace, self._worker, read_order(self._run["parameters"]), self._tell, self._stop.is_set)
+            result = do(self._workspace, self._worker, read_order(self._run["parameters"]), self._tell, self._halt.is_set)
         except Ended:
             self._say(f"{self.name}: {self._given_back or 'cancelled'}")
             if self._given_back:
@@ -88,20 +91,21 @@ class Running(threading.Thread):
 
     def _beat(self) -> None:
         """Count up, which the flow watches, and look whether the stage is still wanted; tell its lines meanwhile."""
-        number, due = 0, 0.0
+        looks, due = 0, 0.0
         while not self._over.wait(TELL_S if due else 0.01):
             self._flush()
             if time.monotonic() < due:
                 continue
-            due = time.monotonic() + BEAT_S
-            number += 1
+            due = time.monotonic() + LOOK_S
+            looks += 1
             with suppress(ServiceError):
-                alive = f"{socket.gethostname()}:{os.getpid()}#{number}"
-                self._server.ask("PATCH", f"/flow_runs/{self._run['id']}", {"infrastructure_pid": alive})
+                if looks % LOOKS_A_BEAT == 1:
+                    alive = f"{socket.gethostname()}:{os.getpid()}#{looks}"
+                    self._server.ask("PATCH", f"/flow_runs/{self._run['id']}", {"infrastructure_pid": alive})
                 state = self._server.ask("GET", f"/flow_runs/{self._run['id']}")["state_type"]
                 if state not in ("PENDING", "RUNNING"):
                     self._cancelled = state == "CANCELLING"
-                    self._stop.set()
+                    self._halt.set()
 
     def _tell(self, line: str) -> None:
         now = dt.datetime.now(dt.UTC).isoformat()
