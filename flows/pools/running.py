@@ -15,7 +15,6 @@ from flows.pools.job import do
 from flows.pools.order import BEAT_S, Result, read_order
 from flows.pools.server import Server
 
-TELL_S = 0.5
 LOOKS_A_BEAT = 2
 LOOK_S = BEAT_S / LOOKS_A_BEAT
 """Whether it is cancelled is looked for more often than signs are given: the stage then ends within 10 s."""
@@ -91,12 +90,9 @@ class Running(threading.Thread):
 
     def _beat(self) -> None:
         """Count up, which the flow watches, and look whether the stage is still wanted; tell its lines meanwhile."""
-        looks, due = 0, 0.0
-        while not self._over.wait(TELL_S if due else 0.01):
+        looks = 0
+        while not self._over.wait(LOOK_S if looks else 0.01):
             self._flush()
-            if time.monotonic() < due:
-                continue
-            due = time.monotonic() + LOOK_S
             looks += 1
             with suppress(ServiceError):
                 if looks % LOOKS_A_BEAT == 1:
