@@ -14,7 +14,7 @@ from edgeloop.services import Ports, Running, Service
 from edgeloop.services.ports import preferred
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
-from flows.deployments import deploy, worker
+from flows.deployments import deploy, talks_to, worker
 from flows.runs import reconcile, unfinished_runs
 
 PROBE_S = 3.0
@@ -67,10 +67,13 @@ def up(workspace: Workspace) -> None:
     _say("object storage", local_store(workspace).up())
     server = prefect_server(workspace).up()
     _say("Prefect", server)
-    for name in reconcile(workspace, server.address):
-        sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
     environment = client_environment(workspace, server)
-    _say("worker", worker(workspace, environment).up())
+    workers = worker(workspace, environment)
+    if (known := workers.status()) is not None and talks_to(known) != environment["PREFECT_API_URL"]:
+        workers.down()  # its server is gone, and this one has another port
+    for name in reconcile(workspace, server.address, worker=workers.status() is not None):
+        sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
+    _say("worker", workers.up())
     made = deploy(workspace, schedules, environment, fresh=not server.was_running)
     sys.stdout.write(f"deployments {'made' if made else 'were made already'}; by themselves run: {_planned(schedules)}\n")
 

@@ -108,8 +108,8 @@ def _run(arguments: list[str], grace_s: float, stopped: list[int]) -> int:
         if stopped or _starter_ended(POLL_S):
             _end(leader, grace_s)
             return TERMINATED
-    # A command that ended may have left processes behind.
-    _end(leader, grace_s)
+    # A command that ended may have left processes behind, which nobody waits for.
+    _end(leader, min(grace_s, GRACE_S))
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 

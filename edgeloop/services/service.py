@@ -89,7 +89,7 @@ class Service:
                 return known.model_copy(update={"was_running": True})
             if known is not None:
                 self._end(known)
-            return self._start()
+            return self._start(known.ports if known is not None else {})
 
     def down(self) -> bool:
         """Stop the service and everything it started; returns whether it ran.
@@ -132,9 +132,11 @@ class Service:
     def _write(self, running: Running) -> None:
         write_text(self._state, running.model_dump_json(indent=2) + "\n")
 
-    def _start(self) -> Running:
+    def _start(self, former: Ports) -> Running:
+        """On the former ports of one that died, where they are free: its clients may still be there."""
         self.data.mkdir(parents=True, exist_ok=True)
-        choice = choose(self.ports)
+        kept = {purpose: port for purpose, port in former.items() if purpose in self.ports and is_free(port)}
+        choice = choose({**self.ports, **kept})
         process = self._spawn(self.argv(choice.ports))
         running = self._describe(process, choice.ports, choice.notes)
         served = False
