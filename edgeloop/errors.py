@@ -37,6 +37,7 @@ EdgeloopError
 ├── ServiceError           a local service (store, Prefect server) does not start or stop
 ├── StageError             a stage of the pipeline failed
 │   └── StageMayPass *     of something that may pass by itself
+├── DiskError              a disk is full, or may not be written to
 └── MachineError           `edgeloop doctor` found something broken that is needed
 """
 
@@ -229,3 +230,7 @@ class StageMayPass(StageError):
 
 class MachineError(EdgeloopError):
     """Something that is needed on this machine is broken or missing."""
+
+
+class DiskError(EdgeloopError):
+    """A disk is full, or may not be written to."""

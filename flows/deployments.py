@@ -80,10 +80,16 @@ def deploy(workspace: Workspace, schedules: Schedules, environment: Mapping[str,
     return True
 
 
+def lines(schedules: Schedules) -> dict[str, str]:
+    """The cron line, or `off`, of each flow."""
+    return {"retrain": schedules.retrain, "benchmark": schedules.benchmark, "ingest": schedules.ingest}
+
+
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
     """What prefect.yaml refers to."""
     variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_TIMEZONE": schedules.timezone}
-    for name, line in {"RETRAIN": schedules.retrain, "BENCHMARK": schedules.benchmark, "INGEST": schedules.ingest}.items():
+    for flow, line in lines(schedules).items():
+        name = flow.upper()
         variables[f"EDGELOOP_{name}_CRON"] = NEVER if line == OFF else line
         variables[f"EDGELOOP_{name}_ACTIVE"] = str(line != OFF).lower()
     return variables

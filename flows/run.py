@@ -7,6 +7,7 @@ import time
 
 from edgeloop.config import Params, load_params
 from edgeloop.errors import EdgeloopError, InputError
+from edgeloop.files import disk_explained
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
 from flows.runs import reconcile
@@ -80,11 +81,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--slots", type=int)
     options = parser.parse_args(arguments)
     try:
-        workspace = find_workspace()
-        params = load_params(workspace)
-        variants = select(params, options.dataset, options.network, options.resolution)
-        run(workspace, variants, options.publish, options.slots)
-        tell(workspace, params, variants)
+        with disk_explained():
+            workspace = find_workspace()
+            params = load_params(workspace)
+            variants = select(params, options.dataset, options.network, options.resolution)
+            run(workspace, variants, options.publish, options.slots)
+            tell(workspace, params, variants)
     except EdgeloopError as error:
         sys.stderr.write(f"edgeloop: {error}\n")
         return 1

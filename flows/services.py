@@ -10,11 +10,12 @@ from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.state import render, states
 from edgeloop.config import OFF, Schedules, load_params
 from edgeloop.errors import EdgeloopError
+from edgeloop.files import disk_explained
 from edgeloop.services import Ports, Running, Service
 from edgeloop.services.ports import preferred
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
-from flows.deployments import deploy, talks_to, worker
+from flows.deployments import deploy, lines, talks_to, worker
 from flows.runs import reconcile, unfinished_runs
 
 PROBE_S = 3.0
@@ -79,8 +80,7 @@ def up(workspace: Workspace) -> None:
 
 
 def _planned(schedules: Schedules) -> str:
-    lines = {"retrain": schedules.retrain, "benchmark": schedules.benchmark, "ingest": schedules.ingest}
-    active = [f"{name} ({line} {schedules.timezone})" for name, line in lines.items() if line != OFF]
+    active = [f"{name} ({line} {schedules.timezone})" for name, line in lines(schedules).items() if line != OFF]
     return ", ".join(active) or "none (schedules in params.yaml)"
 
 
@@ -113,7 +113,8 @@ def _services(workspace: Workspace) -> dict[str, Service]:
 
 def main(action: str) -> int:
     """Do it to the project of the current folder; returns the exit code."""
-    {"up": up, "down": down, "status": status}[action](find_workspace())
+    with disk_explained():
+        {"up": up, "down": down, "status": status}[action](find_workspace())
     return 0
 
 
