@@ -22,6 +22,8 @@ from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
 
 ASK_S = 10.0
+SERVER_SECRET = "PREFECT_SERVER_API_AUTH_STRING"
+CLIENT_SECRET = "PREFECT_API_AUTH_STRING"
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING", "SCHEDULED")
 BEGUN = ("RUNNING", "PENDING", "CANCELLING")
 BEGINS_S = 10.0
@@ -135,6 +137,11 @@ def ask(server: str, path: str, body: dict[str, Any]) -> Any:
         ) from None
 
 
+def client_secret() -> str | None:
+    """Name and password for the server, as `name:password`; where only the server's own are set, these."""
+    return os.environ.get(CLIENT_SECRET) or os.environ.get(SERVER_SECRET)
+
+
 def shown(server: str) -> str:
     """The address as messages show it: without a name or password that it may hold."""
     parts = urlsplit(server)
@@ -144,7 +151,7 @@ def shown(server: str) -> str:
 def _headers() -> dict[str, str]:
     """With the name and password of the environment, as Prefect's own client sends them."""
     headers = {"Content-Type": "application/json"}
-    if secret := os.environ.get("PREFECT_API_AUTH_STRING"):
+    if secret := client_secret():
         headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
     return headers
 

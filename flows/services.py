@@ -1,5 +1,6 @@
 """`python -m flows.services up|down|status`: object storage, Prefect's server and a worker, all on this machine only."""
 
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -9,16 +10,37 @@ from textwrap import indent
 from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.state import render, states
 from edgeloop.config import OFF, Schedules, load_params
-from edgeloop.errors import EdgeloopError
+from edgeloop.errors import ConfigError, EdgeloopError
 from edgeloop.files import disk_explained
 from edgeloop.services import Ports, Running, Service
-from edgeloop.services.ports import preferred
+from edgeloop.services.ports import LOOPBACK, preferred
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
 from flows.deployments import deploy, lines, talks_to, worker
-from flows.runs import reconcile, unfinished_runs
+from flows.runs import CLIENT_SECRET, SERVER_SECRET, client_secret, reconcile, unfinished_runs
 
 PROBE_S = 3.0
+HOST = "EDGELOOP_PREFECT_HOST"
+"""The variable that lets Prefect's server listen elsewhere than on loopback."""
+EVERYWHERE = "0.0.0.0"
+
+
+def listening_host() -> str:
+    """Where Prefect's server is to listen: on loopback, unless the environment says everywhere, and with a password then.
+
+    Raises:
+        ConfigError: the environment says something else, or sets no password.
+    """
+    host = os.environ.get(HOST, LOOPBACK)
+    if host not in (LOOPBACK, EVERYWHERE):
+        raise ConfigError(f"{HOST} is '{host}'.", f"It takes {LOOPBACK} (the default) or {EVERYWHERE}: docs/operations.md.")
+    name, _, password = os.environ.get(SERVER_SECRET, "").partition(":")
+    if host == EVERYWHERE and not (name and password):
+        raise ConfigError(
+            f"{HOST}={EVERYWHERE} would let everybody in your network run programs here.",
+            f"Set a name and a password first, {SERVER_SECRET}=NAME:PASSWORD, or use a tunnel: docs/operations.md.",
+        )
+    return host
 
 
 def prefect_server(workspace: Workspace) -> Service:
@@ -26,7 +48,7 @@ def prefect_server(workspace: Workspace) -> Service:
     home = workspace.private / "prefect"
 
     def argv(ports: Ports) -> list[str]:
-        return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(ports["Prefect"])]
+        return [sys.executable, "-m", "prefect", "server", "start", "--host", listening_host(), "--port", str(ports["Prefect"])]
 
     environment = {
         "PREFECT_HOME": str(home),
@@ -46,6 +68,7 @@ def client_environment(workspace: Workspace, server: Running) -> Mapping[str, st
         "PREFECT_HOME": str(workspace.private / "prefect"),
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "DO_NOT_TRACK": "1",
+        **({CLIENT_SECRET: secret} if (secret := client_secret()) else {}),
     }
 
 
@@ -65,6 +88,7 @@ def up(workspace: Workspace) -> None:
         ConfigError: params.yaml or prefect.yaml is wrong.
     """
     schedules = load_params(workspace).schedules
+    listening_host()
     _say("object storage", local_store(workspace).up())
     server = prefect_server(workspace).up()
     _say("Prefect", server)

@@ -72,6 +72,8 @@ class Service:
     """The folder that it runs in and keeps its data in."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to this process's environment."""
+    withheld: tuple[str, ...] = ()
+    """How variables begin that the service does not get from this process's environment."""
     start_deadline_s: float = 60.0
     stop_grace_s: float = 15.0
     leftovers: Callable[[Ports], list[Path]] = lambda _: []
@@ -159,7 +161,7 @@ class Service:
                 process = subprocess.Popen(
                     argv,
                     cwd=self.data,
-                    env=os.environ | dict(self.env),
+                    env=self._environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -171,6 +173,9 @@ class Service:
                 ) from error
         _children[process.pid] = process
         return process
+
+    def _environment(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if not name.startswith(self.withheld)} | dict(self.env)
 
     def _describe(self, process: subprocess.Popen[bytes], ports: Ports, notes: list[str]) -> Running:
         identity = identify(process.pid)
