@@ -1,0 +1,24 @@
+"""Stands in for a user's firmware project: compiles generated code with a validation firmware. GENERATED ELF PART.
+
+Its firmware is the virtual board's, except for what it says of itself: a test of physical boards needs one that does not
+say that it is virtual.
+"""
+
+import sys
+from pathlib import Path
+
+from edgeloop.boards.virtual import build
+from edgeloop.boards.virtual.parts import find_part
+
+SAYS = "TEST STAND-IN"
+
+
+def main(generated: Path, elf: Path, part: str) -> None:
+    header = build._build_header
+    build._build_header = lambda chosen: header(chosen).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
+    build.build_firmware(generated, find_part(part), elf)
+    sys.stdout.write(f"built {elf}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
