@@ -166,9 +166,10 @@ class Bench:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         core = self._core
         line = None if core is None else _opened(core.terminal)
+        both: list[socket.socket | int] = [client] if line is None else [client, line]
         try:
             while not self._over.is_set() and self._core is core:
-                ready = select.select([client] if line is None else [client, line], [], [], POLL_S)[0]
+                ready = select.select(both, [], [], POLL_S)[0]
                 if client in ready:
                     received = client.recv(1 << 16)
                     if not received:

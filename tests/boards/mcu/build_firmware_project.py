@@ -8,14 +8,18 @@ import sys
 from pathlib import Path
 
 from edgeloop.boards.virtual import build
-from edgeloop.boards.virtual.parts import find_part
+from edgeloop.boards.virtual.parts import Part, find_part
 
 SAYS = "TEST STAND-IN"
 
 
 def main(generated: Path, elf: Path, part: str) -> None:
     header = build._build_header
-    build._build_header = lambda chosen: header(chosen).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
+
+    def stand_in(part: Part) -> str:
+        return header(part).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
+
+    build._build_header = stand_in
     build.build_firmware(generated, find_part(part), elf)
     sys.stdout.write(f"built {elf}\n")
 

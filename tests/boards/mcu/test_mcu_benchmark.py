@@ -1,16 +1,20 @@
 """The benchmark on a microcontroller board: the whole chain over the bench in miniature, what its record says, what is refused."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab_bench import LOADED, Bench
+from lab_bench import Bench
 
 from edgeloop.boards.benchmark import benchmark, benchmark_model
+from edgeloop.boards.latency import summarise
 from edgeloop.boards.lock import occupancy
+from edgeloop.boards.mcu import driver
+from edgeloop.boards.mcu.benchmark import unstable
 from edgeloop.cli import main
 from edgeloop.config import Benchmark, Params, load_params
-from edgeloop.errors import BoardAbsent, BoardError, BoardSilent, FlashError, InputError, ModelError, ProtocolError
+from edgeloop.errors import BoardAbsent, BoardError, BoardSilent, FlashError, ModelError, ProtocolError
 from edgeloop.files import sha256_file
 from edgeloop.records import McuBenchmarkRecord
 from edgeloop.workspace import VariantPaths, Workspace
@@ -68,24 +72,6 @@ def test_generated_built_flashed_verified_measured_and_recorded(
     assert record.provenance.data_revision is not None
 
 
-def test_a_device_that_says_that_it_is_virtual_gets_no_measurement(
-    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
-) -> None:
-    program = "import sys; from pathlib import Path; from edgeloop.boards.virtual import build, parts; "
-    program += "build.build_firmware(Path(sys.argv[1]), parts.find_part('stm32h747'), Path(sys.argv[2]))"
-    bench.write_lab(workspace, build=[{"run": [sys.executable, "-c", program, "{generated}", "{elf}"]}])
-    with pytest.raises(BoardError, match="says that it is virtual") as refused:
-        measure(workspace, params)
-    assert "--board virtual-h7" in refused.value.remedy
-    assert_no_number(measurable, bench)
-
-
-def assert_no_number(variant: VariantPaths, bench: Bench) -> None:
-    """And the board is free."""
-    assert not variant.benchmark_record("h747").exists()
-    assert not occupancy(f"net localhost:{bench.port}").held
-
-
 def test_the_command_prints_what_was_measured(
     workspace: Workspace, measurable: VariantPaths, bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,3 +85,127 @@ def test_the_command_prints_what_was_measured(
     assert "code by portable" in out
     assert "benchmark on h747: 3/3 images" in err
     assert "TEST STAND-IN" in out
+
+
+def assert_no_number(variant: VariantPaths, bench: Bench) -> None:
+    """And the board is free."""
+    assert not variant.benchmark_record("h747").exists()
+    assert not occupancy(f"net localhost:{bench.port}").held
+
+
+def refused(workspace: Workspace, params: Params, variant: VariantPaths, bench: Bench, error: type[BoardError], words: str) -> BoardError:
+    """The benchmark fails with that error, leaves no number, and the board is free."""
+    with pytest.raises(error, match=words) as caught:
+        measure(workspace, params)
+    assert type(caught.value) is error
+    assert_no_number(variant, bench)
+    return caught.value
+
+
+def test_a_device_that_says_that_it_is_virtual_gets_no_measurement(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    program = "import sys; from pathlib import Path; from edgeloop.boards.virtual import build, parts; "
+    program += "build.build_firmware(Path(sys.argv[1]), parts.find_part('stm32h747'), Path(sys.argv[2]))"
+    bench.write_lab(workspace, build=[{"run": [sys.executable, "-c", program, "{generated}", "{elf}"]}])
+    error = refused(workspace, params, measurable, bench, BoardError, "says that it is virtual")
+    assert "--board virtual-h7" in error.remedy
+
+
+def test_a_board_that_is_not_there_is_an_error_before_anything_is_built(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    bench.write_lab(workspace)
+    bench.unplug()
+    refused(workspace, params, measurable, bench, BoardAbsent, "refuses connections")
+    assert not workspace.board("h747").exists()
+
+
+def test_a_build_that_fails_or_makes_nothing_or_something_else_is_not_flashed(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    def python(text: str) -> list[dict[str, object]]:
+        return [{"run": [sys.executable, "-c", text, "{elf}"]}]
+
+    bench.write_lab(workspace, build=python("raise SystemExit('region FLASH overflowed')"))
+    refused(workspace, params, measurable, bench, FlashError, "region FLASH overflowed")
+    bench.write_lab(workspace, build=python("pass"))
+    refused(workspace, params, measurable, bench, FlashError, "needs .*firmware.elf, which `build` did not make")
+    bench.write_lab(workspace, build=python("import sys; open(sys.argv[1], 'wb').write(b'an older one')"))
+    refused(workspace, params, measurable, bench, FlashError, "does not hold the signature 0x")
+    assert bench.flashed == []
+
+
+def test_a_flash_tool_that_writes_another_file_is_noticed(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench, firmware: Callable[[str], Path]
+) -> None:
+    bench.write_lab(workspace)
+    bench.runs_elf = firmware("stm32h747")
+    error = refused(workspace, params, measurable, bench, BoardError, "holds another model than the one that was flashed")
+    assert "0x00112233445566ff" in error.what
+
+
+def test_a_board_that_computes_something_else_gives_no_time(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    bench.write_lab(workspace)
+    bench.faults = ["wrong-output:times=1"]
+    refused(workspace, params, measurable, bench, ProtocolError, f"other outputs than .* on 1 of {IMAGES} images")
+
+
+def test_what_goes_wrong_on_the_line_is_repeated_and_counted(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    bench.write_lab(workspace)
+    bench.faults = ["garbage:after=20"]
+    record = measure(workspace, params)
+    assert record.retries == 1 and record.protocol_errors >= 1
+    assert record.compared.equal_outputs == IMAGES
+
+
+def test_another_part_and_another_clock_are_refused(workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench) -> None:
+    bench.write_lab(workspace, kind="stm32f769i-disco")
+    refused(workspace, params, measurable, bench, BoardError, "reports the device id 0x450; a STM32F769I-DISCO has 0x451")
+    bench.write_lab(workspace, clock_mhz=480)
+    refused(workspace, params, measurable, bench, BoardError, "runs at 400 MHz, not at 480 MHz")
+
+
+def test_a_board_that_stays_silent_is_switched_off_and_on_once_where_that_is_possible(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "START_S", 1.0)
+    bench.mute_until_switched = True
+    bench.write_lab(workspace)
+    refused(workspace, params, measurable, bench, BoardSilent, "answers in neither version")
+    bench.write_lab(workspace, power_cycle=[bench.power_command()])
+    record = measure(workspace, params)
+    assert (record.power_cycles, bench.switched, len(bench.flashed)) == (1, 1, 3)
+
+
+def test_a_model_that_cannot_fit_is_refused_before_it_is_built(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    bench.write_lab(workspace, memory={"ram_kib": 1, "external_ram_kib": 1})
+    with pytest.raises(ModelError, match=r"KiB of RAM for its activations, and h747 .* has 2 KiB"):
+        measure(workspace, params)
+    assert_no_number(measurable, bench)
+
+
+def test_a_model_file_is_run_on_random_pixels_which_the_result_says(
+    workspace: Workspace, measurable: VariantPaths, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write_lab(workspace)
+    monkeypatch.chdir(workspace.root)
+    record = benchmark_model(measurable.quantized / "int8.tflite", "h747", QUICK, images=2)
+    assert isinstance(record, McuBenchmarkRecord)
+    assert (record.dataset, record.accuracy, record.compared.equal_outputs) == (None, None, 2)
+    assert "random" in record.pixels
+    assert not measurable.benchmarks.exists()
+
+
+def test_why_a_latency_is_not_stable() -> None:
+    steady = summarise([[1_000_000] * 3] * 5, 2, "a clock")
+    assert unstable(steady) == []
+    climbing = summarise([[1_000_000 + 20_000 * window] * 3 for window in range(5)], 2, "a clock")
+    assert unstable(climbing) == ["the windows' medians vary by 3.0%", "they drift by +7.7% from the first to the last"]
+    assert (steady.stable, climbing.stable) == (True, False)
