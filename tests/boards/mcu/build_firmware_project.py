@@ -13,13 +13,18 @@ from edgeloop.boards.virtual.parts import Part, find_part
 SAYS = "TEST STAND-IN"
 
 
-def main(generated: Path, elf: Path, part: str) -> None:
+def say_no_more_that_it_is_virtual() -> None:
+    """From now on this process builds firmware that calls itself a stand-in."""
     header = build._build_header
 
     def stand_in(part: Part) -> str:
         return header(part).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
 
     build._build_header = stand_in
+
+
+def main(generated: Path, elf: Path, part: str) -> None:
+    say_no_more_that_it_is_virtual()
     build.build_firmware(generated, find_part(part), elf)
     sys.stdout.write(f"built {elf}\n")
 
