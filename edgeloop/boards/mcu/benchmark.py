@@ -153,7 +153,7 @@ class _Task:
     def _timed(self, device: McuBoard, image: NDArray[Any], timed: list[NetworkRun]) -> MeasuredLatency:
         how = self.how
         runs = how.warmup_runs + how.windows * how.runs_per_window
-        with progress(f"benchmark on {self.used.board.name}", runs, "timed runs") as advance:
+        with progress(f"benchmark on {self.used.board.name}", runs, "inferences") as advance:
 
             def time_runs(count: int) -> list[int]:
                 made: list[NetworkRun] = []
