@@ -40,6 +40,8 @@ class Bench:
 
     folder: Path
     part: str = PART
+    cache: Path | None = None
+    """Where its firmware project keeps what it has compiled."""
     faults: list[str] = field(default_factory=list)
     flashed: list[str] = field(default_factory=list)
     """The ELF of each load, in order."""
@@ -91,11 +93,13 @@ class Bench:
     def entry(self, **settings: Any) -> dict[str, Any]:
         """The board in lab.yaml."""
         python = sys.executable
+        build = [python, str(PROGRAMS / "build_firmware_project.py"), "{generated}", "{elf}", self.part]
+        build += [] if self.cache is None else [str(self.cache)]
         known = {
             "kind": "stm32h747i-disco",
             "find": {"port": self.address},
             "generate": {"backend": "portable"},
-            "build": [{"run": [python, str(PROGRAMS / "build_firmware_project.py"), "{generated}", "{elf}", self.part], "deadline_s": 300}],
+            "build": [{"run": build, "deadline_s": 300}],
             "flash": [{"run": [python, str(PROGRAMS / "flash_tool.py"), self.control, "load", "{elf}"], "expect": LOADED}],
         }
         return {**known, **settings}
@@ -184,20 +188,26 @@ class Bench:
 
 
 @contextmanager
-def bench_in(folder: Path, part: str = PART) -> Iterator[Bench]:
+def bench_in(folder: Path, part: str = PART, cache: Path | None = None) -> Iterator[Bench]:
     """A bench until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    desk = Bench(folder, part)
+    desk = Bench(folder, part, cache)
     try:
         yield desk
     finally:
         desk.close()
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the firmware project has compiled in this session."""
+    return tmp_path_factory.mktemp("compiled firmware")
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, compiled: Path) -> Iterator[Bench]:
     """A bench with an H7; `bench.write_lab(workspace)` makes it the board `h747`."""
-    with bench_in(tmp_path / "bench") as desk:
+    with bench_in(tmp_path / "bench", cache=compiled) as desk:
         yield desk
 
 

@@ -33,7 +33,7 @@ from edgeloop.records.codegen import (
     ValidationOutput,
 )
 from edgeloop.records.data import FetchRecord, IngestRecord, PrepareRecord, QuarantinedFile, RuleResult, SplitCounts, ValidateRecord
-from edgeloop.records.mcu import McuBenchmarkRecord, McuBoard, McuCode, McuFirmware
+from edgeloop.records.mcu import McuBenchmarkRecord, McuCode, McuDevice, McuFirmware
 from edgeloop.records.models import (
     Accuracy,
     ClassResult,
@@ -70,8 +70,8 @@ __all__ = [
     "IngestRecord",
     "LinuxMachine",
     "McuBenchmarkRecord",
-    "McuBoard",
     "McuCode",
+    "McuDevice",
     "McuFirmware",
     "MeasuredLatency",
     "MemoryPool",

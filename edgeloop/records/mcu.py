@@ -7,7 +7,7 @@ from edgeloop.records.benchmarks import ComparedOutputs, MeasuredLatency
 from edgeloop.records.models import Accuracy
 
 
-class McuBoard(Part):
+class McuDevice(Part):
     """The device, as the lab knows it and as it describes itself."""
 
     name: str
@@ -75,7 +75,7 @@ class McuBenchmarkRecord(Record):
     network: str | None
     resolution: int | None
     """Of the variant; null where the model is a file of its own."""
-    board: McuBoard
+    board: McuDevice
     model_sha256: str
     code: McuCode
     firmware: McuFirmware

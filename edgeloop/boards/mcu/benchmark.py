@@ -1,8 +1,8 @@
 """The benchmark on a microcontroller board: generate, build, flash, verify, compare outputs, measure, record; all under its lock."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,12 +33,12 @@ from edgeloop.records import (
     ComparedOutputs,
     McuBenchmarkRecord,
     McuCode,
+    McuDevice,
     McuFirmware,
     MeasuredLatency,
     Provenance,
     provenance,
 )
-from edgeloop.records import McuBoard as BoardFacts
 from edgeloop.tflite.formats import FILES
 from edgeloop.tflite.interpreter import LiteModel, Scores
 from edgeloop.workspace import Workspace
@@ -108,10 +108,8 @@ def unstable(latency: MeasuredLatency) -> list[str]:
     return reasons
 
 
-@contextmanager
-def _held(workspace: Workspace, board: LabBoard, run: str) -> Iterator[BoardInUse]:
-    with in_use(board, workspace.root, run, WAIT_S, tell(board.name)) as used:
-        yield used
+def _held(workspace: Workspace, board: LabBoard, run: str) -> AbstractContextManager[BoardInUse]:
+    return in_use(board, workspace.root, run, WAIT_S, tell(board.name))
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ class _Outcome:
 
     model: Path
     pixels: str
-    board: BoardFacts
+    board: McuDevice
     code: McuCode
     firmware: McuFirmware
     run: McuRun
@@ -242,9 +240,9 @@ def _most(values: Sequence[int]) -> int | None:
     return max(known) if known else None
 
 
-def _board(used: BoardInUse, device: McuBoard) -> BoardFacts:
+def _board(used: BoardInUse, device: McuBoard) -> McuDevice:
     board, flashed = used.board, device.flashed
-    return BoardFacts(
+    return McuDevice(
         name=board.name,
         kind=board.entry.kind,
         title=board.kind.title,

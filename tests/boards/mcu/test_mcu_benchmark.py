@@ -8,13 +8,14 @@ import pytest
 from lab_bench import Bench
 
 from edgeloop.boards.benchmark import benchmark, benchmark_model
+from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.latency import summarise
 from edgeloop.boards.lock import occupancy
 from edgeloop.boards.mcu import driver
 from edgeloop.boards.mcu.benchmark import unstable
 from edgeloop.cli import main
 from edgeloop.config import Benchmark, Params, load_params
-from edgeloop.errors import BoardAbsent, BoardError, BoardSilent, FlashError, ModelError, ProtocolError
+from edgeloop.errors import BoardAbsent, BoardError, BoardSilent, ConfigError, FlashError, ModelError, ProtocolError
 from edgeloop.files import sha256_file
 from edgeloop.records import McuBenchmarkRecord
 from edgeloop.workspace import VariantPaths, Workspace
@@ -134,6 +135,20 @@ def test_a_build_that_fails_or_makes_nothing_or_something_else_is_not_flashed(
     bench.write_lab(workspace, build=python("import sys; open(sys.argv[1], 'wb').write(b'an older one')"))
     refused(workspace, params, measurable, bench, FlashError, "does not hold the signature 0x")
     assert bench.flashed == []
+
+
+def test_firmware_that_a_project_leaves_in_its_own_folder_is_taken_from_there(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    own = workspace.root / "own project"
+    own.mkdir()
+    made = [argument.replace("{elf}", "{project}/own project/v.elf") for argument in bench.entry()["build"][0]["run"]]
+    bench.write_lab(workspace, build=[{"run": made}], firmware="{project}/own project/v.elf")
+    assert measure(workspace, params).firmware.sha256 == sha256_file(own / "v.elf")
+    assert bench.flashed == [str(own / "v.elf")]
+    bench.write_lab(workspace, firmware="{projekt}/v.elf")
+    with pytest.raises(ConfigError, match=r"there is no part \{projekt\} \(did you mean 'project'"):
+        load_lab(workspace)
 
 
 def test_a_flash_tool_that_writes_another_file_is_noticed(
