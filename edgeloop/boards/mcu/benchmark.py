@@ -200,8 +200,8 @@ class _Outcome:
             unstable=unstable(self.latency),
             images_median_ms=median(self.run.latencies_ns) / NS_PER_MS,
             cycles=_median_run(self.timed),
-            stack_bytes=_most([run.total.stack_bytes for run in runs]),
-            heap_bytes=_most([run.total.heap_bytes for run in runs]),
+            stack_bytes=most([run.total.stack_bytes for run in runs]),
+            heap_bytes=most([run.total.heap_bytes for run in runs]),
             pixels=self.pixels,
             compared=self.compared,
             accuracy=self.accuracy,
@@ -234,7 +234,7 @@ def _median_run(timed: Sequence[NetworkRun]) -> list[int]:
     return list(ordered[len(ordered) // 2].total.counters)
 
 
-def _most(values: Sequence[int]) -> int | None:
+def most(values: Sequence[int]) -> int | None:
     """The largest; firmware says -1 where it does not measure."""
     known = [value for value in values if value >= 0]
     return max(known) if known else None
