@@ -14,7 +14,8 @@ from edgeloop.tflite.interpreter import LiteModel, TensorInfo
 
 SCALE_TOLERANCE = 1e-4
 CLOCK_TOLERANCE = 0.01
-VIRTUAL = re.compile(r"\bvirtual\b", re.IGNORECASE)
+VIRTUAL = re.compile(r"\bvirtual\b(?!\s+com\b)", re.IGNORECASE)
+"""A banner may name its probe's `virtual COM port`, which is as real as the board."""
 
 
 def flashed_network(client: BoardClient, signatures: Sequence[str], name: str) -> NetworkInformation:

@@ -72,7 +72,7 @@ def test_whatever_calls_itself_virtual_is_refused(model: LiteModel, text: str) -
     for told, boot in ((text, ""), ("ST.AI", text)):
         with pytest.raises(BoardError, match="says that it is virtual"):
             refuse_virtual(H7, replace(network, runtime_description=told), boot)
-    refuse_virtual(H7, network, "READY to receive a CMD from the HOST...")
+    refuse_virtual(H7, network, "ST-LINK Virtual COM port at 115200\r\nREADY to receive a CMD from the HOST...")
 
 
 def scores(*classes: int) -> Scores:
