@@ -1,5 +1,6 @@
 """Files that are either complete or absent: atomic writes, and digests."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -7,6 +8,32 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from edgeloop.errors import MachineError
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+@contextmanager
+def disk_explained() -> Iterator[None]:
+    """Explain what the disk refuses within the block.
+
+    Raises:
+        MachineError: it is full, or may not be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise MachineError(
+            f"The disk refuses {error.filename or 'a file'}: {error.strerror}.",
+            "Make room on its disk, or give yourself the right to write there; then run it again.",
+        ) from error
+
+
+FINISHED = "[!.]*.json"
+"""Glob of records: what a killed process had not finished begins with a dot."""
 
 
 @contextmanager
