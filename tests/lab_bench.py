@@ -115,6 +115,8 @@ class Bench:
     @property
     def state(self) -> str:
         """`connected` while a client is."""
+        if self._exporter is None:
+            return "unplugged"
         return "idle" if self._client is None else "connected"
 
     def erase(self) -> None:

@@ -150,8 +150,14 @@ def reset(bench: Bench) -> None:
     bench.faults, bench.runs_elf, bench.mute_until_switched, bench.switched = [], None, False, 0
     bench.flashed.clear()
     bench.erase()
-    bench.unplug()
-    bench.plug()
+    end = time.monotonic() + EVENT_S
+    while bench.state == "unplugged":
+        try:
+            bench.plug()
+        except OSError:
+            # Whoever waited at the port has not noticed yet.
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def prepared_variant(workspace: Workspace, pristine: Path) -> VariantPaths:

@@ -50,7 +50,7 @@ def unplug(desk: Desk) -> None:
 
 def unplug_in_the_middle(desk: Desk) -> None:
     line(desk, f"slow:{FROM_THE_FIRST_RUN}:times=0:seconds=0.3")
-    desk.soon(lambda: "connected" in desk.bench.state and bool(desk.bench.flashed), desk.bench.unplug)
+    desk.soon(lambda: desk.bench.state == "connected" and bool(desk.bench.flashed), desk.bench.unplug)
 
 
 def usb(desk: Desk, *serials: str) -> None:
@@ -149,11 +149,14 @@ def disk_full(desk: Desk) -> None:
 
 def records_read_only(desk: Desk) -> None:
     desk.mcu()
+    # What lies below the mounted one would come back with its end.
+    desk.record("mcu").unlink()
     file_system(desk, desk.record("mcu").parent, "ro")
 
 
 def records_full(desk: Desk) -> None:
     desk.mcu()
+    desk.record("mcu").unlink()
     folder = desk.record("mcu").parent
     file_system(desk, folder, "size=4k")
     # The one page that there is, is taken.

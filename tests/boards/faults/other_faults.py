@@ -63,8 +63,8 @@ def full_disk(desk: Desk) -> None:
 
 
 def running(desk: Desk, invoke: str = "pass", answer: str = "values") -> None:
-    """The runtime does this in every inference from the fifteenth on."""
-    later = f"self.n = getattr(self, 'n', 0) + 1\n        if self.n > 14: {invoke}"
+    """The runtime does this in every inference from the fourth on."""
+    later = f"self.n = getattr(self, 'n', 0) + 1\n        if self.n > 3: {invoke}"
     linux(desk, python_with(desk.scratch, runtime(later, answer)))
 
 

@@ -18,7 +18,7 @@ from other_faults import linux
 from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.find import find
 from edgeloop.boards.lock import occupancy
-from edgeloop.files import FINISHED
+from edgeloop.files import FINISHED, atomic_path
 from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuBenchmarkRecord
 
 KILLS = int(os.environ.get("EDGELOOP_KILLS", "2"))
@@ -84,3 +84,12 @@ def test_killed_at_any_moment(desk: Desk, chain: Chain) -> None:
         completed(desk, chain)
     told = f"{KILLS} kills within {whole_s:.1f} s, {finished} of them too late; free after {max(freed):.2f} s at most"
     logging.getLogger(__name__).info("%s: %s", chain, told)
+
+
+def test_a_file_that_is_being_written_is_no_record(tmp_path: Path) -> None:
+    """A killed process leaves it behind."""
+    target = tmp_path / "benchmarks" / "h747.json"
+    with atomic_path(target) as temporary:
+        assert temporary.suffix == ".json"
+        assert list(target.parent.glob(FINISHED)) == []
+    assert list(target.parent.glob(FINISHED)) == [target]

@@ -106,15 +106,15 @@ def kernel(chance: Random, folder: Path) -> str:
 
 WRONGS: tuple[Wrong, ...] = (
     number_of("weights", lambda chance, value: max(-127, min(127, value + chance.choice((-64, -3, -1, 1, 3, 64))))),
-    number_of("bias", lambda chance, value: value + chance.choice((-5000, -300, 300, 5000))),
-    number_of("multiplier", lambda chance, value: value // chance.choice((2, 3)) * 1),
-    number_of("shift", lambda chance, value: value + chance.choice((-1, 1))),
-    swapped,
     setting("(?:input_|output_)?zero_point", lambda chance, value: value + chance.choice((-1, 1))),
+    swapped,
+    kernel,
+    kernel,
+    number_of("bias", lambda chance, value: value + chance.choice((-5000, -300, 300, 5000))),
+    number_of("multiplier", lambda chance, value: value // chance.choice((2, 3))),
+    number_of("shift", lambda chance, value: value + chance.choice((-1, 1))),
     setting("low", lambda chance, _: chance.choice((-1000, 0))),
     setting("high", lambda chance, _: chance.choice((0, 1000))),
-    kernel,
-    kernel,
 )
 
 
