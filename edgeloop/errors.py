@@ -30,6 +30,7 @@ EdgeloopError
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
 │   ├── BoardSilent *      it did not answer in time
 │   ├── ProtocolError *    it answered something that its protocol does not allow
+│   ├── WrongOutputs       it computes something else than the model
 │   ├── BoardRefusal       it answered that it cannot do what was asked
 │   ├── CoreFault          an emulated core's program did what faults on the real one
 │   ├── BoardUnreachable * no connection to it can be made, or the connection broke
@@ -194,6 +195,10 @@ class ProtocolError(BoardError):
     """A board answered something that its protocol does not allow."""
 
     may_pass = True
+
+
+class WrongOutputs(BoardError):
+    """A board computes something else than the model: whatever time it took is no time of this model."""
 
 
 class BoardRefusal(BoardError):

@@ -41,6 +41,10 @@ def disk_explained() -> Iterator[None]:
         raise explained from error
 
 
+FINISHED = "[!.]*.json"
+"""Glob of records: what a killed process had not finished begins with a dot."""
+
+
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on success it is synced and takes the target's place.

@@ -112,6 +112,18 @@ class Bench:
         """lab.yaml with this board alone; JSON is YAML."""
         workspace.lab.write_text(json.dumps({"boards": {name: self.entry(**settings)}}), encoding="utf-8")
 
+    @property
+    def state(self) -> str:
+        """`connected` while a client is."""
+        if self._exporter is None:
+            return "unplugged"
+        return "idle" if self._client is None else "connected"
+
+    def erase(self) -> None:
+        """Nothing is on the board any more."""
+        with self._lock:
+            self._end_core()
+
     def close(self) -> None:
         self._over.set()
         self.unplug()

@@ -10,6 +10,7 @@ from edgeloop.boards.mpu.lab import board_at, held, is_address, linux_boards
 from edgeloop.boards.virtual_board import KINDS
 from edgeloop.config import Benchmark, Params
 from edgeloop.errors import InputError
+from edgeloop.files import disk_explained
 from edgeloop.records import BenchmarkRecord, EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuBenchmarkRecord
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
@@ -27,19 +28,29 @@ def benchmark(
         InputError: no such variant or board, or what the board runs was not built.
         ModelError: a model is damaged, or does not fit into the board's part.
         BoardError: the board does not do what it should.
+        DiskError: a disk is full, or may not be written to.
     """
     if is_address(board):
         raise InputError(f"A record is named after its board, and {board} has no name.", "Give it one in lab.yaml.")
-    if board in KINDS:
+    chosen = None if board in BOARDS else _lab_board(workspace, board)
+    with disk_explained():
+        # Whatever happens from here on, an older record is not the result of this run.
+        _record(workspace, params, variant, board).unlink(missing_ok=True)
+        return _benchmark(workspace, params, variant, chosen or board, images)
+
+
+def _benchmark(
+    workspace: Workspace, params: Params, variant: str, board: LabBoard | str, images: int | None
+) -> BenchmarkRecord | EmulatedBenchmarkRecord | McuBenchmarkRecord | MpuBenchmarkRecord:
+    if isinstance(board, str) and board in KINDS:
         return emulated.emulate_variant(workspace, params, variant, board, _count(images, params.benchmark.images))
-    if board == measured.BOARD:
+    if isinstance(board, str):
         _refuse_images(board, images)
         return measured.measure_variant(workspace, params, variant)
-    chosen = _lab_board(workspace, board)
-    if chosen.kind.driver == "stm32msg":
-        return benchmark_mcu(workspace, params, variant, chosen, _count(images, MOST_IMAGES))
-    _refuse_images(board, images)
-    with held(chosen, workspace.root, f"edgeloop benchmark {variant}") as settings:
+    if board.kind.driver == "stm32msg":
+        return benchmark_mcu(workspace, params, variant, board, _count(images, MOST_IMAGES))
+    _refuse_images(board.name, images)
+    with held(board, workspace.root, f"edgeloop benchmark {variant}") as settings:
         return benchmark_mpu(workspace, params, variant, settings)
 
 
@@ -52,8 +63,15 @@ def benchmark_model(
         InputError: no such file or board.
         ModelError: the model is damaged, is no image classifier, or does not fit into the board's part.
         BoardError: the board does not do what it should.
+        DiskError: a disk is full, or may not be written to.
     """
-    how = settings or Benchmark()
+    with disk_explained():
+        return _benchmark_model(model, board, settings or Benchmark(), images)
+
+
+def _benchmark_model(
+    model: Path, board: str, how: Benchmark, images: int | None
+) -> measured.ModelBenchmark | EmulatedBenchmarkRecord | McuBenchmarkRecord | MpuModelReport:
     if board in KINDS:
         return emulated.emulate_model(model, board, _count(images, how.images))
     if board == measured.BOARD:
@@ -65,6 +83,11 @@ def benchmark_model(
     _refuse_images(board, images)
     with held(chosen, Path.cwd(), f"edgeloop benchmark {model.name}") as reached:
         return benchmark_model_on_mpu(model, reached, how)
+
+
+def _record(workspace: Workspace, params: Params, variant: str, board: str) -> Path:
+    chosen = params.variant(variant)
+    return workspace.variant(chosen.dataset, chosen.network, chosen.resolution).benchmark_record(board)
 
 
 def _lab_board(workspace: Workspace, name: str) -> LabBoard:

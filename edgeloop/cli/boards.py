@@ -42,6 +42,9 @@ def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
 
     if Path(options.model).suffix == ".tflite":
+        if options.json:
+            # Whatever happens, an older result is not that of this run.
+            options.json.unlink(missing_ok=True)
         report = benchmark_model(Path(options.model), options.board, images=options.images)
         if options.json:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")

@@ -8,7 +8,7 @@ from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.formats import TensorForm
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, System
-from edgeloop.errors import BoardError, ProtocolError
+from edgeloop.errors import BoardError, WrongOutputs
 from edgeloop.records import ComparedOutputs
 from edgeloop.tflite.interpreter import LiteModel, TensorInfo
 
@@ -93,17 +93,17 @@ def check_outputs(board: LabBoard, compared: ComparedOutputs, exact: bool) -> No
     """A board that computes something else gives no time. `exact`: every output must equal the reference, bit for bit.
 
     Raises:
-        ProtocolError: the outputs are others.
+        WrongOutputs: the outputs are others.
     """
     others = compared.images - compared.equal_outputs
     if exact and others:
-        raise ProtocolError(
+        raise WrongOutputs(
             f"{board.name} gives other outputs than {compared.reference} on {others} of {compared.images} images, "
             f"by {compared.max_difference:g} at most; this code gives the same bits everywhere.",
             "A wrong kernel, a memory that is too slow or overclocked, or a byte lost on the line: run it again; if it stays, report it.",
         )
     if not compared.agrees:
-        raise ProtocolError(
+        raise WrongOutputs(
             f"{board.name} predicts the class of {compared.reference} on only {compared.same_class} of {compared.images} images.",
             "It computes something else, so its time is not one of this model: check input formats, profile and memory pools.",
         )

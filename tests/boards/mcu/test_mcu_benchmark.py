@@ -15,7 +15,7 @@ from edgeloop.boards.mcu import driver
 from edgeloop.boards.mcu.benchmark import unstable
 from edgeloop.cli import main
 from edgeloop.config import Benchmark, Params, load_params
-from edgeloop.errors import BoardAbsent, BoardError, BoardSilent, ConfigError, FlashError, ModelError, ProtocolError
+from edgeloop.errors import BoardAbsent, BoardError, BoardSilent, ConfigError, FlashError, ModelError, WrongOutputs
 from edgeloop.files import sha256_file
 from edgeloop.records import McuBenchmarkRecord
 from edgeloop.workspace import VariantPaths, Workspace
@@ -165,7 +165,7 @@ def test_a_board_that_computes_something_else_gives_no_time(
 ) -> None:
     bench.write_lab(workspace)
     bench.faults = ["wrong-output:times=1"]
-    refused(workspace, params, measurable, bench, ProtocolError, f"other outputs than .* on 1 of {IMAGES} images")
+    refused(workspace, params, measurable, bench, WrongOutputs, f"other outputs than .* on 1 of {IMAGES} images")
 
 
 def test_what_goes_wrong_on_the_line_is_repeated_and_counted(
