@@ -20,13 +20,14 @@ from edgeloop.boards.lab.find import find
 from edgeloop.boards.lock import occupancy
 from edgeloop.files import FINISHED, atomic_path
 from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuBenchmarkRecord
+from edgeloop.records.base import Record
 
 KILLS = int(os.environ.get("EDGELOOP_KILLS", "2"))
 FREE_S = 1.0
 RUN_S = 240.0
 SLOW = "  warmup_runs: 20\n  windows: 7\n  runs_per_window: 50\n"
 FAST = "  warmup_runs: 1\n  windows: 5\n  runs_per_window: 2\n"
-RECORDS = {"mcu": McuBenchmarkRecord, "linux": MpuBenchmarkRecord, "virtual": EmulatedBenchmarkRecord}
+RECORDS: dict[str, type[Record]] = {"mcu": McuBenchmarkRecord, "linux": MpuBenchmarkRecord, "virtual": EmulatedBenchmarkRecord}
 
 
 def start(desk: Desk, chain: Chain) -> "subprocess.Popen[bytes]":
