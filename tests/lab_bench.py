@@ -84,6 +84,8 @@ class Bench:
         """The exporter refuses connections, and drops the one that there is."""
         exporter, self._exporter = self._exporter, None
         if exporter is not None:
+            # Closing alone would leave it listening as long as a thread waits for it.
+            exporter.shutdown(socket.SHUT_RDWR)
             exporter.close()
         client = self._client
         if client is not None:
