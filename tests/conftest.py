@@ -10,7 +10,7 @@ import pytest
 from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.workspace import Workspace
 
-pytest_plugins = ("fault_desk", "flows_in_miniature", "lab_bench", "network_files", "tiny_firmware")
+pytest_plugins = ("flows_in_miniature", "lab_bench", "network_files", "tiny_firmware", "fault_desk")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

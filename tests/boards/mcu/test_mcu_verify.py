@@ -12,7 +12,7 @@ from edgeloop.boards.mcu.benchmark import most
 from edgeloop.boards.mcu.verify import check_clock, check_formats, check_outputs, refuse_virtual
 from edgeloop.boards.stm32msg.formats import TensorForm
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation, System
-from edgeloop.errors import BoardError, ProtocolError
+from edgeloop.errors import BoardError, WrongOutputs
 from edgeloop.tflite.interpreter import LiteModel, Scores
 
 H7 = Lab(boards={"h7": BoardEntry(kind="stm32h747i-disco", find=Find(port="/dev/ttyACM0"))}).board("h7")
@@ -85,9 +85,9 @@ def test_portable_code_must_give_the_same_bits_and_other_code_nearly_always_the_
     near = reference + reference.dtype.type(0.001)
     check_outputs(H7, compare(reference, reference, "the host"), exact=True)
     check_outputs(H7, compare(near, reference, "the host"), exact=False)
-    with pytest.raises(ProtocolError, match="other outputs than the host on 20 of 20 images"):
+    with pytest.raises(WrongOutputs, match="other outputs than the host on 20 of 20 images"):
         check_outputs(H7, compare(near, reference, "the host"), exact=True)
-    with pytest.raises(ProtocolError, match="the class of the host on only 10 of 20 images"):
+    with pytest.raises(WrongOutputs, match="the class of the host on only 10 of 20 images"):
         check_outputs(H7, compare(scores(*[0] * 20), reference, "the host"), exact=False)
 
 
