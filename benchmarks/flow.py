@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 from flows.pipeline import PlannedStage, read_plan
 from flows.schedule import startable
-from flows.services import client_environment, prefect_server
+from flows.server import client_environment, prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = ("fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75")

@@ -41,9 +41,9 @@ def select(params: Params, dataset: str, network: str, resolution: str) -> list[
 def use_server(workspace: Workspace) -> None:
     """Flows of this process run on the server of the environment, or on the workspace's own, which is started when it doesn't run."""
     if "PREFECT_API_URL" not in os.environ:
-        from flows.services import client_environment, prefect_server
+        from flows.server import client_environment, start_prefect
 
-        server = prefect_server(workspace).up()
+        server = start_prefect(workspace)
         os.environ.update(client_environment(workspace, server))
     reconcile(workspace, os.environ["PREFECT_API_URL"].removesuffix("/api"))
 

@@ -20,7 +20,7 @@ from killing import MARK, Site, assert_none_is_left, fill, processes
 
 from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.errors import ConfigError
-from flows.services import listening_host
+from flows.server import listening_host
 
 pytestmark = pytest.mark.slow
 
