@@ -32,7 +32,7 @@ from killing import (
 from edgeloop.boards.lock import occupancy
 from edgeloop.boards.lockfiles import VARIABLE
 
-ROUNDS = int(os.environ.get("EDGELOOP_KILLS", "3"))
+ROUNDS = int(os.environ.get("EDGELOOP_KILLS", "1"))
 SEED = int(os.environ.get("EDGELOOP_SEED", "1"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 240 * ROUNDS)]
 
