@@ -30,6 +30,7 @@ EdgeloopError
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
 │   ├── BoardSilent *      it did not answer in time
 │   ├── ProtocolError *    it answered something that its protocol does not allow
+│   ├── WrongOutputs       it computes something else than the model
 │   ├── BoardRefusal       it answered that it cannot do what was asked
 │   ├── CoreFault          an emulated core's program did what faults on the real one
 │   ├── BoardUnreachable * no connection to it can be made, or the connection broke
@@ -38,6 +39,7 @@ EdgeloopError
 │   └── ServiceSilent *    it does not answer
 ├── StageError             a stage of the pipeline failed
 │   └── StageMayPass *     of something that may pass by itself
+├── DiskError              a disk is full, or may not be written to
 └── MachineError           `edgeloop doctor` found something broken that is needed
 """
 
@@ -196,6 +198,10 @@ class ProtocolError(BoardError):
     may_pass = True
 
 
+class WrongOutputs(BoardError):
+    """A board computes something else than the model: whatever time it took is no time of this model."""
+
+
 class BoardRefusal(BoardError):
     """A board answered that it cannot do what was asked; `code` is its own number for the reason."""
 
@@ -236,3 +242,7 @@ class StageMayPass(StageError):
 
 class MachineError(EdgeloopError):
     """Something that is needed on this machine is broken or missing."""
+
+
+class DiskError(EdgeloopError):
+    """A disk is full, or may not be written to."""

@@ -1,5 +1,6 @@
-"""Files that are either complete or absent: atomic writes, and digests."""
+"""Files that are either complete or absent: atomic writes, digests, and what it means that a disk refuses."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -7,6 +8,41 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from edgeloop.errors import DiskError
+
+_FULL = {errno.ENOSPC: "it is full", errno.EDQUOT: "your quota is used up", errno.EFBIG: "files may not grow that large here"}
+_CLOSED = {errno.EROFS: "it is read-only", errno.EACCES: "that is not allowed", errno.EPERM: "that is not allowed"}
+
+
+def disk_error(error: OSError) -> DiskError | None:
+    """What a user is told when a disk is full or may not be written to; None for every other error."""
+    place = error.filename2 or error.filename
+    what = os.fsdecode(place) if isinstance(place, str | bytes | Path) else f"A file of {Path.cwd()}"
+    if reason := _FULL.get(error.errno or 0):
+        return DiskError(
+            f"{what} cannot be written: the disk has no room ({reason}).", "Free some space, then give the same command again."
+        )
+    if reason := _CLOSED.get(error.errno or 0):
+        return DiskError(
+            f"{what} cannot be written: {reason}.", "Work in a folder that you may write to, then give the same command again."
+        )
+    return None
+
+
+@contextmanager
+def disk_explained() -> Iterator[None]:
+    """Turn the refusal of a disk into a DiskError; what else goes wrong passes."""
+    try:
+        yield
+    except OSError as error:
+        if (explained := disk_error(error)) is None:
+            raise
+        raise explained from error
+
+
+FINISHED = "[!.]*.json"
+"""Glob of records: what a killed process had not finished begins with a dot."""
 
 
 @contextmanager

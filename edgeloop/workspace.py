@@ -168,6 +168,10 @@ class Workspace:
     def cache(self) -> Path:
         return self.private / "cache"
 
+    def board(self, name: str) -> Path:
+        """What was generated and built for a board last, and the output of its commands."""
+        return self.private / "boards" / name
+
     def dataset(self, name: str) -> DatasetPaths:
         return DatasetPaths(self.root / "data" / name)
 

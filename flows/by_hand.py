@@ -1,6 +1,7 @@
 """Runs that somebody starts in a terminal. They belong to a deployment `by-hand`, because the UI cancels no others."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from prefect import Flow
@@ -8,6 +9,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import CancelledRun, ObjectNotFound
 from prefect.flow_engine import run_flow
 from prefect.states import Pending
+
+from edgeloop.workspace import Workspace
+from flows.runs import marked_alive
 
 NAME = "by-hand"
 DESCRIPTION = "What `edgeloop run` and `edgeloop ingest` run in a terminal. No worker takes runs of it that are started in the UI."
@@ -23,7 +27,8 @@ def run_by_hand(flow: "Flow[..., Any]", parameters: Mapping[str, Any]) -> Any:
         deployment = _deployment(client, flow)
         run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), state=Pending())
     try:
-        return run_flow(flow, flow_run=run, parameters=dict(parameters))
+        with marked_alive(Workspace(Path(parameters["root"])), str(run.id)):
+            return run_flow(flow, flow_run=run, parameters=dict(parameters))
     except CancelledRun:
         raise KeyboardInterrupt from None
 

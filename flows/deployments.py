@@ -13,28 +13,43 @@ from edgeloop.config import OFF, Schedules
 from edgeloop.errors import ConfigError, ServiceError
 from edgeloop.files import write_text
 from edgeloop.services import Ports, Running, Service
+from edgeloop.services.guard import detached
 from edgeloop.services.ports import preferred
+from edgeloop.services.processes import PROC
 from edgeloop.workspace import Workspace
 
 POOL = "train"
 PROBE_S = 3.0
+ENDS_S = 15.0
+"""What a worker has for ending its runs before it is killed."""
 DEPLOY_S = 180.0
 NEVER = "0 0 1 1 *"
 """A cron line for a schedule that is off: Prefect wants a valid one there too."""
 
 
 def worker(workspace: Workspace, environment: Mapping[str, str]) -> Service:
-    """A worker of the pool `train` on this machine; it makes the pool where there is none."""
+    """A worker of the pool `train` on this machine; it makes the pool where there is none. Its runs never outlive it."""
 
     def argv(ports: Ports) -> list[str]:
         port = f"PREFECT_WORKER_WEBSERVER_PORT={ports['worker']}"
         # Its own queue: stages that were sent to the pool are not for it (flows/pools).
         start = ["worker", "start", "--pool", POOL, "--work-queue", "default", "--type", "process", "--with-healthcheck"]
-        return ["env", port, sys.executable, "-m", "prefect", "--no-prompt", *start]
+        return detached(["env", port, sys.executable, "-m", "prefect", "--no-prompt", *start], ENDS_S)
 
     home = workspace.private / "prefect"
     env = {**environment, "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_QUERY_SECONDS": "5"}
-    return Service(workspace, "worker", argv, preferred({"worker": 4280}), _is_healthy, home, env, start_deadline_s=120.0)
+    ports = preferred({"worker": 4280})
+    return Service(workspace, "worker", argv, ports, _is_healthy, home, env, start_deadline_s=120.0, stop_grace_s=2 * ENDS_S)
+
+
+def talks_to(running: Running) -> str | None:
+    """The address of the server that a running worker was started for, as far as the kernel tells."""
+    try:
+        environment = (PROC / str(running.pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    name = b"PREFECT_API_URL="
+    return next((entry.removeprefix(name).decode() for entry in environment if entry.startswith(name)), None)
 
 
 def deploy(workspace: Workspace, schedules: Schedules, environment: Mapping[str, str], *, fresh: bool) -> bool:
@@ -66,10 +81,16 @@ def deploy(workspace: Workspace, schedules: Schedules, environment: Mapping[str,
     return True
 
 
+def lines(schedules: Schedules) -> dict[str, str]:
+    """The cron line, or `off`, of each flow."""
+    return {"retrain": schedules.retrain, "benchmark": schedules.benchmark, "ingest": schedules.ingest}
+
+
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
     """What prefect.yaml refers to."""
     variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_TIMEZONE": schedules.timezone}
-    for name, line in {"RETRAIN": schedules.retrain, "BENCHMARK": schedules.benchmark, "INGEST": schedules.ingest}.items():
+    for flow, line in lines(schedules).items():
+        name = flow.upper()
         variables[f"EDGELOOP_{name}_CRON"] = NEVER if line == OFF else line
         variables[f"EDGELOOP_{name}_ACTIVE"] = str(line != OFF).lower()
     return variables

@@ -81,7 +81,7 @@ def ingest(
 def _every(workspace: Workspace, params: Params, wishes: Wishes) -> list[str]:
     """All declared sources; one that fails does not stop the others."""
     if not params.ingest:
-        raise InputError("params.yaml names no source of new images.", "Add to `ingest`: DATASET: {from: FOLDER or s3://BUCKET/PREFIX}")
+        raise InputError("params.yaml names no source of new images.", 'Add to `ingest`: DATASET: {from: FOLDER or "s3://BUCKET/PREFIX"}')
     lines: list[str] = []
     failed: list[str] = []
     for name in params.ingest:

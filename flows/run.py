@@ -7,6 +7,7 @@ import time
 
 from edgeloop.config import Params, load_params
 from edgeloop.errors import EdgeloopError, InputError
+from edgeloop.files import disk_explained
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
 from flows.runs import reconcile
@@ -40,9 +41,9 @@ def select(params: Params, dataset: str, network: str, resolution: str) -> list[
 def use_server(workspace: Workspace) -> None:
     """Flows of this process run on the server of the environment, or on the workspace's own, which is started when it doesn't run."""
     if "PREFECT_API_URL" not in os.environ:
-        from flows.services import client_environment, prefect_server
+        from flows.server import client_environment, start_prefect
 
-        server = prefect_server(workspace).up()
+        server = start_prefect(workspace)
         os.environ.update(client_environment(workspace, server))
     reconcile(workspace, os.environ["PREFECT_API_URL"].removesuffix("/api"))
 
@@ -80,11 +81,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--slots", type=int)
     options = parser.parse_args(arguments)
     try:
-        workspace = find_workspace()
-        params = load_params(workspace)
-        variants = select(params, options.dataset, options.network, options.resolution)
-        run(workspace, variants, options.publish, options.slots)
-        tell(workspace, params, variants)
+        with disk_explained():
+            workspace = find_workspace()
+            params = load_params(workspace)
+            variants = select(params, options.dataset, options.network, options.resolution)
+            run(workspace, variants, options.publish, options.slots)
+            tell(workspace, params, variants)
     except EdgeloopError as error:
         sys.stderr.write(f"edgeloop: {error}\n")
         return 1

@@ -1,59 +1,19 @@
 """`python -m flows.services up|down|status`: object storage, Prefect's server and a worker, all on this machine only."""
 
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
 from textwrap import indent
 
 from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.state import render, states
 from edgeloop.config import OFF, Schedules, load_params
 from edgeloop.errors import EdgeloopError
-from edgeloop.services import Ports, Running, Service
-from edgeloop.services.ports import preferred
+from edgeloop.files import disk_explained
+from edgeloop.services import Running, Service
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
-from flows.deployments import deploy, worker
+from flows.deployments import deploy, lines, talks_to, worker
 from flows.runs import reconcile, unfinished_runs
-
-PROBE_S = 3.0
-
-
-def prefect_server(workspace: Workspace) -> Service:
-    """Prefect's server with its UI; SQLite below the project's private folder."""
-    home = workspace.private / "prefect"
-
-    def argv(ports: Ports) -> list[str]:
-        return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(ports["Prefect"])]
-
-    environment = {
-        "PREFECT_HOME": str(home),
-        # Relative, or the page asks port 4200 whatever the server's own is.
-        "PREFECT_SERVER_UI_API_URL": "/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "DO_NOT_TRACK": "1",
-    }
-    return Service(workspace, "prefect", argv, preferred({"Prefect": 4200}), _is_healthy, home, environment, start_deadline_s=240.0)
-
-
-def client_environment(workspace: Workspace, server: Running) -> Mapping[str, str]:
-    """What a flow's process must have in its environment, before Prefect is imported, to use that server."""
-    return {
-        "PREFECT_API_URL": f"{server.address}/api",
-        "PREFECT_HOME": str(workspace.private / "prefect"),
-        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-        "DO_NOT_TRACK": "1",
-    }
-
-
-def _is_healthy(running: Running) -> bool:
-    try:
-        with urllib.request.urlopen(f"{running.address}/api/health", timeout=PROBE_S) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+from flows.server import client_environment, database_of, listening_host, prefect_server, start_prefect
 
 
 def up(workspace: Workspace) -> None:
@@ -64,20 +24,24 @@ def up(workspace: Workspace) -> None:
         ConfigError: params.yaml or prefect.yaml is wrong.
     """
     schedules = load_params(workspace).schedules
-    _say("object storage", local_store(workspace).up())
-    server = prefect_server(workspace).up()
+    listening_host()
+    server = start_prefect(workspace)  # first, because it takes the database's address out of the environment
     _say("Prefect", server)
-    for name in reconcile(workspace, server.address):
-        sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
+    sys.stdout.write(f"  its data: {database_of(workspace)}\n")
+    _say("object storage", local_store(workspace).up())
     environment = client_environment(workspace, server)
-    _say("worker", worker(workspace, environment).up())
+    workers = worker(workspace, environment)
+    if (known := workers.status()) is not None and talks_to(known) != environment["PREFECT_API_URL"]:
+        workers.down()  # its server is gone, and this one has another port
+    for name in reconcile(workspace, server.address, worker=workers.status() is not None):
+        sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
+    _say("worker", workers.up())
     made = deploy(workspace, schedules, environment, fresh=not server.was_running)
     sys.stdout.write(f"deployments {'made' if made else 'were made already'}; by themselves run: {_planned(schedules)}\n")
 
 
 def _planned(schedules: Schedules) -> str:
-    lines = {"retrain": schedules.retrain, "benchmark": schedules.benchmark, "ingest": schedules.ingest}
-    active = [f"{name} ({line} {schedules.timezone})" for name, line in lines.items() if line != OFF]
+    active = [f"{name} ({line} {schedules.timezone})" for name, line in lines(schedules).items() if line != OFF]
     return ", ".join(active) or "none (schedules in params.yaml)"
 
 
@@ -110,7 +74,8 @@ def _services(workspace: Workspace) -> dict[str, Service]:
 
 def main(action: str) -> int:
     """Do it to the project of the current folder; returns the exit code."""
-    {"up": up, "down": down, "status": status}[action](find_workspace())
+    with disk_explained():
+        {"up": up, "down": down, "status": status}[action](find_workspace())
     return 0
 
 

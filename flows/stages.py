@@ -42,9 +42,13 @@ _EXPLAINED = "edgeloop: "
 _ADVICE = ("To track the changes with git", "git add dvc.lock", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 
 
-def repro_command(address: str, force: bool = False) -> list[str]:
-    """Reproduces that stage only, if need be by force; waits for the lock, because several stages may run at once."""
-    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *(["--force"] if force else []), "--single-item", address]
+def repro_command(address: str, force: bool = False, pull: bool = False) -> list[str]:
+    """Reproduces that stage only, if need be by force; waits for the lock, because several stages may run at once.
+
+    With `pull` a result that the store knows is taken from there.
+    """
+    options = [*(["--force"] if force else []), *(["--pull"] if pull else [])]
+    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *options, "--single-item", address]
 
 
 def command_environment() -> dict[str, str]:

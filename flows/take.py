@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeloop.config import load_params
 from edgeloop.errors import EdgeloopError
+from edgeloop.files import disk_explained
 from edgeloop.workspace import find_workspace
 from flows.run import use_server
 
@@ -21,18 +22,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--publish", action="store_true", default=None)
     options = parser.parse_args(arguments)
     try:
-        workspace = find_workspace()
-        load_params(workspace).dataset(options.dataset)
-        use_server(workspace)
-        from flows.by_hand import run_by_hand
-        from flows.ingest import ingest
+        with disk_explained():
+            workspace = find_workspace()
+            load_params(workspace).dataset(options.dataset)
+            use_server(workspace)
+            from flows.by_hand import run_by_hand
+            from flows.ingest import ingest
 
-        begun = time.monotonic()
-        origin = _absolute(options.origin)
-        wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish}
-        for line in run_by_hand(ingest, {"root": str(workspace.root), "dataset": options.dataset, **wishes}):
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.write(f"done in {time.monotonic() - begun:.0f} s\n")
+            begun = time.monotonic()
+            origin = _absolute(options.origin)
+            wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish}
+            for line in run_by_hand(ingest, {"root": str(workspace.root), "dataset": options.dataset, **wishes}):
+                sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"done in {time.monotonic() - begun:.0f} s\n")
     except EdgeloopError as error:
         sys.stderr.write(f"edgeloop: {error}\n")
         return 1

@@ -17,5 +17,5 @@ fi
 ruff check .
 ruff format --check --quiet . || { echo "test: run 'make format'" >&2; exit 1; }
 mypy
-python -m pytest -n 2 --dist loadfile "$@"
+python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5 "$@"
 printf '%s' "$digest" >.venv/tested

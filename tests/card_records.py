@@ -19,6 +19,7 @@ from edgeloop.records import (
     ClassResult,
     CodegenBackend,
     CodegenRecord,
+    ComparedOutputs,
     CompiledSize,
     EmulatedBenchmarkRecord,
     EmulatedLayer,
@@ -28,6 +29,10 @@ from edgeloop.records import (
     FormatResult,
     HostBenchmark,
     LinuxMachine,
+    McuBenchmarkRecord,
+    McuCode,
+    McuDevice,
+    McuFirmware,
     MeasuredLatency,
     MpuBenchmarkRecord,
     MpuModelBenchmark,
@@ -70,6 +75,9 @@ class Story:
     same_class: int = 63
     linux_board: Literal["stm32mp", "linux"] | None = None
     """What a Linux board that ran the models is."""
+    mcu_board: Literal["h7", "n6"] | None = None
+    """A microcontroller board that ran the int8 model."""
+    unstable: list[str] = field(default_factory=list)
     quarantined: dict[str, int] = field(default_factory=dict)
     broken_rules: list[RuleResult] = field(default_factory=list)
     phases: list[str] = field(default_factory=lambda: ["scratch"])
@@ -119,6 +127,8 @@ class Writer:
             self._emulated().write(self.paths.benchmark_record("virtual-h7"))
         if self.story.linux_board:
             self._linux_board(self.story.linux_board).write(self.paths.benchmark_record("mp2"))
+        if self.story.mcu_board:
+            self._mcu_board(self.story.mcu_board).write(self.paths.benchmark_record("desk"))
         self._history().to_csv(self.paths.history, index=False)
         self._predictions().to_parquet(self.paths.predictions)
         for name, content in self.models.items():
@@ -351,6 +361,66 @@ class Writer:
             device="A board (2 x Cortex-A35, aarch64)",
             machine=LinuxMachine.model_validate(empty | known),
             models=[MpuModelBenchmark.model_validate(measured)],
+            provenance=self._provenance("benchmark"),
+        )
+
+    def _mcu_board(self, series: Literal["h7", "n6"]) -> McuBenchmarkRecord:
+        is_npu = series == "n6"
+        board: dict[str, Any] = {
+            "name": "desk",
+            "kind": "stm32n6570-dk" if is_npu else "stm32h747i-disco",
+            "title": "STM32N6570-DK" if is_npu else "STM32H747I-DISCO",
+            "serial": "0039",
+            "address": "/dev/ttyACM0",
+            "baud": 115_200,
+            "device_id": 0x486 if is_npu else 0x450,
+            "clock_hz": 800_000_000 if is_npu else 400_000_000,
+            "bus_clock_hz": 200_000_000,
+            "protocol": "3.1",
+        }
+        code: dict[str, Any] = dict.fromkeys(McuCode.model_fields) | {
+            "target": "stm32n6" if is_npu else "stm32h7",
+            "backend": "stedgeai",
+            "backend_version": "4.0.1",
+            "components": {},
+            "profile": "default" if is_npu else None,
+            "activation_ram_bytes": 51_200,
+            "weight_bytes": 131_072,
+        }
+        firmware: dict[str, Any] = {
+            "sha256": None,
+            "build": [],
+            "flash": [["a-tool"]],
+            "runtime": "a runtime <1>",
+            "runtime_version": "1.2.3",
+            "tool_version": "4.0.1",
+            "compiled": "May  6 2026 21:44:56",
+            "signature": "0x12",
+            "signature_checked": False,
+            "activation_ram_bytes": 1,
+            "weight_bytes": 2,
+        }
+        compared: dict[str, Any] = {"reference": "the host", "images": 64, "equal_outputs": 60, "max_difference": 0.0117}
+        return McuBenchmarkRecord(
+            dataset=self.name,
+            network=self.network,
+            resolution=self.resolution,
+            board=McuDevice.model_validate(board),
+            model_sha256=self.shas["int8 per-channel"],
+            code=McuCode.model_validate(code),
+            firmware=McuFirmware.model_validate(firmware),
+            latency=latency(4.321),
+            unstable=self.story.unstable,
+            images_median_ms=4.3,
+            cycles=[1_728_400],
+            stack_bytes=1_024,
+            heap_bytes=None,
+            pixels="images of the split test of sample",
+            compared=ComparedOutputs.model_validate(compared | {"same_class": 63, "agrees": True}),
+            accuracy=Accuracy(value=0.9375, n=64, ci95=(0.85, 0.98)),
+            protocol_errors=2,
+            retries=1,
+            power_cycles=0,
             provenance=self._provenance("benchmark"),
         )
 

@@ -10,7 +10,7 @@ import pytest
 from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.workspace import Workspace
 
-pytest_plugins = ("flows_in_miniature", "network_files", "tiny_firmware")
+pytest_plugins = ("flows_in_miniature", "lab_bench", "network_files", "tiny_firmware", "fault_desk")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -24,7 +24,9 @@ hypothesis.settings.load_profile("edgeloop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs ../shared where there is none."""
+    """Begin with the slow files, so that the last one does not run alone; skip what needs ../shared where there is none."""
+    slow = {item.path for item in items if "slow" in item.keywords}
+    items.sort(key=lambda item: item.path not in slow)
     if not SHARED.is_dir():
         reason = pytest.mark.skip(reason=f"real photographs and models are not at {SHARED}; the drawn sample set covers the chain")
         for item in items:

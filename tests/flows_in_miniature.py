@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeloop.workspace import Workspace
-from flows.services import client_environment, prefect_server
+from flows.server import client_environment, prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
 VARIANT = "sample-fdmobilenet_0.25-96"

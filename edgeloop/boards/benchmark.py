@@ -1,15 +1,17 @@
-"""Step 7: a variant's model, or any model file, on a board: time on a Linux board or on the host, instructions on a virtual board."""
+"""Step 7: a variant's model, or any model file, on a board: time on real ones and on the host, instructions on a virtual board."""
 
 from pathlib import Path
 
 from edgeloop.boards import emulated, measured
 from edgeloop.boards.lab.config import LabBoard, load_lab
+from edgeloop.boards.mcu.benchmark import MOST_IMAGES, benchmark_mcu, benchmark_model_on_mcu, mcu_boards
 from edgeloop.boards.mpu.benchmark import MpuModelReport, benchmark_model_on_mpu, benchmark_mpu
 from edgeloop.boards.mpu.lab import board_at, held, is_address, linux_boards
 from edgeloop.boards.virtual_board import KINDS
 from edgeloop.config import Benchmark, Params
 from edgeloop.errors import InputError
-from edgeloop.records import BenchmarkRecord, EmulatedBenchmarkRecord, MpuBenchmarkRecord
+from edgeloop.files import disk_explained
+from edgeloop.records import BenchmarkRecord, EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuBenchmarkRecord
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
 
@@ -19,55 +21,91 @@ BOARDS = (measured.BOARD, *KINDS)
 
 def benchmark(
     workspace: Workspace, params: Params, variant: str, board: str, images: int | None = None
-) -> BenchmarkRecord | EmulatedBenchmarkRecord | MpuBenchmarkRecord:
-    """Run a variant on a board and write the board's benchmark record. `images` is for virtual boards.
+) -> BenchmarkRecord | EmulatedBenchmarkRecord | McuBenchmarkRecord | MpuBenchmarkRecord:
+    """Run a variant on a board and write the board's benchmark record. `images` is for boards that run generated code.
 
     Raises:
         InputError: no such variant or board, or what the board runs was not built.
         ModelError: a model is damaged, or does not fit into the board's part.
         BoardError: the board does not do what it should.
+        DiskError: a disk is full, or may not be written to.
     """
-    _check_images(board, images)
     if is_address(board):
         raise InputError(f"A record is named after its board, and {board} has no name.", "Give it one in lab.yaml.")
-    if board == measured.BOARD:
+    chosen = None if board in BOARDS else _lab_board(workspace, board)
+    with disk_explained():
+        # Whatever happens from here on, an older record is not the result of this run.
+        _record(workspace, params, variant, board).unlink(missing_ok=True)
+        return _benchmark(workspace, params, variant, chosen or board, images)
+
+
+def _benchmark(
+    workspace: Workspace, params: Params, variant: str, board: LabBoard | str, images: int | None
+) -> BenchmarkRecord | EmulatedBenchmarkRecord | McuBenchmarkRecord | MpuBenchmarkRecord:
+    if isinstance(board, str) and board in KINDS:
+        return emulated.emulate_variant(workspace, params, variant, board, _count(images, params.benchmark.images))
+    if isinstance(board, str):
+        _refuse_images(board, images)
         return measured.measure_variant(workspace, params, variant)
-    if board in KINDS:
-        return emulated.emulate_variant(workspace, params, variant, board, images or params.benchmark.images)
-    with held(_linux_board(workspace, board), workspace.root, f"edgeloop benchmark {variant}") as settings:
+    if board.kind.driver == "stm32msg":
+        return benchmark_mcu(workspace, params, variant, board, _count(images, MOST_IMAGES))
+    _refuse_images(board.name, images)
+    with held(board, workspace.root, f"edgeloop benchmark {variant}") as settings:
         return benchmark_mpu(workspace, params, variant, settings)
 
 
 def benchmark_model(
     model: Path, board: str = measured.BOARD, settings: Benchmark | None = None, images: int | None = None
-) -> measured.ModelBenchmark | EmulatedBenchmarkRecord | MpuModelReport:
+) -> measured.ModelBenchmark | EmulatedBenchmarkRecord | McuBenchmarkRecord | MpuModelReport:
     """Run any .tflite image classifier on random pixels, which the result then says. `board` may be an SSH address.
 
     Raises:
         InputError: no such file or board.
         ModelError: the model is damaged, is no image classifier, or does not fit into the board's part.
         BoardError: the board does not do what it should.
+        DiskError: a disk is full, or may not be written to.
     """
-    _check_images(board, images)
-    chosen = settings or Benchmark()
-    if board == measured.BOARD:
-        return measured.measure_model(model, chosen)
+    with disk_explained():
+        return _benchmark_model(model, board, settings or Benchmark(), images)
+
+
+def _benchmark_model(
+    model: Path, board: str, how: Benchmark, images: int | None
+) -> measured.ModelBenchmark | EmulatedBenchmarkRecord | McuBenchmarkRecord | MpuModelReport:
     if board in KINDS:
-        return emulated.emulate_model(model, board, images or chosen.images)
-    linux = board_at(board) if is_address(board) else _linux_board(find_workspace(), board)
-    with held(linux, Path.cwd(), f"edgeloop benchmark {model.name}") as reached:
-        return benchmark_model_on_mpu(model, reached, chosen)
+        return emulated.emulate_model(model, board, _count(images, how.images))
+    if board == measured.BOARD:
+        _refuse_images(board, images)
+        return measured.measure_model(model, how)
+    chosen = board_at(board) if is_address(board) else _lab_board(find_workspace(), board)
+    if chosen.kind.driver == "stm32msg":
+        return benchmark_model_on_mcu(find_workspace(), model, chosen, how, _count(images, MOST_IMAGES))
+    _refuse_images(board, images)
+    with held(chosen, Path.cwd(), f"edgeloop benchmark {model.name}") as reached:
+        return benchmark_model_on_mpu(model, reached, how)
 
 
-def _linux_board(workspace: Workspace, name: str) -> LabBoard:
-    """The Linux board of lab.yaml with that name."""
-    boards = linux_boards(load_lab(workspace))
+def _record(workspace: Workspace, params: Params, variant: str, board: str) -> Path:
+    chosen = params.variant(variant)
+    return workspace.variant(chosen.dataset, chosen.network, chosen.resolution).benchmark_record(board)
+
+
+def _lab_board(workspace: Workspace, name: str) -> LabBoard:
+    """The physical board of lab.yaml with that name."""
+    lab = load_lab(workspace)
+    boards = mcu_boards(lab) | linux_boards(lab)
     if name not in boards:
         known = (*BOARDS, *boards)
         raise InputError(f"There is no board '{name}'{near_match(name, known)}.", f"There are: {', '.join(known)}.")
     return boards[name]
 
 
-def _check_images(board: str, images: int | None) -> None:
-    if images is not None and (board not in KINDS or images < 1):
-        raise InputError("--images is the number (1 or more) of images that a virtual board runs.", f"Leave it out on '{board}'.")
+def _count(images: int | None, default: int) -> int:
+    if images is not None and images < 1:
+        raise InputError(f"--images {images}: at least one is run.", "Give a number, or leave it out.")
+    return images or default
+
+
+def _refuse_images(board: str, images: int | None) -> None:
+    if images is not None:
+        raise InputError("--images is the number of images that boards with generated code run.", f"Leave it out on '{board}'.")

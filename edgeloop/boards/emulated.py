@@ -19,7 +19,7 @@ from edgeloop.boards.stm32msg.run import Mode
 from edgeloop.boards.virtual_board import KINDS, VirtualBoard
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.config import Params, Variant
-from edgeloop.errors import BoardError, InputError
+from edgeloop.errors import BoardError, InputError, WrongOutputs
 from edgeloop.files import sha256_file
 from edgeloop.progress import progress
 from edgeloop.records import CodegenRecord, EmulatedBenchmarkRecord, EmulatedLayer, ExecutedInstructions, Provenance, provenance
@@ -39,6 +39,7 @@ def emulate_variant(workspace: Workspace, params: Params, variant: str, board: s
         InputError: no such variant, or no code was generated of its present model.
         ModelError: the code does not fit into the board's part.
         ToolchainError: there is no compiler.
+        WrongOutputs: an output differs from the reference; no record is written.
         BoardError: the board does not do what it should.
     """
     started = dt.datetime.now(dt.UTC)
@@ -78,6 +79,7 @@ def emulate_model(model: Path, board: str, count: int) -> EmulatedBenchmarkRecor
         InputError: no such file.
         ModelError: the model is damaged, no code can be generated of it, or it does not fit into the board's part.
         ToolchainError: there is no compiler.
+        WrongOutputs: an output differs from the reference; no record is written.
         BoardError: the board does not do what it should.
     """
     started = dt.datetime.now(dt.UTC)
@@ -112,6 +114,20 @@ def compare(board: NDArray[Any], host: NDArray[Any]) -> Comparison:
         )
     equal = sum(one.tobytes() == other.tobytes() for one, other in zip(board, host, strict=True))
     return Comparison(equal, float(np.abs(board.astype(np.float64) - host.astype(np.float64)).max()))
+
+
+def check_equal(board: str, comparison: Comparison, images: int) -> None:
+    """Generated code gives the reference's bits everywhere; the instructions of code that does not are no figure of the model.
+
+    Raises:
+        WrongOutputs: an output differs.
+    """
+    if comparison.equal < images:
+        raise WrongOutputs(
+            f"{board} gives other outputs than LiteRT's reference kernels on {images - comparison.equal} of {images} images, "
+            f"by {comparison.max_difference:g} at most; the generated code gives the same bits everywhere.",
+            "Its code was changed by hand, or a kernel or the compiler is wrong: generate it anew; if it stays, report it.",
+        )
 
 
 def reference_outputs(model: Path, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -168,7 +184,9 @@ class _Task:
                 np.concatenate([one.stored for one in runs]),
                 [count for one in runs for count in one.instructions],
             )
-            return _Outcome(run, layers, compare(run.stored, expected), device, device.network, device.disturbances)
+            comparison = compare(run.stored, expected)
+            check_equal(self.board, comparison, len(inputs))
+            return _Outcome(run, layers, comparison, device, device.network, device.disturbances)
 
     def record(self, made: _Outcome, used: Provenance, variant: Variant | None) -> EmulatedBenchmarkRecord:
         counts, device, footprint = made.run.instructions, made.device, made.device.footprint

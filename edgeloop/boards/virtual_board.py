@@ -129,12 +129,8 @@ class VirtualBoard:
             BoardError: the board does not do what it should, also when tried again.
         """
         runs = [self.run_one(image, Mode.IO_ONLY) for image in inputs]
-        form = self.network.outputs[0]
         stored = np.stack([run.outputs[0].reshape(-1) for run in runs])
-        values = stored.astype(np.float32)
-        if form.scale:
-            values = (values - np.float32(form.zero_point)) * np.float32(form.scale)
-        return EmulatedRun(values, stored, [run.total.counters[0] for run in runs])
+        return EmulatedRun(self.network.outputs[0].values(stored), stored, [run.total.counters[0] for run in runs])
 
     def run_one(self, image: NDArray[Any], mode: Mode) -> NetworkRun:
         """One inference on (height, width, channels), with as much about its layers as the mode says.

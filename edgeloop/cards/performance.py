@@ -13,7 +13,14 @@ from pydantic import ValidationError
 from edgeloop.cards.markdown import Table, text
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
-from edgeloop.records import BenchmarkRecord, CpuFrequency, EmulatedBenchmarkRecord, MpuBenchmarkRecord, MpuModelBenchmark
+from edgeloop.records import (
+    BenchmarkRecord,
+    CpuFrequency,
+    EmulatedBenchmarkRecord,
+    McuBenchmarkRecord,
+    MpuBenchmarkRecord,
+    MpuModelBenchmark,
+)
 
 Family = Literal["NPU", "MCU", "MPU", "emulated", "host"]
 TARGETS: tuple[tuple[Family, str], ...] = (
@@ -233,7 +240,61 @@ def _clock(frequency: CpuFrequency) -> str:
     return f"governor {frequency.governor}, {' to '.join(dict.fromkeys(known)) or 'frequency not told'}"
 
 
-READERS: dict[str, Reader] = {"benchmark-host": host_section, "benchmark-emulated": emulated_section, "benchmark-mpu": mpu_section}
+def mcu_section(model: str, name: str, raw: dict[str, Any], sources: Sources) -> Section:
+    """Latency measured on a microcontroller board, with what its code takes."""
+    try:
+        record = McuBenchmarkRecord.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{name} is not an McuBenchmarkRecord: {error}", "Delete it and build it again.") from None
+    formats = {model.sha256: model.format for model in sources.quantize.models}
+    if record.model_sha256 not in formats:
+        raise InputError(f"{name} measured another model than quantize.json is about.", "Run dvc repro.")
+    heads = ["Model", "Format", "Resolution", "Inference time, median (ms)", "Spread, MAD (ms)", "Min - max (ms)", "Runs", "Stable"]
+    heads += ["Activation RAM (KiB)", "Runtime RAM (KiB)", "Weights flash (KiB)", "Code flash (KiB)", "Stack (bytes)", "Heap (bytes)"]
+    heads += ["Outputs equal to the host's", "Same class", "Accuracy on the board"]
+    row = [text(model), format_text(formats[record.model_sha256]), resolution_text(sources.evaluate.resolution), *_on_mcu(record)]
+    family: Family = "NPU" if record.code.profile is not None else "MCU"
+    return Section(family, f"Inference time on {record.board.name} ({record.board.title})", _mcu_note(record), Table(heads, [row]))
+
+
+def _on_mcu(record: McuBenchmarkRecord) -> list[str]:
+    latency, code, compared, found = record.latency, record.code, record.compared, record.accuracy
+    memory = (code.activation_ram_bytes, code.runtime_ram_bytes, code.weight_bytes, code.code_flash_bytes)
+    interval = f" ({found.ci95[0]:.1%} - {found.ci95[1]:.1%})" if found else ""
+    return [
+        f"{latency.median_ms:.3f}",
+        f"{latency.mad_ms:.3f}",
+        f"{latency.min_ms:.3f} - {latency.max_ms:.3f}",
+        str(latency.runs),
+        f"**no**: {text('; '.join(record.unstable))}" if record.unstable else "yes",
+        *(NOT_MEASURED if size is None else f"{size / 1024:.2f}" for size in memory),
+        *(NOT_MEASURED if size is None else f"{size:,}" for size in (record.stack_bytes, record.heap_bytes)),
+        f"{compared.equal_outputs} of {compared.images}, by {compared.max_difference:.3g} at most",
+        f"{compared.same_class} of {compared.images}",
+        f"{found.value:.1%} of {found.n}{interval}" if found else "-",
+    ]
+
+
+def _mcu_note(record: McuBenchmarkRecord) -> str:
+    """Which device, at which clock, with which code and firmware."""
+    board, code, firmware = record.board, record.code, record.firmware
+    clock = f"{board.clock_hz / 1e6:g} MHz, as it reports"
+    profile = f", Neural-ART profile {code.profile}" if code.profile else ""
+    disturbed = f" {record.protocol_errors} protocol errors, {record.retries} runs repeated." if record.protocol_errors else ""
+    return (
+        f"Measured on hardware: {text(board.title)}, device id 0x{board.device_id:x}, {text(clock)}; code by {code.backend} "
+        f"{text(code.backend_version or 'of unknown version')}{text(profile)}; firmware: {text(firmware.runtime)}, "
+        f"compiled {text(firmware.compiled)}; "
+        f"serial validation protocol {board.protocol}. RAM and flash are those of the generated code.{disturbed}"
+    )
+
+
+READERS: dict[str, Reader] = {
+    "benchmark-host": host_section,
+    "benchmark-emulated": emulated_section,
+    "benchmark-mcu": mcu_section,
+    "benchmark-mpu": mpu_section,
+}
 
 
 def _reader(name: str, raw: dict[str, Any]) -> Reader:

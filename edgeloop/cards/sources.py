@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeloop.errors import InputError
+from edgeloop.files import FINISHED
 from edgeloop.records import CodegenRecord, EvaluateRecord, FormatResult, PrepareRecord, QuantizeRecord, Record, TrainRecord, ValidateRecord
 from edgeloop.workspace import DatasetPaths, VariantPaths
 
@@ -42,7 +43,7 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
     Raises:
         InputError: one is absent or damaged, or two of them speak of different models or data.
     """
-    performance = sorted(variant.benchmarks.glob("*.json"))
+    performance = sorted(variant.benchmarks.glob(FINISHED))
     fixed = [
         dataset.prepare_record,
         dataset.validate_record,

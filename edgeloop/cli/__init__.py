@@ -11,6 +11,7 @@ from edgeloop import __version__
 from edgeloop.cli import boards, cards, code, data, flows, models
 from edgeloop.cli.common import Handler
 from edgeloop.errors import EdgeloopError
+from edgeloop.files import disk_explained
 
 MAY_PASS = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed a little later."""
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     handler: Handler = options.handler
     try:
-        handler(options)
+        with disk_explained():
+            handler(options)
     except EdgeloopError as error:
         print(f"edgeloop: {error}", file=sys.stderr)
         return MAY_PASS if error.may_pass else 1

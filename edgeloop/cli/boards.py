@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgeloop.cli.common import Command, project
 
 if TYPE_CHECKING:
-    from edgeloop.records import EmulatedBenchmarkRecord, MpuMeasurement
+    from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuMeasurement
 
 SOMETHING_ELSE = "\n  It computes something else: update the runtime, or choose another; the time is not one of this model."
 
@@ -18,10 +18,10 @@ def add(command: Command) -> None:
     benchmark.add_argument(
         "--board",
         default="host",
-        help="host (LiteRT here, the default), virtual-h7, virtual-f4, a Linux board of lab.yaml, or ssh://USER@HOST",
+        help="host (LiteRT here, the default), virtual-h7, virtual-f4, a board of lab.yaml, or ssh://USER@HOST",
     )
     benchmark.add_argument(
-        "--images", type=int, help="how many test images a virtual board runs (default: benchmark.images of params.yaml)"
+        "--images", type=int, help="how many test images a microcontroller runs (default: 64; a virtual one: benchmark.images)"
     )
     benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
     boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
@@ -42,11 +42,16 @@ def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
 
     if Path(options.model).suffix == ".tflite":
+        if options.json:
+            # Whatever happens, an older result is not that of this run.
+            options.json.unlink(missing_ok=True)
         report = benchmark_model(Path(options.model), options.board, images=options.images)
         if options.json:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
         if report.kind == "benchmark-emulated":
             _print_emulated(report)
+        elif report.kind == "benchmark-mcu":
+            _print_mcu(report)
         elif report.kind == "benchmark-mpu-model":
             print(f"{report.board}, {report.device}: {_measured(report.measured)}")
         else:
@@ -56,6 +61,9 @@ def _benchmark(options: argparse.Namespace) -> None:
     record = benchmark(workspace, params, options.model, options.board, options.images)
     if record.kind == "benchmark-emulated":
         _print_emulated(record)
+        return
+    if record.kind == "benchmark-mcu":
+        _print_mcu(record)
         return
     if record.kind == "benchmark-mpu":
         for entry in record.models:
@@ -71,6 +79,19 @@ def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
     print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
     print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
     print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
+
+
+def _print_mcu(record: "McuBenchmarkRecord") -> None:
+    board, latency, compared = record.board, record.latency, record.compared
+    spread = f"{latency.min_ms:.3f} - {latency.max_ms:.3f} ms over {latency.runs} runs"
+    print(f"{board.name} ({board.title}, {board.clock_hz / 1e6:g} MHz): median {latency.median_ms:.3f} ms, {spread}, measured on hardware")
+    for reason in record.unstable:
+        print(f"  unstable: {reason}")
+    same = f"outputs equal to the host's: {compared.equal_outputs} of {compared.images}, same class: {compared.same_class}"
+    found = f"; accuracy on the board {record.accuracy.value:.1%} of {record.accuracy.n}" if record.accuracy else ""
+    print(f"{same}, by {compared.max_difference:g} at most{found}")
+    code, disturbed = record.code, f", {record.protocol_errors} protocol errors" if record.protocol_errors else ""
+    print(f"code by {code.backend} {code.backend_version or ''}, protocol {board.protocol}{disturbed}, {record.retries} retries")
 
 
 def _measured(on_board: "MpuMeasurement") -> str:

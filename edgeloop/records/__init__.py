@@ -33,6 +33,7 @@ from edgeloop.records.codegen import (
     ValidationOutput,
 )
 from edgeloop.records.data import FetchRecord, IngestRecord, PrepareRecord, QuarantinedFile, RuleResult, SplitCounts, ValidateRecord
+from edgeloop.records.mcu import McuBenchmarkRecord, McuCode, McuDevice, McuFirmware
 from edgeloop.records.models import (
     Accuracy,
     ClassResult,
@@ -68,6 +69,10 @@ __all__ = [
     "HostBenchmark",
     "IngestRecord",
     "LinuxMachine",
+    "McuBenchmarkRecord",
+    "McuCode",
+    "McuDevice",
+    "McuFirmware",
     "MeasuredLatency",
     "MemoryPool",
     "MpuBenchmarkRecord",

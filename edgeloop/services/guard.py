@@ -82,13 +82,12 @@ def run(arguments: list[str], grace_s: float = GRACE_S, *, detached: bool = Fals
 def _watch(inner: int, held: int, grace_s: float, stopped: list[int], *, detached: bool) -> int:
     """Wait for the process that runs the command, and end what it leaves behind when it was killed; returns its exit code."""
     _adopt()
-    deadline: float | None = None
+    handle, deadline = _handle(inner), None
     while (ended := os.waitpid(inner, os.WNOHANG))[0] == 0:
-        if deadline is None and (stopped or (_starter_ended(POLL_S) if not detached else False)):
+        starter_ended = _pause(handle, [] if detached or deadline else [0])
+        if deadline is None and (stopped or starter_ended):
             os.close(held)
             deadline = time.monotonic() + grace_s + WAIT_S
-        elif deadline is not None or detached:
-            time.sleep(POLL_S)
         if deadline is not None and time.monotonic() >= deadline:
             os.kill(inner, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(ended[1])
@@ -103,13 +102,13 @@ def _run(arguments: list[str], grace_s: float, stopped: list[int]) -> int:
     except OSError as error:
         os.write(2, f"{arguments[0]} cannot be started: {error.strerror}\n".encode())
         return CANNOT_START
-    leader = identify(process.pid)
+    leader, handle = identify(process.pid), _handle(process.pid)
     while process.poll() is None:
-        if stopped or _starter_ended(POLL_S):
+        if _pause(handle, [0]) or stopped:
             _end(leader, grace_s)
             return TERMINATED
-    # A command that ended may have left processes behind.
-    _end(leader, grace_s)
+    # A command that ended may have left processes behind, which nobody waits for.
+    _end(leader, min(grace_s, GRACE_S))
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
@@ -118,9 +117,18 @@ def _adopt() -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _starter_ended(wait_s: float) -> bool:
-    readable, _, _ = select.select([0], [], [], wait_s)
-    return bool(readable) and os.read(0, 1) == b""
+def _handle(pid: int) -> list[int]:
+    """A descriptor that becomes readable when the process ends; none on a kernel before 5.3, where one looks now and then."""
+    try:
+        return [os.pidfd_open(pid)]
+    except OSError:
+        return []
+
+
+def _pause(handle: list[int], starter: list[int]) -> bool:
+    """Wait a moment, at most until the process ends; returns whether the starter did."""
+    readable, _, _ = select.select([*handle, *starter], [], [], POLL_S)
+    return 0 in readable and os.read(0, 1) == b""
 
 
 def detached(command: Sequence[str], grace_s: float) -> list[str]:

@@ -72,6 +72,8 @@ class Service:
     """The folder that it runs in and keeps its data in."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to this process's environment."""
+    withheld: tuple[str, ...] = ()
+    """How variables begin that the service does not get from this process's environment."""
     start_deadline_s: float = 60.0
     stop_grace_s: float = 15.0
     leftovers: Callable[[Ports], list[Path]] = lambda _: []
@@ -89,7 +91,7 @@ class Service:
                 return known.model_copy(update={"was_running": True})
             if known is not None:
                 self._end(known)
-            return self._start()
+            return self._start(known.ports if known is not None else {})
 
     def down(self) -> bool:
         """Stop the service and everything it started; returns whether it ran.
@@ -132,9 +134,11 @@ class Service:
     def _write(self, running: Running) -> None:
         write_text(self._state, running.model_dump_json(indent=2) + "\n")
 
-    def _start(self) -> Running:
+    def _start(self, former: Ports) -> Running:
+        """On the former ports of one that died, where they are free: its clients may still be there."""
         self.data.mkdir(parents=True, exist_ok=True)
-        choice = choose(self.ports)
+        kept = {purpose: port for purpose, port in former.items() if purpose in self.ports and is_free(port)}
+        choice = choose({**self.ports, **kept})
         process = self._spawn(self.argv(choice.ports))
         running = self._describe(process, choice.ports, choice.notes)
         served = False
@@ -157,7 +161,7 @@ class Service:
                 process = subprocess.Popen(
                     argv,
                     cwd=self.data,
-                    env=os.environ | dict(self.env),
+                    env=self._environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -169,6 +173,9 @@ class Service:
                 ) from error
         _children[process.pid] = process
         return process
+
+    def _environment(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if not name.startswith(self.withheld)} | dict(self.env)
 
     def _describe(self, process: subprocess.Popen[bytes], ports: Ports, notes: list[str]) -> Running:
         identity = identify(process.pid)

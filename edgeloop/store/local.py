@@ -30,6 +30,8 @@ STOP_GRACE_S = 2.0
 """SeaweedFS waits 15 s for its own subscribers when it stops; what it has acknowledged also survives being killed."""
 SOCKETS = Path("/tmp")
 PARTS = {"S3": "s3", "master": "master", "volume": "volume", "filer": "filer"}
+USERS_KEYS = ("AWS_",)
+"""SeaweedFS would let in whoever has the user's keys for AWS, and names them in its log."""
 PROBE_BUCKET = "edgeloop-ready"
 OWNER = "edgeloop"
 
@@ -45,7 +47,8 @@ def local_store(workspace: Workspace) -> Service:
     def ready(running: Running) -> bool:
         return accepts_writes(running.address, owner_credentials(workspace), PROBE_BUCKET)
 
-    return Service(workspace, NAME, argv, preferred(PORTS), ready, folder, stop_grace_s=STOP_GRACE_S, leftovers=_sockets)
+    ports = preferred(PORTS)
+    return Service(workspace, NAME, argv, ports, ready, folder, withheld=USERS_KEYS, stop_grace_s=STOP_GRACE_S, leftovers=_sockets)
 
 
 def local_address(workspace: Workspace) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from edgeloop.config import Params
 from edgeloop.errors import InputError, StoreError
+from edgeloop.files import FINISHED
 from edgeloop.preprocessing import FILE_NAME as PREPROCESSING
 from edgeloop.progress import Advance, progress
 from edgeloop.records import CardRecord, EvaluateRecord, PrepareRecord, QuantizeRecord, TrainRecord
@@ -89,7 +90,7 @@ def _version(workspace: Workspace, params: Params, name: str) -> Version:
 
 def _records(dataset: DatasetPaths, variant: VariantPaths) -> dict[str, Path]:
     """The records of a card by file name."""
-    own = {path.name: path for path in variant.folder.glob("*.json")}
+    own = {path.name: path for path in variant.folder.glob(FINISHED)}
     return own | {path.name: path for path in (dataset.fetch_record, dataset.prepare_record, dataset.validate_record)}
 
 

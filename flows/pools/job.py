@@ -38,17 +38,17 @@ def _done(folder: Path, worker: str, order: Order, env: Mapping[str, str], say: 
     from flows.stages import failure, outcome_of, repro_command
 
     write_part(folder, order.lock)
-    say(f"pulling what {order.address} needs: {', '.join(order.upstream) or 'the run cache'}")
-    # Without the run cache a stage that another worker finished, but could not report, would be done twice.
     if order.upstream:
-        transfer(["pull", "--run-cache", *order.upstream], folder, env, say, ended, STORE_S)
-    code, lines = run(repro_command(order.address, order.force), folder, env, say, ended)
+        say(f"pulling what {order.address} needs: {', '.join(order.upstream)}")
+        transfer(["pull", *order.upstream], folder, env, say, ended, STORE_S)
+    # A stage that another worker finished, but could not report, is not done twice: its result comes out of the run cache.
+    code, lines = run(repro_command(order.address, order.force, pull=True), folder, env, say, ended)
     if code != 0:
         raise failure(order.address, code, lines, f"dvc repro {order.address}")
     outcome = outcome_of(lines)
     say("pushing what it made, and the run cache")
     transfer(["push", "--run-cache", order.address], folder, env, say, ended, STORE_S)
-    entry = entries(folder, [order.address])[order.address]
+    entry = entries(folder, [order.address]).get(order.address)
     if not isinstance(entry, dict):
         raise InputError(f"DVC left no entry of {order.address} in dvc.lock.", "Its version may be another than the locked one.")
     return Result(worker=worker, outcome=outcome, entry=entry)

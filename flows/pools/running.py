@@ -66,6 +66,8 @@ class Running(threading.Thread):
             return
         except EdgeloopError as error:
             result = Result(worker=self._worker, what=str(error), may_pass=error.may_pass)
+        except OSError as error:
+            result = Result(worker=self._worker, what=f"The worker's host fails: {error}")
         said = result.outcome or f"failed: {result.what}"
         self._say(f"{self.name}: {said} ({time.monotonic() - begun:.0f} s)")
         self._flush()

@@ -111,7 +111,7 @@ def _address(workspace: Workspace) -> str:
     """
     if address := os.environ.get("PREFECT_API_URL"):
         return address
-    from flows.services import prefect_server
+    from flows.server import prefect_server
 
     running = prefect_server(workspace).status()
     if running is None:

@@ -114,6 +114,27 @@ def test_a_linux_board_of_st_stands_among_the_targets(make: Callable[[Story], Ma
     assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
 
 
+def test_a_microcontroller_stands_among_the_targets_with_its_memory(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(mcu_board="h7"))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "Inference time on desk (STM32H747I-DISCO)" in targets
+    assert "Measured on hardware: STM32H747I-DISCO, device id 0x450, 400 MHz, as it reports; code by stedgeai 4.0.1" in targets
+    assert "| 4.321 | 0.011 | 4.271 - 4.721 | 350 | yes | 50.00 | not measured | 128.00 | not measured | 1,024 | not measured |" in targets
+    assert "| 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 (85.0% - 98.0%) |" in targets
+    assert "2 protocol errors, 1 runs repeated" in targets
+    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured" not in targets
+    assert "| NPU | STM32N6 | not measured | not measured |" in targets
+
+
+def test_an_npu_is_told_from_a_microcontroller_by_its_profile(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(mcu_board="n6", unstable=["they drift by +3.0%"]))[1])
+    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    assert "800 MHz, as it reports; code by stedgeai 4.0.1, Neural-ART profile default" in targets
+    assert "| **no**: they drift by +3.0% |" in targets
+    assert "| NPU | STM32N6 | not measured" not in targets
+    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
+
+
 def test_a_board_that_computes_something_else_stands_out(make: Callable[[Story], Made]) -> None:
     assert "**only 12 of 64**" in readme(make(Story(linux_board="stm32mp", same_class=12))[1])
 

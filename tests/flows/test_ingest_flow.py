@@ -2,20 +2,24 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from flows_in_miniature import FOLDER, PARAMS, ROOT, Project
+from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, until
 from PIL import Image
 
 from edgeloop.config import load_params
 from edgeloop.datasets.manifest import read_manifest
 from edgeloop.records import IngestRecord
+from edgeloop.store.local import local_store, owner_credentials
+from edgeloop.store.s3 import connect
 from edgeloop.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -53,6 +57,19 @@ def fill(folder: Path, files: dict[str, bytes]) -> Path:
 @pytest.fixture
 def growing(served: Project) -> Project:
     """A project with a data set of 60 pictures, prepared, validated and committed."""
+    return grown(served)
+
+
+@pytest.fixture
+def installed(project: Project) -> Iterator[Project]:
+    """The same with services of its own: store, server and worker; they are stopped at the end."""
+    (project.root / "flows").symlink_to(ROOT / "flows")
+    (project.root / "prefect.yaml").write_bytes((ROOT / "prefect.yaml").read_bytes())
+    yield grown(project)
+    project.run(sys.executable, "-m", "flows.services", "down", timeout=400)
+
+
+def grown(served: Project) -> Project:
     pictures = {f"{label}/{n}.jpg": jpeg(1000 * which + n) for which, label in enumerate(("cat", "dog")) for n in range(30)}
     fill(served.root / "first", pictures)
     (served.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
@@ -121,6 +138,35 @@ def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_i
     assert "not/there is not a folder" in said
     assert commits(growing) == ["Data: 3 new images of sample", "First revision"]
     assert not (growing.root / FOLDER / "carded").exists()
+
+
+def test_a_scheduled_ingest_takes_what_lies_in_a_bucket_and_then_nothing(installed: Project) -> None:
+    before, workspace = splits(installed), Workspace(installed.root)
+    try:
+        client = connect(local_store(workspace).up().address, owner_credentials(workspace), "when_supported")
+        client.create_bucket(Bucket="cameras")
+        for name, content in {**{f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)}, "dog/torn.jpg": jpeg(6000)[:500]}.items():
+            client.put_object(Bucket="cameras", Key=f"north/{name}", Body=content)
+        params = installed.root / "params.yaml"
+        declared = """ingest:\n  sample: {from: "s3://cameras/north", endpoint: local}\nschedules:\n  ingest: "* * * * *"\n"""
+        params.write_text(params.read_text(encoding="utf-8") + declared, encoding="utf-8")
+        said = installed.run(sys.executable, "-m", "flows.services", "up", timeout=400)
+        assert "by themselves run: ingest (* * * * * UTC)" in said
+        until(lambda: (installed.root / FOLDER / "carded").exists(), 240)
+    finally:
+        params.write_text(params.read_text(encoding="utf-8").replace('"* * * * *"', '"off"'), encoding="utf-8")
+        installed.run(sys.executable, "-m", "flows.services", "up", timeout=400)
+    assert commits(installed) == ["Data: 3 new images of sample", "First revision"]
+    record = IngestRecord.read(installed.root / "additions" / "sample" / "00001.json")
+    assert (record.source, sum(record.quarantined.values())) == ("s3://cameras/north", 1)
+    after = splits(installed)
+    assert {path: after[path] for path in before} == before
+    assert len(after) == 63
+    nothing = ingest(installed)
+    assert "up to date: nothing new" in nothing
+    (took_s,) = re.findall(r"^done in (\d+) s$", nothing, re.MULTILINE)
+    assert int(took_s) <= 30
+    assert len(commits(installed)) == 2
 
 
 def test_touched_are_the_variants_of_the_data_set_and_those_that_start_from_one() -> None:

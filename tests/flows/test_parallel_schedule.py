@@ -1,16 +1,20 @@
 """What may start: never more than the slots, never a board twice, never before what it needs, and everything in the end."""
 
 import heapq
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.pipeline import PlannedStage
-from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unchanged
+from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, ready, startable, unchanged
+
+SLOTS: list[int | None] = [1, 1, 1, 2, 3, None]
+BOARDS = [None, None, "h7", "n6"]
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> list[PlannedStage]:
+def plans(draw: st.DrawFn, slots: list[int | None] = SLOTS, boards: list[str | None] = BOARDS) -> list[PlannedStage]:
     """Stages that each need some of the ones before them."""
     count = draw(st.integers(1, 25))
     return [
@@ -20,8 +24,8 @@ def plans(draw: st.DrawFn) -> list[PlannedStage]:
             if number
             else frozenset(),
             reason=draw(st.sampled_from(["changed", None])),
-            slots=draw(st.sampled_from([1, 1, 1, 2, 3, None])),
-            board=draw(st.sampled_from([None, None, "h7", "n6"])),
+            slots=draw(st.sampled_from(slots)),
+            board=draw(st.sampled_from(boards)),
         )
         for number in range(count)
     ]
@@ -40,18 +44,67 @@ def simulate(plan: list[PlannedStage], slots: int, seconds: dict[str, int], fail
     while len(outcomes) < len(plan):
         outcomes |= {stage.address: NOT_RUN for stage in blocked(plan, outcomes)}
         outcomes |= {stage.address: UP_TO_DATE for stage in unchanged(plan, outcomes)}
-        for stage in startable(plan, outcomes, {address for _, address in running}, slots):
+        active = {address for _, address in running}
+        chosen = startable(plan, outcomes, active, slots)
+        assert_nobody_is_passed_over(plan, chosen, ready(plan, outcomes, active), active)
+        for stage in chosen:
             assert all(outcomes[upstream] not in (FAILED, NOT_RUN) for upstream in stage.upstream)
             heapq.heappush(running, (now + seconds[stage.address], stage.address))
-        active = [stages[address] for _, address in running]
-        boards = [stage.board for stage in active if stage.board]
-        assert sum(need(stage, slots) for stage in active) <= slots
+        held = [stages[address] for _, address in running]
+        boards = [stage.board for stage in held if stage.board]
+        assert sum(need(stage, slots) for stage in held) <= slots
         assert len(boards) == len(set(boards))
         assert running or len(outcomes) == len(plan), "nothing runs and nothing may start"
         if running:
             now, address = heapq.heappop(running)
             outcomes[address] = FAILED if address in failing else "ran"
     return outcomes, now
+
+
+def assert_nobody_is_passed_over(
+    plan: list[PlannedStage], chosen: list[PlannedStage], waiting: list[PlannedStage], active: set[str]
+) -> None:
+    """A stage that has its board does not see one start that is behind it in the queue, however little that takes."""
+    used = {stage.board for stage in plan if stage.address in active} | {stage.board for stage in chosen}
+    left = [place for place, stage in enumerate(waiting) if stage not in chosen and (stage.board is None or stage.board not in used)]
+    assert all(waiting.index(stage) < min(left, default=len(waiting)) for stage in chosen)
+
+
+def durations(plan: list[PlannedStage], data: st.DataObject) -> dict[str, int]:
+    """Seconds that the stages take; nothing is up to date."""
+    return {stage.address: data.draw(st.integers(1, 9)) for stage in plan}
+
+
+def longest_chain(plan: list[PlannedStage], seconds: dict[str, int]) -> int:
+    chains: dict[str, int] = {}
+    for stage in plan:
+        chains[stage.address] = seconds[stage.address] + max((chains[one] for one in stage.upstream), default=0)
+    return max(chains.values())
+
+
+def all_changed(plan: list[PlannedStage]) -> list[PlannedStage]:
+    return [replace(stage, reason="changed") for stage in plan]
+
+
+@settings(max_examples=200, deadline=None)
+@given(plans([1], [None]), st.integers(1, 5), st.data())
+def test_without_weights_and_boards_the_makespan_keeps_grahams_bound(plan: list[PlannedStage], slots: int, data: st.DataObject) -> None:
+    """R. L. Graham, Bounds on multiprocessing timing anomalies (1969): work / m + (1 - 1/m) * longest chain."""
+    seconds = durations(plan, data)
+    _, makespan = simulate(all_changed(plan), slots, seconds, set())
+    assert makespan * slots <= sum(seconds.values()) + (slots - 1) * longest_chain(plan, seconds)
+
+
+@settings(max_examples=200, deadline=None)
+@given(plans(), st.integers(1, 5), st.data())
+def test_with_weights_and_boards_no_slot_idles_without_a_reason(plan: list[PlannedStage], slots: int, data: st.DataObject) -> None:
+    """While a stage of the chain that ends last waits, its board works, or so many slots that the widest stage does not fit."""
+    seconds = durations(plan, data)
+    _, makespan = simulate(all_changed(plan), slots, seconds, set())
+    work = sum(seconds[stage.address] * need(stage, slots) for stage in plan)
+    on_boards = sum(seconds[stage.address] for stage in plan if stage.board)
+    widest = max(need(stage, slots) for stage in plan)
+    assert makespan <= longest_chain(plan, seconds) + work / (slots - widest + 1) + on_boards
 
 
 @settings(max_examples=300, deadline=None)

@@ -52,14 +52,14 @@ class Command(Section):
     @classmethod
     def _parts_exist(cls, value: list[str]) -> list[str]:
         for argument in value:
-            _check_parts(argument)
+            check_parts(argument)
         return value
 
     @field_validator("folder")
     @classmethod
     def _folder_parts_exist(cls, value: str | None) -> str | None:
         if value is not None:
-            _check_parts(value)
+            check_parts(value)
         return value
 
     @property
@@ -87,8 +87,8 @@ def run_command(command: Command, parts: Mapping[str, str], log: Path, held: Hel
     Raises:
         FlashError: as for `run_commands`.
     """
-    arguments = [_filled(argument, parts) for argument in command.run]
-    folder = _filled(command.folder, parts) if command.folder else None
+    arguments = [filled(argument, parts) for argument in command.run]
+    folder = filled(command.folder, parts) if command.folder else None
     if shutil.which(arguments[0], path=os.environ.get("PATH")) is None:
         raise FlashError(f"The program {arguments[0]} is not there.", "Install it, or write its path in lab.yaml. See: edgeloop doctor")
     if folder is not None and not Path(folder).is_dir():
@@ -117,7 +117,8 @@ def _run(arguments: list[str], deadline_s: float, folder: str | None, output: in
             return None
 
 
-def _check_parts(text: str) -> None:
+def check_parts(text: str) -> None:
+    """Refuse (ValueError) what is no text with named parts in it."""
     try:
         fields = list(string.Formatter().parse(text))
     except ValueError as error:
@@ -135,7 +136,12 @@ def _names(text: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
 
 
-def _filled(text: str, parts: Mapping[str, str]) -> str:
+def filled(text: str, parts: Mapping[str, str]) -> str:
+    """The text with its parts put in.
+
+    Raises:
+        FlashError: it needs one that there is not.
+    """
     for name in _names(text):
         if name not in parts:
             raise FlashError(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from edgeloop.boards.lab.command import Command
+from edgeloop.boards.lab.command import Command, check_parts
 from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
@@ -75,6 +75,15 @@ class Find(Section):
         return [name for name in ("probe", "usb", "port", "ssh") if getattr(self, name) is not None]
 
 
+class Generated(Section):
+    """Whose code this board's firmware is built around."""
+
+    backend: Literal["auto", "portable", "stedgeai"] = "auto"
+    """`auto`: ST Edge AI Core where it is installed, else the portable generator."""
+    profile: str | None = None
+    """Of the Neural-ART compiler (STM32N6): NAME or NAME@FILE, FILE relative to the project."""
+
+
 class BoardEntry(Section):
     """One board of lab.yaml."""
 
@@ -88,12 +97,22 @@ class BoardEntry(Section):
     protocol: Literal["3.1", "3.2"] | None = None
     """The version of the serial validation protocol; None: found out at every connection."""
     memory: Memory = Memory()
+    generate: Generated = Generated()
+    firmware: str | None = None
+    """Where `build` leaves the ELF (parts may stand in it); None: where `{elf}` says, which `build` must then write."""
     build: tuple[Command, ...] = ()
     """What makes the firmware from generated code; in order."""
     flash: tuple[Command, ...] = ()
     """What brings it onto the board; in order."""
     power_cycle: tuple[Command, ...] = ()
     """What takes its power away and gives it back, where the lab can."""
+
+    @field_validator("firmware")
+    @classmethod
+    def _firmware_parts_exist(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_parts(value)
+        return value
 
 
 @dataclass(frozen=True)

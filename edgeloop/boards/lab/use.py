@@ -82,10 +82,14 @@ class BoardInUse:
             raise BoardAbsent(what, "Find it by its serial number: find: {probe: ...} in lab.yaml.")
         self.found = again
 
-    def _run(self, commands: Sequence[Command], parts: Mapping[str, str], log: Path) -> None:
+    @property
+    def parts(self) -> dict[str, str]:
+        """What commands may name of the board itself."""
         own = {"board": self.board.name, "port": self.found.address, "project": str(self.project)}
-        if self.found.probe:
-            own["probe"] = self.found.probe
+        return own | ({"probe": self.found.probe} if self.found.probe else {})
+
+    def _run(self, commands: Sequence[Command], parts: Mapping[str, str], log: Path) -> None:
+        own = self.parts
         if "stedgeai" not in parts and any("stedgeai" in command.parts for command in commands):
             own["stedgeai"] = str(root_of(find_tool()))
         run_commands(commands, own | dict(parts), log, self.held)

@@ -48,6 +48,11 @@ class TensorForm:
     def stored_bytes(self) -> int:
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
+    def values(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """What stored elements mean: float32 of the same shape."""
+        values = stored.astype(np.float32)
+        return (values - np.float32(self.zero_point)) * np.float32(self.scale) if self.scale else values
+
     def array(self, content: bytes) -> NDArray[Any]:
         """The elements (little-endian, row-major) as an array of the tensor's shape.
 

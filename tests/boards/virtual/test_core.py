@@ -31,8 +31,11 @@ def link(folder: Path, part: Part, source: str = SOURCE, compiler: Compiler | No
     text, program = folder / "functions.c", folder / "functions.elf"
     text.write_text(source)
     script = folder / "functions.ld"
-    vectors = f".vectors : {{ LONG({part.memory(part.stack).end:#x}) LONG(spin + 1) }}"
-    script.write_text(f"ENTRY(spin) SECTIONS {{ . = {part.flash.start:#x}; {vectors} .text : {{ *(.text*) }} }}")
+    vectors = f".vectors : {{ LONG({part.memory(part.stack).end:#x}) LONG(spin | 1) }}"
+    # Sections that are not named, linkers put wherever they like.
+    others = ".rodata : { *(.rodata*) } .ARM.exidx : { *(.ARM.exidx*) }"
+    sections = f". = {part.flash.start:#x}; {vectors} .text : {{ *(.text*) }} {others}"
+    script.write_text(f"ENTRY(spin) SECTIONS {{ {sections} }}")
     (compiler or find_arm_compiler(Cpu(part.core))).link([text], program, ["-O1", f"-Wl,-T,{script}"])
     return program
 
@@ -125,7 +128,7 @@ def test_jumping_out_and_undefined_instructions_are_faults(core: Core) -> None:
 
 
 def test_a_program_for_another_memory_map_is_refused(functions: Path, tmp_path: Path) -> None:
-    large = 'void spin(void) {} const char fill[1 << 20] __attribute__((section(".text.fill"))) = {1};'
+    large = 'const char fill[1 << 20] __attribute__((section(".text.fill"))) = {1}; void spin(void) { __asm__ volatile("" :: "r"(fill)); }'
     other = link(tmp_path, STM32F405, large)
     with pytest.raises(BoardError, match="do not fit into STM32F405"):
         Core(STM32F405, read_program(other))

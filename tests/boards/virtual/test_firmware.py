@@ -312,7 +312,7 @@ def test_a_stack_that_overflows_is_a_fault(tmp_path: Path) -> None:
         deep = source.read_text().replace("    finish();\n}\n#else", "    finish();\n}\n#else", 1)
         deep = deep.replace(
             "void network_run(void)\n{\n",
-            "void network_run(void)\n{\n    volatile uint8_t deep[9000];\n    deep[0] = 1;\n    (void)deep;\n",
+            'void network_run(void)\n{\n    uint8_t deep[9000];\n    deep[0] = 1;\n    __asm__ volatile("" : : "r"(deep) : "memory");\n',
         )
         (tmp_path / source.name).write_text(deep)
     board = boot(build_firmware(tmp_path, STM32H747, tmp_path / "firmware.elf"))

@@ -1,0 +1,246 @@
+"""What the flow `retrain` costs, and how well it packs its stages, with stand-ins for the steps that sleep for a known time.
+
+    python benchmarks/flow.py matrix      12 variants on 6 boards: makespan against the lower bound and the bare commands
+    python benchmarks/flow.py idle        150 stages, all up to date: the whole process of `edgeloop run`
+
+The project's own dvc.yaml, real DVC, a real Prefect server. The bare commands are those of the stages, without DVC and Prefect,
+started by the same scheduler at the same slots: what the flow takes more than they do is its cost. The lower bound is the
+greatest of: all work over the slots, the work of one board, the longest chain, and each with what must run alone before it.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
+from flows.pipeline import PlannedStage, read_plan
+from flows.schedule import startable
+from flows.server import client_environment, prefect_server
+
+ROOT = Path(__file__).resolve().parent.parent
+NETWORKS = ("fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75")
+SECONDS = {
+    "fetch": 0.5,
+    "prepare": 1.0,
+    "validate": 0.5,
+    "train": 4.0,
+    "quantize": 1.5,
+    "generate": 1.0,
+    "evaluate": 2.0,
+    "benchmark": 3.0,
+    "card": 0.5,
+}
+"""By step; what is measured on hardware takes much longer, so that the flow's cost weighs less."""
+GOAL_MAKESPAN, GOAL_FIXED_S, GOAL_STAGE_S, GOAL_IDLE_S = 1.15, 5.0, 0.3, 8.0
+LIMIT_S = 1500
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project with stand-ins, and the environment that its commands need."""
+
+    root: Path
+    env: dict[str, str]
+    targets: list[str]
+
+
+def make(folder: Path, datasets: list[str], resolutions: list[int], boards: list[str], seconds: dict[str, float]) -> Project:
+    """A project of datasets x networks x resolutions x boards whose steps sleep for so long and write small files."""
+    variants: dict[str, dict[str, object]] = {}
+    benchmarks: dict[str, dict[str, object]] = {}
+    for dataset in datasets:
+        for network in NETWORKS:
+            for resolution in resolutions:
+                own: dict[str, object] = {"dataset": dataset, "network": network, "resolution": resolution}
+                name = f"{dataset}-{network}-{resolution}"
+                variants[name] = own | {"start": "models/backbones/scratch.yaml"}
+                benchmarks |= {f"{name}-{board}": own | {"board": board, "runs": "generated"} for board in boards}
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    params["datasets"] = {name: params["datasets"][name] for name in datasets}
+    params |= {"variants": variants, "benchmarks": benchmarks}
+    (folder / "params.yaml").write_text(json.dumps(params, indent=1), encoding="utf-8")
+    for name in ("dvc.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "models" / "backbones", folder / "models" / "backbones")
+    _write_steps(Workspace(folder), datasets, benchmarks, variants, seconds)
+    own_env = {"DVC_SITE_CACHE_DIR": str(folder / ".site"), "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(ROOT)}
+    env = os.environ | own_env | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    for argv in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
+        subprocess.run(argv, cwd=folder, env=env, check=True, timeout=60)
+    return Project(folder, env, [f"card@{name}" for name in variants])
+
+
+def _write_steps(
+    workspace: Workspace,
+    datasets: list[str],
+    benchmarks: dict[str, dict[str, object]],
+    variants: dict[str, dict[str, object]],
+    seconds: dict[str, float],
+) -> None:
+    """`bin/edgeloop`, and a small script for each stage's command."""
+    for name in datasets:
+        data = workspace.dataset(name)
+        for step, files in _dataset_files(data).items():
+            _write_step(workspace.root, f"{step} {name}", seconds[step], files)
+    for name, variant in variants.items():
+        paths = workspace.variant(str(variant["dataset"]), str(variant["network"]), int(str(variant["resolution"])))
+        for step, files in _variant_files(paths).items():
+            _write_step(workspace.root, f"{step} {name}", seconds[step], files)
+        for board in {str(one["board"]) for one in benchmarks.values()}:
+            _write_step(workspace.root, f"benchmark {name} {board}", seconds["benchmark"], [paths.benchmark_record(board)], board)
+    program = workspace.root / "bin" / "edgeloop"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nset -eu\n. "./steps/$1 $2${4:+ $4}"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+
+def _write_step(root: Path, name: str, seconds: float, files: list[Path], board: str | None = None) -> None:
+    lines = [f"exec 9>'steps/{board}.lock'; flock -n 9 || {{ echo 'the board {board} is held twice' >&2; exit 1; }}"] if board else []
+    lines.append(f"sleep {seconds}")
+    lines += [f"mkdir -p '{file.parent}'; echo '{name} {file.name}' > '{file}'" for file in files]
+    script = root / "steps" / name
+    script.parent.mkdir(exist_ok=True)
+    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _dataset_files(data: DatasetPaths) -> dict[str, list[Path]]:
+    return {
+        "fetch": [data.archive, data.fetch_record, data.additions / "00000.json"],
+        "prepare": [data.manifest, data.images / "shards-00000.tar", data.prepare_record],
+        "validate": [data.accepted, data.validate_record, data.report, data.baseline],
+    }
+
+
+def _variant_files(paths: VariantPaths) -> dict[str, list[Path]]:
+    return {
+        "train": [paths.model, paths.preprocessing, paths.train_record, paths.history],
+        "quantize": [paths.quantized / "per_channel.tflite", paths.quantize_record],
+        "generate": [paths.generated / "network.c", paths.generate_record],
+        "evaluate": [paths.predictions, paths.metrics, paths.evaluate_record],
+        "card": [paths.card / "README.md", paths.card / "index.html", paths.card_record],
+    }
+
+
+def lower_bound(plan: list[PlannedStage], seconds: dict[str, float], slots: int) -> float:
+    """Seconds that no schedule can beat: work over slots, each board's work, the longest chain."""
+    need = {stage.address: slots if stage.slots is None else min(stage.slots, slots) for stage in plan}
+    took = {stage.address: seconds[stage.address.partition("@")[0]] for stage in plan}
+    work = sum(took[one] * need[one] for one in need) / slots
+    boards = {stage.board: 0.0 for stage in plan if stage.board}
+    chains: dict[str, float] = {}
+    for stage in plan:
+        chains[stage.address] = took[stage.address] + max((chains[one] for one in stage.upstream), default=0.0)
+        if stage.board:
+            boards[stage.board] += took[stage.address]
+    return max(work, *boards.values(), *chains.values())
+
+
+def bare(project: Project, plan: list[PlannedStage], commands: dict[str, str], slots: int) -> float:
+    """Seconds of the stages' commands alone, started by the flow's own scheduler."""
+    outcomes: dict[str, str] = {}
+    running: dict[Future[None], str] = {}
+
+    def run(address: str) -> None:
+        subprocess.run(["sh", "-c", commands[address]], cwd=project.root, env=project.env, check=True, timeout=LIMIT_S)
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(slots + 1) as pool:
+        while len(outcomes) < len(plan):
+            for stage in startable(plan, outcomes, set(running.values()), slots):
+                running[pool.submit(run, stage.address)] = stage.address
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                done.result()
+                outcomes[running.pop(done)] = "ran"
+    return time.monotonic() - begun
+
+
+def commands_of(project: Project) -> dict[str, str]:
+    """The command of every stage."""
+    from dvc.repo import Repo
+
+    with Repo(str(project.root)) as repo:
+        return {stage.name: str(stage.cmd) for stage in repo.index.stages if hasattr(stage, "name")}
+
+
+def flow(project: Project, server: dict[str, str], slots: int) -> tuple[float, str]:
+    """Wall seconds of the whole process of `edgeloop run`, and what it printed."""
+    argv = [sys.executable, "-m", "flows.run", "all", "all", "all", "--slots", str(slots)]
+    begun = time.monotonic()
+    done = subprocess.run(argv, cwd=project.root, env=project.env | server, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    took = time.monotonic() - begun
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return took, done.stdout
+
+
+def clean(project: Project) -> None:
+    """As if nothing had been built."""
+    for folder in (project.root / "data", *(project.root / "models" / name for name in ("sample", "flowers"))):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def matrix(folder: Path, server: dict[str, str], slots: int, scale: float) -> bool:
+    """12 variants on 6 boards."""
+    seconds = {step: scale * one for step, one in SECONDS.items()}
+    project = make(folder, ["sample"], [96, 128, 160, 224], [f"board{number}" for number in range(6)], seconds)
+    plan = read_plan(project.root, project.targets)
+    bound, commands = lower_bound(plan, seconds, slots), commands_of(project)
+    alone = bare(project, plan, commands, slots)
+    clean(project)
+    took, said = flow(project, server, slots)
+    if said.count("       ran  ") != len(plan):
+        raise SystemExit(f"not every stage ran:\n{said}")
+    cost, allowed = took - alone, GOAL_FIXED_S + GOAL_STAGE_S * len(plan)
+    print(f"{len(plan)} stages, {slots} slots: lower bound {bound:.1f} s, bare commands {alone:.1f} s, flow {took:.1f} s")
+    print(f"  flow / lower bound {took / bound:.3f} (goal {GOAL_MAKESPAN}); the schedule alone {alone / bound:.3f}")
+    print(f"  cost {cost:.1f} s, {cost / len(plan):.2f} s a stage (goal {GOAL_FIXED_S:.0f} s + {GOAL_STAGE_S} s a stage = {allowed:.1f} s)")
+    return took / bound <= GOAL_MAKESPAN and cost <= allowed
+
+
+def idle(folder: Path, server: dict[str, str]) -> bool:
+    """150 stages that are up to date."""
+    nothing = dict.fromkeys(SECONDS, 0.0)
+    project = make(folder, ["sample", "flowers"], [96, 128], [f"board{number}" for number in range(7)], nothing)
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], cwd=folder, env=project.env, check=True, timeout=LIMIT_S)
+    runs = [flow(project, server, 2) for _ in range(3)]
+    stages = [len(re.findall(r"^up to date  ", said, re.M)) for _, said in runs]
+    if set(stages) != {150}:
+        raise SystemExit(f"not all of 150 stages were up to date: {stages}\n{runs[0][1]}")
+    took = sorted(seconds for seconds, _ in runs)
+    print(f"150 stages up to date: {', '.join(f'{one:.1f}' for one in took)} s (goal {GOAL_IDLE_S:.0f} s)")
+    return took[1] <= GOAL_IDLE_S
+
+
+def main() -> int:
+    """Measure; returns 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["matrix", "idle"])
+    parser.add_argument("--slots", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the stand-ins' times")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        own, folder = Workspace(Path(name) / "services"), Path(name) / "project"
+        folder.mkdir()
+        own.root.mkdir()
+        service = prefect_server(own)
+        try:
+            server = dict(client_environment(own, service.up()))
+            met = idle(folder, server) if options.what == "idle" else matrix(folder, server, options.slots, options.scale)
+        finally:
+            service.down()
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

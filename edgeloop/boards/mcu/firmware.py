@@ -1,0 +1,148 @@
+"""From a model to a firmware on a board: code is generated for the board's target, and lab.yaml's commands build and flash it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeloop.boards.lab.command import Command, filled
+from edgeloop.boards.lab.config import LabBoard
+from edgeloop.boards.lab.use import BoardInUse
+from edgeloop.boards.signature import signature_of
+from edgeloop.codegen.choice import choose_backend, model_format
+from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.codegen.targets import find_target
+from edgeloop.errors import FlashError, InputError, ModelError
+from edgeloop.files import sha256_file
+from edgeloop.records import CodegenRecord
+from edgeloop.tflite.formats import Format
+
+KIB = 1024
+PORTABLE = "portable"
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """What was built for a board, and what it must say of itself."""
+
+    codegen: CodegenRecord
+    signatures: tuple[str, ...]
+    """One of these the board must report; empty where nobody knows (ST's firmware for the NPU)."""
+    parts: dict[str, str]
+    """What commands may name."""
+    sha256: str | None
+    """Of the ELF; None where no command uses one."""
+    build: list[list[str]]
+    flash: list[list[str]]
+
+
+def form_for(board: LabBoard) -> Format:
+    """The format of a variant's model that this board runs best.
+
+    Raises:
+        InputError: no backend generates for it.
+        StedgeaiMissing: its NPU needs ST Edge AI Core, which is not here.
+    """
+    target = find_target(_target(board))
+    return model_format(choose_backend(board.entry.generate.backend, target), target)
+
+
+def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
+    """Generate code of a .tflite file into `folder`/generated and run the `build` commands; their output is kept in build.log.
+
+    Raises:
+        InputError: there is no such file, or no backend for the board.
+        ModelError: no code can be generated of the model, or it is too large for the board.
+        StedgeaiError, ToolchainError: the generator fails.
+        FlashError: a command fails, or what it built was not made from this model.
+    """
+    generated = folder / "generated"
+    codegen = generate_file(model, generated, _options(used.board, used.project))
+    _check_memory(used.board, codegen, model)
+    signatures = _signatures(codegen, generated)
+    parts = _parts(used, model, generated, folder)
+    commands = used.board.entry.build
+    used.build(parts, folder / "build.log")
+    sha256 = None
+    if needs := sorted(_uses(used.board.entry.flash) & {"elf", "hex", "bin"}):
+        for name in needs:
+            _check_built(used.board.name, Path(parts[name]))
+        sha256 = _checked_elf(used.board.name, Path(parts["elf"]), signatures if codegen.backend.name == PORTABLE else ())
+    own = used.parts | parts
+    return Firmware(codegen, signatures, parts, sha256, _shown(commands, own), _shown(used.board.entry.flash, own))
+
+
+def _target(board: LabBoard) -> str:
+    if board.kind.target is None:
+        raise InputError(f"No code is generated for boards of the kind {board.entry.kind}.", "Give a board that runs a microcontroller.")
+    return board.kind.target
+
+
+def _options(board: LabBoard, project: Path) -> Options:
+    how = board.entry.generate
+    name, at, file = (how.profile or "").partition("@")
+    profile = f"{name}@{(project / Path(file).expanduser()).resolve()}" if at else how.profile
+    return Options(target=_target(board), backend=how.backend, profile=profile)
+
+
+def _signatures(codegen: CodegenRecord, generated: Path) -> tuple[str, ...]:
+    """ST's firmware reports the network's signature or the model's hash; for the NPU neither is that of the tool's output."""
+    if codegen.backend.name == PORTABLE:
+        return (signature_of(generated),)
+    if codegen.run is None or codegen.run.npu_compiler is not None:
+        return ()
+    return tuple(one for one in (codegen.run.network_signature, codegen.run.model_hash) if one)
+
+
+def _check_memory(board: LabBoard, codegen: CodegenRecord, model: Path) -> None:
+    """Say before the linker does that a model cannot fit; what is not known is not compared."""
+    memory = board.memory
+    for what, needed, sizes in (
+        ("RAM for its activations", codegen.activation_ram_bytes, (memory.ram_kib, memory.external_ram_kib)),
+        ("flash for its weights", codegen.weight_bytes, (memory.flash_kib, memory.external_flash_kib)),
+    ):
+        known = [size for size in sizes if size is not None]
+        if needed is not None and known and needed > sum(known) * KIB:
+            raise ModelError(
+                f"{model} needs {needed / KIB:,.0f} KiB of {what}, and {board.name} ({board.kind.title}) has {sum(known):,} KiB.",
+                "Take a smaller variant, or correct `memory` in lab.yaml.",
+            )
+
+
+def _parts(used: BoardInUse, model: Path, generated: Path, folder: Path) -> dict[str, str]:
+    known = {"generated": str(generated.resolve()), "model": str(model.resolve())}
+    named = used.board.entry.firmware
+    elf = (used.project / filled(named, used.parts | known)) if named else folder.resolve() / "firmware.elf"
+    if named is None:
+        # Whatever an earlier build left there is not this model's.
+        for suffix in (".elf", ".hex", ".bin"):
+            elf.with_suffix(suffix).unlink(missing_ok=True)
+    return known | {name: str(elf.with_suffix(f".{name}")) for name in ("elf", "hex", "bin")} | {"elf": str(elf)}
+
+
+def _uses(commands: Sequence[Command]) -> set[str]:
+    return {part for command in commands for part in command.parts}
+
+
+def _check_built(board: str, file: Path) -> None:
+    if not file.is_file():
+        raise FlashError(
+            f"The flash command of {board} needs {file}, which `build` did not make.",
+            "Let the last build command write it there ({elf}), or say with `firmware:` in lab.yaml where it is.",
+        )
+
+
+def _checked_elf(board: str, elf: Path, signatures: Sequence[str]) -> str | None:
+    if not elf.is_file():
+        return None
+    if signatures and not any(one.encode() in elf.read_bytes() for one in signatures):
+        raise FlashError(
+            f"{elf} was not built from the code that was generated now: it does not hold the signature {signatures[0]}.",
+            f"Let `build` of {board} compile {{generated}}, and the firmware report NETWORK_SIGNATURE; see docs/lab.md.",
+        )
+    return sha256_file(elf)
+
+
+def _shown(commands: Sequence[Command], parts: dict[str, str]) -> list[list[str]]:
+    """The commands as they are run; a part that only edgeloop's search finds (`{stedgeai}`) stays named."""
+    known = {"stedgeai": "{stedgeai}", **parts}
+    return [[filled(argument, known) for argument in command.run] for command in commands]

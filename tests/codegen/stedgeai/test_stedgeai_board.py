@@ -1,0 +1,90 @@
+"""An STM32N6: generated with the Neural-ART profile by (a stand-in of) ST's tool, loaded by its n6_loader, verified, measured."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import stedgeai_standin
+from lab_bench import LOADED, PROGRAMS, Bench
+
+from edgeloop.boards.benchmark import benchmark
+from edgeloop.config import Benchmark, load_params
+from edgeloop.errors import FlashError, StedgeaiMissing
+from edgeloop.records import McuBenchmarkRecord
+from edgeloop.workspace import VariantPaths, Workspace
+
+VARIANT = "sample-fdmobilenet_0.25-96"
+QUICK = Benchmark(warmup_runs=1, windows=5, runs_per_window=2)
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of an installation: the stand-in of the tool, and one of n6_loader where ST's lies."""
+    root = tmp_path / "STEdgeAI"
+    stedgeai_standin.install(root)
+    loader = root / "scripts" / "N6_scripts" / "n6_loader.py"
+    loader.parent.mkdir(parents=True)
+    loader.symlink_to(PROGRAMS / "n6_loader.py")
+    monkeypatch.setenv("STEDGEAI_CORE_DIR", str(root))
+    return root
+
+
+@pytest.fixture
+def n6(workspace: Workspace, bench: Bench, measurable: VariantPaths) -> VariantPaths:
+    """lab.yaml as docs/lab.md attaches an STM32N6570-DK."""
+    load = [sys.executable, "{stedgeai}/scripts/N6_scripts/n6_loader.py", "--n6-loader-config", "{project}/config_n6l.json"]
+    bench.write_lab(
+        workspace,
+        "n6",
+        kind="stm32n6570-dk",
+        generate={"backend": "stedgeai", "profile": "default"},
+        build=[],
+        flash=[{"run": load, "deadline_s": 300, "expect": LOADED}],
+    )
+    config = {
+        "network.c": str(workspace.board("n6") / "generated" / "network.c"),
+        "project_path": "NPU_Validation",
+        "bench": bench.control,
+        "model": str(measurable.quantized / "per_channel.tflite"),
+        "elf": str(bench.folder / "n6.elf"),
+    }
+    (workspace.root / "config_n6l.json").write_text(json.dumps(config), encoding="utf-8")
+    return measurable
+
+
+def test_an_n6_is_generated_for_its_npu_loaded_verified_and_measured(
+    workspace: Workspace, bench: Bench, n6: VariantPaths, tool: Path
+) -> None:
+    params = load_params(workspace).model_copy(update={"benchmark": QUICK})
+    record = benchmark(workspace, params, VARIANT, "n6", images=3)
+    assert isinstance(record, McuBenchmarkRecord)
+    assert McuBenchmarkRecord.read(n6.benchmark_record("n6")) == record
+    assert (record.board.device_id, record.board.clock_hz, record.board.baud) == (0x486, 800_000_000, 921_600)
+    assert (record.code.target, record.code.backend, record.code.profile) == ("stm32n6", "stedgeai", "default")
+    assert record.code.external_flash_bytes is not None
+    # The loader builds the firmware itself, and the NPU's firmware reports no signature that could be compared: outputs are.
+    assert (record.firmware.sha256, record.firmware.signature_checked) == (None, False)
+    assert record.compared.same_class == record.compared.images == 3
+    assert record.firmware.flash[0][1].endswith("n6_loader.py") and record.firmware.flash[0][3].endswith("config_n6l.json")
+    calls = (tool / "Utilities" / "linux" / "calls.jsonl").read_text(encoding="utf-8")
+    assert '"--st-neural-art", "default"' in calls
+
+
+def test_what_the_loader_says_is_in_the_error(workspace: Workspace, bench: Bench, n6: VariantPaths, tool: Path) -> None:
+    (workspace.root / "config_n6l.json").write_text(json.dumps({"network.c": "nowhere"}), encoding="utf-8")
+    params = load_params(workspace).model_copy(update={"benchmark": QUICK})
+    with pytest.raises(FlashError, match="Error: nowhere does not exist"):
+        benchmark(workspace, params, VARIANT, "n6", images=3)
+    assert not n6.benchmark_record("n6").exists()
+
+
+def test_without_the_tool_nothing_is_made_for_the_processor_instead(
+    workspace: Workspace, bench: Bench, n6: VariantPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STEDGEAI_CORE_DIR", raising=False)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    bench.write_lab(workspace, "n6", kind="stm32n6570-dk", generate={"backend": "auto", "profile": "default"})
+    with pytest.raises(StedgeaiMissing):
+        benchmark(workspace, load_params(workspace), VARIANT, "n6")
+    assert bench.flashed == []

@@ -1,0 +1,59 @@
+"""The stage `benchmark@…` of a microcontroller board of lab.yaml, by DVC with the project's own dvc.yaml."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from flows_in_miniature import ROOT, Project, environment
+from lab_bench import Bench
+
+from edgeloop.records import McuBenchmarkRecord
+from edgeloop.workspace import VariantPaths, Workspace
+
+VARIANT = {"dataset": "sample", "network": "fdmobilenet_0.25", "resolution": 96}
+BUSY_S = 300
+STAGE = "benchmark@sample-fdmobilenet_0.25-96-h747"
+
+
+def test_a_board_is_measured_by_its_stage_and_one_that_is_not_there_leaves_no_number(
+    workspace: Workspace, tmp_path: Path, measurable: VariantPaths, bench: Bench
+) -> None:
+    shutil.copy(ROOT / "dvc.yaml", workspace.root)
+    declare(workspace)
+    bench.write_lab(workspace)
+    compilers = {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
+    project = Project(workspace.root, environment(tmp_path) | compilers)
+    project.run("git", "init", "--quiet")
+    project.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    repro = (sys.executable, "-m", "dvc", "repro", "--single-item", STAGE)
+
+    assert "benchmark on h747: " in project.run(*repro, timeout=BUSY_S)
+    record = McuBenchmarkRecord.read(measurable.benchmark_record("h747"))
+    assert (record.board.name, record.latency.runs) == ("h747", 10)
+    assert "didn't change, skipping" in project.run(*repro, timeout=BUSY_S)
+    assert len(bench.flashed) == 1
+
+    bench.unplug()
+    assert "refuses connections" in project.run(*repro, "--force", ok=False, timeout=BUSY_S)
+    assert not measurable.benchmark_record("h747").exists()
+
+    bench.plug()
+    project.run(*repro, "--force", timeout=BUSY_S)
+    assert McuBenchmarkRecord.read(measurable.benchmark_record("h747")).provenance.time_utc >= record.provenance.time_utc
+
+
+def declare(workspace: Workspace) -> None:
+    """A params.yaml whose one variant is measured on the board; JSON is YAML."""
+    training = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}]}
+    tree = {
+        "datasets": {"sample": {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": training}},
+        "variants": {"sample-fdmobilenet_0.25-96": VARIANT | {"start": "models/backbones/scratch.yaml"}},
+        "benchmarks": {"sample-fdmobilenet_0.25-96-h747": VARIANT | {"board": "h747", "runs": "quantized"}},
+        "quantize": {},
+        "generate": {},
+        "evaluate": {},
+        "benchmark": {"warmup_runs": 1, "windows": 5, "runs_per_window": 2},
+    }
+    workspace.params.write_text(json.dumps(tree), encoding="utf-8")
