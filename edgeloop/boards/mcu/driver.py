@@ -69,7 +69,7 @@ class McuBoard:
     def flash(self, artifact: Path) -> None:
         """Generate, build, flash, connect, and verify part, clock, model and formats.
 
-        Where flashing fails or the board stays silent, and lab.yaml says how to switch it off and on, that is done once.
+        Where flashing fails or the board does not answer as it should, and lab.yaml says how to switch it off and on, that is done once.
 
         Raises:
             InputError, ModelError, StedgeaiError, ToolchainError: no firmware can be made of the model.
@@ -83,17 +83,12 @@ class McuBoard:
         model = LiteModel(artifact)
         firmware = build(self._used, artifact, self._folder)
         try:
-            client = self._started(firmware)
-        except (FlashError, BoardSilent):
+            self._flashed = self._started(firmware, model)
+        except (FlashError, BoardSilent, ProtocolError):
             if not self._used.power_cycle(self._folder / "power.log"):
                 raise
             self.power_cycles += 1
-            client = self._started(firmware)
-        try:
-            self._flashed = self._verified(client, firmware, model)
-        except BaseException:
-            client.close()
-            raise
+            self._flashed = self._started(firmware, model)
 
     @property
     def flashed(self) -> Flashed:
@@ -137,8 +132,16 @@ class McuBoard:
         check_clock(self._used.board, flashed.system, run)
         return run
 
-    def _started(self, firmware: Firmware) -> BoardClient:
+    def _started(self, firmware: Firmware, model: LiteModel) -> Flashed:
         self._used.flash(firmware.parts, self._folder / "flash.log")
+        client = self._answering()
+        try:
+            return self._verified(client, firmware, model)
+        except BaseException:
+            client.close()
+            raise
+
+    def _answering(self) -> BoardClient:
         end = time.monotonic() + START_S
         while True:
             try:

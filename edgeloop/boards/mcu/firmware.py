@@ -53,19 +53,22 @@ def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
         InputError: there is no such file, or no backend for the board.
         ModelError: no code can be generated of the model, or it is too large for the board.
         StedgeaiError, ToolchainError: the generator fails.
-        FlashError: a command fails, or what it built was not made from this model.
+        FlashError: a command fails, what it built was not made from this model, or nothing would show that it was flashed.
     """
     generated = folder / "generated"
     codegen = generate_file(model, generated, _options(used.board, used.project))
     _check_memory(used.board, codegen, model)
     signatures = _signatures(codegen, generated)
+    if not signatures:
+        _check_success_is_said(used.board)
     parts = _parts(used, model, generated, folder)
+    begun = _file_time(folder)
     commands = used.board.entry.build
     used.build(parts, folder / "build.log")
     sha256 = None
     if needs := sorted(_uses(used.board.entry.flash) & {"elf", "hex", "bin"}):
         for name in needs:
-            _check_built(used.board.name, Path(parts[name]))
+            _check_built(used.board.name, Path(parts[name]), begun if commands and not signatures else None)
         sha256 = _checked_elf(used.board.name, Path(parts["elf"]), signatures if codegen.backend.name == PORTABLE else ())
     own = used.parts | parts
     return Firmware(codegen, signatures, parts, sha256, _shown(commands, own), _shown(used.board.entry.flash, own))
@@ -123,7 +126,31 @@ def _uses(commands: Sequence[Command]) -> set[str]:
     return {part for command in commands for part in command.parts}
 
 
-def _check_built(board: str, file: Path) -> None:
+def _check_success_is_said(board: LabBoard) -> None:
+    """Without a signature, a flash command that ends well and does nothing would leave the last model to be measured as this one."""
+    if not any(command.expect for command in board.entry.flash):
+        raise FlashError(
+            f"Nothing would show that a model was flashed to {board.name}: its firmware reports no signature that is known before.",
+            "Write `expect:` into its flash command in lab.yaml, with what the tool says of success; see docs/lab.md.",
+        )
+
+
+def _file_time(folder: Path) -> int:
+    """Now, in ns, as the clock of this file system tells it."""
+    mark = folder / "begun"
+    mark.write_bytes(b"")
+    now = mark.stat().st_mtime_ns
+    mark.unlink()
+    return now
+
+
+def _check_built(board: str, file: Path, begun: int | None) -> None:
+    """`begun`: it must have been written since then; None where its signature is known."""
+    if begun is not None and file.is_file() and file.stat().st_mtime_ns < begun:
+        raise FlashError(
+            f"`build` of {board} left {file} as it was before, so it cannot hold the code that was generated now.",
+            "Let it compile {generated} and link anew; see build.log.",
+        )
     if not file.is_file():
         raise FlashError(
             f"The flash command of {board} needs {file}, which `build` did not make.",

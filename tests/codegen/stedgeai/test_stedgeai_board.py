@@ -88,3 +88,28 @@ def test_without_the_tool_nothing_is_made_for_the_processor_instead(
     with pytest.raises(StedgeaiMissing):
         benchmark(workspace, load_params(workspace), VARIANT, "n6")
     assert bench.flashed == []
+
+
+def test_where_no_signature_is_known_the_flash_command_must_say_that_it_succeeded(
+    workspace: Workspace, bench: Bench, n6: VariantPaths, tool: Path
+) -> None:
+    lab = json.loads(workspace.lab.read_text(encoding="utf-8"))
+    del lab["boards"]["n6"]["flash"][0]["expect"]
+    workspace.lab.write_text(json.dumps(lab), encoding="utf-8")
+    with pytest.raises(FlashError, match="Nothing would show that a model was flashed to n6"):
+        benchmark(workspace, load_params(workspace), VARIANT, "n6", images=3)
+    assert bench.flashed == []
+
+
+def test_where_no_signature_is_known_a_firmware_that_was_not_built_anew_is_not_flashed(
+    workspace: Workspace, bench: Bench, n6: VariantPaths, tool: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.elf"
+    old.write_bytes(b"the last model's")
+    lab = json.loads(workspace.lab.read_text(encoding="utf-8"))
+    flash = [sys.executable, str(PROGRAMS / "flash_tool.py"), bench.control, "load", "{elf}"]
+    lab["boards"]["n6"] |= {"build": [{"run": ["true"]}], "firmware": str(old), "flash": [{"run": flash, "expect": LOADED}]}
+    workspace.lab.write_text(json.dumps(lab), encoding="utf-8")
+    with pytest.raises(FlashError, match=r"left .*old\.elf as it was before"):
+        benchmark(workspace, load_params(workspace), VARIANT, "n6", images=3)
+    assert bench.flashed == []
