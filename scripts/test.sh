@@ -17,5 +17,6 @@ fi
 ruff check .
 ruff format --check --quiet . || { echo "test: run 'make format'" >&2; exit 1; }
 mypy
-python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5 "$@"
+# One more than there are cores: many tests wait for services that start, or for a deadline.
+python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5 "$@"
 printf '%s' "$digest" >.venv/tested

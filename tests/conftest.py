@@ -1,6 +1,7 @@
 """What all tests share: a workspace of their own, and the real photographs and models where they lie beside the checkout."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,9 @@ SHARED = ROOT.parent / "shared"
 
 # Several test processes start services at once, beside those that a user may run.
 os.environ["EDGELOOP_PORTS"] = "any"
+
+# A background job of a shell without job control ignores Ctrl-C, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile("edgeloop", deadline=None)

@@ -99,12 +99,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A small project, initialised with git and DVC; no Prefect server."""
-    root = tmp_path / "a project"
+    """A small project; no Prefect server."""
+    return small_project(tmp_path)
+
+
+def small_project(home: Path) -> Project:
+    """A small project below `home`, initialised with git and DVC."""
+    root = home / "a project"
     root.mkdir()
     for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
         (root / name).write_text(text, encoding="utf-8")
-    made = Project(root, environment(tmp_path))
+    made = Project(root, environment(home))
     made.run("git", "init", "--quiet")
     made.run(sys.executable, "-m", "dvc", "init", "--quiet")
     return made

@@ -150,7 +150,7 @@ def reduced(project: Project, backbone: Path) -> None:
     params = project.root / "params.yaml"
     text = params.read_text(encoding="utf-8")
     text = text.replace("epochs: 20, learning_rate: 0.01", "epochs: 6, learning_rate: 0.01")
-    text = text.replace("epochs: 80, learning_rate: 0.006", "epochs: 8, learning_rate: 0.006")
+    text = text.replace("epochs: 80, learning_rate: 0.006", "epochs: 4, learning_rate: 0.006")
     params.write_text(text, encoding="utf-8")
     edgeloop(project, "fetch", "st-food101-fdmobilenet_0.25-128", "--from", str(backbone))
 

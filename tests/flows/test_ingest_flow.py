@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, until
+from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, small_project, until
 from PIL import Image
 
 from edgeloop.config import load_params
@@ -23,6 +24,9 @@ from edgeloop.store.s3 import connect
 from edgeloop.workspace import Workspace
 
 pytestmark = pytest.mark.slow
+
+MOMENTS = ["additions/sample/*.dvc", "data/sample/.images.*", "models/sample"]
+"""Files that show how far an ingest has come when it is killed; all of them with EDGELOOP_KILLS."""
 
 # The stages of data are those of this checkout's dvc.yaml; what is trained on them is a shell command.
 STANDS_ON_DATA = f"""
@@ -54,32 +58,45 @@ def fill(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-@pytest.fixture
-def growing(served: Project) -> Project:
-    """A project with a data set of 60 pictures, prepared, validated and committed."""
-    return grown(served)
-
-
-@pytest.fixture
-def installed(project: Project) -> Iterator[Project]:
-    """The same with services of its own: store, server and worker; they are stopped at the end."""
-    (project.root / "flows").symlink_to(ROOT / "flows")
-    (project.root / "prefect.yaml").write_bytes((ROOT / "prefect.yaml").read_bytes())
-    yield grown(project)
-    project.run(sys.executable, "-m", "flows.services", "down", timeout=400)
-
-
-def grown(served: Project) -> Project:
+@pytest.fixture(scope="session")
+def first_revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 60 pictures, prepared, validated and committed; made once, and copied for each test."""
+    home = tmp_path_factory.mktemp("first revision")
+    made = small_project(home)
     pictures = {f"{label}/{n}.jpg": jpeg(1000 * which + n) for which, label in enumerate(("cat", "dog")) for n in range(30)}
-    fill(served.root / "first", pictures)
-    (served.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
+    fill(made.root / "first", pictures)
+    (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
     data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
-    (served.root / "dvc.yaml").write_text(data_stages + STANDS_ON_DATA, encoding="utf-8")
-    (served.root / ".gitignore").write_text("/data/*/\n/models/*/\n/.edgeloop/\n/first/\n", encoding="utf-8")
-    served.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
-    served.run("git", "add", "--all")
-    served.run("git", "commit", "--quiet", "--message", "First revision")
-    return served
+    (made.root / "dvc.yaml").write_text(data_stages + STANDS_ON_DATA, encoding="utf-8")
+    (made.root / ".gitignore").write_text("/data/*/\n/models/*/\n/.edgeloop/\n/first/\n", encoding="utf-8")
+    made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "First revision")
+    return made.root
+
+
+@pytest.fixture
+def growing(served: Project, first_revision: Path) -> Project:
+    """A project at that revision."""
+    return grown(served, first_revision)
+
+
+@pytest.fixture
+def installed(project: Project, first_revision: Path) -> Iterator[Project]:
+    """The same with services of its own: store, server and worker; they are stopped at the end."""
+    made = grown(project, first_revision)
+    (made.root / "flows").symlink_to(ROOT / "flows")
+    (made.root / "prefect.yaml").write_bytes((ROOT / "prefect.yaml").read_bytes())
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--amend", "--no-edit")
+    yield made
+    made.run(sys.executable, "-m", "flows.services", "down", timeout=400)
+
+
+def grown(project: Project, revision: Path) -> Project:
+    shutil.rmtree(project.root)
+    shutil.copytree(revision, project.root, symlinks=True)
+    return project
 
 
 def ingest(project: Project, *arguments: str, ok: bool = True) -> str:
@@ -208,7 +225,7 @@ def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Pat
     assert "up to date" in growing.run(sys.executable, "-m", "dvc", "status", "prepare@sample")
 
 
-@pytest.mark.parametrize("marker", ["additions/sample/*.dvc", "data/sample/.images.*", "models/sample"])
+@pytest.mark.parametrize("marker", MOMENTS if "EDGELOOP_KILLS" in os.environ else MOMENTS[1:2])
 def test_a_killed_ingest_is_repeated_without_adding_twice(growing: Project, tmp_path: Path, marker: str) -> None:
     before = splits(growing)
     folder = fill(tmp_path / "incoming", {f"dog/new {n}.jpg": jpeg(5000 + n) for n in range(40)})
