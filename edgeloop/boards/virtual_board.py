@@ -33,6 +33,8 @@ from edgeloop.errors import BoardError, InputError, ModelError, ToolchainError
 
 START_S = 60.0
 END_S = 5.0
+NOTICE_S = 0.5
+"""So long after its line is lost a process that is ending may still be there."""
 PATIENCE = Patience(sync_s=5.0, ready_s=20.0, upload_s=20.0, inference_s=120.0, tensor_s=60.0)
 """An emulated core is as fast as its busy host lets it be."""
 MOST_WORDS = 2000
@@ -172,7 +174,11 @@ class VirtualBoard:
     def _explained(self, error: BoardError) -> BoardError:
         """With the board's own last words, where it has ended."""
         words = self._process.last_words() if self._process else ""
-        return type(error)(f"{error.what} The virtual board has ended: {words}", error.remedy) if words else error
+        if not words:
+            return error
+        return type(error)(
+            f"{error.what} The virtual board has ended: {words}", "Run it again; the kernel ends programs where memory is short."
+        )
 
     def _stop(self) -> None:
         if self._client is not None:
@@ -203,7 +209,9 @@ class BoardProcess:
 
     def last_words(self) -> str:
         """What a process that has ended wrote; empty while it runs."""
-        if self._process.poll() is None:
+        try:
+            self._process.wait(NOTICE_S)
+        except subprocess.TimeoutExpired:
             return ""
         return self._written.read_text(errors="replace").strip()[-MOST_WORDS:] or f"exit status {self._process.returncode}"
 
