@@ -27,9 +27,9 @@ from ruamel.yaml import YAML
 
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 from flows.pipeline import PlannedStage, read_plan
+from flows.repro import repro_command
 from flows.schedule import startable
 from flows.server import client_environment, prefect_server
-from flows.stages import repro_command
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = ("fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75")

@@ -1,9 +1,7 @@
 """The task that runs one stage of dvc.yaml, as a supervised `dvc repro` of it alone."""
 
 import os
-import re
 import sys
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +13,23 @@ from prefect.runtime import task_run
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed
 
-from edgeloop.cli import MAY_PASS
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
-from flows.pools.order import Dispatch, Outcome
+from flows.pools.commands import Ended
+from flows.pools.dispatch import send
+from flows.pools.order import Dispatch
+from flows.pools.server import Server
+from flows.repro import Outcome, failure, outcome_of, repro_command
 from flows.show.progress import ShownProgress
 from flows.show.reports import show_reports
 from flows.show.run import shown_run
-from flows.show.tables import OUTPUT, REPEAT
 from flows.supervisor import is_ending, supervised
 
-_OUTCOMES: tuple[tuple[str, Outcome], ...] = (
-    ("Running stage", "ran"),
-    ("is cached - skipping run", "restored"),
-    ("didn't change, skipping", "up to date"),
-)
 _NAMES: dict[Outcome, str] = {"ran": "Completed", "restored": "Restored", "up to date": "UpToDate"}
 """Of a task run's final state."""
-LAST_LINES = 12
 RETRY_AFTER_S = (3.0, 9.0)
 """Before the second and the third try; not longer, because a cancelled run waits for it."""
-_EXIT_CODE = re.compile(r"exited with (\d+)$")
-"""How DVC tells the exit code of a stage's command; its own is another."""
-_EXPLAINED = "edgeloop: "
-"""What `edgeloop` begins an error with."""
 # DVC's advice after each stage, which is for those who call it by hand.
 _ADVICE = ("To track the changes with git", "git add dvc.lock", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
-
-
-def repro_command(address: str, force: bool = False, pull: bool = False) -> list[str]:
-    """Reproduces that stage only, if need be by force; waits for the lock, because several stages may run at once.
-
-    With `pull` a result that the store knows is taken from there.
-    """
-    options = [*(["--force"] if force else []), *(["--pull"] if pull else [])]
-    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *options, "--single-item", address]
 
 
 def command_environment() -> dict[str, str]:
@@ -114,10 +95,6 @@ def _here(root: str, address: str, force: bool) -> list[str]:
 
 def _there(root: str, address: str, force: bool, there: Dispatch) -> Outcome:
     """Have a worker run it, and show here what it prints."""
-    from flows.pools.commands import Ended
-    from flows.pools.dispatch import send
-    from flows.pools.server import Server
-
     see = _Seen(address)
     try:
         return send(Server(str(get_current_settings().api.url)), Path(root), address, force, there, see.line, is_ending)
@@ -135,12 +112,15 @@ class _Seen:
         if self._shown is not None:
             self._shown.tries(name, task_run.run_count)
 
-    def line(self, line: str) -> None:
-        if line.strip() and not line.strip().startswith(_ADVICE):
-            self._logger.info(line)
-            self._bar.see(line)
-            if self._shown is not None:
-                self._shown.tells(self._name, line)
+    def line(self, line: str) -> bool:
+        """Show it; returns False where it says nothing about the stage."""
+        if not line.strip() or line.strip().startswith(_ADVICE):
+            return False
+        self._logger.info(line)
+        self._bar.see(line)
+        if self._shown is not None:
+            self._shown.tells(self._name, line)
+        return True
 
     def trouble(self, error: EdgeloopError) -> StageError:
         """The error as one of a stage, shown."""
@@ -164,54 +144,12 @@ def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str
         StageMayPass: it failed of something that may pass by itself.
         StageError: it failed otherwise. Where everything is being ended, it has not failed.
     """
-    logger, bar, shown = get_run_logger(), ShownProgress(name), shown_run()
-    if shown is not None:
-        shown.tries(name, task_run.run_count)
-    lines: list[str] = []
+    see, lines = _Seen(name), list[str]()
     with supervised(argv, command_environment(), root) as process:
         for line in process.stdout or ():
-            if line.strip() and not line.strip().startswith(_ADVICE):
+            if see.line(line.rstrip()):
                 lines.append(line.rstrip())
-                logger.info(line.rstrip())
-                bar.see(line.rstrip())
-                if shown is not None:
-                    shown.tells(name, line.rstrip())
         code = process.wait()
     if code != 0 and not is_ending():
-        error = failure(name, code, lines, by_hand)
-        if shown is not None:
-            shown.troubled(name, error.what)
-        raise error
+        raise see.trouble(failure(name, code, lines, by_hand))
     return lines
-
-
-def failure(name: str, code: int, lines: list[str], by_hand: str) -> StageError:
-    """The error of a command that ended with that code: what it said of it, else the end of its output, and how to repeat it."""
-    told = [match for line in lines if (match := _EXIT_CODE.search(line))]
-    code = int(told[-1][1]) if told else code
-    what = f"{name} failed with exit code {code}{_explanation(lines) or _last(lines)}"
-    kind = StageMayPass if code == MAY_PASS else StageError
-    return kind(what, REPEAT + by_hand)
-
-
-def _explanation(lines: list[str]) -> str:
-    """What `edgeloop` said of its last error, with the lines that belong to it; nothing where it said nothing."""
-    begins = [number for number, line in enumerate(lines) if line.startswith(_EXPLAINED)]
-    if not begins:
-        return ""
-    first, *others = lines[begins[-1] :]
-    more = takewhile(lambda line: line.startswith("  "), others)
-    return ": " + "\n".join([first.removeprefix(_EXPLAINED), *more])
-
-
-def _last(lines: list[str]) -> str:
-    return f".{OUTPUT}" + "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
-
-
-def outcome_of(lines: list[str]) -> Outcome:
-    """What DVC says that it did."""
-    for line in lines:
-        for text, outcome in _OUTCOMES:
-            if text in line:
-                return outcome
-    raise StageError("DVC's output does not say what became of the stage.", "Its version may be another than the locked one.")

@@ -12,7 +12,7 @@ from typing import IO
 from edgeloop.errors import InputError, StageError, StageMayPass
 from flows.supervisor import supervised
 
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 Watch = Callable[[], bool]
 """Whether to give up."""
 FIRST_WAIT_S, MOST_WAIT_S = 2.0, 20.0

@@ -15,10 +15,11 @@ from edgeloop.errors import StageError, StageMayPass
 from flows.pools.commands import Say, Watch, run, transfer, veiled
 from flows.pools.job import environment
 from flows.pools.lockfile import CHANGED, entries
-from flows.pools.order import STORE_S, TRIES, Dispatch, Order, Outcome, Result
+from flows.pools.order import STORE_S, TRIES, Dispatch, Order, Result
 from flows.pools.revision import commit_of
 from flows.pools.server import Server, ensure_deployment
 from flows.pools.wait import Lost, Waiting
+from flows.repro import Outcome
 
 
 def send(server: Server, root: Path, address: str, force: bool, there: Dispatch, say: Say, ended: Watch) -> Outcome:

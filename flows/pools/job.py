@@ -12,6 +12,7 @@ from flows.pools.clone import clean_clone
 from flows.pools.commands import Say, Watch, run, transfer, veiled
 from flows.pools.lockfile import entries, write_part
 from flows.pools.order import STORE_S, Order, Result
+from flows.repro import failure, outcome_of, repro_command
 
 
 def do(workspace: Workspace, worker: str, order: Order, say: Say, ended: Watch) -> Result:
@@ -35,8 +36,6 @@ def do(workspace: Workspace, worker: str, order: Order, say: Say, ended: Watch) 
 
 
 def _done(folder: Path, worker: str, order: Order, env: Mapping[str, str], say: Say, ended: Watch) -> Result:
-    from flows.stages import failure, outcome_of, repro_command
-
     write_part(folder, order.lock)
     if order.upstream:
         say(f"pulling what {order.address} needs: {', '.join(order.upstream)}")

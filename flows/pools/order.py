@@ -2,16 +2,15 @@
 
 import os
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edgeloop.errors import InputError
+from flows.repro import Outcome
 
 LEASE_S = float(os.environ.get("EDGELOOP_LEASE_S", "30"))
 """A worker that gives no sign of life for so long is taken for dead, and its stage goes to another one."""
 BEAT_S = LEASE_S / 6
-Outcome = Literal["ran", "restored", "up to date"]
 TRIES = 3
 """How many workers may lose a stage before it counts as failed."""
 TAKEN_S = float(os.environ.get("EDGELOOP_TAKEN_S", str(12 * 3600)))

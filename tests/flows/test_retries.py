@@ -9,7 +9,7 @@ import pytest
 from flows_in_miniature import FOLDER, VARIANT, Project
 
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
-from flows.stages import failure
+from flows.repro import failure
 
 pytestmark = pytest.mark.slow
 
