@@ -103,7 +103,7 @@ def test_a_step_tells_by_its_exit_code_and_dvc_passes_it_on(served: Project) -> 
 def test_only_boards_and_networks_may_pass_by_themselves() -> None:
     may_pass = {kind.__name__ for kind in kinds(EdgeloopError) if kind.may_pass and kind.__module__ == EdgeloopError.__module__}
     boards = {"BoardBusy", "BoardSilent", "BoardUnreachable", "ProtocolError", "StedgeaiBoardError"}
-    assert may_pass == boards | {"FetchInterrupted", "StoreSilent", "StageMayPass"}
+    assert may_pass == boards | {"FetchInterrupted", "StoreSilent", "ServiceSilent", "StageMayPass"}
 
 
 def kinds(error: type[EdgeloopError]) -> set[type[EdgeloopError]]:
