@@ -95,6 +95,8 @@ def client_environment(workspace: Workspace, server: Running) -> Mapping[str, st
         "PREFECT_API_URL": f"{server.address}/api",
         "PREFECT_HOME": str(workspace.private / "prefect"),
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+        # Half a minute for each question, enough for a server that is started again; with more a run whose server is gone hangs on.
+        "PREFECT_CLIENT_MAX_RETRIES": "4",
         "DO_NOT_TRACK": "1",
         **({CLIENT_SECRET: secret} if (secret := client_secret()) else {}),
     }
