@@ -1,8 +1,8 @@
 # make demo    the whole loop on drawn flowers, watched in Prefect's UI, published to a local S3 server
-# make test    lint, types and all tests
+# make test    lint, types and tests; make test-all: those that take minutes, too
 # Both set up .venv from the committed lock first. PYTHON=python3.12 names the interpreter to make it with.
 
-.PHONY: demo test setup format lock down clean
+.PHONY: demo test test-all setup format lock down clean
 export PYTHON
 
 setup:
@@ -14,6 +14,10 @@ demo: setup
 
 test: setup
 	@sh scripts/test.sh $(ARGS)
+
+# The long ones too: some minutes more.
+test-all: setup
+	@EDGELOOP_LONG=1 FORCE=1 sh scripts/test.sh $(ARGS)
 
 format: setup
 	@.venv/bin/ruff check --fix --quiet .

@@ -15,6 +15,7 @@ pytest_plugins = ("flows_in_miniature", "lab_bench", "network_files", "tiny_firm
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+LONG = not {"EDGELOOP_LONG", "EDGELOOP_KILLS"}.isdisjoint(os.environ)
 
 # Several test processes start services at once, beside those that a user may run.
 os.environ["EDGELOOP_PORTS"] = "any"
@@ -28,7 +29,12 @@ hypothesis.settings.load_profile("edgeloop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow files, so that the last one does not run alone; skip what needs ../shared where there is none."""
+    """Begin with the slow files, so that the last one does not run alone; leave out the long ones, and what needs ../shared without it."""
+    if not LONG:
+        reason = pytest.mark.skip(reason="long: make test-all runs it")
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(reason)
     slow = {item.path for item in items if "slow" in item.keywords}
     items.sort(key=lambda item: item.path not in slow)
     if not SHARED.is_dir():

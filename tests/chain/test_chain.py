@@ -156,6 +156,7 @@ def reduced(project: Project, backbone: Path) -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.long
 def test_real_photographs_from_archive_to_card(tmp_path: Path, shared: Callable[[str], Path], server: dict[str, str]) -> None:
     project = clone(tmp_path)
     project = Project(project.root, project.env | server)

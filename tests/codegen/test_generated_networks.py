@@ -28,6 +28,7 @@ from edgeloop.quantization.convert import to_int8
 from edgeloop.quiet import load_tensorflow
 
 CORTEX_M7 = Cpu("cortex-m7")
+LARGE = ("fdmobilenet_0.75", "fdmobilenet_1.0")
 NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
 
 
@@ -94,7 +95,7 @@ def test_networks_equal_the_reference_on_the_emulated_core(name: str, network_fi
 
 @pytest.mark.slow
 @pytest.mark.parametrize("resolution", [128, 224])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] if name in LARGE else []) for name in NETWORKS])
 def test_large_inputs_equal_the_reference(name: str, resolution: int, network_file: Callable[..., Path], tmp_path: Path) -> None:
     images = list(smooth_images(np.random.default_rng(13), 2, resolution))
     model = network_file(name, resolution)

@@ -26,7 +26,7 @@ from edgeloop.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 MOMENTS = ["additions/sample/*.dvc", "data/sample/.images.*", "models/sample"]
-"""Files that show how far an ingest has come when it is killed; all of them with EDGELOOP_KILLS."""
+"""Files that show how far an ingest has come when it is killed."""
 
 # The stages of data are those of this checkout's dvc.yaml; what is trained on them is a shell command.
 STANDS_ON_DATA = f"""
@@ -157,6 +157,7 @@ def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_i
     assert not (growing.root / FOLDER / "carded").exists()
 
 
+@pytest.mark.long
 def test_a_scheduled_ingest_takes_what_lies_in_a_bucket_and_then_nothing(installed: Project) -> None:
     before, workspace = splits(installed), Workspace(installed.root)
     try:
@@ -225,7 +226,8 @@ def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Pat
     assert "up to date" in growing.run(sys.executable, "-m", "dvc", "status", "prepare@sample")
 
 
-@pytest.mark.parametrize("marker", MOMENTS if "EDGELOOP_KILLS" in os.environ else MOMENTS[1:2])
+@pytest.mark.long
+@pytest.mark.parametrize("marker", MOMENTS)
 def test_a_killed_ingest_is_repeated_without_adding_twice(growing: Project, tmp_path: Path, marker: str) -> None:
     before = splits(growing)
     folder = fill(tmp_path / "incoming", {f"dog/new {n}.jpg": jpeg(5000 + n) for n in range(40)})

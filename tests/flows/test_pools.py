@@ -201,6 +201,7 @@ def test_a_killed_worker_and_a_store_that_is_away_leave_the_lock_of_a_local_run(
     assert site.lock() == done_here(site)
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_stage_on_its_worker_and_after_a_kill_the_next_run_takes_what_it_made(site: Site) -> None:
     (site.notes / "hold-train").touch()
     with site.worker("trainer", "train") as worker, site.worker("bench", "bench-lab1"):
@@ -222,6 +223,7 @@ def test_ctrl_c_ends_the_stage_on_its_worker_and_after_a_kill_the_next_run_takes
     assert site.ran == ["prepare here", "train trainer", "train trainer", "benchmark bench", "card here"]
 
 
+@pytest.mark.long
 def test_what_is_not_committed_is_not_sent(site: Site) -> None:
     (site.project.root / "input.txt").write_text("two", encoding="utf-8")
     said = site.project.retrain(ok=False)

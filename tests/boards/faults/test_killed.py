@@ -57,7 +57,7 @@ def seconds_until_free(desk: Desk, chain: Chain) -> float:
 
 
 @pytest.mark.timeout(14400)
-@pytest.mark.parametrize("chain", list(BOARDS))
+@pytest.mark.parametrize("chain", [chain if chain == "mcu" else pytest.param(chain, marks=pytest.mark.long) for chain in BOARDS])
 def test_killed_at_any_moment(desk: Desk, chain: Chain) -> None:
     params = desk.workspace.root / "params.yaml"
     text = params.read_text(encoding="utf-8")

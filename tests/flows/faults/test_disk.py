@@ -72,6 +72,7 @@ def test_a_full_disk_is_one_clear_error_and_the_same_command_completes_later(sma
     assert "4 of 4 stages built" in small.retrain()
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_up_during_a_stage_loses_nothing_that_was_finished(small: Project) -> None:
     assert "4 of 4 stages built" in small.retrain()
     before = (small.root / "dvc.lock").read_text(encoding="utf-8")

@@ -66,6 +66,7 @@ def site(tmp_path: Path, locks: Path) -> Iterator[Site]:
     assert_none_is_left(mark, ORPHAN_S, processes)
 
 
+@pytest.mark.long
 def test_whatever_is_killed_nothing_is_left_behind_and_a_rerun_goes_on(site: Site) -> None:
     draw = random.Random(SEED)
     wrong = []
