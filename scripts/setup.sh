@@ -38,8 +38,7 @@ if ! { [ -x .venv/bin/python ] && usable .venv/bin/python && .venv/bin/python -m
     make_venv "$python"
 fi
 echo "setup: installing from constraints.txt (about 250 packages, 3.5 GB; some minutes)"
-# Python compiles what is imported, when it is; compiling all 250 packages here takes a minute.
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-compile \
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
     --no-deps --require-hashes -r constraints.txt 2>.venv/install.log ||
     { tail -n 20 .venv/install.log >&2; fail "The packages could not be installed." "Is the package index reachable? The whole log: .venv/install.log"; }
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
