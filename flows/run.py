@@ -10,6 +10,7 @@ from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.files import disk_explained
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
+from flows.api import Server
 from flows.runs import reconcile
 
 ALL = "all"
@@ -45,7 +46,7 @@ def use_server(workspace: Workspace) -> None:
 
         server = start_prefect(workspace)
         os.environ.update(client_environment(workspace, server))
-    reconcile(workspace, os.environ["PREFECT_API_URL"].removesuffix("/api"))
+    reconcile(workspace, Server(os.environ["PREFECT_API_URL"]))
 
 
 def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | None) -> None:

@@ -11,8 +11,8 @@ from edgeloop.files import write_text
 from edgeloop.services import Ports, Running, Service
 from edgeloop.services.ports import LOOPBACK, preferred
 from edgeloop.workspace import Workspace
+from flows.api import CLIENT_SECRET, SERVER_SECRET, client_secret
 from flows.database import Database, check, take_database
-from flows.runs import CLIENT_SECRET, SERVER_SECRET, client_secret
 
 PROBE_S = 3.0
 SQLITE = "SQLite, below .edgeloop"

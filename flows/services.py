@@ -11,6 +11,7 @@ from edgeloop.files import disk_explained
 from edgeloop.services import Running, Service
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
+from flows.api import Server
 from flows.deployments import deploy, lines, talks_to, worker
 from flows.runs import reconcile, unfinished_runs
 from flows.server import client_environment, database_of, listening_host, prefect_server, start_prefect
@@ -33,7 +34,7 @@ def up(workspace: Workspace) -> None:
     workers = worker(workspace, environment)
     if (known := workers.status()) is not None and talks_to(known) != environment["PREFECT_API_URL"]:
         workers.down()  # its server is gone, and this one has another port
-    for name in reconcile(workspace, server.address, worker=workers.status() is not None):
+    for name in reconcile(workspace, Server(environment["PREFECT_API_URL"]), worker=workers.status() is not None):
         sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
     _say("worker", workers.up())
     made = deploy(workspace, schedules, environment, fresh=not server.was_running)
@@ -63,7 +64,7 @@ def status(workspace: Workspace) -> None:
         said = f"runs since {running.started_utc}: {running.address}" if running else "does not run"
         sys.stdout.write(f"{title:<15} {said}\n")
     server = prefect_server(workspace).status()
-    for line in unfinished_runs(server.address) if server else []:
+    for line in unfinished_runs(Server(f"{server.address}/api")) if server else []:
         sys.stdout.write(line + "\n")
     sys.stdout.write("boards\n" + indent(render(states(load_lab(workspace), workspace.root)), "  ") + "\n")
 

@@ -14,10 +14,10 @@ from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed
 
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
+from flows.api import Server
 from flows.pools.commands import Ended
 from flows.pools.dispatch import send
 from flows.pools.order import Dispatch
-from flows.pools.server import Server
 from flows.repro import Outcome, failure, outcome_of, repro_command
 from flows.show.progress import ShownProgress
 from flows.show.reports import show_reports

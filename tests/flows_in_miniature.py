@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgeloop.workspace import Workspace
+from flows.api import Server
 from flows.server import client_environment, prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +78,10 @@ class Project:
     def retrain(self, ok: bool = True) -> str:
         """`edgeloop run sample all all`."""
         return self.run(sys.executable, "-m", "flows.run", "sample", "all", "all", ok=ok)
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """What the Prefect server answers; posts where there is a body."""
+        return Server(self.env["PREFECT_API_URL"], {}).ask("GET" if body is None else "POST", path, body)
 
 
 def environment(home: Path) -> dict[str, str]:

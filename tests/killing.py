@@ -21,7 +21,7 @@ from edgeloop.cards.card import card
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.s3 import connect
 from edgeloop.workspace import Workspace
-from flows.runs import ask
+from flows.api import Server
 
 MARK = "EDGELOOP_TEST_MARK"
 BOARD = "virtual-h7"
@@ -129,8 +129,9 @@ class Site:
         return self.project.root
 
     @property
-    def server(self) -> str:
-        return str(json.loads((self.root / ".edgeloop/services/prefect.json").read_text(encoding="utf-8"))["address"])
+    def server(self) -> Server:
+        known = json.loads((self.root / ".edgeloop/services/prefect.json").read_text(encoding="utf-8"))
+        return Server(f"{known['address']}/api")
 
     def services(self, action: str) -> str:
         return self.project.run(sys.executable, "-m", "flows.services", action, timeout=400)
@@ -173,18 +174,18 @@ class Site:
     def unfinished(self) -> list[str]:
         """Names of flow and task runs that the server takes for running."""
         wanted = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}
-        flows = ask(self.server, "/flow_runs/filter", {"flow_runs": wanted})
-        return [run["name"] for run in [*flows, *ask(self.server, "/task_runs/filter", {"task_runs": wanted})]]
+        flows = self.server.post("/flow_runs/filter", {"flow_runs": wanted})
+        return [run["name"] for run in [*flows, *self.server.post("/task_runs/filter", {"task_runs": wanted})]]
 
     def slots(self) -> int:
         """Slots that runs hold on the server."""
-        return int(sum(limit["active_slots"] for limit in ask(self.server, "/v2/concurrency_limits/filter", {})))
+        return int(sum(limit["active_slots"] for limit in self.server.post("/v2/concurrency_limits/filter", {})))
 
     def start_by_worker(self) -> str:
-        deployment = ask(self.server, "/deployments/filter", {"flows": {"name": {"any_": ["retrain"]}}})
+        deployment = self.server.post("/deployments/filter", {"flows": {"name": {"any_": ["retrain"]}}})
         ident = next(found["id"] for found in deployment if found["name"] == "scheduled")
-        run = ask(
-            self.server, f"/deployments/{ident}/create_flow_run", {"parameters": {"root": str(self.root), "publish": True, "slots": 3}}
+        run = self.server.post(
+            f"/deployments/{ident}/create_flow_run", {"parameters": {"root": str(self.root), "publish": True, "slots": 3}}
         )
         return str(run["id"])
 

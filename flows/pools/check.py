@@ -6,10 +6,10 @@ from pathlib import Path
 
 from edgeloop.errors import ConfigError, StoreError
 from edgeloop.workspace import Workspace
+from flows.api import Server
 from flows.pools.clone import origin
 from flows.pools.commands import veiled
 from flows.pools.job import environment
-from flows.pools.server import Server
 
 PROBE_S = 60.0
 REFUSED = 3

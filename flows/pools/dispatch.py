@@ -12,12 +12,13 @@ from pydantic import ValidationError
 
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
+from flows.api import Server
 from flows.pools.commands import Say, Watch, run, transfer, veiled
+from flows.pools.deployment import ensure_deployment
 from flows.pools.job import environment
 from flows.pools.lockfile import CHANGED, entries
 from flows.pools.order import STORE_S, TRIES, Dispatch, Order, Result
 from flows.pools.revision import commit_of
-from flows.pools.server import Server, ensure_deployment
 from flows.pools.wait import Lost, Waiting
 from flows.repro import Outcome
 

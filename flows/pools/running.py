@@ -10,10 +10,10 @@ from typing import Any
 
 from edgeloop.errors import EdgeloopError, ServiceError, ServiceSilent
 from edgeloop.workspace import Workspace
+from flows.api import Server
 from flows.pools.commands import Ended, Say, veiled
 from flows.pools.job import do
 from flows.pools.order import BEAT_S, Result, read_order
-from flows.pools.server import Server
 
 LOOKS_A_BEAT = 2
 LOOK_S = BEAT_S / LOOKS_A_BEAT

@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 from edgeloop.errors import ServiceError, ServiceSilent, StageError, StageMayPass
+from flows.api import Server
 from flows.pools.commands import Ended, Say, Watch
 from flows.pools.order import BEAT_S, LEASE_S, TAKEN_S
-from flows.pools.server import Server
 
 LOOK_S = 1.0
 SERVER_S = 600.0

@@ -13,10 +13,11 @@ from typing import Any
 from edgeloop import __version__
 from edgeloop.errors import EdgeloopError, ServiceError, ServiceSilent
 from edgeloop.workspace import Workspace, find_workspace
+from flows.api import Server
 from flows.pools.check import check
+from flows.pools.deployment import QUEUE, ensure_pool
 from flows.pools.order import BEAT_S, LEASE_S
 from flows.pools.running import Running
-from flows.pools.server import QUEUE, Server, ensure_pool
 
 LOOK_S = BEAT_S
 """Between two questions for work; so long a stage waits at most for an idle worker."""

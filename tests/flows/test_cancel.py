@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,16 +28,9 @@ with hold("{BOARD}", "a benchmark", 5):
 """
 
 
-def ask(server: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What the server answers; posts where there is a body."""
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(server + path, data, {"Content-Type": "application/json"}), timeout=30) as answer:
-        return json.load(answer)
-
-
-def cancel(server: str, run: str) -> None:
+def cancel(project: Project, run: str) -> None:
     """As the button in the UI does."""
-    ask(server, f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+    project.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
 
 
 def slow(project: Project) -> str:
@@ -60,17 +52,17 @@ def start(project: Project) -> "subprocess.Popen[str]":
     return flow
 
 
-def newest_run(server: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = ask(server, "/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+def newest_run(project: Project) -> dict[str, Any]:
+    found: list[dict[str, Any]] = project.ask("/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
     return found[0]
 
 
-def task_states(server: str, run: str) -> dict[str, str]:
+def task_states(project: Project, run: str) -> dict[str, str]:
     """Of each stage of the run, once the server knows that all of them have ended."""
     found: dict[str, str] = {}
 
     def ended() -> bool:
-        tasks = ask(server, "/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+        tasks = project.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
         found.update({task["name"]: task["state_type"] for task in tasks})
         return bool(found) and not set(found.values()) & {"RUNNING", "PENDING"}
 
@@ -82,9 +74,8 @@ def assert_it_ended_well(project: Project, run: str, began: float) -> None:
     """Nothing runs, the board is free, and the server shows what happened."""
     until(lambda: not sleepers(project.root), ENDS_S - (time.monotonic() - began))
     assert not occupancy(BOARD).held
-    server = project.env["PREFECT_API_URL"]
-    until(lambda: ask(server, f"/flow_runs/{run}")["state_type"] == "CANCELLED", 20)
-    states = task_states(server, run)
+    until(lambda: project.ask(f"/flow_runs/{run}")["state_type"] == "CANCELLED", 20)
+    states = task_states(project, run)
     assert (states[f"train@{VARIANT}"], states["other"], states["prepare"]) == ("CANCELLED", "CANCELLED", "COMPLETED")
 
 
@@ -97,30 +88,30 @@ def assert_a_rerun_goes_on(project: Project, pipeline: str) -> None:
 
 
 def test_a_run_that_is_cancelled_in_the_ui_ends_its_stages_and_frees_its_boards(served: Project) -> None:
-    pipeline, server = slow(served), served.env["PREFECT_API_URL"]
+    pipeline = slow(served)
     flow = start(served)
-    run = newest_run(server)
+    run = newest_run(served)
     assert run["deployment_id"], "the UI offers to cancel runs of deployments only"
     assert occupancy(BOARD).held
     began = time.monotonic()
-    cancel(server, run["id"])
+    cancel(served, run["id"])
     assert_it_ended_well(served, run["id"], began)
     assert "goes on where this one stopped" in flow.communicate(timeout=30)[1]
     assert flow.returncode == 130
-    assert "Cancelled in the UI" in ask(server, f"/flow_runs/{run['id']}")["state"]["message"]
+    assert "Cancelled in the UI" in served.ask(f"/flow_runs/{run['id']}")["state"]["message"]
     assert_a_rerun_goes_on(served, pipeline)
 
 
 def test_ctrl_c_is_shown_as_cancelled(served: Project) -> None:
     slow(served)
     flow = start(served)
-    run = newest_run(served.env["PREFECT_API_URL"])["id"]
+    run = newest_run(served)["id"]
     began = time.monotonic()
     flow.send_signal(signal.SIGINT)
     assert_it_ended_well(served, run, began)
     flow.communicate(timeout=30)
     assert flow.returncode == 130
-    assert "Ctrl-C" in ask(served.env["PREFECT_API_URL"], f"/flow_runs/{run}")["state"]["message"]
+    assert "Ctrl-C" in served.ask(f"/flow_runs/{run}")["state"]["message"]
 
 
 @pytest.fixture
@@ -137,12 +128,12 @@ def installed(project: Project) -> Iterator[Project]:
 
 
 def test_a_run_of_the_worker_is_cancelled_too(installed: Project) -> None:
-    pipeline, server = slow(installed), installed.env["PREFECT_API_URL"]
-    deployment = ask(server, "/deployments/name/retrain/scheduled")["id"]
+    pipeline = slow(installed)
+    deployment = installed.ask("/deployments/name/retrain/scheduled")["id"]
     parameters = {"root": str(installed.root), "publish": False, "slots": 2}
-    run = ask(server, f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
+    run = installed.ask(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
     until(lambda: all(Path(installed.root / f"{name}.here").exists() for name in ("train", "other")), 90)
     began = time.monotonic()
-    cancel(server, run)
+    cancel(installed, run)
     assert_it_ended_well(installed, run, began)
     assert_a_rerun_goes_on(installed, pipeline)

@@ -13,7 +13,7 @@ from flows_in_miniature import FOLDER, ROOT, Project
 from edgeloop.config import load_params
 from edgeloop.errors import ConfigError
 from edgeloop.workspace import Workspace
-from flows.runs import ask
+from flows.api import Server
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,9 @@ def processes_of(root: Path) -> list[str]:
 
 def finished_runs(root: Path) -> list[dict[str, object]]:
     server = json.loads((root / ".edgeloop" / "services" / "prefect.json").read_text(encoding="utf-8"))["address"]
-    found: list[dict[str, object]] = ask(server, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}}})
+    found: list[dict[str, object]] = Server(f"{server}/api").post(
+        "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED"]}}}}
+    )
     return found
 
 

@@ -1,10 +1,8 @@
 """The flow `retrain`, on a real Prefect server, over stages that DVC really runs."""
 
-import json
 import signal
 import subprocess
 import sys
-import urllib.request
 
 import pytest
 from flows_in_miniature import FOLDER, VARIANT, Project, sleepers, until
@@ -17,12 +15,10 @@ from flows.run import select
 pytestmark = pytest.mark.slow
 
 
-def ask(project: Project, path: str) -> list[dict[str, object]]:
+def newest(project: Project, path: str) -> list[dict[str, object]]:
     """The newest things that the server has of that kind."""
-    body = json.dumps({"limit": 50, "sort": "CREATED_DESC" if "artifacts" in path else "EXPECTED_START_TIME_DESC"}).encode()
-    request = urllib.request.Request(project.env["PREFECT_API_URL"] + path, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        found: list[dict[str, object]] = json.load(answer)
+    order = "CREATED_DESC" if "artifacts" in path else "EXPECTED_START_TIME_DESC"
+    found: list[dict[str, object]] = project.ask(path, {"limit": 50, "sort": order})
     return found
 
 
@@ -30,9 +26,9 @@ def test_a_first_run_builds_everything_and_a_second_nothing(served: Project) -> 
     first = served.retrain()
     assert "4 of 4 stages built" in first
     assert (served.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
-    names = {str(run["name"]) for run in ask(served, "/task_runs/filter")}
+    names = {str(run["name"]) for run in newest(served, "/task_runs/filter")}
     assert {"prepare", "other", f"train@{VARIANT}", f"card@{VARIANT}"} <= names
-    keys = {artifact["key"] for artifact in ask(served, "/artifacts/filter")}
+    keys = {artifact["key"] for artifact in newest(served, "/artifacts/filter")}
     assert {"plan", "results", "card-sample-fdmobilenet-0-25-96"} <= keys
     second = served.retrain()
     assert "up to date in" in second
@@ -45,7 +41,7 @@ def test_the_progress_that_a_stage_prints_is_a_bar_in_the_ui(served: Project) ->
     (served.root / "say.sh").write_text(said, encoding="utf-8")
     pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("test ! -e broken", "sh say.sh"), encoding="utf-8")
     served.retrain()
-    bars = [artifact for artifact in ask(served, "/artifacts/filter") if artifact["key"] == "train-sample-fdmobilenet-0-25-96"]
+    bars = [artifact for artifact in newest(served, "/artifacts/filter") if artifact["key"] == "train-sample-fdmobilenet-0-25-96"]
     bar = max(bars, key=lambda artifact: str(artifact["created"]))  # other tests have used this server
     assert (bar["type"], bar["data"], bar["description"]) == ("progress", 75.0, "train: 3/4 epochs, 1.5 epochs/s, val 0.3")
 
@@ -120,8 +116,7 @@ def test_a_killed_flow_is_shown_as_crashed_at_the_next_start(served: Project) ->
 
 
 def state_of(project: Project, run: str) -> object:
-    with urllib.request.urlopen(f"{project.env['PREFECT_API_URL']}/flow_runs/{run}", timeout=30) as answer:
-        return json.load(answer)["state_type"]
+    return project.ask(f"/flow_runs/{run}")["state_type"]
 
 
 MEASURED = f"""\

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import urllib.request
 from typing import Any
 
 import pytest
@@ -27,15 +26,9 @@ with open(file, "a+") as log:
 """
 
 
-def ask(project: Project, path: str, body: dict[str, Any]) -> Any:
-    address, kind = project.env["PREFECT_API_URL"] + path, {"Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(address, json.dumps(body).encode(), kind), timeout=30) as answer:
-        return json.load(answer)
-
-
 def table(project: Project, key: str) -> list[dict[str, Any]]:
     """The newest table with that key."""
-    found = ask(project, "/artifacts/filter", {"sort": "CREATED_DESC", "limit": 1, "artifacts": {"key": {"any_": [key]}}})
+    found = project.ask("/artifacts/filter", {"sort": "CREATED_DESC", "limit": 1, "artifacts": {"key": {"any_": [key]}}})
     rows: list[dict[str, Any]] = json.loads(found[0]["data"])
     return rows
 
@@ -68,10 +61,9 @@ def test_a_stage_that_may_pass_is_tried_three_times_at_most_and_the_ui_says_so(s
     (failed,) = table(served, "failures")
     assert failed["repeat it with"] == "`dvc repro other`"
     assert "did not answer in time" in failed["why"].replace("\n", " ")
-    (run,) = ask(served, "/task_runs/filter", {"task_runs": {"name": {"any_": ["other"]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1})
+    (run,) = served.ask("/task_runs/filter", {"task_runs": {"name": {"any_": ["other"]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1})
     assert run["run_count"] == 3
-    with urllib.request.urlopen(f"{served.env['PREFECT_API_URL']}/task_run_states/?task_run_id={run['id']}", timeout=30) as answer:
-        states = [state["name"] for state in json.load(answer)]
+    states = [state["name"] for state in served.ask(f"/task_run_states/?task_run_id={run['id']}")]
     assert states.count("AwaitingRetry") == 2
 
 

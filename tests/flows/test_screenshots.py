@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,14 +72,6 @@ def page(tmp_path: Path) -> Iterator[Page]:
         yield opened
 
 
-def ask(project: Project, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    kind = {"Content-Type": "application/json"}
-    request = urllib.request.Request(project.env["PREFECT_API_URL"] + path, json.dumps(body).encode(), kind)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        found: list[dict[str, Any]] = json.load(answer)
-    return found
-
-
 def show(project: Project, page: Page, path: str, *wanted: str) -> None:
     """Open a page of the UI."""
     page.open(project.env["PREFECT_API_URL"].removesuffix("/api") + path)
@@ -93,7 +84,10 @@ def show_artifact(project: Project, page: Page, key: str, *wanted: str) -> None:
 
 
 def newest(project: Project, key: str) -> list[dict[str, Any]]:
-    return ask(project, "/artifacts/filter", {"sort": "CREATED_DESC", "limit": 1, "artifacts": {"key": {"any_": [key]}}})
+    found: list[dict[str, Any]] = project.ask(
+        "/artifacts/filter", {"sort": "CREATED_DESC", "limit": 1, "artifacts": {"key": {"any_": [key]}}}
+    )
+    return found
 
 
 def keep(page: Page, name: str) -> None:
@@ -116,8 +110,8 @@ def running(project: Project, *arguments: str) -> Iterator[str]:
     flow = subprocess.Popen(argv, cwd=project.root, env=project.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wanted = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
     try:
-        until(lambda: bool(ask(project, "/flow_runs/filter", wanted)), 60)
-        yield str(ask(project, "/flow_runs/filter", wanted)[0]["id"])
+        until(lambda: bool(project.ask("/flow_runs/filter", wanted)), 60)
+        yield str(project.ask("/flow_runs/filter", wanted)[0]["id"])
         flow.wait(timeout=400)
     finally:
         flow.kill()
@@ -133,7 +127,7 @@ def rows_of(project: Project, key: str) -> list[dict[str, Any]]:
 def trains(project: Project) -> Callable[[], bool]:
     """Whether a training is some epochs old."""
     wanted = {"artifacts": {"type": {"any_": ["progress"]}, "key": {"like_": "train-%"}}}
-    return lambda: any("val 0." in artifact["description"] for artifact in ask(project, "/artifacts/filter", wanted))
+    return lambda: any("val 0." in artifact["description"] for artifact in project.ask("/artifacts/filter", wanted))
 
 
 def test_pictures(project: Project, page: Page) -> None:

@@ -3,10 +3,8 @@
 The stages copy records and a card that the library made before; the board is the real lock, its queue the real queue.
 """
 
-import json
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,14 +113,6 @@ def drawn(served: Project) -> Project:
     return served
 
 
-def ask(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What the server answers; posts where there is a body."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(project.env["PREFECT_API_URL"] + path, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
 @contextmanager
 def started(project: Project) -> Iterator["subprocess.Popen[str]"]:
     """A run of everything, as from a terminal; it does not outlive this."""
@@ -140,7 +130,7 @@ def running(project: Project) -> str:
     found: list[str] = []
 
     def runs() -> bool:
-        found[:] = [run["id"] for run in ask(project, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})]
+        found[:] = [run["id"] for run in project.ask("/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})]
         return bool(found)
 
     until(runs, 60)
@@ -149,7 +139,7 @@ def running(project: Project) -> str:
 
 def artifacts(project: Project, run: str) -> dict[str, dict[str, Any]]:
     """Those of the run, by key."""
-    found = ask(project, "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+    found = project.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
     return {artifact["key"]: artifact for artifact in found}
 
 
@@ -217,7 +207,7 @@ def watched(drawn: Project, page: Page, run: str) -> None:
 
 def assert_graph_is_that_of_dvc(drawn: Project, run: str) -> None:
     """Every edge of `dvc dag` is one between task runs, and no other."""
-    nodes = dict(ask(drawn, f"/flow_runs/{run}/graph-v2")["nodes"])
+    nodes = dict(drawn.ask(f"/flow_runs/{run}/graph-v2")["nodes"])
     names = {node: shown["label"] for node, shown in nodes.items()}
     shown = {(names[parent["id"]], names[node]) for node, entry in nodes.items() for parent in entry["parents"]}
     program = "from dvc.repo import Repo\nfor a, b in Repo('.').index.graph.edges: print('edge', b.name, a.name)"

@@ -127,7 +127,7 @@ def test_no_secret_is_anywhere_after_the_loop_ran(site: Site, canaries: Canaries
     with watched_command_lines(site.mark) as lines:
         said += site.services("up")
         canaries.store = json.loads(identities.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]["secretKey"]
-        refused_without_the_password(site.server)
+        refused_without_the_password(site.server.address)
         site.start_by_worker()
         until(lambda: (site.root / FOLDER).exists() and not site.unfinished(), 200)
         said += site.services("status")
@@ -147,8 +147,8 @@ def test_no_secret_is_anywhere_after_the_loop_ran(site: Site, canaries: Canaries
     assert identities.stat().st_mode & 0o077 == 0
 
 
-def refused_without_the_password(server: str) -> None:
-    question = urllib.request.Request(f"{server}/api/flow_runs/filter", b"{}", {"Content-Type": "application/json"})
+def refused_without_the_password(address: str) -> None:
+    question = urllib.request.Request(f"{address}/flow_runs/filter", b"{}", {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(question, timeout=10)
 

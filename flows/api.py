@@ -1,12 +1,14 @@
-"""Prefect's server as dispatchers and workers of pools ask it: over HTTP, without Prefect, whose import takes seconds."""
+"""Prefect's server, asked over its HTTP interface without Prefect, whose import takes seconds."""
 
 import base64
 import http.client
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,14 +16,10 @@ from edgeloop.errors import ServiceError, ServiceSilent
 
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 ASK_S = 10.0
-_REFUSED = (401, 403)
-_NOT_FOUND = 404
-_EXISTS = 409
-_SERVER_ERROR = 500
-
-QUEUE = "stages"
-"""Of every pool: what dispatches stages is apart from the flows that the pool `train` runs."""
-FLOW = "dispatched"
+SERVER_SECRET = "PREFECT_SERVER_API_AUTH_STRING"
+CLIENT_SECRET = "PREFECT_API_AUTH_STRING"
+BUSY_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
+"""Between questions while the server says 503: its SQLite database was locked, and nothing was done."""
 
 
 class Server:
@@ -37,17 +35,36 @@ class Server:
         parts = urlsplit(self.address)
         return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
+    def get(self, path: str) -> Any:
+        """Its answer; None where it has none. Raises as `ask`."""
+        return self.ask("GET", path)
+
     def post(self, path: str, body: Body) -> Any:
-        """Its answer; None where it has none."""
+        """Its answer; None where it has none. Raises as `ask`."""
         return self.ask("POST", path, body)
 
+    def make(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Create something; None where it is there already. Raises as `ask`."""
+        try:
+            return self.post(path, body)
+        except _Exists:
+            return None
+
     def ask(self, method: str, path: str, body: Body | None = None) -> Any:
-        """Ask once.
+        """Ask, and again for some seconds where its database was locked.
 
         Raises:
             ServiceSilent: it does not answer, or is not well.
             ServiceError: it refuses.
         """
+        for pause_s in BUSY_PAUSES_S:
+            try:
+                return self._ask_once(method, path, body)
+            except _Busy:
+                time.sleep(pause_s)
+        return self._ask_once(method, path, body)
+
+    def _ask_once(self, method: str, path: str, body: Body | None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, content, self._headers, method=method)
         try:
@@ -59,64 +76,40 @@ class Server:
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise ServiceSilent(
-                f"Prefect's server {self.shown} does not answer: {reason}.", "Is it running, and the address right?"
+                f"Prefect's server {self.shown} does not answer: {reason}.", "Start it (edgeloop up), or correct PREFECT_API_URL."
             ) from None
 
-    def make(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Create something; None where it is there already."""
-        try:
-            return self.post(path, body)
-        except _Exists:
-            return None
-
     def _refusal(self, path: str, error: urllib.error.HTTPError) -> ServiceError:
-        if error.code in _REFUSED:
+        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return ServiceError(
                 f"Prefect's server {self.shown} does not let us in ({error.code}).",
-                "Set PREFECT_API_AUTH_STRING=USER:PASSWORD (or PREFECT_API_KEY) as the server has it.",
+                f"Set {CLIENT_SECRET}=USER:PASSWORD (or PREFECT_API_KEY) as the server has it.",
             )
-        if error.code >= _SERVER_ERROR:
-            return ServiceSilent(f"Prefect's server {self.shown} is not well: {error.code} for {path}.", "See its log.")
-        kind = {_NOT_FOUND: NotThere, _EXISTS: _Exists}.get(error.code, ServiceError)
+        if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            kind: type[ServiceError] = _Busy if error.code == HTTPStatus.SERVICE_UNAVAILABLE else ServiceSilent
+            return kind(f"Prefect's server {self.shown} is not well: {error.code} for {path}.", "See its log: .edgeloop/services.")
+        kind = _Exists if error.code == HTTPStatus.CONFLICT else ServiceError
         said = error.read(400).decode(errors="replace")
         return kind(f"Prefect's server {self.shown} refuses {path} ({error.code}): {said}", "Is its version the locked one?")
-
-
-class NotThere(ServiceError):
-    """The server does not know what was asked for."""
 
 
 class _Exists(ServiceError):
     """It is there already."""
 
 
-def ensure_deployment(server: Server, pool: str) -> str:
-    """Make the pool, its queue and the deployment of dispatched stages where there is none; returns the deployment's id."""
-    ensure_pool(server, pool)
-    flow = server.post("/flows/", {"name": FLOW})["id"]
-    made = server.post(
-        "/deployments/",
-        {
-            "name": pool,
-            "flow_id": flow,
-            "description": "Stages that flows send to the workers of this pool (edgeloop worker).",
-            "work_pool_name": pool,
-            "work_queue_name": QUEUE,
-            "enforce_parameter_schema": False,
-        },
-    )
-    return str(made["id"])
+class _Busy(ServiceSilent):
+    """Its database was locked."""
 
 
-def ensure_pool(server: Server, pool: str) -> None:
-    """Make the pool and its queue where there is none."""
-    server.make("/work_pools/", {"name": pool, "type": "process", "description": "edgeloop: docs/machines.md"})
-    server.make(f"/work_pools/{pool}/queues", {"name": QUEUE})
+def client_secret(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Name and password for the server, as `name:password`; where only the server's own are set, these."""
+    return environment.get(CLIENT_SECRET) or environment.get(SERVER_SECRET)
 
 
 def _authorization(environment: Mapping[str, str]) -> dict[str, str]:
-    if said := environment.get("PREFECT_API_AUTH_STRING"):
-        return {"Authorization": f"Basic {base64.b64encode(said.encode()).decode()}"}
+    """With the name and password of the environment, as Prefect's own client sends them."""
+    if secret := client_secret(environment):
+        return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
     if key := environment.get("PREFECT_API_KEY"):
         return {"Authorization": f"Bearer {key}"}
     return {}
