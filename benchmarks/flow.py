@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
+from flows.api import Server
 from flows.pipeline import PlannedStage, read_plan
 from flows.repro import repro_command
 from flows.schedule import startable
@@ -183,11 +183,8 @@ def stage_times(server: dict[str, str]) -> dict[str, float]:
     """Seconds of each stage's task run, from Prefect's server."""
     times: dict[str, float] = {}
     while True:
-        body = json.dumps({"limit": PAGE, "offset": len(times), "sort": "ID_DESC"}).encode()
-        url = f"{server['PREFECT_API_URL']}/task_runs/filter"
-        asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            page = json.load(answer)
+        wanted = {"limit": PAGE, "offset": len(times), "sort": "ID_DESC"}
+        page = Server(server["PREFECT_API_URL"]).post("/task_runs/filter", wanted)
         times |= {str(run["name"]): float(run["total_run_time"]) for run in page}
         if len(page) < PAGE:
             return times

@@ -24,7 +24,7 @@ def check(workspace: Workspace, server: Server) -> str:
         ConfigError: there is no DVC remote.
         StoreError: the store refuses, or does not answer.
     """
-    server.ask("GET", "/version")
+    server.get("/version")
     origin(workspace, environment())
     return store_of(workspace)
 

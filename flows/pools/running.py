@@ -100,7 +100,7 @@ class Running(threading.Thread):
                 if looks % LOOKS_A_BEAT == 1:
                     alive = f"{socket.gethostname()}:{os.getpid()}#{looks}"
                     self._server.ask("PATCH", f"/flow_runs/{self._run['id']}", {"infrastructure_pid": alive})
-                state = self._server.ask("GET", f"/flow_runs/{self._run['id']}")["state_type"]
+                state = self._server.get(f"/flow_runs/{self._run['id']}")["state_type"]
                 if state not in ("PENDING", "RUNNING"):
                     self._cancelled = state == "CANCELLING"
                     self._halt.set()

@@ -61,7 +61,7 @@ class Waiting:
 
     def _look(self) -> dict[str, Any] | None:
         """Ask once; the state where it is a last one."""
-        seen = self._server.ask("GET", f"/flow_runs/{self._run}")
+        seen = self._server.get(f"/flow_runs/{self._run}")
         self._tell()
         if self._silent:
             self._say("Prefect's server answers again")
@@ -126,11 +126,11 @@ class Waiting:
         """Cancel the run, and give its worker the time to end the stage."""
         deadline = time.monotonic() + CANCEL_S
         with suppress(ServiceError):
-            state = self._server.ask("GET", f"/flow_runs/{self._run}")["state"]["type"]
+            state = self._server.get(f"/flow_runs/{self._run}")["state"]["type"]
             to = "CANCELLING" if state in ("PENDING", "RUNNING") else "CANCELLED"
             self._server.post(f"/flow_runs/{self._run}/set_state", {"state": {"type": to, "message": "the flow was ended"}, "force": True})
             while time.monotonic() < deadline:
-                if self._server.ask("GET", f"/flow_runs/{self._run}")["state"]["type"] != "CANCELLING":
+                if self._server.get(f"/flow_runs/{self._run}")["state"]["type"] != "CANCELLING":
                     return
                 time.sleep(LOOK_S / 2)
 

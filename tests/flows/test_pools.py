@@ -1,5 +1,6 @@
 """Stages on other machines: two workers in clones of their own, a real Prefect server, and SeaweedFS as the store between them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -221,6 +222,36 @@ def test_ctrl_c_ends_the_stage_on_its_worker_and_after_a_kill_the_next_run_takes
         until(lambda: f"train@{VARIANT}: ran" in (site.home / "trainer-train.log").read_text(encoding="utf-8"), 90)
         site.project.retrain()
     assert site.ran == ["prepare here", "train trainer", "train trainer", "benchmark bench", "card here"]
+
+
+@contextmanager
+def silent_server(site: Site) -> Iterator[None]:
+    """Prefect's server takes connections and answers nothing."""
+    known = Path(site.project.env["PREFECT_HOME"]).parent / "services" / "prefect.json"
+    pid = int(json.loads(known.read_text(encoding="utf-8"))["pid"])
+    os.killpg(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(pid, signal.SIGCONT)
+
+
+@pytest.mark.long
+def test_a_worker_that_is_killed_between_its_push_and_its_report_has_not_worked_in_vain(site: Site) -> None:
+    (site.notes / "hold-train").touch()
+    with site.worker("first", "train") as first, site.worker("bench", "bench-lab1"), site.flow() as flow:
+        until(lambda: "train first" in site.ran, 90)
+        with silent_server(site):
+            (site.notes / "hold-train").unlink()
+            until(lambda: f"train@{VARIANT}: ran" in (site.home / "first-train.log").read_text(encoding="utf-8"), 120)
+            os.kill(first.pid, signal.SIGKILL)
+            first.wait(timeout=10)
+        with site.worker("second", "train"):
+            assert flow.wait(timeout=180) == 0, site.said
+    assert "has given no sign of life" in site.said
+    assert "taken over from second: restored" in site.said
+    assert site.ran == ["prepare here", "train first", "benchmark bench", "card here"]
+    assert site.lock() == done_here(site)
 
 
 @pytest.mark.long
