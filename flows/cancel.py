@@ -12,6 +12,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.context import FlowRunContext
+from prefect.exceptions import CancelledRun
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
@@ -22,32 +23,34 @@ LOOK_EVERY_S = 2.0
 CANCELLING = (StateType.CANCELLING, StateType.CANCELLED)
 IN_UI = "Cancelled in the UI, and its stages ended. A new run goes on where this one stopped."
 BY_HAND = "Ended by Ctrl-C, and its stages with it. A new run goes on where this one stopped."
+BY_CALLER = "Ended with the run that called it, and its stages, too. A new run goes on where this one stopped."
 
 
 class Cancellable:
     """While this context lasts, cancelling the flow run in the UI ends its stages and interrupts the flow as Ctrl-C does.
 
-    The context of an outermost flow swallows that interruption; the flow then returns `state`, its final one. A flow that
-    another one called passes it on.
+    The context swallows that interruption; the flow then returns `state`, its final one. Prefect makes an exception of that
+    for a flow that called it, whose own context takes it for the same.
     """
 
     def __init__(self) -> None:
-        self.state: State[str] = Cancelled(message=BY_HAND, data="cancelled")
         self._ended = threading.Event()
         self._run = _present_run()
+        self._called = self._run is not None and self._run.parent_task_run_id is not None
+        self.state: State[str] = Cancelled(message=BY_CALLER if self._called else BY_HAND, data="cancelled")
 
     def __enter__(self) -> "Cancellable":
-        if self._run is not None and self._run.parent_task_run_id is None:
+        if self._run is not None and not self._called:
             look = threading.Thread(target=copy_context().run, args=(self._look, self._run.id), name="cancel", daemon=True)
             look.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         self._ended.set()
-        if not isinstance(error, KeyboardInterrupt):
+        if not isinstance(error, KeyboardInterrupt | CancelledRun):
             return False
         end_all()
-        return self._run is not None and self._run.parent_task_run_id is None
+        return self._run is not None
 
     def _look(self, run: UUID) -> None:
         """Ask the server now and then; it may be away for a while."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, small_project, until
+from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, sleepers, small_project, until
 from PIL import Image
 
 from edgeloop.config import load_params
@@ -224,6 +224,31 @@ def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Pat
     assert not list((growing.root / "additions").rglob("*.*"))
     assert [path.name for path in (growing.root / "data" / "sample" / "additions").iterdir()] == ["00000.json"]
     assert "up to date" in growing.run(sys.executable, "-m", "dvc", "status", "prepare@sample")
+
+
+def test_an_ingest_that_is_cancelled_while_it_builds_is_built_on_by_the_next(growing: Project, tmp_path: Path) -> None:
+    pipeline = growing.root / "dvc.yaml"
+    text = pipeline.read_text(encoding="utf-8")
+    pipeline.write_text(
+        text.replace(f"cmd: mkdir -p {FOLDER}/card &&", f"cmd: touch begun; sleep 987.1; mkdir -p {FOLDER}/card &&"), encoding="utf-8"
+    )
+    folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
+    argv = [sys.executable, "-m", "flows.take", "sample", str(folder)]
+    taking = subprocess.Popen(argv, cwd=growing.root, env=growing.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    until(lambda: (growing.root / "begun").exists(), 120)
+    newest = {"sort": "START_TIME_DESC", "limit": 2}
+    built, run = growing.ask("/flow_runs/filter", newest)
+    growing.ask(f"/flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+    until(lambda: not sleepers(growing.root), 10)
+    assert "the same command begins again" in taking.communicate(timeout=30)[1]
+    assert taking.returncode == 130
+    ended = {one["id"]: one["state_type"] for one in growing.ask("/flow_runs/filter", newest)}
+    assert ended == {run["id"]: "CANCELLED", built["id"]: "CANCELLED"}
+    pipeline.write_text(text, encoding="utf-8")
+    said = ingest(growing, str(folder))
+    assert "up to date: nothing new" in said
+    assert "1 variants brought up to date" in said
+    assert commits(growing) == ["Data: 3 new images of sample", "First revision"]
 
 
 @pytest.mark.long
