@@ -11,6 +11,7 @@ from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
 from edgeloop.workspace import Workspace
+from flows.begin import begins_in_time
 from flows.runs import marked_alive
 
 NAME = "by-hand"
@@ -22,12 +23,13 @@ def run_by_hand(flow: "Flow[..., Any]", parameters: Mapping[str, Any]) -> Any:
 
     Raises:
         KeyboardInterrupt: it was cancelled.
+        ServiceSilent: the server went away while it started.
     """
     with get_client(sync_client=True) as client:
         deployment = _deployment(client, flow)
         run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), state=Pending())
     try:
-        with marked_alive(Workspace(Path(parameters["root"])), str(run.id)):
+        with marked_alive(Workspace(Path(parameters["root"])), str(run.id)), begins_in_time():
             return run_flow(flow, flow_run=run, parameters=dict(parameters))
     except CancelledRun:
         raise KeyboardInterrupt from None

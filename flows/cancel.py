@@ -16,6 +16,7 @@ from prefect.exceptions import CancelledRun
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
+from flows.begin import has_begun
 from flows.show.telling import telling
 from flows.supervisor import end_all
 
@@ -40,6 +41,7 @@ class Cancellable:
         self.state: State[str] = Cancelled(message=BY_CALLER if self._called else BY_HAND, data="cancelled")
 
     def __enter__(self) -> "Cancellable":
+        has_begun()
         if self._run is not None and not self._called:
             look = threading.Thread(target=copy_context().run, args=(self._look, self._run.id), name="cancel", daemon=True)
             look.start()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import urllib.error
@@ -88,7 +89,8 @@ def lines(schedules: Schedules) -> dict[str, str]:
 
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
     """What prefect.yaml refers to."""
-    variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_TIMEZONE": schedules.timezone}
+    begin = shlex.join([sys.executable, "-m", "flows.begin"])
+    variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_BEGIN": begin, "EDGELOOP_TIMEZONE": schedules.timezone}
     for flow, line in lines(schedules).items():
         name = flow.upper()
         variables[f"EDGELOOP_{name}_CRON"] = NEVER if line == OFF else line

@@ -31,7 +31,7 @@ VICTIMS: dict[str, Callable[[str], bool]] = {
     "dvc": lambda line: "-m dvc" in line and "flows.supervisor" not in line,
     "supervisor": lambda line: "flows.supervisor" in line,
     "publish": lambda line: "-m edgeloop publish" in line and "flows.supervisor" not in line,
-    "flow": lambda line: "flows.run" in line or "prefect flow-run execute" in line or "prefect.engine" in line,
+    "flow": lambda line: "flows.run" in line or "flows.begin" in line,
     "worker": lambda line: "worker start" in line and "services.guard" not in line,
     "server": lambda line: "prefect server start" in line,
     "store": lambda line: "weed server" in line,
