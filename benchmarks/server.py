@@ -2,6 +2,7 @@
 
     python benchmarks/server.py                                          on SQLite
     EDGELOOP_DATABASE_URL=postgresql://... python benchmarks/server.py   on that database, which must be empty
+    EDGELOOP_LEASE_S=60 python benchmarks/server.py --workers 53         half the questions of each stage; this number only
 
 The questions are those of docs/machines.md: idle workers look for work and give signs; each stage's worker gives signs, asks
 whether it is cancelled, and sends its log; each stage's flow asks for its state and its log. They come at random moments at the
@@ -120,6 +121,7 @@ def load(asked: list[Asked], seconds: float) -> tuple[list[float], int]:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, help="measure this number only")
     parser.add_argument("--seconds", type=float, default=20.0, help="for each number of workers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -127,8 +129,8 @@ def main() -> int:
         running = start_prefect(workspace)
         try:
             print(f"Prefect's server with {database_of(workspace)}, all on this machine; {options.seconds:.0f} s each")
-            server, workers = Server(f"{running.address}/api"), 4
-            while measured(server, workers, options.seconds):
+            server, workers = Server(f"{running.address}/api"), options.workers or 4
+            while measured(server, workers, options.seconds) and not options.workers:
                 workers *= 2
         finally:
             prefect_server(workspace).down()

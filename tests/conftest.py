@@ -15,7 +15,7 @@ pytest_plugins = ("flows_in_miniature", "lab_bench", "network_files", "tiny_firm
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-LONG = not {"EDGELOOP_LONG", "EDGELOOP_KILLS"}.isdisjoint(os.environ)
+LONG = not {"EDGELOOP_LONG", "EDGELOOP_KILLS", "EDGELOOP_ROUND"}.isdisjoint(os.environ)
 
 # Several test processes start services at once, beside those that a user may run.
 os.environ["EDGELOOP_PORTS"] = "any"
