@@ -265,6 +265,8 @@ class Ingest(Section):
     """Of the S3 server, as in `publish`, whose own is taken by default."""
     retrain: bool = True
     publish: bool = False
+    push: bool = False
+    """Whether what is committed goes to the branch's upstream, and its data to the DVC remote: other machines need both."""
 
 
 OFF = "off"

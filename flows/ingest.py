@@ -1,9 +1,8 @@
 """The flow `ingest`: new images are validated and become a data revision, and what stands on the data is built again."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow
@@ -12,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from edgeloop.config import Params, load_params
+from edgeloop.config import Ingest, Params, load_params
 from edgeloop.errors import EdgeloopError, InputError, StageError
 from edgeloop.files import sha256_file, write_text
 from edgeloop.ingest.incoming import incoming
@@ -25,28 +24,21 @@ from flows.cancel import Cancellable
 from flows.execute import run_plan
 from flows.pipeline import read_plan
 from flows.retrain import retrain
-from flows.revision import LOCK_FILE, check_repository, commit, drop_unfinished, lock_is_committed, track
+from flows.revision import LOCK_FILE, check_repository, commit, drop_unfinished, is_pushed, push, track, uncommitted
 from flows.runs import marked_alive
 from flows.schedule import FAILED
 from flows.show.progress import slug
+from flows.supervisor import is_ending
 
 LOCK_S = 5.0
+PENDING = ".pending"
+OURS = "dvc.lock was committed"
+"""Ends such a file where only an ingest has changed dvc.lock since the last commit."""
 UP_TO_DATE = "up to date: nothing new"
 
 
 def _run_name() -> str:
     return str(flow_run.parameters["dataset"] or "all sources")
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How an ingest is meant."""
-
-    origin: str | None = None
-    again: bool = False
-    build: bool | None = None
-    publish: bool | None = None
-    slots: int = 1
 
 
 @flow(name="ingest", flow_run_name=_run_name, persist_result=False)
@@ -57,28 +49,35 @@ def ingest(
     again: bool = False,
     build: bool | None = None,
     publish: bool | None = None,
+    push: bool | None = None,
     slots: int | None = None,
 ) -> list[str] | State[str]:
     """Take new images of `dataset` (default: of every entry of params.yaml's `ingest`) from `origin` (default: as that entry says).
 
     `again` looks once more at what was quarantined before. `build`: whether to bring the variants that stand on the data
-    up to date, `publish`: and to publish their cards (default of both: as the entry says, else yes and no). Returns lines
-    that say what was done.
+    up to date; `publish`: and to publish their cards; `push`: whether commits and their data go to where other machines find
+    them (default of these three: as the entry says, else yes, no and no). Returns lines that say what was done.
 
     Raises:
-        InputError: no source is known, or git cannot commit here.
+        InputError: no source is known, or git cannot commit or push here.
         StageError: the data set with the new images is refused by its validation (nothing was changed then), or a stage failed.
     """
     workspace = Workspace(Path(root))
-    params, wishes = load_params(workspace), Wishes(origin, again, build, publish, slots or os.cpu_count() or 1)
+    params = load_params(workspace)
+    given = {"origin": origin, "retrain": build, "publish": publish, "push": push}
+    wishes = {name: value for name, value in given.items() if value is not None}
+
+    def one(name: str) -> list[str]:
+        source = _source(params, name, wishes)
+        with _alone(workspace, name):
+            return _Ingesting(workspace, params, name, source, again, slots or os.cpu_count() or 1).run()
+
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
-        if dataset is not None:
-            return _one(workspace, params, dataset, wishes)
-        return _every(workspace, params, wishes)
+        return one(dataset) if dataset is not None else _every(params, one)
     return cancelled.state
 
 
-def _every(workspace: Workspace, params: Params, wishes: Wishes) -> list[str]:
+def _every(params: Params, one: Callable[[str], list[str]]) -> list[str]:
     """All declared sources; one that fails does not stop the others."""
     if not params.ingest:
         raise InputError("params.yaml names no source of new images.", 'Add to `ingest`: DATASET: {from: FOLDER or "s3://BUCKET/PREFIX"}')
@@ -86,7 +85,7 @@ def _every(workspace: Workspace, params: Params, wishes: Wishes) -> list[str]:
     failed: list[str] = []
     for name in params.ingest:
         try:
-            lines += _one(workspace, params, name, wishes)
+            lines += one(name)
         except EdgeloopError as error:
             failed.append(f"{name}: {error}")
     if failed:
@@ -94,100 +93,141 @@ def _every(workspace: Workspace, params: Params, wishes: Wishes) -> list[str]:
     return lines
 
 
-def _one(workspace: Workspace, params: Params, dataset: str, wishes: Wishes) -> list[str]:
+def _source(params: Params, dataset: str, wishes: Mapping[str, str | bool]) -> Ingest:
+    """Where the new images are and what is done with them: what is wished, else what params.yaml declares."""
     params.dataset(dataset)
-    with _alone(workspace, dataset):
-        lines = [f"{dataset}: {line}" for line in _take(workspace, params, dataset, wishes)]
-        for line in lines:
-            get_run_logger().info(line)
-        return lines + _build(workspace, params, dataset, wishes)
-
-
-def _build(workspace: Workspace, params: Params, dataset: str, wishes: Wishes) -> list[str]:
-    """Build on a revision that was not built on yet, if that is wanted."""
-    declared, pending = params.ingest.get(dataset), _pending(workspace, dataset)
-    wanted = wishes.build if wishes.build is not None else declared is None or declared.retrain
-    if not (wanted and pending.exists()):
-        return []
-    publish = wishes.publish if wishes.publish is not None else declared is not None and declared.publish
-    variants = touched(params, dataset)
-    if variants:
-        retrain(str(workspace.root), variants, publish, wishes.slots)
-    pending.unlink()
-    return [f"{dataset}: {len(variants)} variants brought up to date"]
-
-
-def _source(params: Params, dataset: str, wishes: Wishes) -> tuple[str, str | None]:
-    """Where the new images are, and the S3 endpoint where one is declared."""
     declared = params.ingest.get(dataset)
-    if wishes.origin is not None:
-        return wishes.origin, declared.endpoint if declared else None
-    if declared is None:
+    if declared is None and "origin" not in wishes:
         raise InputError(f"No source of new images of {dataset} is known.", f"Give one, or add to `ingest`: {dataset}: {{from: …}}")
-    return declared.origin, declared.endpoint
+    return (declared or Ingest.model_validate({"from": wishes["origin"]})).model_copy(update=wishes)
 
 
-def _take(workspace: Workspace, params: Params, dataset: str, wishes: Wishes) -> list[str]:
-    """Everything up to the commit; returns what is to be said."""
-    origin, endpoint = _source(params, dataset, wishes)
-    check_repository(workspace)
-    for name in drop_unfinished(workspace, dataset):
-        get_run_logger().warning(f"an earlier ingest did not come to its end: {name} removed")
-    was_committed = lock_is_committed(workspace)
-    _validated(workspace, dataset, wishes.slots)
-    was_committed = was_committed or lock_is_committed(workspace)
-    with incoming(workspace, params, origin, endpoint) as source:
-        found = ingest_images(workspace, params, dataset, source, again=wishes.again)
-    if found is None:
-        return [UP_TO_DATE]
-    try:
-        return _revise(workspace, dataset, found, was_committed, wishes.slots)
-    except Exception:
-        _take_back(workspace, dataset, wishes.slots)
-        raise
+class _Ingesting:
+    """One ingest of one data set."""
 
+    def __init__(self, workspace: Workspace, params: Params, dataset: str, source: Ingest, again: bool, slots: int) -> None:
+        self._workspace, self._params, self._dataset, self._source = workspace, params, dataset, source
+        self._again, self._slots = again, slots
+        self._pending = workspace.private / "ingest" / f"{dataset}{PENDING}"
+        """There while a new revision has not been built on: a flow that was killed goes on with it."""
 
-def _revise(workspace: Workspace, dataset: str, found: Ingested, was_committed: bool, slots: int) -> list[str]:
-    pointers = track(workspace, dataset, found.archives)
-    if found.record.archive is not None:
-        _validated(workspace, dataset, slots)
-    record = found.record.model_copy(update={"revision_after": sha256_file(workspace.dataset(dataset).manifest)})
-    path = workspace.ingests(dataset) / f"{record.number:05d}.json"
-    record.write(path)
-    files = [path, *pointers]
-    changed_lock = record.archive is not None and (workspace.root / LOCK_FILE).exists()
-    if changed_lock and was_committed:
-        files.append(workspace.root / LOCK_FILE)
-    if record.archive is not None:
-        write_text(_pending(workspace, dataset), record.revision_after + "\n")
-    made = commit(workspace, message(record), files)
-    lines = [*in_words(record), f"committed as {made[:12]}, data revision {record.revision_after[:12]}"]
-    if changed_lock and not was_committed:
-        lines.append(f"{LOCK_FILE} held other changes before and was left for you to commit")
-    _show(dataset, record, lines)
-    return lines
+    def run(self) -> list[str]:
+        """Take what is new and build on it; returns lines that say what was done."""
+        check_repository(self._workspace, to_be_pushed=self._source.push)
+        lines = self._take()
+        for line in lines:
+            self._say(line)
+        if self._source.push and (lines != [UP_TO_DATE] or self._pending.exists()) and not is_pushed(self._workspace):
+            self._push([path.relative_to(self._workspace.root).as_posix() for path in self._workspace.ingests(self._dataset).glob("*.dvc")])
+        if self._source.retrain and self._pending.exists():
+            lines += self._build()
+        return [f"{self._dataset}: {line}" for line in lines]
 
+    def _take(self) -> list[str]:
+        """Everything up to the commit; returns what is to be said."""
+        for name in drop_unfinished(self._workspace, self._dataset):
+            get_run_logger().warning(f"an earlier ingest did not come to its end: {name} removed")
+        others = self._others_changes()
+        self._validate()
+        others &= self._others_changes()
+        with incoming(self._workspace, self._params, self._source.origin, self._source.endpoint) as source:
+            found = ingest_images(self._workspace, self._params, self._dataset, source, again=self._again)
+        if found is None:
+            return [UP_TO_DATE]
+        try:
+            return self._revise(found, others)
+        except Exception:
+            self._take_back()
+            raise
 
-def _validated(workspace: Workspace, dataset: str, slots: int) -> None:
-    """Bring the data set and its validation up to date.
+    def _revise(self, found: Ingested, others: set[str]) -> list[str]:
+        pointers = track(self._workspace, self._dataset, found.archives)
+        grown = found.record.archive is not None
+        if grown:
+            self._validate()
+        record = found.record.model_copy(update={"revision_after": sha256_file(self._workspace.dataset(self._dataset).manifest)})
+        path = self._workspace.ingests(self._dataset) / f"{record.number:05d}.json"
+        record.write(path)
+        lock = self._workspace.root / LOCK_FILE
+        files = [path, *pointers, *([lock] if grown and not others and lock.exists() else [])]
+        if grown:
+            write_text(self._pending, f"{record.revision_after}\n{'' if others else OURS}")
+        made = commit(self._workspace, data_message(record), files)
+        lines = [*in_words(record), f"committed as {made[:12]}, data revision {record.revision_after[:12]}"]
+        if grown and others:
+            lines.append(_left(others))
+        self._show(record, lines)
+        return lines
 
-    Raises:
-        StageError: it is refused, or cannot be built.
-    """
-    plan = read_plan(workspace.root, [f"validate@{dataset}"])
-    failed = [str(row["why"]) for row in run_plan(str(workspace.root), plan, slots) if row["outcome"] == FAILED]
-    if failed:
-        raise StageError(f"The data set {dataset} cannot be brought up to date.\n" + "\n".join(failed))
+    def _validate(self) -> None:
+        """Bring the data set and its validation up to date.
 
+        Raises:
+            StageError: it is refused, or cannot be built.
+        """
+        plan = read_plan(self._workspace.root, [f"validate@{self._dataset}"])
+        failed = [str(row["why"]) for row in run_plan(str(self._workspace.root), plan, self._slots) if row["outcome"] == FAILED]
+        if failed:
+            raise StageError(f"The data set {self._dataset} cannot be brought up to date.\n" + "\n".join(failed))
 
-def _take_back(workspace: Workspace, dataset: str, slots: int) -> None:
-    """Leave the data set as it was: DVC has it in its cache."""
-    drop_unfinished(workspace, dataset)
-    get_run_logger().warning("nothing was added: the data set is as before")
-    try:
-        _validated(workspace, dataset, slots)
-    except EdgeloopError as error:
-        get_run_logger().warning(f"the stages of the data set are built anew with the next run: {error}")
+    def _take_back(self) -> None:
+        """Leave the data set as it was: DVC has it in its cache."""
+        drop_unfinished(self._workspace, self._dataset)
+        get_run_logger().warning("nothing was added: the data set is as before")
+        try:
+            self._validate()
+        except EdgeloopError as error:
+            get_run_logger().warning(f"the stages of the data set are built anew with the next run: {error}")
+
+    def _build(self) -> list[str]:
+        """Build what stands on the data, and commit what was finished of it, also where a stage failed."""
+        variants, others = touched(self._params, self._dataset), self._others_changes()
+        lines = [f"{len(variants)} variant{'s' * (len(variants) != 1)} brought up to date"]
+        if variants:
+            try:
+                retrain(str(self._workspace.root), variants, self._source.publish, self._slots)
+            except StageError:
+                if not is_ending():
+                    self._commit_models(variants, others)
+                raise
+            lines += self._commit_models(variants, others)
+            if self._source.push:
+                cards = [f"card@{name}" for name in variants]
+                self._push([stage.address for stage in read_plan(self._workspace.root, cards)])
+        self._pending.unlink()
+        return lines
+
+    def _commit_models(self, variants: list[str], others: set[str]) -> list[str]:
+        if LOCK_FILE not in uncommitted(self._workspace):
+            return []
+        if others:
+            return [_left(others)]
+        revision = sha256_file(self._workspace.dataset(self._dataset).manifest)
+        made = commit(self._workspace, models_message(self._dataset, revision, variants), [self._workspace.root / LOCK_FILE])
+        line = f"committed as {made[:12]}: what was built"
+        self._say(line)
+        return [line]
+
+    def _push(self, targets: list[str]) -> None:
+        """The outputs of these stages or .dvc files, and all commits."""
+        push(self._workspace, targets, self._say)
+        self._say("pushed")
+
+    def _others_changes(self) -> set[str]:
+        """What of dvc.lock, and of what it is built from, is not committed and comes from somebody else than an ingest."""
+        changed = uncommitted(self._workspace)
+        ours = any(path.read_text(encoding="utf-8").endswith(OURS) for path in self._pending.parent.glob(f"*{PENDING}"))
+        return changed - {LOCK_FILE} if ours else changed
+
+    def _say(self, line: str) -> None:
+        get_run_logger().info(f"{self._dataset}: {line}")
+
+    def _show(self, record: IngestRecord, lines: list[str]) -> None:
+        create_markdown_artifact(
+            key=slug(f"ingest {self._dataset}"),
+            markdown="\n".join(f"- {line.strip()}" for line in lines),
+            description=f"Ingest {record.number} of {self._dataset}",
+        )
 
 
 def touched(params: Params, dataset: str) -> list[str]:
@@ -202,8 +242,8 @@ def touched(params: Params, dataset: str) -> list[str]:
     return [name for name in params.variants if name in found]
 
 
-def message(record: IngestRecord) -> str:
-    """Of the commit."""
+def data_message(record: IngestRecord) -> str:
+    """Of the commit of a data revision."""
     count = sum(sum(classes.values()) for classes in record.added.values())
     rejected = len(record.quarantined_files)
     head = f"Data: {count} new images of {record.dataset}" if count else f"Data: {rejected} files for {record.dataset} quarantined"
@@ -214,17 +254,14 @@ def message(record: IngestRecord) -> str:
     return head + "\n\n" + "\n".join(details)
 
 
-def _show(dataset: str, record: IngestRecord, lines: list[str]) -> None:
-    create_markdown_artifact(
-        key=slug(f"ingest {dataset}"),
-        markdown="\n".join(f"- {line.strip()}" for line in lines),
-        description=f"Ingest {record.number} of {dataset}",
-    )
+def models_message(dataset: str, revision: str, variants: list[str]) -> str:
+    """Of the commit of what was built on a data revision."""
+    head = f"Models: what stands on the new images of {dataset}"
+    return "\n".join([head, "", f"Manifest {revision[:12]}", *variants])
 
 
-def _pending(workspace: Workspace, dataset: str) -> Path:
-    """There while a new revision has not been built on: a flow that was killed goes on with it."""
-    return workspace.private / "ingest" / f"{dataset}.pending"
+def _left(others: set[str]) -> str:
+    return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
 
 
 @contextmanager

@@ -9,19 +9,25 @@ from pathlib import Path
 from edgeloop.errors import InputError, StageError
 from edgeloop.files import write_text
 from edgeloop.workspace import Workspace
+from flows.commands import Say, environment, git, transfer
 from flows.stages import run_command
+from flows.supervisor import is_ending
 
 GIT_S = 60.0
 LOCK_FILE = "dvc.lock"
+_BUILDS = (LOCK_FILE, "dvc.yaml", "params.yaml")
+"""What dvc.lock says is reproduced from the other two."""
 _CHUNK = 1 << 20
+_UPSTREAM = "@{upstream}"
 _UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 
 
-def check_repository(workspace: Workspace) -> None:
-    """See that a commit can be made.
+def check_repository(workspace: Workspace, *, to_be_pushed: bool) -> None:
+    """See that a commit can be made, and where it would be pushed.
 
     Raises:
-        InputError: this is no git repository with a commit, git does not know who commits, or a merge or rebase is under way.
+        InputError: this is no git repository with a commit, git does not know who commits, a merge or rebase is under way, or
+            the branch has no upstream.
     """
     if _git(workspace, "rev-parse", "--verify", "--quiet", "HEAD", ok=False) is None:
         raise InputError(f"{workspace.root} is not a git repository with a commit.", "New data are committed: git init, and commit.")
@@ -30,11 +36,37 @@ def check_repository(workspace: Workspace) -> None:
     folder = Path(_said(workspace, "rev-parse", "--absolute-git-dir"))
     if any((folder / name).exists() for name in _UNDER_WAY):
         raise InputError("A merge or rebase is under way here.", "Finish or abort it, then ingest again.")
+    if to_be_pushed and _git(workspace, "rev-parse", "--verify", "--quiet", _UPSTREAM, ok=False) is None:
+        raise InputError(
+            "What is ingested is to be pushed (`push: true`), and this branch has no upstream.", "Once: git push --set-upstream origin HEAD"
+        )
 
 
-def lock_is_committed(workspace: Workspace) -> bool:
-    """Whether dvc.lock is as in the last commit."""
-    return not _said(workspace, "status", "--porcelain", "--", LOCK_FILE)
+def uncommitted(workspace: Workspace) -> set[str]:
+    """Which of dvc.lock, and of what it is built from, have changes that are not committed."""
+    lines = _said(workspace, "status", "--porcelain", "--no-renames", "--", *_BUILDS).splitlines()
+    return {name for name in _BUILDS if any(line.endswith(f" {name}") for line in lines)}
+
+
+def is_pushed(workspace: Workspace) -> bool:
+    """Whether the upstream has the last commit, as far as is known here."""
+    return _said(workspace, "rev-list", "--count", f"{_UPSTREAM}..HEAD") == "0"
+
+
+def push(workspace: Workspace, targets: Iterable[str], say: Say) -> None:
+    """Push the outputs of the stages (or .dvc files) to the DVC remote, and then the commits, so that what they name is there.
+
+    Raises:
+        InputError: git refuses, e.g. because the upstream has other commits.
+        StageError: the remote refuses; StageMayPass where it, or the repository's host, is away.
+    """
+    transfer(["push", *targets], workspace.root, environment(), say, is_ending)
+    branch = _said(workspace, "rev-parse", "--symbolic-full-name", "HEAD")
+    remote, _, there = _said(workspace, "for-each-ref", "--format=%(upstream:remotename) %(upstream:remoteref)", branch).partition(" ")
+    try:
+        git(workspace.root, "push", "--quiet", remote, f"HEAD:{there}", ended=is_ending, env=environment())
+    except InputError as error:
+        raise InputError(error.what, "Where it has other commits: git pull --rebase; then ingest again: nothing is taken twice.") from None
 
 
 def drop_unfinished(workspace: Workspace, dataset: str) -> list[str]:

@@ -1,6 +1,5 @@
 """The task that runs one stage of dvc.yaml, as a supervised `dvc repro` of it alone."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from prefect.states import Cancelled, Completed
 
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
 from flows.api import Server
-from flows.pools.commands import Ended
+from flows.commands import Ended, environment
 from flows.pools.dispatch import send
 from flows.pools.order import Dispatch
 from flows.repro import Outcome, failure, outcome_of, repro_command
@@ -30,12 +29,6 @@ RETRY_AFTER_S = (3.0, 9.0)
 """Before the second and the third try; not longer, because a cancelled run waits for it."""
 # DVC's advice after each stage, which is for those who call it by hand.
 _ADVICE = ("To track the changes with git", "git add dvc.lock", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
-
-
-def command_environment() -> dict[str, str]:
-    """For children: `edgeloop` and `dvc` of this very environment come first on the path."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", "COLUMNS": "160"}
 
 
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -145,7 +138,7 @@ def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str
         StageError: it failed otherwise. Where everything is being ended, it has not failed.
     """
     see, lines = _Seen(name), list[str]()
-    with supervised(argv, command_environment(), root) as process:
+    with supervised(argv, environment(), root) as process:
         for line in process.stdout or ():
             if see.line(line.rstrip()):
                 lines.append(line.rstrip())

@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--no-retrain", dest="build", action="store_false", default=None)
     parser.add_argument("--publish", action="store_true", default=None)
+    parser.add_argument("--push", action="store_true", default=None)
     options = parser.parse_args(arguments)
     try:
         with disk_explained():
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
             begun = time.monotonic()
             origin = _absolute(options.origin)
-            wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish}
+            wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish, "push": options.push}
             for line in run_by_hand(ingest, {"root": str(workspace.root), "dataset": options.dataset, **wishes}):
                 sys.stdout.write(f"{line}\n")
             sys.stdout.write(f"done in {time.monotonic() - begun:.0f} s\n")

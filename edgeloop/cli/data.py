@@ -17,6 +17,7 @@ def add(command: Command) -> None:
     ingest.add_argument("--again", action="store_true", help="look once more at files that were quarantined before")
     ingest.add_argument("--no-retrain", action="store_true", help="stop at the new data revision")
     ingest.add_argument("--publish", action="store_true", help="publish the cards at the end")
+    ingest.add_argument("--push", action="store_true", help="push the commits to the branch's upstream, and their data to the DVC remote")
     command("validate", _validate, "check a prepared data set against its declared rules").add_argument("dataset")
 
 
@@ -53,5 +54,5 @@ def _validate(options: argparse.Namespace) -> None:
 
 
 def _ingest(options: argparse.Namespace) -> None:
-    flags = [f"--{flag.replace('_', '-')}" for flag in ("again", "no_retrain", "publish") if getattr(options, flag)]
+    flags = [f"--{flag.replace('_', '-')}" for flag in ("again", "no_retrain", "publish", "push") if getattr(options, flag)]
     go_on_in_flows("flows.take", options.dataset, *([options.origin] if options.origin else []), *flags)

@@ -7,9 +7,8 @@ from pathlib import Path
 from edgeloop.errors import ConfigError, StoreError
 from edgeloop.workspace import Workspace
 from flows.api import Server
+from flows.commands import environment, veiled
 from flows.pools.clone import origin
-from flows.pools.commands import veiled
-from flows.pools.job import environment
 
 PROBE_S = 60.0
 REFUSED = 3

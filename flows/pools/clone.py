@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeloop.errors import InputError
 from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
-from flows.pools.commands import Say, Watch, git
+from flows.commands import Say, Watch, git
 
 KEPT = (".dvc/cache", ".dvc/tmp", ".edgeloop", "__pycache__")
 LOCAL = ".dvc/config.local"

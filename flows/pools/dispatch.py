@@ -13,11 +13,10 @@ from pydantic import ValidationError
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
 from flows.api import Server
-from flows.pools.commands import Say, Watch, run, transfer, veiled
+from flows.commands import Say, Watch, environment, run, transfer, veiled
 from flows.pools.deployment import ensure_deployment
-from flows.pools.job import environment
 from flows.pools.lockfile import CHANGED, entries
-from flows.pools.order import STORE_S, TRIES, Dispatch, Order, Result
+from flows.pools.order import TRIES, Dispatch, Order, Result
 from flows.pools.revision import commit_of
 from flows.pools.wait import Lost, Waiting
 from flows.repro import Outcome
@@ -41,7 +40,7 @@ def send(server: Server, root: Path, address: str, force: bool, there: Dispatch,
         lock=entries(root, [*there.upstream, address]),
     )
     if there.upstream:
-        transfer(["push", *there.upstream], root, environment(), say, ended, STORE_S)
+        transfer(["push", *there.upstream], root, environment(), say, ended)
     deployment = ensure_deployment(server, there.pool)
     lost: list[str] = []
     while len(lost) < TRIES:
@@ -92,5 +91,5 @@ def _take_over(root: Path, address: str, result: Result, say: Say, ended: Watch)
         raise StageError(f"What {address} depends on was changed here while {result.worker} did it.", "Commit, and run again.")
     if code != 0:
         raise StageError(f"The result of {address} cannot be taken over:\n" + "\n".join(f"    {veiled(line)}" for line in lines[-6:]))
-    transfer(["pull", address], root, environment(), say, ended, STORE_S)
+    transfer(["pull", address], root, environment(), say, ended)
     say(f"taken over from {result.worker}: {result.outcome}")

@@ -1,17 +1,16 @@
 """One stage on a worker: a clean clone of the commit, its inputs from the store, the command, and its outputs into the store."""
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgeloop import __version__
 from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.workspace import Workspace
+from flows.commands import Say, Watch, environment, run, transfer, veiled
 from flows.pools.clone import clean_clone
-from flows.pools.commands import Say, Watch, run, transfer, veiled
 from flows.pools.lockfile import entries, write_part
-from flows.pools.order import STORE_S, Order, Result
+from flows.pools.order import Order, Result
 from flows.repro import failure, outcome_of, repro_command
 
 
@@ -39,25 +38,18 @@ def _done(folder: Path, worker: str, order: Order, env: Mapping[str, str], say: 
     write_part(folder, order.lock)
     if order.upstream:
         say(f"pulling what {order.address} needs: {', '.join(order.upstream)}")
-        transfer(["pull", *order.upstream], folder, env, say, ended, STORE_S)
+        transfer(["pull", *order.upstream], folder, env, say, ended)
     # A stage that another worker finished, but could not report, is not done twice: its result comes out of the run cache.
     code, lines = run(repro_command(order.address, order.force, pull=True), folder, env, say, ended)
     if code != 0:
         raise failure(order.address, code, lines, f"dvc repro {order.address}")
     outcome = outcome_of(lines)
     say("pushing what it made, and the run cache")
-    transfer(["push", "--run-cache", order.address], folder, env, say, ended, STORE_S)
+    transfer(["push", "--run-cache", order.address], folder, env, say, ended)
     entry = entries(folder, [order.address]).get(order.address)
     if not isinstance(entry, dict):
         raise InputError(f"DVC left no entry of {order.address} in dvc.lock.", "Its version may be another than the locked one.")
     return Result(worker=worker, outcome=outcome, entry=entry)
-
-
-def environment() -> dict[str, str]:
-    """For commands of a stage: this Python's programs come first; how to reach Prefect's server is none of their business."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return own | {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", "COLUMNS": "160"}
 
 
 def _path(folder: Path) -> str:

@@ -15,8 +15,6 @@ TRIES = 3
 """How many workers may lose a stage before it counts as failed."""
 TAKEN_S = float(os.environ.get("EDGELOOP_TAKEN_S", str(12 * 3600)))
 """So long a stage waits for a worker to take it."""
-STORE_S = float(os.environ.get("EDGELOOP_STORE_S", "600"))
-"""So long the store (the DVC remote) may be away in the middle of a stage."""
 
 
 @dataclass(frozen=True)

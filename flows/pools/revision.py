@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgeloop.errors import InputError
-from flows.pools.commands import Say, Watch, git
+from flows.commands import Say, Watch, git
 from flows.pools.lockfile import LOCK_FILE
 
 MOST_NAMED = 5

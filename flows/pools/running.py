@@ -11,7 +11,7 @@ from typing import Any
 from edgeloop.errors import EdgeloopError, ServiceError, ServiceSilent
 from edgeloop.workspace import Workspace
 from flows.api import Server
-from flows.pools.commands import Ended, Say, veiled
+from flows.commands import Ended, Say, veiled
 from flows.pools.job import do
 from flows.pools.order import BEAT_S, Result, read_order
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgeloop.errors import ServiceError, ServiceSilent, StageError, StageMayPass
 from flows.api import Server
-from flows.pools.commands import Ended, Say, Watch
+from flows.commands import Ended, Say, Watch
 from flows.pools.order import BEAT_S, LEASE_S, TAKEN_S
 
 LOOK_S = 1.0

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, sleepers, small_project, until
+from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, environment, sleepers, small_project, until
 from PIL import Image
 
 from edgeloop.config import load_params
@@ -25,13 +26,16 @@ from edgeloop.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
+MODELS = "Models: what stands on the new images of sample"
 MOMENTS = ["additions/sample/*.dvc", "data/sample/.images.*", "models/sample"]
 """Files that show how far an ingest has come when it is killed."""
 
 # The stages of data are those of this checkout's dvc.yaml; what is trained on them is a shell command.
 STANDS_ON_DATA = f"""
   train:
-    cmd: mkdir -p {FOLDER}/card && cat data/sample/accepted.json > {FOLDER}/card/README.md
+    cmd: >-
+      echo train >> "$HOME/ran"; test ! -e hold || {{ touch begun; sleep 987.1; }}; test ! -e broken || exit 1;
+      mkdir -p {FOLDER}/card && cat data/sample/accepted.json > {FOLDER}/card/README.md
     deps: [data/sample/images, data/sample/accepted.json]
     outs: ["{FOLDER}/card"]
   card:
@@ -68,7 +72,8 @@ def first_revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
     data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
     (made.root / "dvc.yaml").write_text(data_stages + STANDS_ON_DATA, encoding="utf-8")
-    (made.root / ".gitignore").write_text("/data/*/\n/models/*/\n/.edgeloop/\n/first/\n", encoding="utf-8")
+    ignored = "/data/*/\n/models/*/\n/.edgeloop/\n/first/\n/hold\n/begun\n/broken\n"
+    (made.root / ".gitignore").write_text(ignored, encoding="utf-8")
     made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
     made.run("git", "add", "--all")
     made.run("git", "commit", "--quiet", "--message", "First revision")
@@ -122,10 +127,11 @@ def test_new_images_become_a_committed_revision_and_a_clone_reproduces_it(growin
     said = ingest(growing, str(folder))
     assert "5 images added" in said
     assert "quarantined: dog/torn.jpg: does not decode" in said
-    assert "1 variants brought up to date" in said
+    assert "1 variant brought up to date" in said
     assert (growing.root / FOLDER / "carded").exists()
-    assert commits(growing) == ["Data: 5 new images of sample", "First revision"]
-    shown = growing.run("git", "show", "--name-only", "--format=", "HEAD").split()
+    assert commits(growing) == [MODELS, "Data: 5 new images of sample", "First revision"]
+    assert growing.run("git", "show", "--name-only", "--format=", "HEAD").split() == ["dvc.lock"]
+    shown = growing.run("git", "show", "--name-only", "--format=", "HEAD^").split()
     assert [name for name in shown if not name.startswith("additions/sample/00001")] == ["dvc.lock"]
     status = growing.run("git", "status", "--porcelain").splitlines()
     assert {"A  note.txt", " M input.txt"} <= set(status)
@@ -139,7 +145,7 @@ def test_new_images_become_a_committed_revision_and_a_clone_reproduces_it(growin
     begun = time.monotonic()
     assert "up to date: nothing new" in ingest(growing, str(folder))
     assert time.monotonic() - begun < 60
-    assert len(commits(growing)) == 2
+    assert len(commits(growing)) == 3
 
 
 def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_it(growing: Project, tmp_path: Path) -> None:
@@ -168,13 +174,13 @@ def test_a_scheduled_ingest_takes_what_lies_in_a_bucket_and_then_nothing(install
         params = installed.root / "params.yaml"
         declared = """ingest:\n  sample: {from: "s3://cameras/north", endpoint: local}\nschedules:\n  ingest: "* * * * *"\n"""
         params.write_text(params.read_text(encoding="utf-8") + declared, encoding="utf-8")
+        installed.run("git", "commit", "--quiet", "--all", "--amend", "--no-edit")
         said = installed.run(sys.executable, "-m", "flows.services", "up", timeout=400)
         assert "by themselves run: ingest (* * * * * UTC)" in said
-        until(lambda: (installed.root / FOLDER / "carded").exists(), 240)
+        until(lambda: commits(installed) == [MODELS, "Data: 3 new images of sample", "First revision"], 240)
     finally:
         params.write_text(params.read_text(encoding="utf-8").replace('"* * * * *"', '"off"'), encoding="utf-8")
         installed.run(sys.executable, "-m", "flows.services", "up", timeout=400)
-    assert commits(installed) == ["Data: 3 new images of sample", "First revision"]
     record = IngestRecord.read(installed.root / "additions" / "sample" / "00001.json")
     assert (record.source, sum(record.quarantined.values())) == ("s3://cameras/north", 1)
     after = splits(installed)
@@ -184,7 +190,7 @@ def test_a_scheduled_ingest_takes_what_lies_in_a_bucket_and_then_nothing(install
     assert "up to date: nothing new" in nothing
     (took_s,) = re.findall(r"^done in (\d+) s$", nothing, re.MULTILINE)
     assert int(took_s) <= 30
-    assert len(commits(installed)) == 2
+    assert len(commits(installed)) == 3
 
 
 def test_touched_are_the_variants_of_the_data_set_and_those_that_start_from_one() -> None:
@@ -227,11 +233,7 @@ def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Pat
 
 
 def test_an_ingest_that_is_cancelled_while_it_builds_is_built_on_by_the_next(growing: Project, tmp_path: Path) -> None:
-    pipeline = growing.root / "dvc.yaml"
-    text = pipeline.read_text(encoding="utf-8")
-    pipeline.write_text(
-        text.replace(f"cmd: mkdir -p {FOLDER}/card &&", f"cmd: touch begun; sleep 987.1; mkdir -p {FOLDER}/card &&"), encoding="utf-8"
-    )
+    (growing.root / "hold").touch()
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
     argv = [sys.executable, "-m", "flows.take", "sample", str(folder)]
     taking = subprocess.Popen(argv, cwd=growing.root, env=growing.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -244,11 +246,97 @@ def test_an_ingest_that_is_cancelled_while_it_builds_is_built_on_by_the_next(gro
     assert taking.returncode == 130
     ended = {one["id"]: one["state_type"] for one in growing.ask("/flow_runs/filter", newest)}
     assert ended == {run["id"]: "CANCELLED", built["id"]: "CANCELLED"}
-    pipeline.write_text(text, encoding="utf-8")
+    (growing.root / "hold").unlink()
     said = ingest(growing, str(folder))
     assert "up to date: nothing new" in said
-    assert "1 variants brought up to date" in said
+    assert "1 variant brought up to date" in said
+    assert commits(growing) == [MODELS, "Data: 3 new images of sample", "First revision"]
+
+
+def test_what_was_finished_before_a_stage_failed_is_committed_and_the_next_goes_on(growing: Project, tmp_path: Path) -> None:
+    pipeline = growing.root / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("cmd: cp", "cmd: test ! -e broken && cp"), encoding="utf-8")
+    pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("test ! -e broken || exit 1;", ""), encoding="utf-8")
+    growing.run("git", "commit", "--quiet", "--all", "--amend", "--no-edit")
+    (growing.root / "broken").touch()
+    folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
+    assert "card@sample-fdmobilenet_0.25-96 failed" in ingest(growing, str(folder), ok=False)
+    assert commits(growing) == [MODELS, "Data: 3 new images of sample", "First revision"]
+    assert "train:" in growing.run("git", "show", "HEAD")
+    (growing.root / "broken").unlink()
+    assert "1 variant brought up to date" in ingest(growing, str(folder))
+    assert commits(growing)[:2] == [MODELS, MODELS]
+    assert not growing.run("git", "status", "--porcelain", "dvc.lock")
+
+
+def test_changes_that_are_not_the_ingests_are_not_committed(growing: Project, tmp_path: Path) -> None:
+    params = growing.root / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8") + "# tried out\n", encoding="utf-8")
+    folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
+    said = ingest(growing, str(folder))
+    assert said.count("dvc.lock was left for you to commit: params.yaml had changes of its own before") >= 2
     assert commits(growing) == ["Data: 3 new images of sample", "First revision"]
+    assert "dvc.lock" not in growing.run("git", "show", "--name-only", "--format=", "HEAD")
+    assert {" M dvc.lock", " M params.yaml"} <= set(growing.run("git", "status", "--porcelain").splitlines())
+
+
+def test_what_is_pushed_is_built_by_a_worker_elsewhere_and_is_there_for_every_clone(growing: Project, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(5)})
+    params = growing.root / "params.yaml"
+    declared = f"ingest:\n  sample: {{from: {folder}, push: true}}\npools: {{train: [train]}}\n"
+    params.write_text(params.read_text(encoding="utf-8") + declared, encoding="utf-8")
+    growing.run("git", "init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "origin.git"))
+    growing.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    growing.run(sys.executable, "-m", "dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    growing.run("git", "commit", "--quiet", "--all", "--amend", "--no-edit")
+    assert "this branch has no upstream" in ingest(growing, ok=False)
+    assert commits(growing) == ["First revision"]
+    growing.run("git", "push", "--quiet", "--set-upstream", "origin", "HEAD:main")
+    here, elsewhere = Path(growing.env["HOME"]) / "ran", tmp_path / "elsewhere" / "ran"
+    assert not here.exists()
+    with _worker(growing, elsewhere.parent):
+        said = ingest(growing)
+    assert said.count("sample: pushed") == 2
+    assert (elsewhere.read_text(encoding="utf-8"), here.exists()) == ("train\n", False)
+    growing.run("git", "fetch", "--quiet")
+    assert growing.run("git", "rev-parse", "HEAD") == growing.run("git", "rev-parse", "origin/main")
+    clone = Project(tmp_path / "clone", growing.env)
+    growing.run("git", "clone", "--quiet", str(tmp_path / "origin.git"), str(clone.root))
+    clone.run(sys.executable, "-m", "dvc", "pull", timeout=200)
+    assert (clone.root / FOLDER / "carded").read_bytes() == (growing.root / FOLDER / "carded").read_bytes()
+    assert splits(clone) == splits(growing)
+    _another_commit(clone)
+    fill(folder, {"dog/newer.jpg": jpeg(7000)})
+    refused = ingest(growing, ok=False)
+    assert "git pull --rebase; then ingest again" in refused
+    growing.run("git", "pull", "--quiet", "--rebase")
+    with _worker(growing, elsewhere.parent):
+        assert "up to date: nothing new" in ingest(growing)
+    assert commits(growing)[:3] == [MODELS, "Data: 1 new images of sample", "Of a colleague"]
+
+
+@contextmanager
+def _worker(project: Project, home: Path) -> Iterator[None]:
+    """A worker of the pool `train` in a clone of its own, as on another machine."""
+    home.mkdir(exist_ok=True)
+    host = Project(home / "a clone", environment(home) | {"PREFECT_API_URL": project.env["PREFECT_API_URL"]})
+    if not host.root.exists():
+        project.run("git", "clone", "--quiet", str(home.parent / "origin.git"), str(host.root))
+    argv = [sys.executable, "-m", "edgeloop", "worker", "--pool", "train"]
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(argv, cwd=host.root, env=host.env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+
+
+def _another_commit(clone: Project) -> None:
+    (clone.root / "colleague.txt").write_text("hello", encoding="utf-8")
+    clone.run("git", "add", "colleague.txt")
+    clone.run("git", "commit", "--quiet", "--message", "Of a colleague")
+    clone.run("git", "push", "--quiet")
 
 
 @pytest.mark.long
@@ -270,6 +358,6 @@ def test_a_killed_ingest_is_repeated_without_adding_twice(growing: Project, tmp_
     after = splits(growing)
     assert {path: after[path] for path in before} == before
     assert len(after) == 100
-    assert commits(growing) == ["Data: 40 new images of sample", "First revision"]
+    assert commits(growing) == [MODELS, "Data: 40 new images of sample", "First revision"]
     assert (growing.root / FOLDER / "carded").exists()
     assert "up to date: nothing new" in ingest(growing, str(folder))

@@ -1,5 +1,6 @@
-"""Commands of a dispatched stage under supervision: git, and DVC's transfers, which wait while the store is away."""
+"""Commands under supervision: git, and DVC's transfers, which wait while the store is away."""
 
+import os
 import re
 import sys
 import threading
@@ -19,9 +20,13 @@ FIRST_WAIT_S, MOST_WAIT_S = 2.0, 20.0
 LOOK_S = 0.2
 ODD_TRIES = 3
 LAST_LINES = 6
+STORE_S = float(os.environ.get("EDGELOOP_STORE_S", "600"))
+"""So long the store (the DVC remote) may be away."""
+GIT_S = 600.0
+"""For one git command, which may fetch or push over a network."""
 _AWAY = re.compile(
     r"could not connect|cannot connect|connect(ion)? (timeout|refused|reset|was closed|broken)|connection .*(refused|reset|closed|aborted)"
-    r"|timed out|name resolution|serviceunavailable|slowdown|internalerror|\b50[0234]\b|unreachable|endpoint url|disconnected",
+    r"|timed out|name resolution|resolve host|serviceunavailable|slowdown|internalerror|\b50[0234]\b|unreachable|endpoint url|disconnected",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
@@ -35,6 +40,13 @@ _SECRET = re.compile(r"(?<=://)[^/@\s]+@|\bAKIA[A-Z0-9]{12,}\b|(?i:(?<=X-Amz-Sig
 
 class Ended(StageMayPass):
     """It was asked to give up."""
+
+
+def environment() -> dict[str, str]:
+    """For children: this Python's programs come first; how to reach Prefect's server is none of their business."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return own | {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", "COLUMNS": "160"}
 
 
 def veiled(line: str) -> str:
@@ -60,11 +72,11 @@ def run(argv: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: 
     return code, lines
 
 
-def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch, deadline_s: float) -> None:
+def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch) -> None:
     """`dvc ARGUMENTS` (a push or pull), again and again while the store does not answer.
 
     Raises:
-        StageMayPass: the store was away for `deadline_s`.
+        StageMayPass: the store was away for `STORE_S`.
         StageError: it refuses, or lacks what is asked of it.
     """
     begun, wait_s, tries = time.monotonic(), FIRST_WAIT_S, 0
@@ -83,8 +95,8 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
         away = _AWAY.search(said) is not None
         if not away and tries >= ODD_TRIES:
             raise StageError(f"`dvc {' '.join(arguments)}` failed {tries} times:\n{last}", "Was everything pushed? See: dvc status --cloud")
-        if time.monotonic() - begun + wait_s > deadline_s:
-            raise StageMayPass(f"The store (DVC remote) was away for {deadline_s:.0f} s:\n{last}", "Start it, then run again.")
+        if time.monotonic() - begun + wait_s > STORE_S:
+            raise StageMayPass(f"The store (DVC remote) was away for {STORE_S:.0f} s:\n{last}", "Start it, then run again.")
         say(f"{'the store does not answer' if away else 'the transfer failed'}: waiting {wait_s:.0f} s, then again")
         _sleep(wait_s, ended)
         wait_s = min(MOST_WAIT_S, wait_s * 1.5)
@@ -95,11 +107,24 @@ def git(folder: Path, *arguments: str, ended: Watch, env: Mapping[str, str]) -> 
 
     Raises:
         InputError: it fails; the message holds its words.
+        StageMayPass: another host was not reached, or it was not done in time.
     """
-    code, lines = run(["git", *arguments], folder, {**env, "GIT_TERMINAL_PROMPT": "0"}, lambda _: None, ended)
+    begun = time.monotonic()
+
+    def over() -> bool:
+        return ended() or time.monotonic() - begun > GIT_S
+
+    try:
+        code, lines = run(["git", *arguments], folder, {**env, "GIT_TERMINAL_PROMPT": "0"}, lambda _: None, over)
+    except Ended:
+        if ended():
+            raise
+        raise StageMayPass(f"git {arguments[0]} was not done in {folder.name} within {GIT_S:.0f} s.", "Look at the network.") from None
     if code != 0:
-        last = _last(lines)
-        raise InputError(f"git {arguments[0]} fails in {folder.name}:\n{last}", "Check that this host may read the repository.")
+        away = _AWAY.search("\n".join(lines)) is not None
+        raise (StageMayPass if away else InputError)(
+            f"git {arguments[0]} fails in {folder.name}:\n{_last(lines)}", "Check that this host may read the repository, and reaches it."
+        )
     return "\n".join(lines)
 
 
