@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from edgeloop.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
+MOST_NAMED = 12
 
 
 def read_yaml(path: Path, model: type[Model]) -> Model:
@@ -43,12 +44,13 @@ def misfit(location: tuple[int | str, ...], message: str) -> PydanticCustomError
 
 
 def near_match(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for the closest of the known words, or their list when none is close."""
+    """` (did you mean 'x'?)` for the closest of the known words, or their list, as far as it is short, when none is close."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f" (did you mean '{close[0]}'?)"
-    return f" (known: {', '.join(names)})" if names else ""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f" (known: {', '.join(names[:MOST_NAMED])}{more})" if names else ""
 
 
 def _explain(path: Path, tree: Any, model: type[BaseModel], details: ErrorDetails) -> str:

@@ -25,8 +25,9 @@ STORE_S = float(os.environ.get("EDGELOOP_STORE_S", "600"))
 GIT_S = 600.0
 """For one git command, which may fetch or push over a network."""
 _AWAY = re.compile(
-    r"could not connect|cannot connect|connect(ion)? (timeout|refused|reset|was closed|broken)|connection .*(refused|reset|closed|aborted)"
-    r"|timed out|name resolution|resolve host|serviceunavailable|slowdown|internalerror|\b50[0234]\b|unreachable|endpoint url|disconnected",
+    r"could not connect|couldn't connect|cannot connect|failed to connect|connect(ion)? (timeout|refused|reset|was closed|broken)"
+    r"|connection .*(refused|reset|closed|aborted)|timed out|name resolution|resolve host"
+    r"|serviceunavailable|slowdown|internalerror|\b50[0234]\b|unreachable|endpoint url|disconnected",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(

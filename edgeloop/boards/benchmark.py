@@ -96,7 +96,7 @@ def _lab_board(workspace: Workspace, name: str) -> LabBoard:
     boards = mcu_boards(lab) | linux_boards(lab)
     if name not in boards:
         known = (*BOARDS, *boards)
-        raise InputError(f"There is no board '{name}'{near_match(name, known)}.", f"There are: {', '.join(known)}.")
+        raise InputError(f"There is no board '{name}'{near_match(name, known)}.", "Boards are in lab.yaml: edgeloop boards")
     return boards[name]
 
 
