@@ -15,6 +15,7 @@ Positive = Annotated[int, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Network = Literal["fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75", "fdmobilenet_1.0", "st_fdmobilenet_v1"]
 Resize = Literal["nearest", "bilinear", "area"]
+REFIT_BELOW = 10_000
 
 
 class Section(BaseModel):
@@ -127,6 +128,17 @@ class TrainSettings(Section):
     input_range: tuple[float, float] = (0.0, 1.0)
     stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
     augmentation: list[Augmentation] = []
+    final: Literal["auto", "best_epoch", "refit"] = "auto"
+
+    def refits(self, images: int) -> bool:
+        """Whether the last weights of a fit on all `images` of train and val are kept, not the best epoch's on train.
+
+        `auto` refits below 10,000 images, unless a phase stops early: there a tenth more images counts, and the best of many
+        epochs on some hundred images is chosen by noise. Above, it would double the time for little.
+        """
+        if self.final == "auto":
+            return images < REFIT_BELOW and not any(phase.early_stopping for phase in self.phases)
+        return self.final == "refit"
 
     @field_validator("input_range")
     @classmethod
@@ -134,6 +146,12 @@ class TrainSettings(Section):
         if not value[0] < value[1]:
             raise ValueError("the lower end comes first, e.g. [0, 1] or [-1, 1]")
         return value
+
+    @model_validator(mode="after")
+    def _refits_have_a_length(self) -> "TrainSettings":
+        if self.final == "refit" and any(phase.early_stopping for phase in self.phases):
+            raise ValueError("a refit has no images to stop early by: remove early_stopping, or write final: best_epoch")
+        return self
 
 
 class Override(Section):

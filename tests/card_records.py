@@ -26,6 +26,7 @@ from edgeloop.records import (
     EvaluateRecord,
     ExecutedInstructions,
     FetchRecord,
+    FitResult,
     FormatResult,
     HostBenchmark,
     LinuxMachine,
@@ -226,12 +227,18 @@ class Writer:
             parameters=129_000,
             parameters_folded=125_477,
             macs=3_990_528,
-            phases=results,
-            best_epoch=27,
-            val_accuracy=self.story.accuracy,
-            train_images=430,
-            val_images=50,
-            resumed=1,
+            fits=[
+                FitResult(
+                    purpose="train",
+                    train_images=430,
+                    held_images=50,
+                    phases=results,
+                    epoch=27,
+                    held_accuracy=Accuracy(value=self.story.accuracy, n=50, ci95=wilson(self.story.accuracy, 50)),
+                    resumed=1,
+                )
+            ],
+            learned_from=["train"],
             provenance=self._provenance("train"),
         )
 
@@ -495,9 +502,31 @@ class Writer:
                 grown = 1 - np.exp(-(epoch + 1 + 30 * phase) / 12)
                 noise = float(self.random.normal(0, 0.01))
                 rows.append(
-                    (phase, mode, epoch, 1.6 - 1.3 * grown, 0.92 * grown, 1.6 - 1.2 * grown + noise, 0.9 * grown - noise, 0.004, 410.0)
+                    (
+                        "train",
+                        phase,
+                        mode,
+                        epoch,
+                        1.6 - 1.3 * grown,
+                        0.92 * grown,
+                        1.6 - 1.2 * grown + noise,
+                        0.9 * grown - noise,
+                        0.004,
+                        410.0,
+                    )
                 )
-        names = ["phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_s"]
+        names = [
+            "fit",
+            "phase",
+            "mode",
+            "epoch",
+            "train_loss",
+            "train_accuracy",
+            "val_loss",
+            "val_accuracy",
+            "learning_rate",
+            "images_per_s",
+        ]
         return pd.DataFrame(rows, columns=names)
 
     def _paths_of_test(self) -> list[str]:

@@ -19,7 +19,7 @@ COUNTS = {"train": 12, "val": 4, "test": 2}
 
 def write_params(workspace: Workspace, *, start: str = "models/backbones/scratch.yaml", quantize: Any = None, **train: Any) -> Params:
     """Write a params.yaml (JSON is YAML) whose one variant is trained with these settings, and read it."""
-    settings = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}], "batch_size": 12} | train
+    settings = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}], "batch_size": 12, "final": "best_epoch"} | train
     variant = {"dataset": DATASET, "network": NETWORK, "resolution": SIDE}
     tree = {
         "datasets": {DATASET: {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": settings}},

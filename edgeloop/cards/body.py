@@ -152,11 +152,19 @@ def _start(sources: Sources) -> str:
 
 
 def _training(sources: Sources) -> str:
-    train = sources.train
-    again = f" It was cut off and taken up again {train.resumed} time{'s' if train.resumed > 1 else ''}." if train.resumed else ""
+    train, estimate, final = sources.train, sources.train.estimate, sources.train.fits[-1]
+    resumed = sum(fit.resumed for fit in train.fits)
+    again = f" It was cut off and taken up again {resumed} time{'s' if resumed > 1 else ''}." if resumed else ""
+    scored = tables.with_interval(estimate.held_accuracy)
+    if final.purpose == "refit":
+        return (
+            f"The recipe was tried on {estimate.train_images} images: its last weights score {scored} on the {estimate.held_images} "
+            f"of validation. Then it ran as long on all {final.train_images} images of train and validation, which gave the weights "
+            f"of this model: only test was held out from them.{again}"
+        )
     return (
-        f"{train.train_images} images to train on, {train.val_images} to choose the model by; the weights are those of epoch "
-        f"{train.best_epoch}, with {tables.percent(train.val_accuracy)} % on validation.{again}"
+        f"{final.train_images} images to train on, {final.held_images} to choose the model by; the weights are those of epoch "
+        f"{final.epoch}, with {scored} on validation, by which they were chosen.{again}"
     )
 
 

@@ -19,7 +19,7 @@ COUNTS_UP_TO = 45
 LABEL_LENGTH = 34
 INK, MUTED, GRID = "#1f2933", "#66727f", "#d8dee4"
 TRAIN, VAL = "#9aa5b1", "#0b6bcb"
-HISTORY_COLUMNS = ("phase", "mode", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+HISTORY_COLUMNS = ("fit", "phase", "mode", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -148,12 +148,18 @@ def _marks(epochs: int) -> dict[str, Any]:
 
 def _mark_phases(axes: "Axes", history: pd.DataFrame) -> None:
     """A dotted line and the mode where a phase begins, if there is more than one."""
-    starts = [place for place in range(len(history)) if place == 0 or history["phase"].iloc[place] != history["phase"].iloc[place - 1]]
+    parts = list(zip(history["fit"], history["phase"], strict=True))
+    starts = [place for place in range(len(parts)) if place == 0 or parts[place] != parts[place - 1]]
     if len(starts) < 2:
         return
     for place in starts:
         if place:
             axes.axvline(place + 0.5, color=MUTED, linewidth=0.8, linestyle=":")
         axes.text(
-            place + 0.6, 1.0, str(history["mode"].iloc[place]), color=MUTED, fontsize=7.5, va="bottom", transform=axes.get_xaxis_transform()
+            place + 0.6, 1.0, _part_name(history, place), color=MUTED, fontsize=7.5, va="bottom", transform=axes.get_xaxis_transform()
         )
+
+
+def _part_name(history: pd.DataFrame, place: int) -> str:
+    fit, mode = history["fit"].iloc[place], history["mode"].iloc[place]
+    return str(mode) if history["fit"].nunique() == 1 else f"{fit}: {mode}"

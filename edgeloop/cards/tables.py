@@ -122,17 +122,19 @@ def warnings_table(sources: Sources) -> Table | None:
 
 
 def phases_table(sources: Sources) -> Table:
-    heads = ["Phase", "What is trained", "Epochs", "Planned", "Best validation accuracy (%)", "Images / s"]
+    heads = ["Fit", "Phase", "What is trained", "Epochs", "Planned", "Best validation accuracy (%)", "Images / s"]
     rows = [
         [
+            code(fit.purpose),
             code(phase.mode),
             MODES.get(phase.mode, text(phase.mode)),
             str(phase.epochs_run),
             str(phase.epochs_planned),
-            percent(phase.best_val_accuracy),
+            "none held out" if phase.best_val_accuracy is None else percent(phase.best_val_accuracy),
             f"{phase.images_per_s:.0f}",
         ]
-        for phase in sources.train.phases
+        for fit in sources.train.fits
+        for phase in fit.phases
     ]
     return Table(heads, rows)
 
@@ -166,6 +168,11 @@ def percent(fraction: float) -> str:
 
 def interval(accuracy: Accuracy) -> str:
     return f"{percent(accuracy.ci95[0])} - {percent(accuracy.ci95[1])}"
+
+
+def with_interval(accuracy: Accuracy | None) -> str:
+    """An accuracy with its 95 % interval, in a sentence."""
+    return "nothing, as none were held out" if accuracy is None else f"{percent(accuracy.value)} % ({interval(accuracy)})"
 
 
 def kib(size: int) -> str:

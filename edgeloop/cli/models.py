@@ -30,7 +30,7 @@ def _train(options: argparse.Namespace) -> None:
     from edgeloop.training.train import train
 
     record = train(workspace, params, options.variant)
-    print(f"val accuracy {record.val_accuracy:.4f} (n = {record.val_images}) in epoch {record.best_epoch}")
+    print("\n".join(fit.in_words() for fit in record.fits))
 
 
 def _quantize(options: argparse.Namespace) -> None:

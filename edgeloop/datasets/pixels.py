@@ -19,6 +19,8 @@ from edgeloop.progress import progress
 from edgeloop.workspace import Workspace
 
 CHUNK = 64
+LEARNING = ("train", "val")
+"""The splits that a model may learn from; `test` is read once, by `evaluate`."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,26 @@ def split_pixels(workspace: Workspace, dataset: str, split: str, preprocessing: 
     Raises:
         InputError: the data set is not prepared, or the split is empty.
     """
+    return _pixels(workspace, dataset, (split,), preprocessing)
+
+
+def learning_pixels(workspace: Workspace, dataset: str, preprocessing: Preprocessing) -> SplitPixels:
+    """As `split_pixels`, for `train` and `val` together, in the manifest's order.
+
+    Raises:
+        InputError: the data set is not prepared, or one of the two is empty.
+    """
+    return _pixels(workspace, dataset, LEARNING, preprocessing)
+
+
+def _pixels(workspace: Workspace, dataset: str, splits: tuple[str, ...], preprocessing: Preprocessing) -> SplitPixels:
     paths = workspace.dataset(dataset)
     manifest = read_manifest(paths.manifest)
-    rows = manifest[manifest["split"] == split].reset_index(drop=True)
-    if rows.empty:
-        raise InputError(f"The split '{split}' of {dataset} has no images.", f"See {paths.prepare_record} and its quarantine.")
+    rows = manifest[manifest["split"].isin(splits)].reset_index(drop=True)
+    for split in splits:
+        if not (rows["split"] == split).any():
+            raise InputError(f"The split '{split}' of {dataset} has no images.", f"See {paths.prepare_record} and its quarantine.")
+    split = "+".join(splits)
     classes = class_names(manifest)
     digest = sha256_file(paths.manifest)
     key = hashlib.sha256(f"{digest} {split} {preprocessing.resolution} {preprocessing.resize}".encode()).hexdigest()[:24]

@@ -11,8 +11,39 @@ class PhaseResult(Part):
     mode: str
     epochs_planned: int
     epochs_run: int
-    best_val_accuracy: float
+    best_val_accuracy: float | None
+    """Null where no images were held out."""
     images_per_s: float
+
+
+class Accuracy(Part):
+    """An accuracy as a fraction, with the number of images and the 95 % Wilson interval."""
+
+    value: float
+    n: int
+    ci95: tuple[float, float]
+
+
+class FitResult(Part):
+    """One run through all phases: `train` keeps its best epoch; `select` is scored and thrown away, `refit` is kept."""
+
+    purpose: Literal["train", "select", "refit"]
+    train_images: int
+    held_images: int
+    phases: list[PhaseResult]
+    epoch: int
+    """Whose weights this fit ended with, counted over all phases from 1."""
+    held_accuracy: Accuracy | None
+    """Of these weights on the images held out; null where there are none."""
+    resumed: int
+    """How often it was taken up again after it had been cut off."""
+
+    def in_words(self) -> str:
+        """What it learned from, and what it scored where."""
+        learned = f"{self.purpose}: {self.train_images} images, weights of epoch {self.epoch}"
+        if self.held_accuracy is None:
+            return f"{learned}; no images held out"
+        return f"{learned}; val accuracy {self.held_accuracy.value:.4f} (n = {self.held_images})"
 
 
 class StartingWeights(Part):
@@ -40,13 +71,15 @@ class TrainRecord(Record):
     parameters_folded: int
     """With batch normalisation folded into the convolutions: what an int8 model holds."""
     macs: int
-    phases: list[PhaseResult]
-    best_epoch: int
-    val_accuracy: float
-    train_images: int
-    val_images: int
-    resumed: int
-    """How often the training was taken up again after it had been cut off."""
+    fits: list[FitResult]
+    """In order; the last one gave the weights."""
+    learned_from: list[str]
+    """The splits that these weights have seen."""
+
+    @property
+    def estimate(self) -> FitResult:
+        """The fit whose held-out accuracy says what to expect: never one that saw the images that it is scored on."""
+        return self.fits[0]
 
 
 class TfliteModel(Part):
@@ -73,14 +106,6 @@ class QuantizeRecord(Record):
     calibration_sha256: str
     """Of the calibration pixels, in order."""
     models: list[TfliteModel]
-
-
-class Accuracy(Part):
-    """An accuracy as a fraction, with the number of images and the 95 % Wilson interval."""
-
-    value: float
-    n: int
-    ci95: tuple[float, float]
 
 
 class ClassResult(Part):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgeloop.preprocessing import Pixels
 from edgeloop.training.augment import Augmenter
+from edgeloop.training.fold import Rows
 
 Item = TypeVar("Item")
 AHEAD = 4
@@ -35,7 +36,7 @@ class Batch:
 class Examples:
     """Inputs with their labels, and how a batch of the inputs is augmented (None: not at all)."""
 
-    inputs: NDArray[np.generic]
+    inputs: NDArray[np.generic] | Rows
     labels: NDArray[np.int32]
     augmenter: Augmenter | None = None
 

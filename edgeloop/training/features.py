@@ -41,7 +41,8 @@ def compute_features(network: "keras.Model", images: SplitPixels, preprocessing:
 
 def cached_features(workspace: Workspace, network: "keras.Model", images: SplitPixels, preprocessing: Preprocessing) -> NDArray[np.float32]:
     """As `compute_features`, but read from disk when the same weights have seen the same images before."""
-    digest = hashlib.sha256(f"{images.manifest_sha256} {preprocessing.model_dump_json()} {images.rows['split'].iloc[0]}".encode())
+    splits = "+".join(sorted(set(images.rows["split"])))
+    digest = hashlib.sha256(f"{images.manifest_sha256} {preprocessing.model_dump_json()} {splits}".encode())
     for weight in network.get_weights()[:-2]:  # the classifier's two do not matter
         digest.update(np.ascontiguousarray(weight).tobytes())
     cached = workspace.cache / "features" / f"{digest.hexdigest()[:32]}.npy"

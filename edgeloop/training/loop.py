@@ -11,6 +11,7 @@ from edgeloop.config import Phase, TrainSettings
 from edgeloop.datasets.pixels import batches
 from edgeloop.errors import TrainingError
 from edgeloop.training.batches import Batch
+from edgeloop.training.fold import Rows
 from edgeloop.training.schedule import learning_rate
 
 if TYPE_CHECKING:
@@ -78,14 +79,14 @@ class Trainer:
             )
         return Score(mean, sum(float(right) for right in correct) / seen)
 
-    def evaluate(self, inputs: NDArray[np.generic], labels: NDArray[np.int32]) -> Score:
+    def evaluate(self, inputs: NDArray[np.generic] | Rows, labels: NDArray[np.int32]) -> Score:
         """Loss (plain cross-entropy) and accuracy of the averaged weights."""
         logits = self.logits(inputs).astype(np.float64)
         shifted = logits - logits.max(1, keepdims=True)
         losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
         return Score(float(losses.mean()), float((logits.argmax(1) == labels).mean()))
 
-    def logits(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+    def logits(self, inputs: NDArray[np.generic] | Rows) -> NDArray[np.float32]:
         """(n, classes) float32 logits of the averaged weights."""
         return np.concatenate([self._logits(inputs[part]).numpy() for part in batches(len(inputs), EVALUATION_BATCH)])
 

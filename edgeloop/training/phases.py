@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.config import Phase, TrainSettings
-from edgeloop.datasets.pixels import SplitPixels, split_pixels
+from edgeloop.datasets.pixels import SplitPixels
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.training.augment import Augmenter
 from edgeloop.training.batches import Examples
 from edgeloop.training.features import cached_features
+from edgeloop.training.fold import Fold, Rows
 from edgeloop.training.loop import Arrays, Trainer
 from edgeloop.workspace import Workspace
 
@@ -24,15 +25,27 @@ if TYPE_CHECKING:
 class Job:
     """What all phases of one training share."""
 
+    purpose: Literal["select", "refit", "train"]
+    keep: Literal["best", "last"]
+    """Which weights a phase ends with: those of the best epoch on the held-out images, or the last ones."""
     workspace: Workspace
-    dataset: str
+    images: Callable[[Preprocessing], SplitPixels]
+    """The learning images by a preprocessing, in an order that is always the same."""
+    labels: NDArray[np.int32]
+    """(n,) their class indices."""
+    classes: list[str]
+    fold: Fold
     settings: TrainSettings
     preprocessing: Preprocessing
     network: "keras.Model"
     new_network: Callable[[], "keras.Model"]
     """Builds another network of the same form."""
-    val: SplitPixels
     class_weights: NDArray[np.float32]
+
+    @property
+    def held_labels(self) -> NDArray[np.int32]:
+        """Class indices of the images that the training is scored on."""
+        return self.labels[self.fold.held]
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class PhaseRun:
 
     trainer: Trainer
     train: Examples
-    val_inputs: NDArray[np.generic]
+    held_inputs: Rows
     network_weights: Callable[[], Arrays]
 
 
@@ -51,8 +64,7 @@ def prepare_phase(job: Job, phase: Phase) -> PhaseRun:
 
 
 def _head(job: Job) -> PhaseRun:
-    images = split_pixels(job.workspace, job.dataset, "train", job.preprocessing)
-    features = [cached_features(job.workspace, job.network, split, job.preprocessing) for split in (images, job.val)]
+    features = cached_features(job.workspace, job.network, job.images(job.preprocessing), job.preprocessing)
     head, averaged = _new_head(job), _new_head(job)
     trainer = Trainer(head, averaged if job.settings.weight_average else head, job.settings, job.class_weights, mixes=False)
 
@@ -60,7 +72,8 @@ def _head(job: Job) -> PhaseRun:
         kernel, bias = trainer.kept_weights()
         return [*job.network.get_weights()[:-2], kernel[None, None], bias]
 
-    return PhaseRun(trainer, Examples(features[0], images.labels), features[1], network_weights)
+    train = Examples(Rows(features, job.fold.train), job.labels[job.fold.train])
+    return PhaseRun(trainer, train, Rows(features, job.fold.held), network_weights)
 
 
 def _new_head(job: Job) -> "keras.Model":
@@ -78,7 +91,7 @@ def _new_head(job: Job) -> "keras.Model":
 def _full(job: Job) -> PhaseRun:
     settings = job.settings
     stored = round(job.preprocessing.resolution * settings.stored_scale)
-    images = split_pixels(job.workspace, job.dataset, "train", job.preprocessing.model_copy(update={"resolution": stored}))
+    pixels = job.images(job.preprocessing.model_copy(update={"resolution": stored})).pixels
     augmenter = Augmenter(settings.augmentation, job.preprocessing.resolution)
     _reseed_dropout(job.network, settings.seed)
     averaged = job.network
@@ -88,7 +101,9 @@ def _full(job: Job) -> PhaseRun:
     model = on_pixels(job.network, job.preprocessing)
     kept = model if averaged is job.network else on_pixels(averaged, job.preprocessing)
     trainer = Trainer(model, kept, settings, job.class_weights, augmenter.mixes)
-    return PhaseRun(trainer, Examples(images.pixels, images.labels, augmenter), job.val.pixels, averaged.get_weights)
+    train = Examples(Rows(pixels, job.fold.train), job.labels[job.fold.train], augmenter)
+    held = Rows(job.images(job.preprocessing).pixels if len(job.fold.held) else pixels, job.fold.held)
+    return PhaseRun(trainer, train, held, averaged.get_weights)
 
 
 def _reseed_dropout(network: "keras.Model", seed: int) -> None:

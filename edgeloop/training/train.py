@@ -1,50 +1,55 @@
 """The step `train`: from a prepared data set and starting weights to a float model with its history and record."""
 
-import csv
 import datetime as dt
 import hashlib
 import json
-import re
-import time
-import zipfile
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.config import Params, Phase, TrainSettings, Variant
 from edgeloop.datasets.accepted import require_accepted
-from edgeloop.datasets.pixels import SplitPixels, split_pixels
+from edgeloop.datasets.pixels import LEARNING, learning_pixels
 from edgeloop.errors import ConfigError
-from edgeloop.files import atomic_path, sha256_file
+from edgeloop.evaluation.metrics import accuracy
+from edgeloop.files import sha256_file
 from edgeloop.networks import build, multiply_accumulates, network, parameters_folded
 from edgeloop.preprocessing import Preprocessing
-from edgeloop.progress import Advance, progress
 from edgeloop.quiet import load_tensorflow
-from edgeloop.records import PhaseResult, StartingWeights, TrainRecord, provenance
-from edgeloop.training.augment import one_thread
-from edgeloop.training.batches import ahead
-from edgeloop.training.checkpoint import Best, State, load, save
-from edgeloop.training.phases import Job, PhaseRun, prepare_phase
+from edgeloop.records import FitResult, PhaseResult, StartingWeights, TrainRecord, provenance
+from edgeloop.training.checkpoint import State
+from edgeloop.training.fit import fit
+from edgeloop.training.fold import Fold, declared_fold, whole
+from edgeloop.training.model_file import write_history, write_model
+from edgeloop.training.phases import Job
 from edgeloop.training.start import Start, read_start
 from edgeloop.workspace import VariantPaths, Workspace
 
 if TYPE_CHECKING:
     import keras
 
-HISTORY = (
-    "phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_s",
-)  # fmt: skip
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit that ran to its end."""
+
+    job: Job
+    state: State
 
 
 def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     """Train the variant `name`, or take up a training of it that was cut off after its last whole epoch.
 
-    Writes `train/model.keras`, `train/preprocessing.json`, `history.csv` and the record. The weights kept are those of
-    the epoch with the best accuracy on `val`. `test` is not read. Equal inputs and seed give equal weights.
+    With `final: best_epoch` the weights kept are those of the epoch with the best accuracy on `val`. With `refit` the same
+    phases run twice: on `train`, whose last weights are scored on `val`, and then on `train` and `val` together, whose last
+    weights are kept. Writes `train/model.keras`, `train/preprocessing.json`, `history.csv` and the record. `test` is not
+    read. Equal inputs and seed give equal weights.
 
     Raises:
         InputError: the data set is not prepared and accepted, or the starting weights are missing.
@@ -59,20 +64,38 @@ def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     _check_phases(start, settings, name)
 
     preprocessing = Preprocessing(resolution=variant.resolution, resize=settings.resize, input_range=settings.input_range)
-    val = split_pixels(workspace, variant.dataset, "val", preprocessing)
-    train_labels = split_pixels(workspace, variant.dataset, "train", preprocessing).labels
-    job, weights = _new_job(workspace, variant, settings, preprocessing, val, train_labels, start)
-    checkpoint = workspace.cache / "training" / f"{name}-{_identity(variant, settings, start, manifest_sha256)}.state"
-    state = _run(job, checkpoint)
+    identity = _identity(variant, settings, start, manifest_sha256)
+    done: list[Fitted] = []
+    checkpoints: list[Path] = []
+    for purpose, keep, fold in _fits(workspace, variant, preprocessing, settings):
+        job, weights = new_job(workspace, variant, settings, preprocessing, start, purpose, keep, fold)
+        checkpoints.append(workspace.cache / "training" / f"{name}-{identity}-{purpose}.state")
+        done.append(Fitted(job, fit(job, checkpoints[-1])))
 
-    job.network.set_weights(state.best_weights)
-    _write_model(job.network, paths.model)
+    last = done[-1]
+    last.job.network.set_weights(last.state.best_weights)
+    write_model(last.job.network, paths.model)
     preprocessing.write(paths.preprocessing)
-    _write_history(state.history, paths.history)
-    record = _record(workspace, variant, settings, job, weights, state, len(train_labels), paths, manifest_sha256, started)
+    write_history([row for one in done for row in one.state.history], paths.history)
+    record = _record(workspace, variant, settings, done, weights, paths, manifest_sha256, started)
     record.write(paths.train_record)
-    checkpoint.unlink(missing_ok=True)
+    for checkpoint in checkpoints:
+        checkpoint.unlink(missing_ok=True)
     return record
+
+
+Purpose = Literal["select", "refit", "train"]
+Keep = Literal["best", "last"]
+
+
+def _fits(
+    workspace: Workspace, variant: Variant, preprocessing: Preprocessing, settings: TrainSettings
+) -> list[tuple[Purpose, Keep, Fold]]:
+    """What is fitted, in order: once, keeping the best epoch; or once to be scored, and once on all images."""
+    rows = learning_pixels(workspace, variant.dataset, preprocessing).rows
+    if settings.refits(len(rows)):
+        return [("select", "last", declared_fold(rows)), ("refit", "last", whole(rows))]
+    return [("train", "best", declared_fold(rows))]
 
 
 def _check_phases(start: Start, settings: TrainSettings, name: str) -> None:
@@ -92,14 +115,15 @@ def _identity(variant: Variant, settings: TrainSettings, start: Start, manifest_
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _new_job(
+def new_job(
     workspace: Workspace,
     variant: Variant,
     settings: TrainSettings,
     preprocessing: Preprocessing,
-    val: SplitPixels,
-    train_labels: NDArray[np.int32],
     start: Start,
+    purpose: Purpose,
+    keep: Keep,
+    fold: Fold,
 ) -> tuple[Job, StartingWeights]:
     load_tensorflow()
     import keras
@@ -108,15 +132,20 @@ def _new_job(
     tf.config.experimental.enable_op_determinism()
     keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
-    shape, classes = network(variant.network), len(val.classes)
+    images = learning_pixels(workspace, variant.dataset, preprocessing)
+    shape, classes = network(variant.network), len(images.classes)
 
     def new_network() -> "keras.Model":
         return build(shape, variant.resolution, classes, dropout=settings.dropout, batch_norm_momentum=settings.batch_norm_momentum)
 
     fresh = new_network()
     weights = start.load_into(fresh)
-    importance = _class_weights(train_labels, classes, settings)
-    return Job(workspace, variant.dataset, settings, preprocessing, fresh, new_network, val, importance), weights
+    importance = _class_weights(images.labels[fold.train], classes, settings)
+    job = Job(
+        purpose, keep, workspace, partial(learning_pixels, workspace, variant.dataset), images.labels, images.classes, fold, settings,
+        preprocessing, fresh, new_network, importance,
+    )  # fmt: skip
+    return job, weights
 
 
 def _class_weights(labels: NDArray[np.int32], classes: int, settings: TrainSettings) -> NDArray[np.float32]:
@@ -127,105 +156,30 @@ def _class_weights(labels: NDArray[np.int32], classes: int, settings: TrainSetti
     return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
 
 
-def _run(job: Job, checkpoint: Path) -> State:
-    """Run the phases from where the checkpoint stands to their end."""
-    state = load(checkpoint)
-    if state is None:
-        state = State(network=job.network.get_weights())
-    else:
-        state.resumed += 1
-    phases = job.settings.phases
-    total = sum(phase.epochs for phase in phases)
-    with progress("train", total, "epochs") as advance, one_thread():
-        advance(len(state.history))
-        while state.phase < len(phases):
-            job.network.set_weights(state.network)
-            _run_phase(job, phases[state.phase], state, checkpoint, advance)
-            state.phase, state.epoch, state.since_best = state.phase + 1, 0, 0
-            state.network, state.trainer, state.phase_best = state.best_weights, [], Best()
-            save(state, checkpoint)
-    return state
-
-
-def _run_phase(job: Job, phase: Phase, state: State, checkpoint: Path, advance: Advance) -> None:
-    run = prepare_phase(job, phase)
-    if state.trainer:
-        run.trainer.restore(state.trainer)
-    while state.epoch < phase.epochs and (phase.early_stopping is None or state.since_best < phase.early_stopping):
-        row = _run_epoch(job, run, phase, state)
-        state.history.append(row)
-        state.epoch += 1
-        state.trainer = run.trainer.state()
-        _keep_best(state, row, run)
-        save(state, checkpoint)
-        advance(1, f"val {row['val_accuracy']:.3f}, best {state.best.accuracy:.3f}")
-
-
-def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str, Any]:
-    settings = job.settings
-    steps = run.train.steps(settings.batch_size)
-    begun = time.perf_counter()
-    items = ahead(run.train.epoch((settings.seed, state.phase, state.epoch), settings.batch_size))
-    trained = run.trainer.epoch(items, phase, state.epoch, steps)
-    seconds = time.perf_counter() - begun
-    scored = run.trainer.evaluate(run.val_inputs, job.val.labels)
-    values = (
-        state.phase, phase.mode, len(state.history) + 1, trained.loss, trained.accuracy, scored.loss, scored.accuracy,
-        float(run.trainer.optimizer.learning_rate), steps * min(settings.batch_size, len(run.train.labels)) / seconds,
-    )  # fmt: skip
-    return dict(zip(HISTORY, values, strict=True))
-
-
-def _keep_best(state: State, row: dict[str, Any], run: PhaseRun) -> None:
-    accuracy, loss, epoch = row["val_accuracy"], row["val_loss"], row["epoch"]
-    state.since_best += 1
-    if state.phase_best.beaten_by(accuracy, loss):
-        state.phase_best, state.since_best = Best(accuracy, loss, epoch), 0
-    if state.best.beaten_by(accuracy, loss):
-        state.best, state.best_weights = Best(accuracy, loss, epoch), run.network_weights()
-
-
-def _write_model(model: "keras.Model", path: Path) -> None:
-    """Save as `.keras`, without the time of saving and with objects numbered anew: equal weights give equal bytes."""
-    with atomic_path(path) as temporary:
-        model.save(temporary)
-        with zipfile.ZipFile(temporary) as archive:
-            members = {name: archive.read(name) for name in sorted(archive.namelist())}
-        metadata = json.loads(members["metadata.json"])
-        members["metadata.json"] = json.dumps({"keras_version": metadata["keras_version"]}).encode()
-        members["config.json"] = _renumbered(members["config.json"])
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for name, content in members.items():
-                archive.writestr(zipfile.ZipInfo(name), content)
-
-
-def _renumbered(config: bytes) -> bytes:
-    """Keras numbers shared objects by their memory addresses; here they are counted from 1."""
-    numbers: dict[bytes, bytes] = {}
-
-    def number(match: re.Match[bytes]) -> bytes:
-        return match[1] + numbers.setdefault(match[2], str(len(numbers) + 1).encode())
-
-    return re.sub(rb'("shared_object_id": )(\d+)', number, config)
-
-
-def _write_history(rows: list[dict[str, Any]], path: Path) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY)
-        writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+def _fit_result(fitted: Fitted) -> FitResult:
+    job, state = fitted.job, fitted.state
+    return FitResult(
+        purpose=job.purpose,
+        train_images=len(job.fold.train),
+        held_images=len(job.fold.held),
+        phases=_phase_results(state.history, job.settings.phases),
+        epoch=state.best.epoch,
+        held_accuracy=accuracy(round(state.best.accuracy * len(job.fold.held)), len(job.fold.held)) if len(job.fold.held) else None,
+        resumed=state.resumed,
+    )
 
 
 def _phase_results(rows: list[dict[str, Any]], phases: list[Phase]) -> list[PhaseResult]:
     results = []
     for number, group in groupby(rows, key=lambda row: row["phase"]):
         ran = list(group)
+        scores = [row["val_accuracy"] for row in ran if row["val_accuracy"] is not None]
         results.append(
             PhaseResult(
                 mode=ran[0]["mode"],
                 epochs_planned=phases[number].epochs,
                 epochs_run=len(ran),
-                best_val_accuracy=max(row["val_accuracy"] for row in ran),
+                best_val_accuracy=max(scores) if scores else None,
                 images_per_s=round(float(np.median([row["images_per_s"] for row in ran])), 1),
             )
         )
@@ -236,30 +190,25 @@ def _record(
     workspace: Workspace,
     variant: Variant,
     settings: TrainSettings,
-    job: Job,
+    done: list[Fitted],
     weights: StartingWeights,
-    state: State,
-    train_images: int,
     paths: VariantPaths,
     manifest_sha256: str,
     started: dt.datetime,
 ) -> TrainRecord:
-    shape, classes = network(variant.network), len(job.val.classes)
+    job = done[-1].job
+    shape, classes = network(variant.network), len(job.classes)
     return TrainRecord(
         provenance=provenance(workspace.root, settings.model_dump(mode="json"), ["tensorflow", "keras", "numpy"], started, manifest_sha256),
         dataset=variant.dataset,
         network=variant.network,
         resolution=variant.resolution,
-        classes=job.val.classes,
+        classes=job.classes,
         start=weights,
         model_sha256=sha256_file(paths.model),
         parameters=job.network.count_params(),
         parameters_folded=parameters_folded(shape, classes),
         macs=multiply_accumulates(shape, variant.resolution, classes),
-        phases=_phase_results(state.history, settings.phases),
-        best_epoch=state.best.epoch,
-        val_accuracy=state.best.accuracy,
-        train_images=train_images,
-        val_images=len(job.val.labels),
-        resumed=state.resumed,
+        fits=[_fit_result(one) for one in done],
+        learned_from=list(LEARNING) if job.purpose == "refit" else ["train"],
     )

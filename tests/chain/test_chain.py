@@ -171,7 +171,7 @@ def test_real_photographs_from_archive_to_card(tmp_path: Path, shared: Callable[
     assert prepared.classes == ["daisy", "dandelion", "roses", "sunflowers", "tulips"]
     assert sum(split.images for split in prepared.splits.values()) + sum(prepared.quarantined.values()) == 3268
     trained = TrainRecord.read(folder / "train.json")
-    assert (trained.start.kind, trained.start.license, [phase.mode for phase in trained.phases]) == (
+    assert (trained.start.kind, trained.start.license, [phase.mode for phase in trained.fits[0].phases]) == (
         "keras2_h5",
         "sla0044",
         ["head", "full"],

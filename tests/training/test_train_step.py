@@ -21,7 +21,8 @@ from edgeloop.files import sha256_file
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.records import TrainRecord
 from edgeloop.training.checkpoint import load
-from edgeloop.training.train import HISTORY, train
+from edgeloop.training.fit import HISTORY
+from edgeloop.training.train import train
 from edgeloop.workspace import VariantPaths, Workspace
 
 SCRATCH: dict[str, Any] = {
@@ -41,6 +42,11 @@ DEADLINE_S = 240
 
 def variant(workspace: Workspace) -> VariantPaths:
     return workspace.variant(DATASET, NETWORK, SIDE)
+
+
+def scored(record: TrainRecord) -> float:
+    assert record.estimate.held_accuracy is not None
+    return record.estimate.held_accuracy.value
 
 
 def history(workspace: Workspace) -> list[dict[str, str]]:
@@ -93,9 +99,10 @@ def test_the_record_states_the_training(scratch: tuple[Workspace, TrainRecord]) 
     assert record.model_sha256 == sha256_file(paths.model)
     assert record.provenance.data_revision == sha256_file(workspace.dataset(DATASET).manifest)
     assert record.classes == CLASSES
-    assert (record.train_images, record.val_images) == (3 * COUNTS["train"], 3 * COUNTS["val"])
-    assert (record.start.kind, record.start.layers_loaded, record.resumed) == ("scratch", 0, 0)
-    assert [(phase.mode, phase.epochs_planned, phase.epochs_run) for phase in record.phases] == [("scratch", 4, 4)]
+    (fit,) = record.fits
+    assert (fit.purpose, fit.train_images, fit.held_images) == ("train", 3 * COUNTS["train"], 3 * COUNTS["val"])
+    assert (record.start.kind, record.start.layers_loaded, fit.resumed) == ("scratch", 0, 0)
+    assert [(phase.mode, phase.epochs_planned, phase.epochs_run) for phase in fit.phases] == [("scratch", 4, 4)]
     assert Preprocessing.read(paths.preprocessing) == Preprocessing(resolution=SIDE, resize="area", input_range=(0, 1))
 
 
@@ -105,8 +112,8 @@ def test_the_history_has_a_row_for_each_epoch_and_the_record_its_best(scratch: t
     assert tuple(rows[0]) == HISTORY
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
     accuracies = [float(row["val_accuracy"]) for row in rows]
-    assert record.val_accuracy == pytest.approx(max(accuracies), abs=1e-5)
-    assert accuracies[record.best_epoch - 1] == max(accuracies)
+    assert scored(record) == pytest.approx(max(accuracies), abs=1e-5)
+    assert accuracies[record.fits[0].epoch - 1] == max(accuracies)
 
 
 def test_the_model_kept_is_the_one_that_was_scored_best(transferred: tuple[Workspace, TrainRecord]) -> None:
@@ -119,8 +126,8 @@ def test_the_model_kept_is_the_one_that_was_scored_best(transferred: tuple[Works
     preprocessing = Preprocessing.read(paths.preprocessing)
     val = split_pixels(workspace, DATASET, "val", preprocessing)
     scores = keras.models.load_model(paths.model)(preprocessing.normalised(val.pixels), training=False).numpy()
-    assert (scores.argmax(axis=1) == val.labels).mean() == record.val_accuracy
-    assert record.val_accuracy > 0.9
+    assert (scores.argmax(axis=1) == val.labels).mean() == scored(record)
+    assert scored(record) > 0.9
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
@@ -171,7 +178,7 @@ def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(
     done = _epochs_on_disk(workspace)
     assert 5 <= done < 11
     record = train(workspace, load_params(workspace), VARIANT)
-    assert record.resumed == 1
+    assert record.fits[0].resumed == 1
     assert variant(workspace).model.read_bytes() == variant(transferred[0]).model.read_bytes()
     rows, expected = history(workspace), history(transferred[0])
     assert [row["val_loss"] for row in rows] == [row["val_loss"] for row in expected]
@@ -179,7 +186,7 @@ def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(
 
 def test_transfer_trains_the_head_first_and_inherits_origin_and_licence(transferred: tuple[Workspace, TrainRecord]) -> None:
     record = transferred[1]
-    assert [(phase.mode, phase.epochs_run) for phase in record.phases] == [("head", 3), ("full", 8)]
+    assert [(phase.mode, phase.epochs_run) for phase in record.fits[0].phases] == [("head", 3), ("full", 8)]
     assert (record.start.kind, record.start.origin) == ("keras", "models/other/backbone/train/model.keras")
     assert record.start.license is None
 
@@ -206,7 +213,7 @@ def test_the_head_trains_the_last_layer_only_on_features_computed_once(
     equal = [np.array_equal(a, b) for a, b in zip(before.get_weights(), after.get_weights(), strict=True)]
     assert equal == [True] * (len(equal) - 2) + [False] * 2
     features = {path: path.stat().st_mtime_ns for path in (workspace.cache / "features").iterdir()}
-    assert len(features) == 2  # train and val
+    assert len(features) == 1  # train and val together
     train(workspace, write_params(workspace, start="backbone.keras", phases=[phases[0] | {"learning_rate": 0.01}]), VARIANT)
     assert {path: path.stat().st_mtime_ns for path in (workspace.cache / "features").iterdir()} == features
 
@@ -215,7 +222,7 @@ def test_early_stopping_ends_a_phase_that_gets_no_better(workspace: Workspace, s
     shutil.copyfile(variant(scratch[0]).model, workspace.root / "backbone.keras")
     phases = [{"mode": "head", "epochs": 30, "learning_rate": 1e-12, "early_stopping": 3, "decay": "constant"}]
     record = train(workspace, write_params(workspace, start="backbone.keras", phases=phases, weight_decay=0), VARIANT)
-    assert record.phases[0].epochs_run == record.best_epoch + 3 < 30
+    assert record.fits[0].phases[0].epochs_run == record.fits[0].epoch + 3 < 30
 
 
 def test_rare_classes_weigh_more_where_that_is_asked_for(workspace: Workspace) -> None:

@@ -1,0 +1,113 @@
+"""Which training recipe is better: k-fold inside the learning images (train and val), so that test is not read.
+
+    python benchmarks/recipes.py explore --dataset flowers --network fdmobilenet_0.25 --resolution 128 \\
+        --start models/backbones/st-food101-fdmobilenet_0.25-128.yaml [--folds 3] [--seeds 1] \\
+        [--recipes FILE] [--only NAME ...] [--out FILE]
+
+The data set must be prepared in this project. Each run (recipe, seed, fold) is a line of JSON in `--out`; runs that are there are
+not repeated, so a cut-off exploration goes on. A recipe is a name and what it changes of the data set's `train` in params.yaml.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from edgeloop.config import TrainSettings, Variant, load_params
+from edgeloop.datasets.pixels import learning_pixels
+from edgeloop.preprocessing import Preprocessing
+from edgeloop.training.fit import fit
+from edgeloop.training.fold import folds
+from edgeloop.training.start import read_start
+from edgeloop.training.train import new_job
+from edgeloop.workspace import find_workspace
+
+
+def main() -> int:
+    options = _options()
+    recipes: dict[str, dict[str, Any]] = read_recipes(options.recipes)
+    for seed in range(options.seeds):
+        for name, changes in recipes.items():
+            if not options.only or name in options.only:
+                _explore(options, name, changes, seed)
+    _report(options)
+    return 0
+
+
+def read_recipes(path: Path | None) -> dict[str, dict[str, Any]]:
+    """What each recipe changes, by name; without a file, the declared recipe alone."""
+    if path is None:
+        return {"declared": {}}
+    found: dict[str, dict[str, Any]] = YAML(typ="safe").load(path)
+    return {name: changes for name, changes in found.items() if not name.startswith("_")}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", default="flowers")
+    parser.add_argument("--network", default="fdmobilenet_0.25")
+    parser.add_argument("--resolution", type=int, default=128)
+    parser.add_argument("--start", type=Path, default=Path("models/backbones/scratch.yaml"))
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--use-folds", type=int, default=None, help="only the first so many of them")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--recipes", type=Path)
+    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"))
+    return parser.parse_args()
+
+
+def _explore(options: argparse.Namespace, name: str, changes: dict[str, Any], seed: int) -> None:
+    workspace = find_workspace()
+    declared = load_params(workspace).datasets[options.dataset].train.settings(options.network, options.resolution)
+    settings = TrainSettings.model_validate(declared.model_dump() | {"final": "auto"} | changes | {"seed": declared.seed + seed})
+    variant = Variant(dataset=options.dataset, network=options.network, resolution=options.resolution, start=options.start)
+    preprocessing = Preprocessing(resolution=options.resolution, resize=settings.resize, input_range=settings.input_range)
+    rows = learning_pixels(workspace, options.dataset, preprocessing).rows
+    start = read_start(workspace, options.start)
+    for number, fold in enumerate(folds(rows, options.folds, seed=1)[: options.use_folds]):
+        key = {"variant": variant.id, "recipe": name, "changes": changes, "seed": seed, "folds": options.folds, "fold": number}
+        if any(all(line[field] == value for field, value in key.items()) for line in _lines(options.out)):
+            continue
+        begun, cpu = time.perf_counter(), time.process_time()
+        job, _ = new_job(workspace, variant, settings, preprocessing, start, "select", "last", fold)
+        with TemporaryDirectory() as scratch:
+            state = fit(job, Path(scratch) / "state")
+        tail = [row["val_accuracy"] for row in state.history[-10:]]
+        line = key | {
+            "accuracy": state.best.accuracy,
+            "loss": state.best.loss,
+            "tail": float(np.mean(tail)),
+            "train_loss": state.history[-1]["train_loss"],
+            "n": len(fold.held),
+            "wall_s": round(time.perf_counter() - begun, 1),
+            "cpu_s": round(time.process_time() - cpu, 1),
+        }
+        with options.out.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        scored = f"{100 * state.best.accuracy:.2f} %, loss {state.best.loss:.4f}"
+        print(f"{name} seed {seed} fold {number}: {scored}, {line['cpu_s']:.0f} CPU-s", flush=True)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _report(options: argparse.Namespace) -> None:
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for line in _lines(options.out):
+        found.setdefault((line["variant"], line["recipe"]), []).append(line)
+    for (variant, recipe), lines in found.items():
+        hits, n = sum(line["accuracy"] * line["n"] for line in lines), sum(line["n"] for line in lines)
+        loss, cpu = np.mean([line["loss"] for line in lines]), np.mean([line["cpu_s"] for line in lines])
+        print(f"{variant:40} {recipe:28} {100 * hits / n:6.2f} % of {n:5}, loss {loss:.4f}, {cpu:5.0f} CPU-s a run")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

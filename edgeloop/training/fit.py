@@ -1,0 +1,93 @@
+"""One training from its first phase to its last: epochs, their history, the weights that are kept, and taking it up again."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from edgeloop.config import Phase
+from edgeloop.progress import Advance, progress
+from edgeloop.training.augment import one_thread
+from edgeloop.training.batches import ahead
+from edgeloop.training.checkpoint import Best, State, load, save
+from edgeloop.training.phases import Job, PhaseRun, prepare_phase
+
+HISTORY = (
+    "fit", "phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_s",
+)  # fmt: skip
+
+
+def fit(job: Job, checkpoint: Path) -> State:
+    """Run the phases from where the checkpoint stands to their end.
+
+    The state's `best_weights` are those to keep: of the best epoch on the held-out images, or of the last one.
+
+    Raises:
+        TrainingError: the loss is no longer a number.
+    """
+    state = load(checkpoint)
+    if state is None:
+        state = State(network=job.network.get_weights())
+    else:
+        state.resumed += state.phase < len(job.settings.phases)
+    phases = job.settings.phases
+    total = sum(phase.epochs for phase in phases)
+    with progress(job.purpose, total, "epochs") as advance, one_thread():
+        advance(len(state.history))
+        while state.phase < len(phases):
+            job.network.set_weights(state.network)
+            _run_phase(job, phases[state.phase], state, checkpoint, advance)
+            state.phase, state.epoch, state.since_best = state.phase + 1, 0, 0
+            state.network, state.trainer, state.phase_best = state.best_weights, [], Best()
+            save(state, checkpoint)
+    return state
+
+
+def _run_phase(job: Job, phase: Phase, state: State, checkpoint: Path, advance: Advance) -> None:
+    run = prepare_phase(job, phase)
+    if state.trainer:
+        run.trainer.restore(state.trainer)
+    while state.epoch < phase.epochs and (phase.early_stopping is None or state.since_best < phase.early_stopping):
+        row = _run_epoch(job, run, phase, state)
+        state.history.append(row)
+        state.epoch += 1
+        state.trainer = run.trainer.state()
+        _keep(job, state, row, run)
+        save(state, checkpoint)
+        advance(1, _in_words(row, state))
+
+
+def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str, Any]:
+    settings = job.settings
+    steps = run.train.steps(settings.batch_size)
+    begun = time.perf_counter()
+    items = ahead(run.train.epoch((settings.seed, state.phase, state.epoch), settings.batch_size))
+    trained = run.trainer.epoch(items, phase, state.epoch, steps)
+    seconds = time.perf_counter() - begun
+    scored = run.trainer.evaluate(run.held_inputs, job.held_labels) if len(job.held_labels) else None
+    values = (
+        job.purpose, state.phase, phase.mode, len(state.history) + 1, trained.loss, trained.accuracy,
+        scored and scored.loss, scored and scored.accuracy, float(run.trainer.optimizer.learning_rate),
+        steps * min(settings.batch_size, len(run.train.labels)) / seconds,
+    )  # fmt: skip
+    return dict(zip(HISTORY, values, strict=True))
+
+
+def _keep(job: Job, state: State, row: dict[str, Any], run: PhaseRun) -> None:
+    if job.keep == "last":
+        if state.epoch == job.settings.phases[state.phase].epochs:
+            state.best = Best(row["val_accuracy"] or 0.0, row["val_loss"] or 0.0, row["epoch"])
+            state.best_weights = run.network_weights()
+        return
+    accuracy, loss, epoch = row["val_accuracy"], row["val_loss"], row["epoch"]
+    state.since_best += 1
+    if state.phase_best.beaten_by(accuracy, loss):
+        state.phase_best, state.since_best = Best(accuracy, loss, epoch), 0
+    if state.best.beaten_by(accuracy, loss):
+        state.best, state.best_weights = Best(accuracy, loss, epoch), run.network_weights()
+
+
+def _in_words(row: dict[str, Any], state: State) -> str:
+    if row["val_accuracy"] is None:
+        return f"loss {row['train_loss']:.3f}"
+    best = f", best {state.best.accuracy:.3f}" if state.best.epoch else ""
+    return f"val {row['val_accuracy']:.3f}{best}"

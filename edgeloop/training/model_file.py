@@ -1,0 +1,46 @@
+"""Trained models and their histories as files: equal weights give equal bytes."""
+
+import csv
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeloop.files import atomic_path
+from edgeloop.training.fit import HISTORY
+
+if TYPE_CHECKING:
+    import keras
+
+
+def write_model(model: "keras.Model", path: Path) -> None:
+    """Save as `.keras`, without the time of saving and with objects numbered anew."""
+    with atomic_path(path) as temporary:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary) as archive:
+            members = {name: archive.read(name) for name in sorted(archive.namelist())}
+        metadata = json.loads(members["metadata.json"])
+        members["metadata.json"] = json.dumps({"keras_version": metadata["keras_version"]}).encode()
+        members["config.json"] = _renumbered(members["config.json"])
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _renumbered(config: bytes) -> bytes:
+    """Keras numbers shared objects by their memory addresses; here they are counted from 1."""
+    numbers: dict[bytes, bytes] = {}
+
+    def number(match: re.Match[bytes]) -> bytes:
+        return match[1] + numbers.setdefault(match[2], str(len(numbers) + 1).encode())
+
+    return re.sub(rb'("shared_object_id": )(\d+)', number, config)
+
+
+def write_history(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write a row for each epoch; what a fit does not know (accuracy on images that it learns from) is empty."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HISTORY)
+        writer.writeheader()
+        writer.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows)
