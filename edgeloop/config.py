@@ -110,6 +110,8 @@ class Phase(Section):
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     decay: Literal["cosine", "constant"] = "cosine"
     early_stopping: Positive | None = None
+    resolution: Annotated[int, Field(ge=64, le=256, multiple_of=32)] | None = None
+    """The side that this phase trains at, where it is not the variant's; it is always scored at the variant's."""
 
 
 class TrainSettings(Section):

@@ -30,8 +30,10 @@ class Shape:
         return self.blocks[-1].channels
 
 
-def build(shape: Shape, resolution: int, classes: int, *, dropout: float = 0.0, batch_norm_momentum: float = 0.9) -> "keras.Model":
+def build(shape: Shape, resolution: int | None, classes: int, *, dropout: float = 0.0, batch_norm_momentum: float = 0.9) -> "keras.Model":
     """The network with fresh weights: (n, resolution, resolution, 3) float32 to (n, classes) probabilities.
+
+    Without a resolution it takes images of any size: the weights are the same.
 
     Depthwise convolutions have a bias and neither normalisation nor activation; each pointwise one is followed by
     batch normalisation and ReLU. Layers are named as in the published models (`conv1`, `conv_dw_1`, `conv_pw_1`,
@@ -81,8 +83,8 @@ def multiply_accumulates(shape: Shape, resolution: int, classes: int) -> int:
     return count + channels * classes
 
 
-def _check(resolution: int, classes: int) -> None:
-    if resolution % 32 or not 96 <= resolution <= 256:
+def _check(resolution: int | None, classes: int) -> None:
+    if resolution is not None and (resolution % 32 or not 96 <= resolution <= 256):
         raise InputError(f"The resolution {resolution} is not a multiple of 32 from 96 to 256.")
     if classes < 2:
         raise InputError(f"A classifier needs at least two classes, not {classes}.")

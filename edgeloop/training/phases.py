@@ -60,7 +60,7 @@ class PhaseRun:
 
 def prepare_phase(job: Job, phase: Phase) -> PhaseRun:
     """Set up a phase from the network's present weights."""
-    return _head(job) if phase.mode == "head" else _full(job)
+    return _head(job) if phase.mode == "head" else _full(job, phase.resolution or job.preprocessing.resolution)
 
 
 def _head(job: Job) -> PhaseRun:
@@ -88,11 +88,11 @@ def _new_head(job: Job) -> "keras.Model":
     return head
 
 
-def _full(job: Job) -> PhaseRun:
+def _full(job: Job, side: int) -> PhaseRun:
     settings = job.settings
-    stored = round(job.preprocessing.resolution * settings.stored_scale)
+    stored = round(side * settings.stored_scale)
     pixels = job.images(job.preprocessing.model_copy(update={"resolution": stored})).pixels
-    augmenter = Augmenter(settings.augmentation, job.preprocessing.resolution)
+    augmenter = Augmenter(settings.augmentation, side)
     _reseed_dropout(job.network, settings.seed)
     averaged = job.network
     if settings.weight_average:

@@ -73,8 +73,9 @@ def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
         done.append(Fitted(job, fit(job, checkpoints[-1])))
 
     last = done[-1]
-    last.job.network.set_weights(last.state.best_weights)
-    write_model(last.job.network, paths.model)
+    final = _new_network(variant, settings, len(last.job.classes), variant.resolution)
+    final.set_weights(last.state.best_weights)
+    write_model(final, paths.model)
     preprocessing.write(paths.preprocessing)
     write_history([row for one in done for row in one.state.history], paths.history)
     record = _record(workspace, variant, settings, done, weights, paths, manifest_sha256, started)
@@ -133,11 +134,8 @@ def new_job(
     keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
     images = learning_pixels(workspace, variant.dataset, preprocessing)
-    shape, classes = network(variant.network), len(images.classes)
-
-    def new_network() -> "keras.Model":
-        return build(shape, variant.resolution, classes, dropout=settings.dropout, batch_norm_momentum=settings.batch_norm_momentum)
-
+    classes = len(images.classes)
+    new_network = partial(_new_network, variant, settings, classes)
     fresh = new_network()
     weights = start.load_into(fresh)
     importance = _class_weights(images.labels[fold.train], classes, settings)
@@ -146,6 +144,12 @@ def new_job(
         preprocessing, fresh, new_network, importance,
     )  # fmt: skip
     return job, weights
+
+
+def _new_network(variant: Variant, settings: TrainSettings, classes: int, resolution: int | None = None) -> "keras.Model":
+    """Fresh weights; without a resolution for images of any size, as phases may differ in it."""
+    shape = network(variant.network)
+    return build(shape, resolution, classes, dropout=settings.dropout, batch_norm_momentum=settings.batch_norm_momentum)
 
 
 def _class_weights(labels: NDArray[np.int32], classes: int, settings: TrainSettings) -> NDArray[np.float32]:

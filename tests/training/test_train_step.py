@@ -279,3 +279,14 @@ def test_data_must_be_prepared_and_accepted_first(workspace: Workspace) -> None:
     paths.manifest.unlink()
     with pytest.raises(InputError, match="not prepared"):
         train(workspace, params, VARIANT)
+
+
+def test_a_phase_may_train_at_a_lower_resolution_and_is_scored_at_the_variants(workspace: Workspace) -> None:
+    phases = [
+        {"mode": "scratch", "epochs": 2, "learning_rate": 0.01, "resolution": 64},
+        {"mode": "full", "epochs": 2, "learning_rate": 0.01},
+    ]
+    record = train(workspace, write_params(workspace, **SCRATCH | {"phases": phases}), VARIANT)
+    stored = {path.name.split("-")[2] for path in (workspace.cache / "pixels").iterdir()}
+    assert stored == {str(round(64 * 1.15)), str(round(SIDE * 1.15)), str(SIDE)}
+    assert [phase.epochs_run for phase in record.fits[0].phases] == [2, 2]
