@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from edgeloop.augmentation import Augmentation
 from edgeloop.errors import InputError
+from edgeloop.names import Name, same_but_for_case
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
@@ -202,7 +203,7 @@ class BoardBenchmark(Section):
     dataset: str
     network: Network
     resolution: int
-    board: str
+    board: Name
     runs: Literal["quantized", "generated"]
     """The folder of the variant that the board runs."""
 
@@ -269,6 +270,8 @@ class Ingest(Section):
     """Whether what is committed goes to the branch's upstream, and its data to the DVC remote: other machines need both."""
 
 
+BACKBONES = "backbones"
+"""The folder beside the data sets' in models/."""
 OFF = "off"
 CRON_FIELDS = 5
 
@@ -296,7 +299,7 @@ Step = Literal["prepare", "train", "quantize", "generate", "evaluate", "card"]
 class Params(Section):
     """The whole of params.yaml."""
 
-    datasets: dict[str, Dataset]
+    datasets: dict[Name, Dataset]
     variants: dict[str, Variant]
     benchmarks: dict[str, BoardBenchmark] = {}
     quantize: Quantize = Quantize()
@@ -306,8 +309,17 @@ class Params(Section):
     publish: Publish = Publish()
     ingest: dict[str, Ingest] = {}
     schedules: Schedules = Schedules()
-    pools: dict[str, list[Step]] = {}
+    pools: dict[Name, list[Step]] = {}
     """Which stages other machines do, by the pool of workers; those of a board in another lab follow from lab.yaml."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Params":
+        for section in ("datasets", "pools"):
+            if (pair := same_but_for_case(getattr(self, section))) is not None:
+                raise misfit((section, pair[1]), f"'{pair[0]}' differs from it in upper and lower case only")
+        if BACKBONES in self.datasets:
+            raise misfit(("datasets", BACKBONES), f"models/{BACKBONES} holds the starting weights; call the data set otherwise")
+        return self
 
     @model_validator(mode="after")
     def _pools_fit(self) -> "Params":
@@ -370,6 +382,16 @@ class Params(Section):
         if name not in self.variants:
             raise InputError(f"There is no variant '{name}' in params.yaml{near_match(name, self.variants)}.")
         return self.variants[name]
+
+    def board_benchmark(self, name: str) -> BoardBenchmark:
+        """The benchmark of that name.
+
+        Raises:
+            InputError: there is none; the message names the near match.
+        """
+        if name not in self.benchmarks:
+            raise InputError(f"There is no benchmark '{name}' in params.yaml{near_match(name, self.benchmarks)}.")
+        return self.benchmarks[name]
 
     def train_settings(self, variant: Variant) -> TrainSettings:
         """How that variant is trained, its overrides applied."""

@@ -11,10 +11,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from edgeloop.console import printable
 from edgeloop.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_NAMED = 12
+KEY = "[key]"
+"""What pydantic ends a location with where the key itself does not fit."""
 
 
 def read_yaml(path: Path, model: type[Model]) -> Model:
@@ -55,8 +58,10 @@ def near_match(word: str, known: Iterable[str]) -> str:
 
 def _explain(path: Path, tree: Any, model: type[BaseModel], details: ErrorDetails) -> str:
     location = details.get("ctx", {}).get("location", details["loc"])
+    if location and location[-1] == KEY:
+        location = location[:-1]
     where = f"{path}:{_line_of(tree, location)}"
-    dotted = ".".join(str(part) for part in location)
+    dotted = printable(".".join(str(part) for part in location)).replace("\n", "\\n")
     if details["type"] == "extra_forbidden":
         return f"{where}: unknown key '{dotted}'{near_match(str(location[-1]), _keys_at(model, location[:-1]))}"
     if details["type"] == "missing":

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import Command, address_of, project
+from edgeloop.console import say
 
 if TYPE_CHECKING:
     from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuMeasurement
@@ -53,12 +54,16 @@ def _benchmark(options: argparse.Namespace) -> None:
         elif report.kind == "benchmark-mcu":
             _print_mcu(report)
         elif report.kind == "benchmark-mpu-model":
-            print(f"{report.board}, {report.device}: {_measured(report.measured)}")
+            say(f"{report.board}, {report.device}: {_measured(report.measured)}")
         else:
-            print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
+            say(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
         return
     workspace, params = project()
-    record = benchmark(workspace, params, options.model, options.board, options.images)
+    variant, board = options.model, options.board
+    if (key := address_of("benchmark", variant)) is not None:
+        declared = params.board_benchmark(key)
+        variant, board = declared.variant, declared.board
+    record = benchmark(workspace, params, variant, board, options.images)
     if record.kind == "benchmark-emulated":
         _print_emulated(record)
         return
@@ -67,31 +72,31 @@ def _benchmark(options: argparse.Namespace) -> None:
         return
     if record.kind == "benchmark-mpu":
         for entry in record.models:
-            print(f"{entry.format} on {record.board} ({record.device}): {_measured(entry)}")
+            say(f"{entry.format} on {record.board} ({record.device}): {_measured(entry)}")
         return
     for model in record.models:
-        print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
+        say(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
 
 
 def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
     counted = f"{record.instructions.median:,} instructions"
     per_mac = f" ({record.instructions.median / record.macs:.3f} for each multiply-accumulate)" if record.macs else ""
-    print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
-    print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
-    print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
+    say(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
+    say(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
+    say(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
 
 
 def _print_mcu(record: "McuBenchmarkRecord") -> None:
     board, latency, compared = record.board, record.latency, record.compared
     spread = f"{latency.min_ms:.3f} - {latency.max_ms:.3f} ms over {latency.runs} runs"
-    print(f"{board.name} ({board.title}, {board.clock_hz / 1e6:g} MHz): median {latency.median_ms:.3f} ms, {spread}, measured on hardware")
+    say(f"{board.name} ({board.title}, {board.clock_hz / 1e6:g} MHz): median {latency.median_ms:.3f} ms, {spread}, measured on hardware")
     for reason in record.unstable:
-        print(f"  unstable: {reason}")
+        say(f"  unstable: {reason}")
     same = f"outputs equal to the host's: {compared.equal_outputs} of {compared.images}, same class: {compared.same_class}"
     found = f"; accuracy on the board {record.accuracy.value:.1%} of {record.accuracy.n}" if record.accuracy else ""
-    print(f"{same}, by {compared.max_difference:g} at most{found}")
+    say(f"{same}, by {compared.max_difference:g} at most{found}")
     code, disturbed = record.code, f", {record.protocol_errors} protocol errors" if record.protocol_errors else ""
-    print(f"code by {code.backend} {code.backend_version or ''}, protocol {board.protocol}{disturbed}, {record.retries} retries")
+    say(f"code by {code.backend} {code.backend_version or ''}, protocol {board.protocol}{disturbed}, {record.retries} retries")
 
 
 def _measured(on_board: "MpuMeasurement") -> str:
@@ -119,13 +124,13 @@ def _boards(options: argparse.Namespace) -> None:
     from edgeloop.workspace import find_workspace
 
     if options.probes:
-        print("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
+        say("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
         return
     workspace = find_workspace()
     boards = states(load_lab(workspace), workspace.root)
     if options.json:
         write_bytes(options.json, TypeAdapter(list[BoardState]).dump_json(boards, indent=2) + b"\n")
-    print(render(boards))
+    say(render(boards))
 
 
 def _identify(options: argparse.Namespace) -> None:
@@ -135,7 +140,7 @@ def _identify(options: argparse.Namespace) -> None:
     from edgeloop.workspace import find_workspace
 
     workspace = find_workspace()
-    print(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
+    say(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -145,5 +150,5 @@ def _doctor(options: argparse.Namespace) -> None:
     report = examine()
     if options.json:
         write_text(options.json, report.model_dump_json(indent=2) + "\n")
-    print(render(report, everything=options.all))
+    say(render(report, everything=options.all))
     report.check()

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import Command, add_id, project
+from edgeloop.console import say
 
 GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
 """The options of `generate` that are passed on where they are given."""
@@ -11,7 +12,7 @@ GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "ana
 
 def add(command: Command) -> None:
     generate = command("generate", _generate, "generate C code of an int8 model")
-    generate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    add_id(generate, "model", stage="generate", metavar="VARIANT|MODEL.tflite")
     generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
     generate.add_argument("--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), or auto: the latter where it is")
     generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
@@ -40,8 +41,8 @@ def _generate(options: argparse.Namespace) -> None:
         folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
         settings = params.generate
         record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
-    print(f"{folder}: {_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations, ", end="")
-    print(f"{_kib(record.code_flash_bytes)} of code")
+    memory = f"{_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations"
+    say(f"{folder}: {memory}, {_kib(record.code_flash_bytes)} of code")
 
 
 def _kib(size: int | None) -> str:

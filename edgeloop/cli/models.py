@@ -3,19 +3,20 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import Command, add_id, project
+from edgeloop.console import say
 
 
 def add(command: Command) -> None:
-    command("train", _train, "train a variant").add_argument("variant")
+    add_id(command("train", _train, "train a variant"), "variant", stage="train")
     quantize = command("quantize", _quantize, "convert a trained model to int8")
-    quantize.add_argument("model", metavar="VARIANT|MODEL.keras")
+    add_id(quantize, "model", stage="quantize", metavar="VARIANT|MODEL.keras")
     quantize.add_argument("--images", type=Path, help="a folder of images to calibrate with (for a model file)")
     quantize.add_argument("--out", type=Path, help="the folder to write to (for a model file)")
     quantize.add_argument("--resolution", type=int, help="the model's input side, where no preprocessing.json lies beside it")
     _add_preprocessing(quantize)
     evaluate = command("evaluate", _evaluate, "read the accuracy on the test split, or of a model file on a folder")
-    evaluate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    add_id(evaluate, "model", stage="evaluate", metavar="VARIANT|MODEL.tflite")
     evaluate.add_argument("--images", type=Path, help="a folder of class folders (for a model file)")
     evaluate.add_argument("--classes", type=Path, help="the model's classes, one a line (default: the folders' names, sorted)")
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
@@ -30,7 +31,7 @@ def _train(options: argparse.Namespace) -> None:
     from edgeloop.training.train import train
 
     record = train(workspace, params, options.variant)
-    print(f"val accuracy {record.val_accuracy:.4f} (n = {record.val_images}) in epoch {record.best_epoch}")
+    say(f"val accuracy {record.val_accuracy:.4f} (n = {record.val_images}) in epoch {record.best_epoch}")
 
 
 def _quantize(options: argparse.Namespace) -> None:
@@ -41,7 +42,7 @@ def _quantize(options: argparse.Namespace) -> None:
     from edgeloop.quantization.quantize import quantize
 
     for model in quantize(workspace, params, options.model).models:
-        print(f"{model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+        say(f"{model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
 
 
 def _quantize_file(options: argparse.Namespace) -> None:
@@ -57,7 +58,7 @@ def _quantize_file(options: argparse.Namespace) -> None:
             resolution=options.resolution, resize=options.resize or "bilinear", input_range=tuple(options.input_range or (0, 1))
         )
     for model in quantize_file(Path(options.model), options.images, options.out, preprocessing=preprocessing):
-        print(f"{options.out / model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+        say(f"{options.out / model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -70,7 +71,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     record = evaluate(workspace, params, options.model)
     for result in record.formats:
         low, high = result.top1.ci95
-        print(f"{result.format}: top-1 {result.top1.value:.4f} (n = {result.top1.n}, 95 % {low:.4f} to {high:.4f})")
+        say(f"{result.format}: top-1 {result.top1.value:.4f} (n = {result.top1.n}, 95 % {low:.4f} to {high:.4f})")
 
 
 def _evaluate_file(options: argparse.Namespace) -> None:
@@ -89,7 +90,7 @@ def _evaluate_file(options: argparse.Namespace) -> None:
     )
     if options.json:
         write_text(options.json, report.model_dump_json(indent=2) + "\n")
-    print(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
+    say(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -102,14 +103,14 @@ def _inspect(options: argparse.Namespace) -> None:
         record = inspect_output(options.model)
         if options.json:
             record.write(options.json)
-        print(render_record(record))
+        say(render_record(record))
         return
     from edgeloop.tflite.inspect import inspect_model, render
 
     report = inspect_model(options.model)
     if options.json:
         write_text(options.json, report.model_dump_json(indent=2) + "\n")
-    print(render(report))
+    say(render(report))
 
 
 def _add_preprocessing(parser: argparse.ArgumentParser) -> None:

@@ -160,7 +160,7 @@ def _read_keras(path: Path) -> Weights:
 
 def is_backbone(workspace: Workspace, name: str) -> bool:
     """Whether `models/backbones/<name>.yaml` exists."""
-    return _backbone_file(workspace, name).is_file()
+    return Path(name).name == name and _backbone_file(workspace, name).is_file()
 
 
 def fetch_named_backbone(workspace: Workspace, name: str, given: Path | None = None) -> Path:

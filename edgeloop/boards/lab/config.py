@@ -1,6 +1,5 @@
 """lab.yaml as a typed model: the boards of this lab, where each is, and the commands that build for it and flash it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ from edgeloop.boards.lab.command import Command, check_parts
 from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
+from edgeloop.names import Name, same_but_for_case
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NEEDS_NO_ENTRY = ("host", "virtual")
 _WAYS = {
     "stm32msg": ("probe", "usb", "port"),
@@ -88,7 +87,7 @@ class BoardEntry(Section):
     """One board of lab.yaml."""
 
     kind: str
-    lab: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")] | None = None
+    lab: Name | None = None
     """The lab whose host it is attached to, if not to this machine: its stages go to the pool `bench-<lab>`."""
     find: Find = Find()
     baud: Positive | None = None
@@ -141,14 +140,14 @@ class LabBoard:
 class Lab(Section):
     """The whole of lab.yaml."""
 
-    boards: dict[str, BoardEntry]
+    boards: dict[Name, BoardEntry]
 
     @model_validator(mode="after")
     def _boards_fit(self) -> "Lab":
+        if (pair := same_but_for_case(self.boards)) is not None:
+            raise misfit(("boards", pair[1]), f"'{pair[0]}' differs from it in upper and lower case only")
         for name, entry in self.boards.items():
             where = ("boards", name)
-            if not _NAME.fullmatch(name):
-                raise misfit(where, "a board's name is made of letters, digits, '.', '_' and '-': records are named after it")
             if entry.kind not in kinds():
                 raise misfit((*where, "kind"), f"there is no kind '{entry.kind}'{near_match(entry.kind, kinds())}")
             _check_ways(where, entry)
