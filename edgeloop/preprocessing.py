@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgeloop.config import Resize
 from edgeloop.errors import DataError, InputError
-from edgeloop.files import write_text
+from edgeloop.files import read_text, write_text
 
 Pixels = NDArray[np.uint8]
 FILE_NAME = "preprocessing.json"
@@ -57,7 +57,7 @@ class Preprocessing(BaseModel):
             InputError: it is absent or says something else.
         """
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_text(path))
         except FileNotFoundError:
             raise InputError(f"{path} does not exist.", "A model is only usable with the preprocessing it was trained with.") from None
         except (ValidationError, UnicodeDecodeError) as error:

@@ -9,10 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import YAMLError
 
 from edgeloop.console import printable
 from edgeloop.errors import ConfigError
+from edgeloop.files import read_text
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_NAMED = 12
@@ -27,10 +28,12 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         ConfigError: the file is absent, is not YAML, or does not fit; all misfits are listed, each with its line.
     """
     try:
-        tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        tree = YAML(typ="rt").load(read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist.", "Restore it from git: git checkout -- " + path.name) from None
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text in UTF-8: {error}", "Save it as UTF-8; the tool `file` says what it is.") from error
+    except (YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}", "Correct the syntax at that line.") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} does not hold a mapping of keys to values.", "Restore it from git.")

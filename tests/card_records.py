@@ -494,10 +494,8 @@ class Writer:
             for epoch in range(30):
                 grown = 1 - np.exp(-(epoch + 1 + 30 * phase) / 12)
                 noise = float(self.random.normal(0, 0.01))
-                rows.append(
-                    (phase, mode, epoch, 1.6 - 1.3 * grown, 0.92 * grown, 1.6 - 1.2 * grown + noise, 0.9 * grown - noise, 0.004, 410.0)
-                )
-        names = ["phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_s"]
+                rows.append((phase, mode, epoch, 1.6 - 1.3 * grown, 0.92 * grown, 1.6 - 1.2 * grown + noise, 0.9 * grown - noise, 0.004))
+        names = ["phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate"]
         return pd.DataFrame(rows, columns=names)
 
     def _paths_of_test(self) -> list[str]:

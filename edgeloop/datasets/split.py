@@ -89,7 +89,7 @@ def parse_list(name: str, content: bytes) -> frozenset[str]:
         DataError: it is neither.
     """
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
         if not name.endswith(".json"):
             return frozenset(line.strip() for line in text.splitlines() if line.strip())
         return frozenset(str(entry) for entries in json.loads(text).values() for entry in entries)

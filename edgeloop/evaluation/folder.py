@@ -11,7 +11,7 @@ import numpy as np
 from edgeloop.config import Resize
 from edgeloop.errors import DataError, InputError
 from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
-from edgeloop.files import sha256_file
+from edgeloop.files import read_text, sha256_file
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
 from edgeloop.progress import progress
 from edgeloop.records import ClassResult, Part
@@ -151,7 +151,7 @@ def _advice(images: Path, folders: list[str], listed: Path | None) -> str:
 
 def _read_names(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a list of classes: {error}", "Write one class name a line, in UTF-8.") from error
     names = [line.strip() for line in lines if line.strip()]

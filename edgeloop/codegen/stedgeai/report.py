@@ -64,7 +64,7 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise StedgeaiUnreadable(f"{path} is larger than {MOST_BYTES >> 20} MiB.", "That is no output of ST Edge AI Core.")
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.", "Give an output folder, a report or a c_info file.") from error
 
