@@ -6,12 +6,12 @@ from edgeloop.cards import tables
 from edgeloop.cards.gallery import Sample
 from edgeloop.cards.generated import PICTURE, memory_note, memory_table
 from edgeloop.cards.licenses import ModelLicense, needs_attribution
-from edgeloop.cards.markdown import code, text
 from edgeloop.cards.names import PAPER, network_title
 from edgeloop.cards.page import markdown_page
 from edgeloop.cards.performance import format_text, missing_targets, performance_sections
 from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
+from edgeloop.markup import code, text
 
 TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import cv2
 import pandas as pd
 
+from edgeloop.console import printable
 from edgeloop.datasets.manifest import SPLITS, ShardReader
 from edgeloop.errors import DataError, InputError
 from edgeloop.files import write_text
@@ -96,9 +97,18 @@ def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("edgeloop.validation", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("edgeloop.validation", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_without_control,
     )
     return environment.get_template("report.html.jinja")
+
+
+def _without_control(value: object) -> object:
+    return printable(value) if type(value) is str else value
 
 
 def _tiles(facts: Facts) -> dict[str, int]:

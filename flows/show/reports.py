@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCol
 
 from edgeloop.config import load_params
 from edgeloop.errors import EdgeloopError
+from edgeloop.markup import text as literal
 from edgeloop.records import PrepareRecord, ValidateRecord
 from edgeloop.workspace import VariantPaths, Workspace
 from flows.show.progress import slug
@@ -144,4 +145,4 @@ def inlined(picture: Path) -> str:
 
 def _cell(text: str) -> str:
     """Within a Markdown table, which breaks no lines by itself."""
-    return "<br>".join(textwrap.wrap(text.replace("|", "\\|"), CELL_WIDTH))
+    return "<br>".join(literal(line) for line in textwrap.wrap(text, CELL_WIDTH))
