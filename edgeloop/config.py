@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from edgeloop.augmentation import Augmentation
 from edgeloop.errors import InputError
 from edgeloop.names import Name, same_but_for_case
+from edgeloop.times import cron_fault, is_time_zone, time_zones
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
@@ -273,7 +274,6 @@ class Ingest(Section):
 BACKBONES = "backbones"
 """The folder beside the data sets' in models/."""
 OFF = "off"
-CRON_FIELDS = 5
 
 
 class Schedules(Section):
@@ -287,9 +287,16 @@ class Schedules(Section):
     @field_validator("retrain", "benchmark", "ingest")
     @classmethod
     def _is_a_cron_line(cls, line: str) -> str:
-        if line != OFF and len(line.split()) != CRON_FIELDS:
-            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off")
+        if line != OFF and (reason := cron_fault(line)) is not None:
+            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off: {reason}")
         return line
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_time_zone(cls, name: str) -> str:
+        if not is_time_zone(name):
+            raise ValueError(f"'{name}' is no time zone of the IANA's list{near_match(name, time_zones())}")
+        return name
 
 
 Step = Literal["prepare", "train", "quantize", "generate", "evaluate", "card"]

@@ -93,11 +93,11 @@ class _Context:
         body = "\n".join(line for lines in functions for line in lines)
         folded = next(iter(self._folded.values()), None)
         layers = computing_layers(network)
-        title = f"{one_line(described.model)}: {shape_text(network.input)} {network.input.dtype} to {shape_text(network.output)} {network.output.dtype}"
+        taken, given = (f"{shape_text(value)} {value.dtype}" for value in (network.input, network.output))
         return {
             "name": described.name,
             "upper": described.name.upper(),
-            "title": comment(title),
+            "title": comment(f"{described.model}: {taken} to {given}"),
             "model": text(described.model),
             "model_in_comment": comment(described.model),
             "sha256": described.sha256,
