@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 MOST_LETTERS = 64
@@ -16,9 +16,23 @@ RULE = f"a name is made of the letters a-z and A-Z, digits, '_' and '-', begins 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
+_HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:%-]*")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]*")
+
+
 def is_name(text: str) -> bool:
     """Whether a user may call something so."""
     return len(text) <= MOST_LETTERS and _NAME.fullmatch(text) is not None
+
+
+def is_host(text: str) -> bool:
+    """Whether it can be a host's name or IP address, and neither an option nor words of a shell: ~/.ssh/config may hand it to one."""
+    return _HOST.fullmatch(text) is not None
+
+
+def is_user(text: str) -> bool:
+    """Whether it can be the name of a user on another machine, as little an option or words of a shell."""
+    return _USER.fullmatch(text) is not None
 
 
 def same_but_for_case(names: Iterable[str]) -> tuple[str, str] | None:
@@ -38,5 +52,19 @@ def _checked(given: object) -> str:
     return given
 
 
+def _checked_host(given: str) -> str:
+    if not is_host(given):
+        raise ValueError("a host is a name or an IP address: letters, digits, '.', '-', ':' and '%', no '-' first")
+    return given
+
+
+def _checked_user(given: str) -> str:
+    if not is_user(given):
+        raise ValueError("a user's name is made of letters, digits, '_', '.', '@' and '-', no '-' first")
+    return given
+
+
 Name = Annotated[str, BeforeValidator(_checked)]
 """In a model: a name by that rule."""
+Host = Annotated[str, AfterValidator(_checked_host)]
+User = Annotated[str, AfterValidator(_checked_user)]

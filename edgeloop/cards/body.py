@@ -1,5 +1,6 @@
 """The text of a card below its metadata: sentences from the records, tables, and the template that joins them."""
 
+import re
 from collections.abc import Sequence
 
 from edgeloop.cards import tables
@@ -15,6 +16,7 @@ from edgeloop.markup import code, text
 
 TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"
+_LINK = re.compile(r"https?://[\x21-\x3b=\x3f-\x7e]+")
 
 
 def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicense, samples: Sequence[Sample], has_plan: bool) -> str:
@@ -191,6 +193,7 @@ def _reproduce(variant: str, sources: Sources) -> str:
 
 
 def _origin(declared: Dataset, sources: Sources) -> str:
-    if declared.source.address:
-        return f"{text(declared.title or sources.prepare.dataset)}, <{declared.source.address}>."
+    if address := declared.source.address:
+        shown = f"<{address}>" if _LINK.fullmatch(address) else code(address)
+        return f"{text(declared.title or sources.prepare.dataset)}, {shown}."
     return f"{text(declared.title or sources.prepare.dataset)}, {'drawn by edgeloop' if declared.source.drawn else 'own pictures'}."

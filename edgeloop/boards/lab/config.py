@@ -11,7 +11,7 @@ from edgeloop.boards.lab.command import Command, check_parts
 from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
-from edgeloop.names import Name, same_but_for_case
+from edgeloop.names import Host, Name, User, same_but_for_case
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
@@ -27,8 +27,8 @@ _WAYS = {
 class Ssh(Section):
     """A board that is reached over SSH. Passwords have no place here: use a key or an agent."""
 
-    host: str
-    user: str = "root"
+    host: Host
+    user: User = "root"
     port: Annotated[int, Field(gt=0, lt=65536)] = 22
     key: Path | None = None
     """A private key; None: the agent's and the usual ones of ~/.ssh."""

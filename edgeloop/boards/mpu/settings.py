@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from edgeloop.boards.mpu.kinds import KINDS, Kind
 from edgeloop.errors import ConfigError, InputError
+from edgeloop.names import is_host, is_user
 from edgeloop.yamlfile import near_match
 
 SSH_PORT = 22
@@ -76,6 +77,8 @@ class MpuSettings(BaseModel):
             raise ValueError("an address holds no password: use a key or an SSH agent")
         if parsed.scheme != "ssh" or not parsed.hostname or parsed.path or parsed.query or parsed.port == 0:
             raise ValueError("give ssh://user@host or ssh://user@host:port")
+        if not is_host(parsed.hostname) or not is_user(parsed.username or "root"):
+            raise ValueError("its host or user has letters that neither can have, or begins with '-'")
         return value
 
     @property
