@@ -99,7 +99,7 @@ def test_a_card_of_odd_classes_is_text(workspace: Workspace) -> None:
     card(workspace, params, story.variant)
     folder = card_folder(workspace, params, story.variant)
     readme, page = ((folder / name).read_text(encoding="utf-8") for name in ("README.md", "index.html"))
-    results = ModelCard(readme).data.eval_results
+    results = ModelCard.load(folder / "README.md").data.eval_results
     assert results
     assert results[0].dataset_name == "<b>T</b>\n\x1b[31m|x"
     assert not {"script", "b", "onerror"} & Tags(page).found
