@@ -1,23 +1,21 @@
 """From an encoded image to the pixels that a model takes: decode, resize, and the scale that lies beside the model."""
 
-import io
 from pathlib import Path
 from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgeloop.config import Resize
+from edgeloop.decoding import Pixels, decode_file
 from edgeloop.errors import DataError, InputError
 from edgeloop.files import write_text
 
-Pixels = NDArray[np.uint8]
+__all__ = ["FILE_NAME", "Pixels", "Preprocessing", "decode", "decode_stored", "resize_pixels"]
+
 FILE_NAME = "preprocessing.json"
-# Formats that hold photographs (JPEG includes MPO). Others that Pillow knows run external programs (EPS) or hold none.
-FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF", "PPM")
 
 
 class Preprocessing(BaseModel):
@@ -65,18 +63,12 @@ class Preprocessing(BaseModel):
 
 
 def decode(encoded: bytes) -> Pixels:
-    """Decode any image file, read by its content, to upright RGB: uint8 of shape (height, width, 3).
-
-    EXIF orientation is applied; grey, CMYK, palette and alpha become RGB (alpha over white).
+    """The pixels of any image file, upright RGB: uint8 of shape (height, width, 3); see `decoding.decode_file`.
 
     Raises:
-        DataError: it does not decode.
+        PictureError: it cannot be used.
     """
-    try:
-        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-            return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"An image does not decode: {error}") from error
+    return decode_file(encoded).pixels
 
 
 def decode_stored(stored: bytes) -> Pixels:
@@ -89,19 +81,6 @@ def decode_stored(stored: bytes) -> Pixels:
     if pixels is None:
         raise DataError("A stored image does not decode.", "The shard is damaged: restore it with dvc checkout.")
     return np.asarray(pixels, np.uint8)
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The image as RGB; transparent pixels show white, 16-bit grey keeps its high byte."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if "A" in image.getbands() or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        ground = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(ground, layered).convert("RGB")
-    return image.convert("RGB")
 
 
 def resize_pixels(pixels: Pixels, side: int, rule: Resize) -> Pixels:

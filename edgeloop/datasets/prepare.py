@@ -14,12 +14,13 @@ from edgeloop.config import Limits, Params, Prepare
 from edgeloop.datasets.additions import Addition, assign_kept, read_additions
 from edgeloop.datasets.archive import Entry, read_members
 from edgeloop.datasets.duplicates import duplicate_groups
-from edgeloop.datasets.images import TOO_MANY_BYTES, Examined, Look, examine, refused
+from edgeloop.datasets.images import Examined, Look, examine, refused
 from edgeloop.datasets.layout import Layout, class_layout
 from edgeloop.datasets.manifest import SCHEMA, SPLITS, class_names, write_manifest
 from edgeloop.datasets.parallel import map_in_order
 from edgeloop.datasets.shards import Place, ShardWriter
 from edgeloop.datasets.split import Assignment, OfficialLists, assign, entry_of, parse_list
+from edgeloop.decoding import TOO_MANY_BYTES
 from edgeloop.errors import DataError, InputError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.progress import tracked
