@@ -54,10 +54,11 @@ class Split(Section):
 
     `keras`: the published model zoo's rule (Keras `image_dataset_from_directory`); `official`: the lists that the
     archive holds (`meta/train.json`, `meta/test.json`), `stratified` where it has none, which the record then says;
-    `stratified`: the same share of each class.
+    `folders`: the archive's own folders for training, validation and test, and a share of those for training where it
+    has none for the others; `stratified`: the same share of each class.
     """
 
-    rule: Literal["keras", "official", "stratified"] = "stratified"
+    rule: Literal["keras", "official", "folders", "stratified"] = "stratified"
     seed: int = 127
     test_fraction: Fraction = 0.2
     val_fraction: Fraction = 0.1
@@ -73,6 +74,22 @@ class Limits(Section):
     compression_ratio: Positive = 200
 
 
+class Layout(Section):
+    """Where the class folders of an archive are; with nothing set, directly in the folder that holds most pictures."""
+
+    root: str | None = None
+    """The folder of the archive that holds the class folders."""
+    nested: bool = False
+    """Whether pictures in folders below a class folder belong to the class."""
+    merge: bool = False
+    """Whether the folders for training, validation and test are one set, which `split` divides anew."""
+
+    @field_validator("root")
+    @classmethod
+    def _plain(cls, value: str | None) -> str | None:
+        return value if value is None else "/".join(part for part in value.split("/") if part not in ("", "."))
+
+
 class Prepare(Section):
     """How images become shards and a manifest."""
 
@@ -80,8 +97,22 @@ class Prepare(Section):
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 92
     near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 4
     near_duplicate_rms: Annotated[float, Field(ge=0, le=64)] = 12.0
+    layout: Layout = Layout()
     split: Split = Split()
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _layout_fits_the_split(self) -> "Prepare":
+        if self.split.rule == "folders" and self.layout.merge:
+            raise ValueError("layout.merge and the split rule 'folders' exclude each other: one merges the folders, one keeps them apart")
+        if self.split.rule == "keras" and (self.layout.merge or self.layout.nested):
+            raise ValueError("the split rule 'keras' knows plain class folders only; take 'stratified' with layout.nested or layout.merge")
+        return self
+
+    @property
+    def takes_split_folders(self) -> bool:
+        """Whether class folders may lie in folders for training, validation and test."""
+        return self.layout.merge or self.split.rule == "folders"
 
 
 class Rule(Section):

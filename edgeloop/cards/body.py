@@ -12,6 +12,7 @@ from edgeloop.cards.page import markdown_page
 from edgeloop.cards.performance import format_text, missing_targets, performance_sections
 from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
+from edgeloop.datasets.outside import outside_of
 
 TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"
@@ -138,7 +139,10 @@ def _archive(declared: Dataset, sources: Sources) -> str:
     found = f"**{title}**, license {text(declared.license or 'not stated')}"
     counted = f"{sources.prepare.images} images of {len(sources.prepare.classes)} classes"
     left = sum(sources.prepare.quarantined.values())
+    outside = outside_of(sources.prepare)
     set_aside = f", {left} more in quarantine" if left else ""
+    set_aside += f", {outside.pictures} more outside the class folders" if outside.pictures else ""
+    set_aside += f", {outside.left_out} more not below the declared folder" if outside.left_out else ""
     return f"{found}: {counted}{set_aside}. Archive: {text(archive.note)}, {archive.bytes:,} bytes, SHA-256 {code(archive.sha256)}."
 
 

@@ -30,16 +30,20 @@ def _fetch(options: argparse.Namespace) -> None:
         print(fetch_named_backbone(workspace, options.name, Path(options.given) if options.given else None))
         return
     record = fetch(workspace, params, options.name, given=options.given)
-    print(f"{workspace.dataset(options.name).archive}: {record.bytes / 1e6:.1f} MB from {record.origin}, {record.note}")
+    hidden = f"; {record.hidden} hidden files left out" if record.hidden else ""
+    print(f"{workspace.dataset(options.name).archive}: {record.bytes / 1e6:.1f} MB from {record.origin}, {record.note}{hidden}")
 
 
 def _prepare(options: argparse.Namespace) -> None:
     workspace, params = project()
+    from edgeloop.datasets.outside import in_words, outside_of
     from edgeloop.datasets.prepare import prepare
 
     record = prepare(workspace, params, options.dataset)
     splits = ", ".join(f"{name} {split.images}" for name, split in record.splits.items())
     print(f"{record.images} images of {len(record.classes)} classes ({splits}); {sum(record.quarantined.values())} quarantined")
+    for line in in_words(outside_of(record)):
+        print(f"  {line}")
 
 
 def _validate(options: argparse.Namespace) -> None:

@@ -60,8 +60,8 @@ def fetch(workspace: Workspace, params: Params, dataset: str, *, given: str | No
     origin = _declared(source, workspace) if given is None else _given(given)
     paths.folder.mkdir(parents=True, exist_ok=True)
     with _disk_explained(paths.folder), _remedy(dataset):
-        _obtain(origin, source, paths.archive, patience)
-    record = _record(workspace, paths, dataset, source, origin, started)
+        hidden = _obtain(origin, source, paths.archive, patience)
+    record = _record(workspace, paths, dataset, source, origin, started).model_copy(update={"hidden": hidden})
     record.write(paths.fetch_record)
     _name_first(paths, record)
     return record
@@ -123,20 +123,22 @@ def _is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
-def _obtain(origin: _Origin, source: Source, target: Path, patience: Patience | None) -> None:
+def _obtain(origin: _Origin, source: Source, target: Path, patience: Patience | None) -> int | None:
+    """Returns how many hidden files of a folder were not packed."""
     if origin.wanted is not None:
         download(origin.wanted, target, _accept, patience)
-        return
+        return None
     with atomic_path(target) as temporary:
         if origin.folder is not None:
-            pack_folder(origin.folder, temporary)
-        elif origin.file is not None:
+            return pack_folder(origin.folder, temporary)
+        if origin.file is not None:
             _copy(origin.file, temporary)
             _check_declared(origin, source, temporary)
         elif source.drawn is not None:
             from edgeloop.datasets.sample import draw_archive
 
             draw_archive(source.drawn, temporary)
+    return None
 
 
 def _accept(archive: Path) -> None:

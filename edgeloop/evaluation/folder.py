@@ -1,7 +1,5 @@
 """The accuracy of any .tflite classifier on a folder of class folders."""
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from edgeloop.config import Resize
-from edgeloop.errors import DataError, InputError
+from edgeloop.datasets.filenames import is_picture
+from edgeloop.datasets.folder import Walked, read_picture, walk_folder
+from edgeloop.errors import DataError, InputError, PictureError
 from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
 from edgeloop.files import sha256_file
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
@@ -21,12 +21,12 @@ from edgeloop.tflite.trial import try_model
 
 CHUNK = 32
 """Images that one core decodes and scores at a time; so much is in memory for each core."""
-MOST_FILE_BYTES = 64_000_000
+IN_NO_CLASS_FOLDER = "it lies in no class folder"
 TOP5_FROM_CLASSES = 11
 
 
 class Skipped(Part):
-    """A file in a class folder that could not be evaluated."""
+    """A file that could not be evaluated."""
 
     path: str
     reason: str
@@ -92,8 +92,9 @@ def evaluate_folder(
     try_model(model)
     loaded = LiteModel(model)
     preprocessing = _preprocessing(model, loaded, resize, input_range)
-    names = _class_names(images, classes, loaded.classes)
-    items = list(_items(images, names))
+    walked = walk_folder(images)
+    names = _class_names(images, walked, classes, loaded.classes)
+    items = _items(images, walked, names)
     if not items:
         raise InputError(f"The class folders of {images} hold no files.", "Give a folder of class folders with images.")
     scores, labels, skipped = _score(Classifier(model, preprocessing, batch=batch), items, images)
@@ -112,7 +113,7 @@ def evaluate_folder(
         classes=names,
         per_class=class_results(confusion, names),
         confusion=confusion.tolist(),
-        skipped=skipped,
+        skipped=[*_outside(walked), *skipped],
     )
 
 
@@ -129,11 +130,9 @@ def _preprocessing(model: Path, loaded: LiteModel, resize: Resize | None, input_
     return Preprocessing(resolution=resolution, resize=resize or (known.resize if known else "bilinear"), input_range=span or (0.0, 255.0))
 
 
-def _class_names(images: Path, listed: Path | None, outputs: int) -> list[str]:
+def _class_names(images: Path, walked: Walked, listed: Path | None, outputs: int) -> list[str]:
     """The model's classes in the order of its outputs."""
-    if not images.is_dir():
-        raise InputError(f"{images} is not a folder.", "Give a folder that holds one folder of images for each class.")
-    folders = sorted(entry.name for entry in images.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    folders = sorted({path.split("/")[0] for path in walked.files if "/" in path} | {path.split("/")[0] for path in walked.bare})
     names = folders if listed is None else _read_names(listed)
     if len(names) != outputs:
         source = f"{images} holds {len(names)} class folders" if listed is None else f"{listed} lists {len(names)} classes"
@@ -160,12 +159,14 @@ def _read_names(path: Path) -> list[str]:
     return names
 
 
-def _items(images: Path, names: list[str]) -> Iterator[_Item]:
-    """Every file of the class folders that is not hidden, sorted; sub-folders included."""
-    for label, name in enumerate(names):
-        for folder, below, files in os.walk(images / name):
-            below[:] = sorted(entry for entry in below if not entry.startswith("."))
-            yield from (_Item(Path(folder, file), label) for file in sorted(files) if not file.startswith("."))
+def _items(images: Path, walked: Walked, names: list[str]) -> list[_Item]:
+    """Every file of the class folders; sub-folders included."""
+    labels = {name: label for label, name in enumerate(names)}
+    return [_Item(images / path, labels[path.split("/")[0]]) for path in walked.files if "/" in path]
+
+
+def _outside(walked: Walked) -> list[Skipped]:
+    return [Skipped(path=path, reason=IN_NO_CLASS_FOLDER) for path in walked.files if "/" not in path and is_picture(path)]
 
 
 def _score(classifier: Classifier, items: list[_Item], images: Path) -> tuple[Scores, Labels, list[Skipped]]:
@@ -190,15 +191,11 @@ def _score_chunk(classifier: Classifier, chunk: list[_Item], images: Path) -> _S
         try:
             pixels.append(_read(item.path, classifier.preprocessing))
             labels.append(item.label)
-        except (DataError, OSError) as error:
+        except PictureError as error:
             skipped.append(Skipped(path=str(item.path.relative_to(images)), reason=str(error)))
     scores = classifier.score(np.stack(pixels)) if pixels else np.empty((0, classifier.classes), np.float32)
     return _Scored(scores, np.asarray(labels, np.int32), skipped)
 
 
 def _read(path: Path, preprocessing: Preprocessing) -> Pixels:
-    if not path.is_file():
-        raise DataError("it is not a regular file")
-    if path.stat().st_size > MOST_FILE_BYTES:
-        raise DataError(f"it holds more than {MOST_FILE_BYTES:,} bytes")
-    return preprocessing.pixels(path.read_bytes())
+    return preprocessing.pixels(read_picture(path))

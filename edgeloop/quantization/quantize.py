@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeloop.config import Params
+from edgeloop.datasets.folder import read_picture, walk_folder
 from edgeloop.datasets.pixels import SplitPixels, split_pixels
-from edgeloop.errors import DataError, InputError, ModelError
+from edgeloop.errors import DataError, InputError, ModelError, PictureError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.networks.weights import rebuild_keras2
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
@@ -26,8 +27,6 @@ from edgeloop.workspace import Workspace
 
 if TYPE_CHECKING:
     import keras
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
@@ -84,7 +83,7 @@ def quantize_file(
     wanted = (None, chosen.resolution, chosen.resolution, 3)
     if tuple(network.input_shape) != wanted:
         raise ModelError(f"{model} takes an input of shape {network.input_shape}, not {wanted}.", "Give the resolution it was made for.")
-    files = sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = sorted(images / path for path in walk_folder(images).pictures)
     if not files:
         raise InputError(f"There are no images below {images}.", "Give a folder of images like those the model was trained on.")
     sample = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
@@ -160,7 +159,7 @@ def _read_pixels(files: list[Path], preprocessing: Preprocessing) -> Pixels:
     pixels = []
     for path in files:
         try:
-            pixels.append(preprocessing.pixels(path.read_bytes()))
-        except DataError as error:
+            pixels.append(preprocessing.pixels(read_picture(path)))
+        except PictureError as error:
             raise DataError(f"{path}: {error.what}", "Remove it from the calibration images.") from error
     return np.stack(pixels)

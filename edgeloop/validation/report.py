@@ -9,6 +9,7 @@ import cv2
 import pandas as pd
 
 from edgeloop.datasets.manifest import SPLITS, ShardReader
+from edgeloop.datasets.outside import TOP
 from edgeloop.errors import DataError, InputError
 from edgeloop.files import write_text
 from edgeloop.preprocessing import Pixels, decode
@@ -86,6 +87,9 @@ def write_report(
         classes=class_bars(facts),
         histograms=histograms(facts),
         quarantine=quarantine,
+        outside=facts.outside,
+        places=sorted(facts.outside.places.items(), key=lambda item: (-item[1], item[0])),
+        top=TOP,
         splits=SPLITS,
     )
     write_text(paths.report, page)
@@ -110,6 +114,7 @@ def _tiles(facts: Facts) -> dict[str, int]:
         **{split: int(in_split.get(split, 0)) for split in SPLITS},
         "duplicates": int(facts.images["duplicate"].sum()),
         "quarantined": int(facts.members["reason"].notna().sum()),
+        "outside": facts.outside.pictures,
     }
 
 

@@ -32,7 +32,8 @@ def fill(folder: Path, files: dict[str, bytes]) -> Path:
 def take(workspace: Workspace, folder: Path, dataset: str = "sample", again: bool = False, **changes: Any) -> Ingested | None:
     """Ingest as the flow does: the archives get pointers, the record is written, the data set is prepared again."""
     params = settings(workspace, dataset, **changes)
-    found = ingest(workspace, params, dataset, IncomingFolder(folder), again=again)
+    result = ingest(workspace, params, dataset, IncomingFolder(folder), again=again)
+    found = result if isinstance(result, Ingested) else None
     if found is not None:
         records = workspace.ingests(dataset)
         for archive in found.archives:

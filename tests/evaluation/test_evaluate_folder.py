@@ -55,9 +55,34 @@ def test_what_does_not_decode_is_listed_with_its_reason(model: Path, images: Pat
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_named_pipe_is_skipped_and_not_waited_for(model: Path, images: Path) -> None:
+def test_a_named_pipe_is_refused_and_not_waited_for(model: Path, images: Path) -> None:
     os.mkfifo(images / "red" / "pipe.jpg")
-    assert [entry.reason for entry in evaluate_folder(model, images).skipped] == ["it is not a regular file"]
+    with pytest.raises(InputError, match=r"pipe\.jpg is a link or a device"):
+        evaluate_folder(model, images)
+
+
+def test_what_desktop_systems_leave_behind_is_no_class(model: Path, images: Path) -> None:
+    for path in ("__MACOSX/red/._1.jpg", "@eaDir/x.jpg", ".cache/1.png", "red/._red 0.png", "red/Thumbs.db", "Thumbs.db"):
+        (images / path).parent.mkdir(parents=True, exist_ok=True)
+        (images / path).write_bytes(b"\0\5\x16\7")
+    report = evaluate_folder(model, images)
+    assert (report.classes, report.n, report.skipped) == (CLASSES, 12, [])
+
+
+def test_pictures_beside_the_class_folders_are_listed(model: Path, images: Path) -> None:
+    (images / "stray.png").write_bytes(png(coloured("red", 9)))
+    (images / "notes.txt").write_text("of no matter")
+    report = evaluate_folder(model, images)
+    assert [(entry.path, entry.reason) for entry in report.skipped] == [("stray.png", "it lies in no class folder")]
+
+
+def test_a_class_folder_may_be_named_like_a_picture_and_be_empty(model: Path, images: Path) -> None:
+    (images / "red").rename(images / "red.jpg")
+    (images / "red.jpg" / "album.png").mkdir()
+    shutil.rmtree(images / "blue")
+    (images / "blue").mkdir()
+    report = evaluate_folder(model, images)
+    assert (report.classes, report.n, report.per_class[0].recall) == (["blue", "green", "red.jpg"], 8, None)
 
 
 def test_images_are_read_by_content_and_below_sub_folders(model: Path, images: Path) -> None:
