@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from edgeloop.augmentation import Augmentation
 from edgeloop.errors import InputError
+from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
@@ -37,7 +38,7 @@ class Source(Section):
     address: str | None = None
     bytes: Positive | None = None
     sha256: Sha256 | None = None
-    folder: Path | None = None
+    folder: UserPath | None = None
     drawn: Drawn | None = None
 
     @model_validator(mode="after")
@@ -222,6 +223,13 @@ class Variant(Section):
     resolution: Annotated[int, Field(ge=96, le=256, multiple_of=32)]
     start: Path = Path("models/backbones/scratch.yaml")
 
+    @field_validator("start")
+    @classmethod
+    def _dvc_knows_it(cls, value: Path) -> Path:
+        if value.parts[:1] and value.parts[0].startswith("~"):
+            raise ValueError(f"DVC reads this path, too, and does not know ~: write it out, {value.expanduser()}")
+        return value
+
     @property
     def id(self) -> str:
         return f"{self.dataset}-{self.network}-{self.resolution}"
@@ -260,7 +268,7 @@ class Generate(Section):
     backend: Literal["auto", "portable", "stedgeai"] = "portable"
     stream_input: bool = False
     profile: str | None = None
-    tool: Path | None = None
+    tool: UserPath | None = None
 
 
 class Evaluate(Section):

@@ -148,5 +148,5 @@ def _high_byte(image: Image.Image) -> Pixels:
     else:
         found = f"{image.format} of mode {image.mode}"
         raise PictureError(UNKNOWN_RANGE, f"{found} does not say which value is white; save it with 8 or 16 bits")
-    grey = (values >> (bits - 8)).astype(np.uint8)
+    grey = np.asarray(values >> (bits - 8), np.uint8)
     return ~grey if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else grey

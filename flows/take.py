@@ -3,11 +3,11 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from edgeloop.config import load_params
 from edgeloop.errors import EdgeloopError
 from edgeloop.files import disk_explained
+from edgeloop.userpath import user_path
 from edgeloop.workspace import find_workspace
 from flows.run import use_server
 
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
 
 def _absolute(origin: str | None) -> str | None:
     """A folder is meant from where the command is given, not from the project's root."""
-    return origin if origin is None or "://" in origin else str(Path(origin).expanduser().absolute())
+    return origin if origin is None or "://" in origin else str(user_path(origin).absolute())
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from edgeloop.records import (
     MeasuredLatency,
     MpuBenchmarkRecord,
     MpuModelBenchmark,
+    Outside,
     PhaseResult,
     PrepareRecord,
     Provenance,
@@ -79,6 +80,7 @@ class Story:
     """A microcontroller board that ran the int8 model."""
     unstable: list[str] = field(default_factory=list)
     quarantined: dict[str, int] = field(default_factory=dict)
+    outside: Outside | None = None
     broken_rules: list[RuleResult] = field(default_factory=list)
     phases: list[str] = field(default_factory=lambda: ["scratch"])
     model_bytes: int = 600
@@ -184,6 +186,7 @@ class Writer:
             images=images,
             quarantined=story.quarantined,
             outside_class_folders=["LICENSE.txt"],
+            outside=story.outside,
             split_rule="stratified, seed 127",
             splits=splits,
             duplicate_groups=2,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import Command, name_or_path, path, project
 
 if TYPE_CHECKING:
     from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuMeasurement
@@ -14,7 +14,7 @@ SOMETHING_ELSE = "\n  It computes something else: update the runtime, or choose 
 
 def add(command: Command) -> None:
     benchmark = command("benchmark", _benchmark, "run a model on a board: latency on this host, instruction counts on a virtual board")
-    benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    benchmark.add_argument("model", type=name_or_path, metavar="VARIANT|MODEL.tflite")
     benchmark.add_argument(
         "--board",
         default="host",
@@ -23,9 +23,9 @@ def add(command: Command) -> None:
     benchmark.add_argument(
         "--images", type=int, help="how many test images a microcontroller runs (default: 64; a virtual one: benchmark.images)"
     )
-    benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
+    benchmark.add_argument("--json", type=path, metavar="OUT", help="write the result there (for a model file)")
     boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
-    boards.add_argument("--json", type=Path, metavar="OUT", help="write the states there too")
+    boards.add_argument("--json", type=path, metavar="OUT", help="write the states there too")
     boards.add_argument("--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
     actions = boards.add_subparsers(title="actions", metavar="ACTION")
     identify = actions.add_parser("identify", help="ask a board what it is", description="ask a board what it is")
@@ -33,7 +33,7 @@ def add(command: Command) -> None:
     identify.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long to wait for its holder (default: 30)")
     identify.set_defaults(handler=_identify)
     doctor = command("doctor", _doctor, "look for what is broken or missing on this machine, with the fix")
-    doctor.add_argument("--json", type=Path, metavar="OUT", help="write the findings there too")
+    doctor.add_argument("--json", type=path, metavar="OUT", help="write the findings there too")
     doctor.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
 
 

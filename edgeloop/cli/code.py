@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import Command, name_or_path, path, project
 
 GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
 """The options of `generate` that are passed on where they are given."""
@@ -11,13 +11,13 @@ GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "ana
 
 def add(command: Command) -> None:
     generate = command("generate", _generate, "generate C code of an int8 model")
-    generate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    generate.add_argument("model", type=name_or_path, metavar="VARIANT|MODEL.tflite")
     generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
     generate.add_argument("--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), or auto: the latter where it is")
     generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
-    generate.add_argument("--tool", type=Path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
+    generate.add_argument("--tool", type=path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
     generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
-    generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
+    generate.add_argument("-o", "--out", type=path, metavar="DIR", help="the folder to write to (for a model file)")
     generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
 

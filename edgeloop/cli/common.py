@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgeloop.config import Params
     from edgeloop.workspace import Workspace
 
@@ -21,6 +23,22 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return number
+
+
+def path(text: str) -> "Path":
+    """A path, with `~` resolved: no shell does that behind `--option=`."""
+    from edgeloop.errors import InputError
+    from edgeloop.userpath import user_path
+
+    try:
+        return user_path(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(error.what) from None
+
+
+def name_or_path(text: str) -> str:
+    """The name of a thing, or the path of a file with `~` resolved."""
+    return str(path(text)) if text.startswith("~") else text
 
 
 def project() -> "tuple[Workspace, Params]":

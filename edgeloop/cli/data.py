@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, go_on_in_flows, project
+from edgeloop.cli.common import Command, go_on_in_flows, name_or_path, project
 
 
 def add(command: Command) -> None:
     fetch = command("fetch", _fetch, "get the archive of a data set, or the file of a backbone")
     fetch.add_argument("name", help="a data set, or a file of models/backbones/ without .yaml")
-    fetch.add_argument("--from", dest="given", metavar="PATH|URL", help="take this archive, or folder of class folders, instead")
+    fetch.add_argument(
+        "--from", dest="given", type=name_or_path, metavar="PATH|URL", help="take this archive, or folder of class folders, instead"
+    )
     command("prepare", _prepare, "decode an archive into shards and a manifest").add_argument("dataset")
     ingest = command("ingest", _ingest, "add new images to a data set as a data revision, and build again what stands on it")
     ingest.add_argument("dataset")

@@ -3,26 +3,26 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import Command, name_or_path, path, project
 
 
 def add(command: Command) -> None:
     command("train", _train, "train a variant").add_argument("variant")
     quantize = command("quantize", _quantize, "convert a trained model to int8")
-    quantize.add_argument("model", metavar="VARIANT|MODEL.keras")
-    quantize.add_argument("--images", type=Path, help="a folder of images to calibrate with (for a model file)")
-    quantize.add_argument("--out", type=Path, help="the folder to write to (for a model file)")
+    quantize.add_argument("model", type=name_or_path, metavar="VARIANT|MODEL.keras")
+    quantize.add_argument("--images", type=path, help="a folder of images to calibrate with (for a model file)")
+    quantize.add_argument("--out", type=path, help="the folder to write to (for a model file)")
     quantize.add_argument("--resolution", type=int, help="the model's input side, where no preprocessing.json lies beside it")
     _add_preprocessing(quantize)
     evaluate = command("evaluate", _evaluate, "read the accuracy on the test split, or of a model file on a folder")
-    evaluate.add_argument("model", metavar="VARIANT|MODEL.tflite")
-    evaluate.add_argument("--images", type=Path, help="a folder of class folders (for a model file)")
-    evaluate.add_argument("--classes", type=Path, help="the model's classes, one a line (default: the folders' names, sorted)")
-    evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
+    evaluate.add_argument("model", type=name_or_path, metavar="VARIANT|MODEL.tflite")
+    evaluate.add_argument("--images", type=path, help="a folder of class folders (for a model file)")
+    evaluate.add_argument("--classes", type=path, help="the model's classes, one a line (default: the folders' names, sorted)")
+    evaluate.add_argument("--json", type=path, metavar="OUT", help="write the result there")
     _add_preprocessing(evaluate)
     inspect = command("inspect", _inspect, "print what a .tflite file, or an output of ST Edge AI Core, holds")
-    inspect.add_argument("model", type=Path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
-    inspect.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
+    inspect.add_argument("model", type=path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
+    inspect.add_argument("--json", type=path, metavar="OUT", help="write the report there")
 
 
 def _train(options: argparse.Namespace) -> None:

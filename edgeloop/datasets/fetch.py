@@ -18,6 +18,7 @@ from edgeloop.errors import FetchError, InputError
 from edgeloop.files import atomic_path, sha256_file, write_text
 from edgeloop.progress import progress
 from edgeloop.records import FetchRecord, provenance
+from edgeloop.userpath import user_path
 from edgeloop.workspace import DatasetPaths, Workspace
 
 UPSTREAM = "the upstream archive"
@@ -107,13 +108,13 @@ def _declared(source: Source, workspace: Workspace) -> _Origin:
     note = UPSTREAM if source.sha256 else DECLARED
     if _is_url(address):
         return _Origin(address, note, given=False, wanted=Wanted(address, source.bytes, source.sha256))
-    return _Origin(address, note, given=False, file=workspace.root / Path(address).expanduser())
+    return _Origin(address, note, given=False, file=workspace.root / user_path(address))
 
 
 def _given(given: str) -> _Origin:
     if _is_url(given):
         return _Origin(given, NOT_UPSTREAM, given=True, wanted=Wanted(given))
-    path = Path(given.removeprefix("file://")).expanduser().absolute()
+    path = user_path(given.removeprefix("file://")).absolute()
     if path.is_dir():
         return _Origin(str(path), f"{PACKED}, {NOT_UPSTREAM}", given=True, folder=path)
     return _Origin(str(path), NOT_UPSTREAM, given=True, file=path)

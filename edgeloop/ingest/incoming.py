@@ -8,6 +8,7 @@ from edgeloop.config import Params
 from edgeloop.datasets.folder import walk_folder
 from edgeloop.errors import InputError
 from edgeloop.ingest.arrivals import Arrival, Incoming
+from edgeloop.userpath import user_path
 from edgeloop.workspace import Workspace
 
 S3 = "s3://"
@@ -53,4 +54,4 @@ def incoming(workspace: Workspace, params: Params, origin: str, endpoint: str | 
     elif "://" in origin:
         raise InputError(f"Nothing can be ingested from {origin}.", "Give a folder of class folders, or s3://bucket/prefix.")
     else:
-        yield IncomingFolder(workspace.root / Path(origin).expanduser())
+        yield IncomingFolder(workspace.root / user_path(origin))

@@ -14,6 +14,7 @@ from edgeloop.files import atomic_path, sha256_file
 from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_keras2, read_weights
 from edgeloop.quiet import load_tensorflow
 from edgeloop.records import StartingWeights
+from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import read_yaml
 
@@ -26,7 +27,7 @@ class Backbone(Section):
 
     kind: Literal["scratch", "keras", "keras2_h5"]
     address: str | None = None
-    path: Path | None = None
+    path: UserPath | None = None
     bytes: Annotated[int, Field(gt=0)] | None = None
     sha256: Sha256 | None = None
     license: str | None = None
@@ -112,7 +113,7 @@ def fetch_backbone(workspace: Workspace, backbone: Backbone, given: Path | None 
         with atomic_path(cached) as temporary:
             shutil.copyfile(given, temporary)
     elif backbone.path is not None:
-        local = workspace.root / backbone.path.expanduser()
+        local = workspace.root / backbone.path
         _check_local(local, backbone)
         return local
     elif not cached.exists():

@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
+from edgeloop.cards.markdown import text as as_text
 from edgeloop.config import load_params
 from edgeloop.datasets.outside import in_words, outside_of
 from edgeloop.errors import EdgeloopError
@@ -117,7 +118,7 @@ def validation_text(record: ValidateRecord, prepared: PrepareRecord, page: Path)
         lines.append(f"| {state} | {_cell(result.description)} | {_cell(observed)} | {_cell(result.expected)} | {rows} |")
     splits = prepared.splits
     lines += ["", f"{prepared.images:,} images of {len(prepared.classes)} classes", ""]
-    lines += [line for said in in_words(outside_of(prepared)) for line in (_cell(said), "")]
+    lines += [line for said in in_words(outside_of(prepared)) for line in (as_text(said), "")]
     lines += ["| Class | " + " | ".join(splits) + " |", "| --- |" + " --- |" * len(splits)]
     for label in prepared.classes:
         counts = (str(split.per_class.get(label, 0)) for split in splits.values())

@@ -48,7 +48,7 @@ def tiff(values: NDArray[np.generic], order: str = "<", **tags: int) -> bytes:
     return head + packed + struct.pack(f"{order}I", 0) + content
 
 
-def packed_12_bits(values: NDArray[np.uint16]) -> bytes:
+def packed_12_bits(values: NDArray[np.integer]) -> bytes:
     """Two values of 12 bits in three bytes, high bits first, in a TIFF."""
     pairs = values.reshape(values.shape[0], -1, 2).astype(np.uint32)
     joined = (pairs[..., 0] << 12) | pairs[..., 1]
@@ -56,7 +56,7 @@ def packed_12_bits(values: NDArray[np.uint16]) -> bytes:
     return tiff(rows.reshape(values.shape[0], -1), t256=values.shape[1], t258=12)
 
 
-def pgm(values: NDArray[np.uint16], most: int) -> bytes:
+def pgm(values: NDArray[np.integer], most: int) -> bytes:
     return f"P5\n{values.shape[1]} {values.shape[0]}\n{most}\n".encode() + values.astype(">u2").tobytes()
 
 

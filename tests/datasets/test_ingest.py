@@ -196,7 +196,7 @@ def test_an_archive_without_a_pointer_is_of_no_revision_and_one_that_is_missing_
     params = settings(workspace, "sample")
     before = manifest_of(workspace)
     found = ingest(workspace, params, "sample", IncomingFolder(fill(tmp_path / "in", {"cat/a.jpg": jpeg(5000)})))
-    assert found is not None
+    assert isinstance(found, Ingested)
     prepare(workspace, params, "sample")
     assert manifest_of(workspace).equals(before)
     fill(workspace.ingests("sample"), {f"{found.record.archive}.dvc": b"outs: []"})

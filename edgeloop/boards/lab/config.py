@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -12,6 +11,7 @@ from edgeloop.boards.lab.command import Command, check_parts
 from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
+from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
@@ -31,9 +31,9 @@ class Ssh(Section):
     host: str
     user: str = "root"
     port: Annotated[int, Field(gt=0, lt=65536)] = 22
-    key: Path | None = None
+    key: UserPath | None = None
     """A private key; None: the agent's and the usual ones of ~/.ssh."""
-    known_hosts: Path | None = None
+    known_hosts: UserPath | None = None
     """None: ~/.ssh/known_hosts."""
 
 

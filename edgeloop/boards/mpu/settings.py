@@ -7,7 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from edgeloop.boards.mpu.kinds import KINDS, Kind
-from edgeloop.errors import ConfigError, InputError
+from edgeloop.errors import InputError
+from edgeloop.userpath import UserPath
 from edgeloop.yamlfile import near_match
 
 SSH_PORT = 22
@@ -48,8 +49,8 @@ class MpuSettings(BaseModel):
     address: str
     """`ssh://user@host` or `ssh://user@host:port`."""
     kind: str = "any-linux"
-    known_hosts: Path = Path("~/.ssh/known_hosts")
-    keys: list[Path] = []
+    known_hosts: Annotated[UserPath, Field(validate_default=True)] = Path("~/.ssh/known_hosts")
+    keys: list[UserPath] = []
     """Private keys; none: what the SSH agent and ~/.ssh hold."""
     python: str = "python3"
     """The Python 3.8 or later on the board that has the runtime."""
@@ -113,15 +114,3 @@ def settings_for(address: str) -> MpuSettings:
         return MpuSettings(name=address, address=address)
     except ValidationError as error:
         raise InputError(f"'{address}' is no address of a board: {error.errors()[0]['msg']}.") from None
-
-
-def expanded(path: Path) -> Path:
-    """A path with `~` resolved.
-
-    Raises:
-        ConfigError: there is no home directory.
-    """
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"{path} cannot be resolved: {error}.", "Write the whole path.") from None
