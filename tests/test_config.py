@@ -132,6 +132,20 @@ def test_an_own_data_set_takes_five_lines(workspace: Workspace) -> None:
     assert load_params(workspace).dataset("mine").source.folder == Path("/photos/mine")
 
 
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        ("{split: {rule: folders}, layout: {merge: true}}", "layout.merge and the split rule 'folders' exclude each other"),
+        ("{split: {rule: keras}, layout: {nested: true}}", "the split rule 'keras' knows plain class folders only"),
+        ("{layout: {nest: true}}", "did you mean 'nested'"),
+    ],
+)
+def test_layouts_that_do_not_fit_are_refused(workspace: Workspace, prepare: str, words: str) -> None:
+    change(workspace, "prepare: {}", f"prepare: {prepare}")
+    with pytest.raises(ConfigError, match=f"params.yaml:.*{words}"):
+        load_params(workspace)
+
+
 def test_a_mistyped_key_is_refused_before_anything_heavy_is_imported(workspace: Workspace) -> None:
     change(workspace, "batch_size: 32", "batchsize: 32")
     program = (

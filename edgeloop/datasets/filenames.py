@@ -1,6 +1,6 @@
 """What the name of a file says: whether it is taken for a picture, or was left behind by a desktop system or is hidden."""
 
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 IMAGE_EXTENSIONS = frozenset(
     {".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".mpo"}
@@ -15,7 +15,7 @@ _LITTER = frozenset(
 
 def is_picture(path: str) -> bool:
     """Whether a file has the name of a picture."""
-    return PurePosixPath(path).suffix.lower() in IMAGE_EXTENSIONS
+    return splitext(path)[1].lower() in IMAGE_EXTENSIONS
 
 
 def is_hidden(name: str) -> bool:

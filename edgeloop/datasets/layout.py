@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from edgeloop.config import Prepare
-from edgeloop.datasets.filenames import is_hidden, is_picture, lies_hidden
+from edgeloop.datasets.filenames import is_picture, lies_hidden
 from edgeloop.datasets.split_folders import split_folders, split_of
 from edgeloop.errors import DataError
 
@@ -76,10 +76,11 @@ def class_layout(
     if not pictures:
         raise _no_classes(root)
     reading = _reading(pictures, wanted, root, known)
-    classes = {folder for path in pictures if (folder := reading.class_folder(path))}
+    folder_of = {path: reading.class_folder(path) for path in candidates}
+    classes = {folder for path in pictures if (folder := folder_of[path])}
     if not classes:
         raise _no_classes(root)
-    of_class = {path: folder for path in candidates if (folder := reading.class_folder(path)) in classes and folder is not None}
+    of_class = {path: folder for path, folder in folder_of.items() if folder is not None and folder in classes}
     named = [path for path in visible if is_picture(path)] or pictures
     outside = [path for path in named if path not in of_class]
     return ClassLayout(
@@ -216,9 +217,9 @@ def _few(names: Collection[str]) -> str:
 
 def _empty(reading: _Reading, classes: Collection[str], files: Iterable[str], folders: Iterable[str]) -> list[str]:
     """Folders directly in a root that are no classes, named by the archive or by a file that lies in them."""
-    below = [path.rsplit("/", 1)[0] for path in files]
-    seen = {reading.class_folder(path, is_file=False) for path in (*below, *folders) if path not in reading.roots and not lies_hidden(path)}
-    return sorted(folder for folder in seen if folder and folder not in classes and not is_hidden(folder.rsplit("/", 1)[-1]))
+    named = {path.rsplit("/", 1)[0] for path in files} | {path for path in folders if not lies_hidden(path)}
+    seen = {reading.class_folder(path, is_file=False) for path in named - set(reading.roots)}
+    return sorted(folder for folder in seen if folder and folder not in classes)
 
 
 def _is_below(path: str, root: str | None) -> bool:

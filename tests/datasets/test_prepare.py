@@ -14,7 +14,7 @@ from datasets_in_miniature import encoded, jpeg, picture, prepared, settings, tw
 from PIL import Image
 
 from edgeloop.cli import main
-from edgeloop.config import load_params
+from edgeloop.config import Validate, load_params
 from edgeloop.datasets.fetch import fetch
 from edgeloop.datasets.manifest import SCHEMA, ShardReader, class_names, read_manifest
 from edgeloop.datasets.outside import outside_of
@@ -22,6 +22,7 @@ from edgeloop.datasets.prepare import prepare
 from edgeloop.errors import DataError, InputError, UnsafeArchiveError
 from edgeloop.files import sha256_file
 from edgeloop.records import Outside, PrepareRecord
+from edgeloop.validation import validate
 from edgeloop.workspace import Workspace
 
 
@@ -166,6 +167,15 @@ def test_folders_of_splits_are_the_splits_when_params_say_so(workspace: Workspac
     }
     assert record.split_rule == "folders: the archive's folder for test (18 images); val: the archive's folder (12 images)"
     assert (record.classes, record.outside_class_folders) == (["cat", "dog"], [])
+
+
+def test_folders_of_splits_go_through_validation_whatever_their_shares(workspace: Workspace) -> None:
+    shares = {"split": {"rule": "folders"}}
+    prepared(workspace, in_splits(train=20, valid=15, test=25), **shares)
+    params = settings(workspace, "sample", **shares)
+    declared = params.datasets["sample"].model_copy(update={"validation": Validate(classes=["cat", "dog"])})
+    record = validate(workspace, params.model_copy(update={"datasets": {"sample": declared}}), "sample")
+    assert {result.name for result in record.results if not result.holds} == set()
 
 
 def test_near_duplicates_do_not_cross_the_folders_of_splits(workspace: Workspace) -> None:
