@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,7 +171,7 @@ def test_folders_of_splits_are_the_splits_when_params_say_so(workspace: Workspac
 
 
 def test_folders_of_splits_go_through_validation_whatever_their_shares(workspace: Workspace) -> None:
-    shares = {"split": {"rule": "folders"}}
+    shares: dict[str, Any] = {"split": {"rule": "folders"}}
     prepared(workspace, in_splits(train=20, valid=15, test=25), **shares)
     params = settings(workspace, "sample", **shares)
     declared = params.datasets["sample"].model_copy(update={"validation": Validate(classes=["cat", "dog"])})
