@@ -29,7 +29,8 @@ from edgeloop.datasets.pixels import split_pixels
 from edgeloop.evaluation.evaluate import SPLIT
 from edgeloop.preprocessing import FILE_NAME, Preprocessing, resize_pixels
 from edgeloop.tflite.classifier import Classifier
-from edgeloop.tflite.interpreter import LiteModel, encode
+from edgeloop.tflite.encoding import raw
+from edgeloop.tflite.interpreter import LiteModel
 from edgeloop.workspace import Workspace, find_workspace
 
 GOAL = 4.0
@@ -101,7 +102,7 @@ def _folder(model: Path, images: Path, resize: str, scratch: Path) -> Subject:
             place = {"shard": "shards-0000.tar", "offset": _data_offset(shard, member), "length": len(stored)}
             rows.append(dict.fromkeys(SCHEMA.names) | {"path": member.name, "label": file.parent.name, "split": SPLIT} | place)
     write_manifest(pd.DataFrame(rows), workspace.dataset("given").manifest)
-    preprocessing = Preprocessing.model_validate({"resolution": LiteModel(model).side, "resize": resize, "input_range": (0, 255)})
+    preprocessing = Preprocessing.model_validate({"resolution": LiteModel(model).side, "resize": resize, "input_range": None})
     return Subject(workspace, "given", model, preprocessing)
 
 
@@ -125,7 +126,7 @@ def _loop(subject: Subject) -> Predicted:
             with Image.open(io.BytesIO(shards.read(str(row.shard), int(str(row.offset)), int(str(row.length))))) as image:
                 pixels = np.asarray(image.convert("RGB"))
             pixels = resize_pixels(pixels, model.side, subject.preprocessing.resize)
-            predicted.append(int(model.run(encode(pixels[None], model.input.dtype)).argmax()))
+            predicted.append(int(model.run(raw(pixels[None], model.input.dtype)).argmax()))
     return np.asarray(predicted, np.intp)
 
 

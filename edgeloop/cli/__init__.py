@@ -1,15 +1,12 @@
 """The command line: `edgeloop STEP ID`. Everything heavy is imported by the command that needs it."""
 
-import argparse
-import difflib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from edgeloop import __version__
 from edgeloop.cli import boards, cards, code, data, flows, models
-from edgeloop.cli.common import Handler
+from edgeloop.cli.common import Handler, Parser
 from edgeloop.errors import EdgeloopError
 from edgeloop.files import disk_explained
 
@@ -19,17 +16,6 @@ EPILOG = """\
 A data set is a name under `datasets` in params.yaml, a variant one under `variants` (flowers-fdmobilenet_0.25-128).
 The stages of dvc.yaml call these commands; `dvc repro` runs what is out of date, `edgeloop run` does it under Prefect.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """Argument errors end with the near match of a mistyped word."""
-
-    def error(self, message: str) -> NoReturn:
-        known = [name for action in self._actions for name in (action.choices or ())]
-        wrong = message.split("invalid choice: ")[1].split("'")[1] if "invalid choice: '" in message else ""
-        close = difflib.get_close_matches(wrong, [str(name) for name in known], n=1) if wrong else []
-        hint = f"\n  Did you mean '{close[0]}'?" if close else f"\n  See: {self.prog} --help"
-        self.exit(2, f"{self.prog}: {message}{hint}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,9 +44,9 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"edgeloop {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, handler: Handler, text: str) -> argparse.ArgumentParser:
+    def command(name: str, handler: Handler, text: str) -> Parser:
         added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(handler=handler)
+        added.set_defaults(handler=handler, parser=added)
         return added
 
     for area in (data, models, code, boards, cards, flows):

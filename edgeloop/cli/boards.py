@@ -4,11 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import FILE, Command, project, subject
 
 if TYPE_CHECKING:
     from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuMeasurement
 
+STATES, PROBES = "the list of boards", "the list of probes"
 SOMETHING_ELSE = "\n  It computes something else: update the runtime, or choose another; the time is not one of this model."
 
 
@@ -23,10 +24,10 @@ def add(command: Command) -> None:
     benchmark.add_argument(
         "--images", type=int, help="how many test images a microcontroller runs (default: 64; a virtual one: benchmark.images)"
     )
-    benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
+    benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there, too")
     boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
-    boards.add_argument("--json", type=Path, metavar="OUT", help="write the states there too")
-    boards.add_argument("--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
+    boards.add_option_for(STATES, "--json", type=Path, metavar="OUT", help="write the states there too")
+    boards.add_option_for(PROBES, "--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
     actions = boards.add_subparsers(title="actions", metavar="ACTION")
     identify = actions.add_parser("identify", help="ask a board what it is", description="ask a board what it is")
     identify.add_argument("board", help="a board of lab.yaml")
@@ -41,10 +42,10 @@ def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.boards.benchmark import benchmark, benchmark_model
     from edgeloop.files import write_text
 
-    if Path(options.model).suffix == ".tflite":
-        if options.json:
-            # Whatever happens, an older result is not that of this run.
-            options.json.unlink(missing_ok=True)
+    if options.json:
+        # Whatever happens, an older result is not that of this run.
+        options.json.unlink(missing_ok=True)
+    if subject(options, ".tflite") == FILE:
         report = benchmark_model(Path(options.model), options.board, images=options.images)
         if options.json:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
@@ -59,6 +60,8 @@ def _benchmark(options: argparse.Namespace) -> None:
         return
     workspace, params = project()
     record = benchmark(workspace, params, options.model, options.board, options.images)
+    if options.json:
+        write_text(options.json, record.model_dump_json(indent=2) + "\n")
     if record.kind == "benchmark-emulated":
         _print_emulated(record)
         return
@@ -118,6 +121,7 @@ def _boards(options: argparse.Namespace) -> None:
     from edgeloop.files import write_bytes
     from edgeloop.workspace import find_workspace
 
+    options.parser.check_options(options, PROBES if options.probes else STATES)
     if options.probes:
         print("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
         return
@@ -134,6 +138,7 @@ def _identify(options: argparse.Namespace) -> None:
     from edgeloop.boards.lab.waiting import tell
     from edgeloop.workspace import find_workspace
 
+    options.parser.check_options(options, "identify")
     workspace = find_workspace()
     print(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
 

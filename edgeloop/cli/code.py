@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import FILE, Command, project, subject
 
 GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
 """The options of `generate` that are passed on where they are given."""
@@ -17,8 +17,8 @@ def add(command: Command) -> None:
     generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
     generate.add_argument("--tool", type=Path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
     generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
-    generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
-    generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
+    generate.add_option_for(FILE, "-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
+    generate.add_option_for(FILE, "--name", help="prefix of the C names and files (for a model file; default: network)")
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
 
 
@@ -27,14 +27,12 @@ def _generate(options: argparse.Namespace) -> None:
     from edgeloop.errors import InputError
 
     given = {key: value for key in GENERATE if (value := getattr(options, key)) is not None}
-    if Path(options.model).suffix == ".tflite":
+    if subject(options, ".tflite") == FILE:
         if options.out is None:
             raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
         record = generate_file(Path(options.model), options.out, Options(**given))
         folder = options.out
     else:
-        if options.out is not None or options.name is not None:
-            raise InputError("The code of a variant has its own folder and names.", "Leave -o and --name away, or give the .tflite file.")
         workspace, params = project()
         variant = params.variant(options.model)
         folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated

@@ -12,7 +12,7 @@ from edgeloop.config import Resize
 from edgeloop.errors import DataError, InputError
 from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
 from edgeloop.files import sha256_file
-from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
+from edgeloop.preprocessing import Pixels, Preprocessing, Range
 from edgeloop.progress import progress
 from edgeloop.records import ClassResult, Part
 from edgeloop.tflite.classifier import Classifier
@@ -39,8 +39,8 @@ class FolderReport(Part):
     model_sha256: str
     images: str
     resize: Resize
-    input_range: tuple[float, float] | None
-    """What 0..255 is mapped to for a float model; null for an integer one, which takes the raw pixel."""
+    input_range: Range | None
+    """What 0..255 was mapped to; null where an integer model was given the raw pixel, as nothing stated a range."""
     n: int
     top1: float
     """A fraction."""
@@ -74,7 +74,7 @@ def evaluate_folder(
     images: Path,
     *,
     resize: Resize | None = None,
-    input_range: tuple[float, float] | None = None,
+    input_range: Range | None = None,
     classes: Path | None = None,
     batch: int = 8,
 ) -> FolderReport:
@@ -82,7 +82,8 @@ def evaluate_folder(
 
     The class order is that of the sorted folder names, as Keras has it, or that of the file `classes` (a name a line),
     with which the folder may hold some of the classes only. `resize` and `input_range` are taken from the
-    `preprocessing.json` beside the model where they are not given; without one, `resize` is bilinear.
+    `preprocessing.json` beside the model where they are not given; without one, `resize` is bilinear, and an integer model
+    takes the raw pixel.
 
     Raises:
         InputError: a path, a list of classes or an option is missing or does not fit the model.
@@ -91,7 +92,8 @@ def evaluate_folder(
     """
     try_model(model)
     loaded = LiteModel(model)
-    preprocessing = _preprocessing(model, loaded, resize, input_range)
+    default = {"resolution": loaded.side, "resize": "bilinear", "input_range": None}
+    preprocessing = Preprocessing.beside(model, default, resize=resize, input_range=input_range)
     names = _class_names(images, classes, loaded.classes)
     items = list(_items(images, names))
     if not items:
@@ -104,7 +106,7 @@ def evaluate_folder(
         model_sha256=sha256_file(model),
         images=str(images),
         resize=preprocessing.resize,
-        input_range=preprocessing.input_range if loaded.input.dtype == "float32" else None,
+        input_range=preprocessing.input_range,
         n=top1.n,
         top1=top1.value,
         ci95=top1.ci95,
@@ -114,19 +116,6 @@ def evaluate_folder(
         confusion=confusion.tolist(),
         skipped=skipped,
     )
-
-
-def _preprocessing(model: Path, loaded: LiteModel, resize: Resize | None, input_range: tuple[float, float] | None) -> Preprocessing:
-    beside = model.parent / FILE_NAME
-    known = Preprocessing.read(beside) if beside.is_file() else None
-    span = input_range or (known.input_range if known else None)
-    if span is None and loaded.input.dtype == "float32":
-        raise InputError(
-            f"{model} takes float32, and nothing says which range its pixels are mapped to.",
-            f"Give the range, such as 0 1 or -1 1, or put its {FILE_NAME} beside it.",
-        )
-    resolution = known.resolution if known else loaded.side
-    return Preprocessing(resolution=resolution, resize=resize or (known.resize if known else "bilinear"), input_range=span or (0.0, 255.0))
 
 
 def _class_names(images: Path, listed: Path | None, outputs: int) -> list[str]:
