@@ -13,9 +13,9 @@ from edgeloop.quiet import load_tensorflow
 if TYPE_CHECKING:
     import keras
 
-MOST_SHOWN = 300
-"""Characters of Keras' own words: it adds whole descriptions of layers."""
-TO_TFLITE = "to .tflite (tf.lite.TFLiteConverter.from_keras_model): edgeloop evaluate, generate and benchmark take MODEL.tflite."
+HALF_SHOWN = 150
+"""Characters at either end of Keras' own words: between them it puts whole descriptions of layers."""
+TO_TFLITE = "to .tflite (tf.lite.TFLiteConverter.from_keras_model): edgeloop evaluate, generate and benchmark take MODEL.tflite"
 
 
 def read_model(path: Path) -> "keras.Model":
@@ -40,10 +40,15 @@ def read_model(path: Path) -> "keras.Model":
     try:
         return read_keras2_model(path) if form == ".h5" and is_keras2 else _load(path, form)
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        by = f"with TensorFlow 2.15 (it is of Keras {made_by or 'before 3'}), " if is_keras2 else "in the program that made it, "
-        raise ModelError(
-            f"{path} is not a model that Keras {keras.__version__} reads: {_short(error)}", f"Convert it {by}{TO_TFLITE}"
-        ) from error
+        found = f"{path} is not a model that Keras {keras.__version__} reads: {_short(error)}"
+        raise ModelError(found, _remedy(form, made_by)) from error
+
+
+def _remedy(form: str, made_by: str | None) -> str:
+    if (made_by or "").startswith("3"):
+        return f"Convert it in the program that made it {TO_TFLITE}"
+    instead = ", or save it as .h5 there" if form == ".keras" else ""
+    return f"It is of Keras {made_by or '2 or before'}: convert it with TensorFlow 2.15 {TO_TFLITE}{instead}"
 
 
 def _form(path: Path) -> tuple[str, str | None]:
@@ -71,4 +76,4 @@ def _load(path: Path, form: str) -> "keras.Model":
 
 def _short(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + " ..."
+    return text if len(text) <= 2 * HALF_SHOWN else f"{text[:HALF_SHOWN]} ... {text[-HALF_SHOWN:]}"

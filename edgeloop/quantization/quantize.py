@@ -70,17 +70,24 @@ def quantize_file(
     `preprocessing.json` to the folder `out`, which is replaced.
 
     Raises:
-        InputError: there is no preprocessing, or there are no images in `images`.
+        InputError: there is no preprocessing, there are no images in `images`, or `out` holds something else than such files.
         ModelError: the model cannot be read or converted, or takes another input than the preprocessing gives.
     """
     chosen = preprocessing or Preprocessing.read(model.parent / FILE_NAME)
     if not model.is_file():
         raise InputError(f"{model} does not exist.", "Give the path of a .keras or .h5 model.")
+    _check_replaceable(out)
     files = sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         raise InputError(f"There are no images below {images}.", "Give a folder of images like those the model was trained on.")
     sample = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
     return convert_all(model, _read_pixels([files[index] for index in sample], chosen), chosen, out)
+
+
+def _check_replaceable(out: Path) -> None:
+    ours = {FILE_NAME, *(f"{stem}.tflite" for stem in FILES.values())}
+    if out.exists() and (not out.is_dir() or {entry.name for entry in out.iterdir()} - ours):
+        raise InputError(f"{out} holds something else than quantized models, and would be replaced.", "Give another folder, or empty it.")
 
 
 def convert_all(model: Path, calibration: Pixels, preprocessing: Preprocessing, out: Path) -> list[TfliteModel]:

@@ -191,3 +191,44 @@ def test_what_cannot_be_quantized_is_named(images: Path, tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"broken\.png: An image does not decode"):
         quantize_file(model, empty, tmp_path / "out", preprocessing=SIGNED)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("batch_shape", [(1, SIDE, SIDE, 3), (None, None, None, 3)])
+def test_a_fixed_batch_of_one_and_an_open_size_are_converted(batch_shape: tuple[int | None, ...], images: Path, tmp_path: Path) -> None:
+    load_tensorflow()
+    import keras
+
+    image = keras.Input(batch_shape=batch_shape)
+    keras.Model(image, small_tail(image)).save(tmp_path / "foreign.keras")
+    quantize_file(tmp_path / "foreign.keras", images, tmp_path / "out", preprocessing=UNSIGNED)
+    assert inspect_model(tmp_path / "out" / "per_channel.tflite").inputs[0].shape == [1, SIDE, SIDE, 3]
+
+
+def small_tail(image: Any) -> Any:
+    from keras import layers
+
+    return layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, 2, activation="relu")(image)))
+
+
+def test_a_model_that_crashes_the_converter_is_an_error_and_leaves_nothing(images: Path, tmp_path: Path) -> None:
+    """TensorFlow 2.21 dies of a recurrent layer when it is quantized."""
+    load_tensorflow()
+    import keras
+
+    image = keras.Input((32, 32, 3))
+    rows = keras.layers.Reshape((16, -1))(keras.layers.Conv2D(4, 3, 2, padding="same")(image))
+    keras.Model(image, keras.layers.Dense(3)(keras.layers.GRU(4)(rows))).save(tmp_path / "gru.keras")
+    taken = Preprocessing(resolution=32, resize="area", input_range=(0, 1))
+    with pytest.raises(
+        ModelError, match=r"The converter crashed \(signal 11\) on .*gru\.keras\.\n  Quantize a model of plain convolutional"
+    ):
+        quantize_file(tmp_path / "gru.keras", images, tmp_path / "out", preprocessing=taken)
+    assert [path.name for path in tmp_path.iterdir()] == ["gru.keras"]
+
+
+def test_a_folder_that_holds_something_else_is_not_replaced(images: Path, tmp_path: Path) -> None:
+    load_tensorflow()
+    small().save(tmp_path / "foreign.keras")
+    with pytest.raises(InputError, match="holds something else than quantized models"):
+        quantize_file(tmp_path / "foreign.keras", images, tmp_path, preprocessing=UNSIGNED)
+    assert (tmp_path / "foreign.keras").is_file()
