@@ -14,6 +14,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Network = Literal["fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75", "fdmobilenet_1.0", "st_fdmobilenet_v1"]
+Resolution = Annotated[int, Field(ge=96, le=256, multiple_of=32)]
 Resize = Literal["nearest", "bilinear", "area"]
 
 
@@ -46,6 +47,8 @@ class Source(Section):
             raise ValueError("give exactly one of address (an archive's URL or path), folder (of class folders) and drawn")
         if self.address is not None and "://" in self.address and self.sha256 is None:
             raise ValueError("an address needs the sha256 of the archive")
+        if self.address is None and (self.bytes or self.sha256):
+            raise ValueError("bytes and sha256 are those of an archive at an address: a folder, or what is drawn, has none")
         return self
 
 
@@ -109,6 +112,13 @@ class Phase(Section):
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     decay: Literal["cosine", "constant"] = "cosine"
     early_stopping: Positive | None = None
+    """After so many epochs in a row without a better one."""
+
+    @model_validator(mode="after")
+    def _can_stop_early(self) -> "Phase":
+        if self.early_stopping is not None and self.early_stopping >= self.epochs:
+            raise ValueError(f"early_stopping: {self.early_stopping} can never end a phase of {self.epochs} epochs")
+        return self
 
 
 class TrainSettings(Section):
@@ -128,6 +138,14 @@ class TrainSettings(Section):
     stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
     augmentation: list[Augmentation] = []
 
+    @model_validator(mode="after")
+    def _augmentation_is_of_use(self) -> "TrainSettings":
+        if self.augmentation and all(phase.mode == "head" for phase in self.phases):
+            raise ValueError(
+                "augmentation has no use where all phases are of mode head, which trains over features of the images as they are"
+            )
+        return self
+
     @field_validator("input_range")
     @classmethod
     def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
@@ -140,8 +158,8 @@ class Override(Section):
     """Training settings of some variants only: those whose network and resolution match (absent: any)."""
 
     network: Network | None = None
-    resolution: int | None = None
-    set: dict[str, Any]
+    resolution: Resolution | None = None
+    set: Annotated[dict[str, Any], Field(min_length=1)]
 
 
 class Train(TrainSettings):
@@ -188,7 +206,7 @@ class Variant(Section):
 
     dataset: str
     network: Network
-    resolution: Annotated[int, Field(ge=96, le=256, multiple_of=32)]
+    resolution: Resolution
     start: Path = Path("models/backbones/scratch.yaml")
 
     @property
@@ -231,12 +249,19 @@ class Generate(Section):
     profile: str | None = None
     tool: Path | None = None
 
+    @model_validator(mode="after")
+    def _of_use(self) -> "Generate":
+        if self.backend == "portable" and (self.profile or self.tool):
+            raise ValueError("profile and tool are of use for ST Edge AI Core only: backend is portable")
+        if self.backend == "stedgeai" and self.stream_input:
+            raise ValueError("stream_input is of use for the portable generator only: backend is stedgeai")
+        return self
+
 
 class Evaluate(Section):
     """How test accuracy is read."""
 
     top5_from_classes: Positive = 11
-    batch_size: Positive = 32
 
 
 class Benchmark(Section):
@@ -264,9 +289,16 @@ class Ingest(Section):
     endpoint: str | None = None
     """Of the S3 server, as in `publish`, whose own is taken by default."""
     retrain: bool = True
+    """Whether the variants that stand on the data are built again."""
     publish: bool = False
     push: bool = False
     """Whether what is committed goes to the branch's upstream, and its data to the DVC remote: other machines need both."""
+
+    @model_validator(mode="after")
+    def _has_something_to_publish(self) -> "Ingest":
+        if self.publish and not self.retrain:
+            raise ValueError("publish has no use without retrain: there are no new cards")
+        return self
 
 
 OFF = "off"

@@ -15,8 +15,9 @@ def add(command: Command) -> None:
     ingest.add_argument("dataset")
     ingest.add_argument("origin", nargs="?", metavar="FOLDER|s3://BUCKET/PREFIX", help="class folders (default: `ingest` of params.yaml)")
     ingest.add_argument("--again", action="store_true", help="look once more at files that were quarantined before")
-    ingest.add_argument("--no-retrain", action="store_true", help="stop at the new data revision")
-    ingest.add_argument("--publish", action="store_true", help="publish the cards at the end")
+    end = ingest.add_mutually_exclusive_group()
+    end.add_argument("--no-retrain", action="store_true", help="stop at the new data revision")
+    end.add_argument("--publish", action="store_true", help="publish the cards at the end")
     ingest.add_argument("--push", action="store_true", help="push the commits to the branch's upstream, and their data to the DVC remote")
     command("validate", _validate, "check a prepared data set against its declared rules").add_argument("dataset")
 

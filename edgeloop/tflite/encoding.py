@@ -6,13 +6,15 @@ point)), which is a table of the 256 levels that a pixel has.
 """
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.errors import InputError
-from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing, Range
+
+if TYPE_CHECKING:  # it brings OpenCV, which a look into a file does not need
+    from edgeloop.preprocessing import Pixels, Preprocessing, Range
 
 LEVELS = np.arange(256)
 HALF_A_LEVEL = 0.51
@@ -41,36 +43,36 @@ class Encoder:
         InputError: a float input without a stated range, or a range that an integer input cannot be meant to have.
     """
 
-    def __init__(self, path: Path, taken: Taken, preprocessing: Preprocessing) -> None:
+    def __init__(self, path: Path, taken: Taken, preprocessing: "Preprocessing") -> None:
         self._dtype, self._preprocessing = taken.dtype, preprocessing
         self._table: NDArray[Any] | None = None
         if taken.dtype == "float32":
             if preprocessing.input_range is None:
                 raise InputError(
                     f"{path} takes float32, and nothing says which range its pixels are mapped to.",
-                    f"Give the range, such as 0 1 or -1 1, or put its {FILE_NAME} beside it.",
+                    "Give the range, such as 0 1 or -1 1, or put its preprocessing.json beside it.",
                 )
         elif preprocessing.input_range is not None and not stands_for(taken, preprocessing.input_range):
             self._table = _table(path, taken, preprocessing.input_range)
 
-    def __call__(self, pixels: Pixels) -> NDArray[Any]:
+    def __call__(self, pixels: "Pixels") -> NDArray[Any]:
         """uint8 pixels of any shape as the input takes them, in its own type."""
         if self._dtype == "float32":
             return self._preprocessing.normalised(pixels)
         return raw(pixels, self._dtype) if self._table is None else self._table.take(pixels)
 
 
-def raw(pixels: Pixels, dtype: str) -> NDArray[Any]:
+def raw(pixels: "Pixels", dtype: str) -> NDArray[Any]:
     """Raw pixels in an integer type: uint8 as they are, int8 shifted by 128."""
     return pixels if dtype == "uint8" else (pixels ^ np.uint8(0x80)).view(np.int8)
 
 
-def stands_for(taken: Taken, input_range: Range) -> bool:
+def stands_for(taken: Taken, input_range: "Range") -> bool:
     """Whether the raw pixel in an integer input is, to a rounding, the pixel mapped to a range."""
     return bool(np.abs(_levels(taken, input_range) - raw(LEVELS.astype(np.uint8), taken.dtype)).max() <= HALF_A_LEVEL)
 
 
-def raw_range(taken: Taken) -> Range:
+def raw_range(taken: Taken) -> "Range":
     """What the darkest and the brightest raw pixel stand for in an integer input."""
     scale, zero_point = _quantized(taken)
     limits = np.iinfo(taken.dtype)
@@ -82,14 +84,14 @@ def _quantized(taken: Taken) -> tuple[float, int]:
     return taken.scale or 1.0, taken.zero_point or 0
 
 
-def _levels(taken: Taken, input_range: Range) -> NDArray[np.float64]:
+def _levels(taken: Taken, input_range: "Range") -> NDArray[np.float64]:
     """What each of the 256 levels of a pixel would be stored as, neither rounded nor clipped."""
     (low, high), (scale, zero_point) = input_range, _quantized(taken)
     levels: NDArray[np.float64] = (low + LEVELS * (high - low) / 255) / scale + zero_point
     return levels
 
 
-def _table(path: Path, taken: Taken, input_range: Range) -> NDArray[Any]:
+def _table(path: Path, taken: Taken, input_range: "Range") -> NDArray[Any]:
     limits, zero_point = np.iinfo(taken.dtype), _quantized(taken)[1]
     values = _levels(taken, input_range) - zero_point
     levels = np.copysign(np.floor(np.abs(values) + 0.5), values) + zero_point  # as TensorFlow Lite's own QUANTIZE rounds

@@ -6,11 +6,15 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from miniature import CLASSES, class_folders, coloured, png
 
 from edgeloop.errors import DataError, InputError, ModelError
 from edgeloop.evaluation.folder import FolderReport, evaluate_folder
+from edgeloop.preprocessing import Preprocessing
+from edgeloop.quiet import load_tensorflow, quiet
+from edgeloop.tflite.classifier import Classifier
 
 PLANT = "pretrained/plant-village_fdmobilenet_0.25_128_int8.tflite"
 
@@ -142,3 +146,67 @@ def test_a_published_model_on_real_leaves_needs_its_own_resize_rule(shared: Call
     assert nearest.top5 is not None
     assert nearest.top5 > 0.99
     assert evaluate_folder(shared(PLANT), leaves, resize="bilinear").top1 < nearest.ci95[0]
+
+
+def grey_squares(folder: Path) -> Path:
+    """dark/ and light/: greys below and above the middle."""
+    for name, low, high in (("dark", 10, 110), ("light", 145, 245)):
+        (folder / name).mkdir(parents=True)
+        for number, level in enumerate(np.linspace(low, high, 10)):
+            (folder / name / f"{number}.png").write_bytes(png(np.full((16, 16, 3), int(level), np.uint8)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lightness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An int8 model that says light from 0.5 on, for pixels in [0, 1], calibrated over [-1, 1] as if for another range."""
+    load_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    image = keras.Input((16, 16, 3))
+    scores = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(image, scores(keras.layers.GlobalAveragePooling2D()(image)))
+    scores.set_weights([np.array([[-8, 8]] * 3, np.float32), np.array([12, -12], np.float32)])
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([np.full((1, 16, 16, 3), level, np.float32)] for level in np.linspace(-1, 1, 21))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    file = tmp_path_factory.mktemp("lightness") / "lightness.tflite"
+    with quiet():
+        file.write_bytes(converter.convert())
+    return file
+
+
+def test_a_range_is_honoured_by_an_integer_model_through_its_scale_and_zero_point(lightness: Path, tmp_path: Path) -> None:
+    images = grey_squares(tmp_path / "images")
+    raw, stated = evaluate_folder(lightness, images), evaluate_folder(lightness, images, input_range=(0, 1))
+    assert (raw.input_range, stated.input_range) == (None, (0.0, 1.0))
+    assert (raw.top1, stated.top1) == (0.75, 1.0)
+
+
+def test_the_range_of_a_preprocessing_beside_an_integer_model_counts(lightness: Path, tmp_path: Path) -> None:
+    images, model = grey_squares(tmp_path / "images"), Path(shutil.copy(lightness, tmp_path))
+    for input_range, top1 in (((0, 1), 1.0), (None, 0.75)):
+        Preprocessing(resolution=16, resize="nearest", input_range=input_range).write(tmp_path / "preprocessing.json")
+        report = evaluate_folder(model, images)
+        assert (report.input_range, report.top1, report.resize) == (input_range, top1, "nearest")
+
+
+def test_a_range_that_an_integer_model_cannot_have_is_refused(lightness: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"not made for the range 0 to 255: its int8 input \(scale 0\.00784314, zero point -1\) holds"):
+        evaluate_folder(lightness, grey_squares(tmp_path / "images"), input_range=(0, 255))
+
+
+@pytest.mark.parametrize("name", ["per_channel", "int8"])
+def test_the_range_of_this_projects_own_models_gives_the_same_scores_as_the_raw_pixel(
+    miniatures: Path, images: Path, name: str, tmp_path: Path
+) -> None:
+    model = Path(shutil.copy(miniatures / f"{name}.tflite", tmp_path))
+    pixels = np.stack([coloured(label, seed) for label in CLASSES for seed in range(4)])
+    raw, stated = (
+        Classifier(model, Preprocessing(resolution=96, resize="area", input_range=span)).score(pixels) for span in (None, (-1, 1))
+    )
+    assert np.array_equal(raw, stated)
+    assert evaluate_folder(model, images, input_range=(-1, 1)).input_range == (-1.0, 1.0)

@@ -53,12 +53,6 @@ def test_int8_scores_are_dequantized(miniatures: Path) -> None:
     assert (scores >= 0).all()
 
 
-def test_int8_pixels_are_the_raw_ones_shifted_by_128() -> None:
-    pixels = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(raw(pixels, "int8"), pixels.astype(int) - 128)
-    assert raw(pixels, "int8").dtype == np.int8
-
-
 def test_preprocessing_of_another_resolution_is_refused(miniatures: Path) -> None:
     other = Preprocessing(resolution=128, resize="area", input_range=(-1, 1))
     with pytest.raises(InputError, match="side 96, its preprocessing makes 128"):

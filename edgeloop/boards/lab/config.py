@@ -23,6 +23,14 @@ _WAYS = {
     "virtual": (),
     "host": (),
 }
+_USES = {
+    "stm32msg": {"baud", "clock_mhz", "protocol", "memory", "generate", "firmware", "build", "flash", "power_cycle"},
+    "mpu": {"linux"},
+    "virtual": set[str](),
+    "host": set[str](),
+}
+"""The keys of a board's entry that each driver has a use for, beside those of all."""
+_OF_ALL = {"kind", "lab", "find"}
 
 
 class Ssh(Section):
@@ -152,6 +160,7 @@ class Lab(Section):
             if entry.kind not in kinds():
                 raise misfit((*where, "kind"), f"there is no kind '{entry.kind}'{near_match(entry.kind, kinds())}")
             _check_ways(where, entry)
+            _check_keys(where, entry)
         return self
 
     def board(self, name: str) -> LabBoard:
@@ -194,5 +203,12 @@ def _check_ways(where: tuple[str, str], entry: BoardEntry) -> None:
     if possible and (len(given) != 1 or given[0] not in possible):
         said = f"give exactly one of {', '.join(possible)}" if len(possible) > 1 else f"give {possible[0]}"
         raise misfit((*where, "find"), f"{said} to find a board of the kind {entry.kind}")
-    if entry.find.interface is not None and given == ["ssh"]:
-        raise misfit((*where, "find"), "interface chooses between serial ports, which SSH does not use")
+
+
+def _check_keys(where: tuple[str, str], entry: BoardEntry) -> None:
+    """No key that would do nothing."""
+    kind = kinds()[entry.kind]
+    if unused := sorted(entry.model_fields_set - _OF_ALL - _USES[kind.driver]):
+        raise misfit((*where, unused[0]), f"{unused[0]} has no use for a {kind.title}")
+    if entry.find.interface is not None and not set(entry.find.ways) & {"probe", "usb"}:
+        raise misfit((*where, "find"), "interface chooses between the serial ports of a probe or USB device; a port is one already")
