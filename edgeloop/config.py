@@ -161,6 +161,9 @@ class Override(Section):
     resolution: Resolution | None = None
     set: Annotated[dict[str, Any], Field(min_length=1)]
 
+    def matches(self, network: str, resolution: int) -> bool:
+        return self.network in (None, network) and self.resolution in (None, resolution)
+
 
 class Train(TrainSettings):
     """The training settings of a data set, and those that differ for some of its variants."""
@@ -175,9 +178,7 @@ class Train(TrainSettings):
 
     def settings(self, network: str, resolution: int) -> TrainSettings:
         """The settings of one variant: these, with every matching override applied in order."""
-        return self._merged(
-            [override for override in self.overrides if override.network in (None, network) and override.resolution in (None, resolution)]
-        )
+        return self._merged([override for override in self.overrides if override.matches(network, resolution)])
 
     def _merged(self, overrides: list[Override]) -> TrainSettings:
         values = self.model_dump(exclude={"overrides"})

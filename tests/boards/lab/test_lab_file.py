@@ -113,3 +113,19 @@ def test_what_does_not_fit_is_named_with_its_line(workspace: Workspace, line: st
 
 def test_a_name_that_cannot_be_a_files_name_is_refused(workspace: Workspace) -> None:
     assert "a board's name is made of letters" in refusal(workspace, "boards:\n  ../evil: {kind: host}\n")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{kind: host, baud: 115200}", "baud has no use for a"),
+        ("{kind: virtual-h7, clock_mhz: 400}", "clock_mhz has no use for a"),
+        ("{kind: stm32mp257f-dk, find: {ssh: {host: mp2}}, flash: []}", "flash has no use for a STM32MP257F-DK"),
+        ("{kind: stm32h747i-disco, find: {probe: '1'}, linux: {python: python3.9}}", "linux has no use for a STM32H747I-DISCO"),
+        ("{kind: stm32h747i-disco, find: {port: /dev/ttyS0, interface: 2}}", "interface chooses between the serial ports of a probe"),
+        ("{kind: stm32mp257f-dk, find: {ssh: {host: mp2}, interface: 2}}", "interface chooses between the serial ports of a probe"),
+    ],
+)
+def test_a_key_that_would_do_nothing_is_refused_with_its_line(workspace: Workspace, entry: str, words: str) -> None:
+    said = refusal(workspace, f"boards:\n  desk: {entry}\n")
+    assert "lab.yaml:2: " in said and words in said
