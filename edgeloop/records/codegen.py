@@ -60,11 +60,13 @@ class Epochs(Part):
     software: int
     """Run by the processor alone."""
     hybrid: int | None
-    """Run by both; null where the version does not tell them apart."""
+    """Run by both; null in records of before they were told apart."""
     hardware: int | None
     """Run by the NPU, each started by the processor."""
     controller: int | None
     """Run by the NPU, started by its epoch controller."""
+    unknown: dict[str, int] = {}
+    """How many are of a type that is none of these, by the tool's own word for it."""
 
 
 class ValidationOutput(Part):

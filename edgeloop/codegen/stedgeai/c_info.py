@@ -4,6 +4,7 @@ Which keys are there differs by version and step: a `validate` on the board over
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from edgeloop.codegen.stedgeai.jsonfile import Node
@@ -16,6 +17,9 @@ from edgeloop.records import CodegenLayer, Epochs, ToolValidation
 SCHEMA = "2."
 _UNCOUNTED = ("Param", "Return", "Node kind=Param", "Node kind=Return")
 """Kinds of nodes that are no work: an epoch of nothing else is not counted by the tool's report either."""
+_CONTROLLER = "NODE_EC"
+_MAPPINGS = ("NODE_SW", "NODE_SW_HW", "NODE_HW", _CONTROLLER)
+"""What runs an epoch: the processor, both, the NPU, the NPU started by its controller."""
 _ACCURACY = ("acc", "rmse", "mae", "l2r", "nse", "cos")
 
 
@@ -214,17 +218,18 @@ def _position(node: Node) -> int | None:
 
 
 def _epochs(root: Node, graph: Node) -> Epochs:
-    """Counted over the nodes that do something; which of the NPU's the epoch controller starts is not in the file unless it starts none."""
-    nodes = [node for node in graph.items("nodes") if _works(node)]
-    software = sum(node.text("mapping").startswith("NODE_SW") for node in nodes)
-    hardware = sum(node.text("mapping") == "NODE_HW" for node in nodes)
+    """Counted over the nodes that do something; which of the NPU's the epoch controller starts is not in the file unless
+    it has a kind of its own for them, or no blobs of the controller."""
+    kinds = Counter(node.text("mapping") for node in graph.items("nodes") if _works(node))
     no_controller = "ec_blobs_info" in root and not root.items("ec_blobs_info")
+    told_apart = no_controller or _CONTROLLER in kinds
     return Epochs(
-        total=len(nodes),
-        software=software,
-        hybrid=None,
-        hardware=hardware if no_controller else None,
-        controller=0 if no_controller else None,
+        total=kinds.total(),
+        software=kinds["NODE_SW"],
+        hybrid=kinds["NODE_SW_HW"],
+        hardware=kinds["NODE_HW"] if told_apart else None,
+        controller=kinds[_CONTROLLER] if told_apart else None,
+        unknown={kind: count for kind, count in kinds.items() if kind not in _MAPPINGS},
     )
 
 

@@ -45,6 +45,7 @@ def _epochs(record: CodegenRecord) -> Iterator[str]:
     epochs = record.epochs
     if epochs:
         parts = {"hardware": epochs.hardware, "epoch controller": epochs.controller, "hybrid": epochs.hybrid, "software": epochs.software}
+        parts |= {f"of the unknown type {kind}": count for kind, count in epochs.unknown.items()}
         stated = ", ".join(f"{count} {name}" for name, count in parts.items() if count is not None)
         yield f"epochs           {epochs.total}: {stated}"
 

@@ -13,6 +13,7 @@ from stedgeai_samples import Layout
 
 from edgeloop.codegen.stedgeai.inspect import inspect_output, read_file
 from edgeloop.codegen.stedgeai.record import make_record
+from edgeloop.codegen.stedgeai.render import render_record
 from edgeloop.errors import EdgeloopError, InputError, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
 
@@ -52,9 +53,44 @@ def test_an_npus_file_of_each_version(tmp_path: Path, version: str) -> None:
     # Every node of an NPU has 0 multiply-accumulates in this file.
     assert record.macs is None
     assert record.epochs is not None
-    assert record.epochs.model_dump() == {"total": 5, "software": 1, "hybrid": None, "hardware": 4, "controller": 0}
+    assert record.epochs.model_dump() == {
+        "total": 5,
+        "software": 1,
+        "hybrid": 0,
+        "hardware": 4,
+        "controller": 0,
+        "unknown": {},
+    }
     assert (record.internal_ram_bytes, record.external_ram_bytes) == (3_072, 1_024)
     assert (record.internal_flash_bytes, record.external_flash_bytes) == (0, samples.WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "counted"),
+    [
+        # Both the NPU and the processor: neither hardware nor software.
+        ("NODE_SW_HW", {"software": 1, "hybrid": 1, "hardware": 3, "controller": 0, "unknown": {}}),
+        ("NODE_EC", {"software": 1, "hybrid": 0, "hardware": 3, "controller": 1, "unknown": {}}),
+        ("NODE_SW_NEW", {"software": 1, "hybrid": 0, "hardware": 3, "controller": 0, "unknown": {"NODE_SW_NEW": 1}}),
+    ],
+)
+def test_an_epoch_counts_as_what_it_is(tmp_path: Path, mapping: str, counted: dict[str, Any]) -> None:
+    content = samples.c_info(N6)
+    content["graphs"][0]["nodes"][1]["mapping"] = mapping
+    record = record_of(tmp_path, content)
+    assert record.epochs is not None
+    assert record.epochs.model_dump() == {"total": 5} | counted
+    assert ("unknown type NODE_SW_NEW" in render_record(record)) == bool(counted["unknown"])
+
+
+def test_epochs_of_the_controller_are_counted_where_they_are_told_apart(tmp_path: Path) -> None:
+    content = samples.c_info(N6)
+    content["ec_blobs_info"] = [{"name": "blob"}]
+    assert (epochs := record_of(tmp_path, content).epochs)
+    assert (epochs.hardware, epochs.controller) == (None, None)
+    content["graphs"][0]["nodes"][1]["mapping"] = "NODE_EC"
+    assert (epochs := record_of(tmp_path, content).epochs)
+    assert (epochs.hardware, epochs.controller) == (3, 1)
 
 
 def test_an_aggregate_of_pools_is_not_counted_again(tmp_path: Path) -> None:

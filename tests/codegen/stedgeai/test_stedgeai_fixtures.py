@@ -157,10 +157,10 @@ def test_a_folder_states_what_the_tool_printed(shared: Shared, folder: str) -> N
 @pytest.mark.parametrize(
     ("folder", "epochs"),
     [
-        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, None, 55, 0)),
-        ("2.2.0-stm32n6-analyze-blazeface", (85, 27, None, 58, 0)),
-        ("2.2.0-stm32n6-analyze-audio", (51, 16, None, 35, 0)),
-        ("2.2.0-stm32n6-cloud-transformer", (407, 150, None, 0, 257)),
+        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, 0, 55, 0)),
+        ("2.2.0-stm32n6-analyze-blazeface", (85, 27, 0, 58, 0)),
+        ("2.2.0-stm32n6-analyze-audio", (51, 16, 0, 35, 0)),
+        ("2.2.0-stm32n6-cloud-transformer", (407, 150, 0, 0, 257)),
         ("3.0.0-stm32n6-mobilenet_v2_128", (56, 1, 0, 55, 0)),
         ("4.0.1-stm32n6-stt", (618, 0, 0, 618, 0)),
         ("4.0.1-stm32n6-studio-yolov11n", (151, 10, 12, 0, 129)),
@@ -264,3 +264,9 @@ def test_the_sections_add_up_to_the_tools_own_sum(shared: Shared) -> None:
             assert (total.flash, total.ram) == (integer(stated[1]), integer(stated[2])), path
             checked += 1
     assert checked > 20
+
+
+def test_epochs_that_the_tool_calls_hybrid(shared: Shared) -> None:
+    epochs = inspect_output(shared("cases/stedgeai/2.2.0-stm32n6-hybrid-epochs")).epochs
+    assert epochs is not None
+    assert (epochs.total, epochs.software, epochs.hybrid) == (245, 181, 47)

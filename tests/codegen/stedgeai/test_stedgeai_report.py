@@ -11,6 +11,7 @@ from stedgeai_samples import Layout
 
 from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.record import make_record
+from edgeloop.codegen.stedgeai.render import render_record
 from edgeloop.codegen.stedgeai.report import parse_report
 from edgeloop.codegen.stedgeai.stated import Stated, option, stated_by_report
 from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiUnreadable
@@ -113,14 +114,35 @@ def test_epochs_of_both_layouts() -> None:
     older, newer = record_of(samples.console(N6)).epochs, record_of(samples.console(N6_V4)).epochs
     assert older is not None
     assert newer is not None
-    assert older.model_dump() == {"total": 5, "software": 1, "hybrid": None, "hardware": 2, "controller": 2}
+    assert older.model_dump() == {"total": 5, "software": 1, "hybrid": 0, "hardware": 2, "controller": 2, "unknown": {}}
     # The controller's epochs are ranges of identifiers with gaps: they are not counted by them.
-    assert newer.model_dump() == {"total": 5, "software": 1, "hybrid": 1, "hardware": 1, "controller": 2}
+    assert newer.model_dump() == {"total": 5, "software": 1, "hybrid": 1, "hardware": 1, "controller": 2, "unknown": {}}
+
+
+@pytest.mark.parametrize(
+    ("layout", "row", "instead", "counted"),
+    [
+        # Version 2 prints two question marks for what its own files call NODE_SW_HW.
+        (N6, "epoch 1       HW", "epoch 1       ??", (1, 1, 1, 2, {})),
+        (N6, "epoch 1       HW", "epoch 1       ZZ", (1, 0, 1, 2, {"ZZ": 1})),
+        (N6_V4, "|   HW   |", "|  Fused |", (1, 1, 0, 2, {"Fused": 1})),
+        (N6_V4, "|   SW   |", "|  Fused |", (0, 1, 1, 2, {"Fused": 1})),
+    ],
+)
+def test_an_epoch_of_another_type_is_counted_as_that(layout: Layout, row: str, instead: str, counted: tuple[object, ...]) -> None:
+    assert row in samples.console(layout)
+    record = record_of(samples.console(layout).replace(row, instead))
+    assert (epochs := record.epochs)
+    assert (epochs.software, epochs.hybrid, epochs.hardware, epochs.controller, epochs.unknown) == counted
+    assert all(f"1 of the unknown type {kind}" in render_record(record) for kind in epochs.unknown)
 
 
 @pytest.mark.parametrize(
     ("layout", "line", "field"),
     [
+        (N6, "epoch 2      -SW-   (  Transpose  )", "the list of all 5 epochs"),
+        (N6_V4, "| epoch_9          |   SW   |    Softmax    |", "the list of all 5 epochs"),
+        (N6_V4, "| epochs    1 -> 7 |   EC   |               |", "the list of all 5 epochs"),
         (N6, "epoch 3       EC    ", "the list of all 5 epochs"),
         (N6_V4, ">> hybrid epochs (using both software and hardware)  1", "hybrid epochs"),
         (N6_V4, ">> pure software (SW) epochs                         1", "pure software epochs"),
