@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from edgeloop.records.base import Part, Record
 
 
@@ -65,7 +67,7 @@ class Epochs(Part):
     """Run by the NPU, each started by the processor."""
     controller: int | None
     """Run by the NPU, started by its epoch controller."""
-    unknown: dict[str, int] = {}
+    unknown: dict[str, int] = Field(default_factory=dict)
     """How many are of a type that is none of these, by the tool's own word for it."""
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeloop.codegen.stedgeai.numbers import size_bytes
+from edgeloop.codegen.stedgeai.numbers import rounding_bytes, size_bytes
 from edgeloop.codegen.stedgeai.summary import missing
 from edgeloop.records import Epochs
 
@@ -17,6 +17,7 @@ _POOL = re.compile(
     rf"^\s*(\w+)\s+\[(0x[0-9A-Fa-f]+) - (0x[0-9A-Fa-f]+)\]:\s+{_SIZE}\s+/\s+{_SIZE}\s+{_SHARE}"
     rf"\s+--\s+weights:\s+{_SIZE}\s+{_SHARE}\s+activations:\s+{_SIZE}"
 )
+_POOLS_TOTAL = re.compile(rf"^\s*Total:\s+{_SIZE}\s+--\s+weights:\s+{_SIZE}\s+activations:\s+{_SIZE}")
 _TOTAL_2 = re.compile(r"^\s*Total number of epochs: (\d+) of which (\d+) implemented in software")
 _TOTAL_4 = re.compile(r"^\s*Total number of epochs\s+(\d+)\s*$")
 _PART_4 = re.compile(r"^\s*>> (pure software|hybrid|pure hardware)\b.*?\s(\d+)\s*(?:\(implemented .*)?$")
@@ -61,33 +62,47 @@ def find_npu(lines: Sequence[str], where: str) -> Npu | None:
     """What the lines say of the NPU; None where it is not used.
 
     Raises:
-        StedgeaiUnreadable: the epochs that are listed are not as many as are stated.
+        StedgeaiUnreadable: the epochs that are listed are not as many as are stated, or the pools do not hold what they do in all.
     """
     compiler = [found[1] for line in lines if (found := _COMPILER.match(line))]
     arguments = [found[1].strip() for line in lines if (found := _ARGUMENTS.match(line))]
-    pools = _pools(lines)
+    pools = _pools(lines, where)
     if not compiler and not pools:
         return None
     return Npu(compiler[0] if compiler else None, arguments[0] if arguments else None, pools, _epochs(lines, where))
 
 
-def _pools(lines: Sequence[str]) -> list[PoolUse]:
-    """The lines of "Memory usage information", each pool once: a log may repeat them."""
-    pools: dict[str, PoolUse] = {}
-    for line in lines:
-        found = _POOL.match(line)
-        if found:
-            name, start, end, _, used_unit, _, _, weights, weights_unit, activations, activations_unit = found.groups()
-            use = PoolUse(
-                name,
-                int(start, 16),
-                int(end, 16),
-                size_bytes(weights, weights_unit),
-                size_bytes(activations, activations_unit),
-                rounded=used_unit != "B",
+def _pools(lines: Sequence[str], where: str) -> list[PoolUse]:
+    """The lines of "Memory usage information", each pool once (a log may repeat them), which add up to its last line."""
+    found = {match[1]: match for line in lines if (match := _POOL.match(line))}
+    if found:
+        total = next((match for line in lines if (match := _POOLS_TOTAL.match(line))), None)
+        if total is None:
+            raise missing("the sum of the use of the memory pools", where)
+        for part, number in (("weights", 8), ("activations", 10)):
+            _check_sum(
+                part, [(match[number], match[number + 1]) for match in found.values()], (total[number - 5], total[number - 4]), where
             )
-            pools.setdefault(name, use)
-    return list(pools.values())
+    return [_pool(match) for match in found.values()]
+
+
+def _pool(found: re.Match[str]) -> PoolUse:
+    name, start, end, _, used_unit, _, _, weights, weights_unit, activations, activations_unit = found.groups()
+    return PoolUse(
+        name,
+        int(start, 16),
+        int(end, 16),
+        size_bytes(weights, weights_unit),
+        size_bytes(activations, activations_unit),
+        rounded=used_unit != "B",
+    )
+
+
+def _check_sum(part: str, sizes: Sequence[tuple[str, str]], total: tuple[str, str], where: str) -> None:
+    """The pools hold what they do in all, as far as the decimals of each tell."""
+    listed, stated = sum(size_bytes(*size) for size in sizes), size_bytes(*total)
+    if abs(listed - stated) > sum(rounding_bytes(unit) for _, unit in (*sizes, total)):
+        raise missing(f"a part of the use of the memory pools ({listed} bytes of {part} are listed, {stated} stated in all)", where)
 
 
 def _epochs(lines: Sequence[str], where: str) -> Epochs | None:

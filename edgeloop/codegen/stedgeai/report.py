@@ -7,15 +7,14 @@ from pathlib import Path
 
 from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.failures import Failure, find_failures
-from edgeloop.codegen.stedgeai.layers import find_layers
+from edgeloop.codegen.stedgeai.layers import LayerTable, find_footer, find_layers
 from edgeloop.codegen.stedgeai.npu import Npu, find_npu
-from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.codegen.stedgeai.sections import Sections, find_sections
 from edgeloop.codegen.stedgeai.summary import Summary, find_summaries
 from edgeloop.codegen.stedgeai.validation import find_validation
 from edgeloop.codegen.stedgeai.versions import Version, find_version
 from edgeloop.errors import InputError, StedgeaiUnreadable
-from edgeloop.records import CodegenLayer, ToolValidation
+from edgeloop.records import ToolValidation
 
 MOST_BYTES = 64 << 20
 """A report of 618 epochs has half a megabyte."""
@@ -24,7 +23,6 @@ _PARAMETERS = re.compile(r"^\s*Parameters\s*:\s+(.*)$")
 _GENERATING = re.compile(r"\bstedgeai(?:\.exe)? ((?:generate|analyze) .*)$")
 _VALIDATING = re.compile(r"\bstedgeai(?:\.exe)? (validate .*)$")
 _IGNORED = re.compile(r"^\s*WARNING: Unsupported keys in the current profile")
-_FOOTER = re.compile(r"^\s*model(/c-model)?:\s+macc=([\d,]+)(?:/([\d,]+))?")
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Report:
     """Of the original model, by the table's footer; the C model's are in the summary."""
     sections: Sections | None
     npu: Npu | None
-    layers: list[CodegenLayer] | None
+    table: LayerTable | None
     validation: ToolValidation | None
     failures: list[Failure]
     warnings: list[str]
@@ -76,16 +74,16 @@ def parse_report(text: str, where: str) -> Report:
         StedgeaiUnreadable: a section that is there lacks a field that all known versions have.
     """
     lines = clean_lines(text)
-    footer = next((found for line in lines if (found := _FOOTER.match(line))), None)
+    footer = find_footer(lines)
     return Report(
         where=where,
         version=find_version(text),
         command=_command(lines),
         memory=_memory(find_summaries(lines)),
-        model_macs=integer(footer[2]) if footer else None,
+        model_macs=footer.macs if footer else None,
         sections=find_sections(lines, where),
         npu=find_npu(lines, where),
-        layers=find_layers(lines),
+        table=find_layers(lines),
         validation=find_validation(lines),
         failures=find_failures(text),
         warnings=[line.strip() for line in lines if _IGNORED.match(line)],

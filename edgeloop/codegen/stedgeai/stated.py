@@ -119,11 +119,11 @@ def stated_by_report(report: Report) -> Stated:
         code=_report_code(sections) if sections else None,
         pools=_report_pools(npu) if npu and npu.pools else None,
         macs=_report_macs(report),
-        layers=report.layers,
+        layers=report.table.layers if report.table else None,
         epochs=npu.epochs if npu else None,
         validation=report.validation,
         failures=report.failures,
-        notes=[*report.warnings, *(_weights_as_code(sections.weights_as_code) if sections else [])],
+        notes=[*report.warnings, *_table_fault(report), *(_weights_as_code(sections.weights_as_code) if sections else [])],
     )
 
 
@@ -180,6 +180,11 @@ def _report_macs(report: Report) -> int | None:
             return report.model_macs
         return summary.number("macc", report.where) or None
     return summary.number("macc", report.where) if summary else report.model_macs
+
+
+def _table_fault(report: Report) -> list[str]:
+    fault = report.table.fault if report.table else None
+    return [f"The table of layers in {report.where} {fault}; its layers are left out."] if fault else []
 
 
 def _weights_as_code(weights: int) -> list[str]:

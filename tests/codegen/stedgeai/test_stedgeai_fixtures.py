@@ -270,3 +270,9 @@ def test_epochs_that_the_tool_calls_hybrid(shared: Shared) -> None:
     epochs = inspect_output(shared("cases/stedgeai/2.2.0-stm32n6-hybrid-epochs")).epochs
     assert epochs is not None
     assert (epochs.total, epochs.software, epochs.hybrid) == (245, 181, 47)
+
+
+def test_a_table_with_layers_that_are_called_model(shared: Shared) -> None:
+    layers = inspect_output(shared("cases/stedgeai/3.1.0-stm32u5-model-rows")).layers
+    assert layers is not None
+    assert len(layers) == 31

@@ -153,6 +153,22 @@ def test_epochs_that_do_not_add_up_are_no_epochs(layout: Layout, line: str, fiel
         parse_report(samples.console(layout).replace(line + "\n", ""), "a report")
 
 
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+@pytest.mark.parametrize("row", ["network.o", "lib (toolchain)*", "network_atonbuf.xSPI2.o", "weights"])
+def test_section_sizes_that_lack_a_row_are_refused(write: Callable[[Layout], str], row: str) -> None:
+    """One that holds weights would be taken for code without a word."""
+    text = write(N6).replace(samples.sections(N6), samples.sections(N6, weights_as_c=samples.WEIGHTS + 6))
+    with pytest.raises(StedgeaiUnreadable, match="section sizes"):
+        parse_report("\n".join(line for line in text.splitlines() if not line.startswith(f" {row} ")), "a report")
+
+
+@pytest.mark.parametrize("row", ["\tnpuRAM3 ", "\thyperRAM ", "\toctoFlash ", "Total: "])
+def test_memory_pools_that_lack_one_are_refused(row: str) -> None:
+    text = samples.report(Layout(**(vars(N6) | {"measured": False})))
+    with pytest.raises(StedgeaiUnreadable, match="use of the memory pools"):
+        parse_report("\n".join(line for line in text.splitlines() if not line.startswith(row)), "a report")
+
+
 def test_memory_is_that_of_generate_not_of_validate() -> None:
     """The second summary of a log is of a generic C model, with other figures under the same names."""
     both = samples.console(N6) + samples.summary(N6, "validate", activations=133_464, macs=524_320) + "\n" + samples.validation()
@@ -203,39 +219,38 @@ def test_layers_by_the_columns_that_the_heading_names() -> None:
     assert [(layer.output_shape, layer.macs, layer.weight_bytes) for layer in layers[1:]] == [([4, 4, 16], 50_000, 496), ([5], 10_000, 738)]
 
 
-def test_the_oldest_layout_has_no_unit_and_another_table() -> None:
-    text = """
-Neural Network Tools for STM32 v1.2.0 (AI tools v5.0.0)
+@pytest.mark.parametrize("name", ["model_dense", "model", "model: 3", "tiny p=4", "macc=3"])
+def test_a_layer_may_have_any_name(name: str) -> None:
+    """A table ends at its line of sums, not at a row that begins like it."""
+    row = "       conv2d_0 (CONV_2D)     ["
+    assert row in samples.report(Layout())
+    text = samples.report(Layout()).replace(row, f"       {f'{name} (CONV_2D)':23}[")
+    layers = record_of(text).layers
+    assert layers is not None
+    assert [layer.name for layer in layers] == ["image", name, "dense_3"]
 
-Exec/report summary (generate)
------------------------------------------
-c_name             : network
-compression        : None
-macc               : 5,950
-weights (ro)       : 9,318 (9.10 KiB) (0.83%)
-activations (rw)   : 1,696 (1.66 KiB)
-ram (total)        : 3,164 (3.09 KiB) = 1,696 + 1,440 + 28
 
------------------------------------------------------------------------------------------------------------
-id  layer (type)                      output shape      param #     connected to             macc      rom
------------------------------------------------------------------------------------------------------------
-0   input_0 (Input)                   (30, 1, 12)
-    scale_1 (ScaleBias)               (30, 1, 12)       24          input_0                  720       96
------------------------------------------------------------------------------------------------------------
-3   dense (Dense)                     (1, 1, 32)        2,080       scale_1                  5,230     8,320
------------------------------------------------------------------------------------------------------------
-tiny p=2104(8.2 KBytes) macc=5950 rom=9.10 KBytes (0.83%) ram=1.66 KiB io_ram=1.43 KiB
-"""
+@pytest.mark.parametrize("layout", [N6, Layout()])
+@pytest.mark.parametrize("row", ["       conv2d_0 (CONV_2D) ", "3      dense_3 (DENSE) "])
+def test_a_table_of_layers_that_lacks_a_row_is_left_out_and_the_note_says_so(layout: Layout, row: str) -> None:
+    text = "\n".join(line for line in samples.report(layout).splitlines() if not line.startswith(row))
     record = record_of(text)
-    assert (record.weight_bytes, record.activation_ram_bytes, record.io_ram_bytes, record.macs) == (9_318, 1_696, 1_468, 5_950)
-    # This version does not state what it generates for.
-    assert (record.target, record.cpu) == (None, None)
-    assert record.layers is not None
-    assert [(layer.name, layer.position, layer.macs, layer.weight_bytes) for layer in record.layers] == [
-        ("input_0", 0, None, None),
-        ("scale_1", 0, 720, 96),
-        ("dense", 3, 5_230, 8_320),
-    ]
+    assert record.layers is None
+    assert "its last line states 60,000 and 1,234" in record.note
+    assert record.weight_bytes == samples.WEIGHTS
+
+
+def test_a_table_of_layers_without_its_end_is_left_out_and_the_note_says_so() -> None:
+    text = "\n".join(line for line in samples.report(Layout()).splitlines() if not line.startswith("model/c-model"))
+    record = record_of(text)
+    assert record.layers is None
+    assert "has no end" in record.note
+
+
+def test_a_row_of_layers_that_is_not_understood_is_named() -> None:
+    record = record_of(samples.report(Layout()).replace("image ()  ", "image     "))
+    assert record.layers is None
+    assert "not understood: 0      image" in record.note
 
 
 @pytest.mark.parametrize("row", ["weights (ro)", "activations (rw)"])
