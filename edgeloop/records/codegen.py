@@ -165,7 +165,7 @@ class CodegenRecord(Record):
     toolchain_flash_bytes: int | None = None
     """The part of `code_flash_bytes` that is the compiler's own libraries: contained, never to be added."""
     internal_ram_bytes: int | None = None
-    """Activations on the chip; null where the linker decides."""
+    """RAM on the chip, of inputs and outputs too where they lie in a memory pool; null where the linker decides."""
     external_ram_bytes: int | None = None
     internal_flash_bytes: int | None = None
     """Weights on the chip; null where the linker decides."""

@@ -1,4 +1,4 @@
-"""A console log or a report file, of any known version, as one structure. Where a layout is unknown, the missing field is named."""
+"""A console log or a report file, of Core 1.0 or later, as one structure. Where a layout is unknown, the missing field is named."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from edgeloop.codegen.stedgeai.npu import Npu, find_npu
 from edgeloop.codegen.stedgeai.sections import Sections, find_sections
 from edgeloop.codegen.stedgeai.summary import Summary, find_summaries
 from edgeloop.codegen.stedgeai.validation import find_validation
-from edgeloop.codegen.stedgeai.versions import Version, find_version
+from edgeloop.codegen.stedgeai.versions import Version, find_version, retired
 from edgeloop.errors import InputError, StedgeaiUnreadable
 from edgeloop.records import ToolValidation
 
@@ -22,6 +22,8 @@ MOST_BYTES = 64 << 20
 _PARAMETERS = re.compile(r"^\s*Parameters\s*:\s+(.*)$")
 _GENERATING = re.compile(r"\bstedgeai(?:\.exe)? ((?:generate|analyze) .*)$")
 _VALIDATING = re.compile(r"\bstedgeai(?:\.exe)? (validate .*)$")
+_NPU = re.compile(r">>>> EXECUTING NEURAL ART COMPILER|is skipped on ST Neur\w+-ART NPU")
+"""Version 2 writes "Neurla"."""
 _IGNORED = re.compile(r"^\s*WARNING: Unsupported keys in the current profile")
 
 
@@ -42,14 +44,16 @@ class Report:
     table: LayerTable | None
     validation: ToolValidation | None
     failures: list[Failure]
+    names_npu: bool
+    """Whether a line of the run itself does: that its compiler was started, or of a validation on it."""
     warnings: list[str]
     """Of the profile: what the tool ignored in it."""
 
     @property
     def is_npu(self) -> bool:
-        """Whether the network was generated for an NPU."""
+        """Whether the network was generated for an NPU: told by the results, since `--st-neural-art` may end in plain C all the same."""
         series = self.memory.rows.get("target/series", "") if self.memory else ""
-        return self.npu is not None or series.endswith("npu") or "--st-neural-art" in (self.command or "")
+        return self.npu is not None or series.endswith("npu") or self.names_npu
 
 
 def read_text(path: Path) -> str:
@@ -71,13 +75,15 @@ def parse_report(text: str, where: str) -> Report:
     """Read a console log or a report.
 
     Raises:
-        StedgeaiUnreadable: a section that is there lacks a field that all known versions have.
+        StedgeaiUnreadable: a section that is there lacks a field that all known versions have, or it is of a tool before Core 1.0.
     """
-    lines = clean_lines(text)
+    lines, version = clean_lines(text), find_version(text)
+    if version and version.legacy:
+        raise retired(where, version)
     footer = find_footer(lines)
     return Report(
         where=where,
-        version=find_version(text),
+        version=version,
         command=_command(lines),
         memory=_memory(find_summaries(lines)),
         model_macs=footer.macs if footer else None,
@@ -86,6 +92,7 @@ def parse_report(text: str, where: str) -> Report:
         table=find_layers(lines),
         validation=find_validation(lines),
         failures=find_failures(text),
+        names_npu=any(_NPU.search(line) for line in lines),
         warnings=[line.strip() for line in lines if _IGNORED.match(line)],
     )
 

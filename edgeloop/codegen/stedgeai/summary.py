@@ -76,7 +76,7 @@ def missing(field: str, where: str) -> StedgeaiUnreadable:
     """The error for an output of an unknown layout."""
     return StedgeaiUnreadable(
         f"{where} has an unknown layout: {field} is missing or is no figure.",
-        "Outputs of ST Edge AI Core 1.0 to 4.0 (and reports of STM32Cube.AI 5 to 8) are read; run `generate` again if the file is cut off.",
+        "Outputs of ST Edge AI Core 1.0 to 4.0 are read; run `generate` again if the file is cut off.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Real outputs of ST Edge AI Core 1.0 to 4.0.1 and STM32Cube.AI 5 to 8: all of them are read, with the figures that they print."""
+"""Real outputs of ST Edge AI Core 1.0 to 4.0.1: all are read, with the figures that they print. Those of STM32Cube.AI are refused."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from edgeloop.codegen.stedgeai.profiles import check_profile, read_pools
 from edgeloop.codegen.stedgeai.report import read_text
 from edgeloop.codegen.stedgeai.sections import find_sections
 from edgeloop.codegen.stedgeai.versions import find_components, find_version
-from edgeloop.errors import StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused
+from edgeloop.errors import StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
 
 pytestmark = pytest.mark.shared
@@ -33,6 +33,10 @@ FAILED: dict[str, tuple[type[StedgeaiFailure], str]] = {
 """Logs of runs that failed before any figure."""
 
 
+RETIRED = ("5.0.0", "7.3.0", "8.0.0")
+"""Of STM32Cube.AI, before ST Edge AI Core: refused by name."""
+
+
 def _outputs() -> list[str]:
     """Every report, log, c_info and legacy file."""
     patterns = ("*/*report*.txt", "*/*console.txt", "*/stdout.txt", "*/*_c_info.json", "*/*_report.json", "*/*_c_graph.json")
@@ -43,6 +47,10 @@ def _outputs() -> list[str]:
 def test_every_output_is_read(shared: Shared, name: str) -> None:
     """To a record whose figures are not 0 where the tool did not state them, or to the tool's own error."""
     path = shared("fixtures/stedgeai") / name
+    if name.startswith(RETIRED):
+        with pytest.raises(StedgeaiUnreadable, match=rf"STM32Cube\.AI {name.partition('-')[0]}"):
+            inspect_output(path)
+        return
     if name in FAILED:
         error, kind = FAILED[name]
         with pytest.raises(error) as caught:
@@ -141,9 +149,6 @@ WHOLE: dict[str, dict[str, Any]] = {
     # "RT total" is 3,817,589, 3,669,800 of them the weights as an object file.
     "4.0.1-stm32n6-studio-mobilenet_v2_224": {"weight_bytes": 3_669_793, "code_flash_bytes": 147_789, "runtime_ram_bytes": 126_221},
     "4.0.1-stm32n6-stt": {"activation_ram_bytes": 947_200, "rounded": True, "macs": 2_233_884_515, "code_flash_bytes": None},
-    "5.0.0-stm32-target-noboard": {"weight_bytes": 93_180, "activation_ram_bytes": 1_696, "io_ram_bytes": 1_468, "target": None},
-    "7.3.0-stm32f4-gs": {"weight_bytes": 138_136, "code_flash_bytes": None, "target": "stm32f4"},
-    "8.0.0-stm32u5-gs": {"weight_bytes": 138_136, "code_flash_bytes": 50_690, "runtime_ram_bytes": 7_668, "target": "stm32u5"},
 }
 """Figures of whole folders, copied by hand from what the tool printed."""
 
@@ -276,3 +281,20 @@ def test_a_table_with_layers_that_are_called_model(shared: Shared) -> None:
     layers = inspect_output(shared("cases/stedgeai/3.1.0-stm32u5-model-rows")).layers
     assert layers is not None
     assert len(layers) == 31
+
+
+def test_an_npus_report_of_the_older_form(shared: Shared) -> None:
+    record = inspect_output(shared("cases/stedgeai/2.0.0-stm32n6-legacy-json/network_report.json"))
+    assert (record.target, record.macs, record.weight_bytes, record.activation_ram_bytes) == ("stm32n6", None, 11_064_337, 351_232)
+
+
+def test_a_c_info_of_the_generic_model_states_nothing_of_the_npus_network(shared: Shared) -> None:
+    record = inspect_output(shared("cases/stedgeai/2.0.0-stm32n6-validate-overwrote/network_c_info.json"))
+    assert (record.target, record.activation_ram_bytes, record.weight_bytes, record.macs) == ("stm32n6", None, None, None)
+    assert "of a generic C model" in record.note
+
+
+def test_an_npus_run_without_a_profile_has_none(shared: Shared) -> None:
+    record = inspect_output(shared("cases/stedgeai/4.0.0-stm32n6-profile-absent"))
+    assert record.run is not None
+    assert (record.run.profile, record.target, record.macs) == (None, "stm32n6", 5_130_705)

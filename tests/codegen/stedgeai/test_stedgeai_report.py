@@ -1,5 +1,6 @@
 """Reports and console logs: layouts of every version, and the traps in them."""
 
+import re
 import time
 from collections.abc import Callable
 from random import Random
@@ -266,6 +267,21 @@ def test_a_figure_in_other_words_is_no_zero() -> None:
         record_of(text)
 
 
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("Neural Network Tools for STM32 v1.2.0 (AI tools v5.0.0)", "5.0.0"),
+        ("Neural Network Tools for STM32AI v1.6.0 (STM.ai v7.2.0-RC5)", "7.2.0-RC5"),
+        ("Neural Network Tools for STM32 family v1.7.0 (stm.ai v8.1.0-19520)", "8.1.0-19520"),
+    ],
+)
+def test_a_report_of_an_older_tool_is_refused_by_its_name(line: str, version: str) -> None:
+    text = samples.report(Layout()).replace(samples.banner(Layout()), line)
+    with pytest.raises(StedgeaiUnreadable, match=rf"written by STM32Cube\.AI {re.escape(version)}, which edgeloop cannot drive") as caught:
+        record_of(text)
+    assert "ST Edge AI Core 1.0 or later" in caught.value.remedy
+
+
 @pytest.mark.parametrize("text", ["", "hello\nworld\n", samples.banner(Layout()) + "\n"])
 def test_a_text_without_figures_is_refused_by_what_is_missing(text: str) -> None:
     with pytest.raises(StedgeaiUnreadable, match="memory figures"):
@@ -338,3 +354,46 @@ def test_options_of_a_command_line() -> None:
     assert option(command, "--model", "-m") == "C:/some where/tiny.tflite"
     assert option("an open 'quote --target x", "--target") == "x"
     assert option(None, "--target") is None
+    assert option("generate --target=stm32n6", "--target") == "stm32n6"
+
+
+@pytest.mark.parametrize(
+    ("words", "profile"),
+    [
+        ("--st-neural-art --output out", None),
+        ("-m tiny.tflite --st-neural-art", None),
+        ("--st-neural-art my@my.json --output out", "my@my.json"),
+        ("--st-neural-art=my@my.json", "my@my.json"),
+    ],
+)
+def test_a_profile_may_be_left_out(words: str, profile: str | None) -> None:
+    record = record_of(samples.report(Layout(**(vars(N6) | {"command": f"generate --target stm32n6 {words}"}))))
+    assert record.run is not None
+    assert (record.target, record.run.profile) == ("stm32n6", profile)
+
+
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+def test_whether_an_npu_was_used_is_read_from_the_results(write: Callable[[Layout], str]) -> None:
+    """The same option, and plain C: nothing was compiled for the NPU."""
+    command = "generate --target stm32n6 --st-neural-art=-E --model tiny.tflite"
+    record = record_of(write(Layout(version=N6_V4.version, target="stm32n6", command=command)))
+    assert record.run is not None
+    assert (record.target, record.run.profile, record.macs, record.epochs) == ("stm32n6-cpu", None, samples.MACS, None)
+    assert "mapped to the NPU" not in record.note
+
+
+def test_a_validations_report_of_an_npu_is_known_by_its_warning() -> None:
+    lines = samples.report(N6_V4, "validate").splitlines()
+    table = "\n".join(lines[: lines.index("Compilation details")])
+    warning = " Warning: C-network signature checking is skipped on ST Neural-ART NPU\n"
+    record = record_of(f"{table}\n{warning}{samples.validation()}")
+    assert (record.target, record.macs, record.activation_ram_bytes) == ("stm32n6", samples.MODEL_MACS, None)
+
+
+def test_the_note_on_the_models_macs_is_only_where_they_are_its() -> None:
+    """A console of version 4 states those of the mapped network, a report the model's."""
+    note = "MACs are the model's, before it was mapped to the NPU."
+    assert note in record_of(samples.report(N6_V4)).note
+    assert record_of(samples.console(N6_V4)).macs == samples.MACS
+    assert note not in record_of(samples.console(N6_V4)).note
+    assert make_record([stated(samples.console(N6_V4)), stated(samples.report(N6_V4))], MADE).note.count(note) == 0
