@@ -1,6 +1,7 @@
 """A console log or a report file, of Core 1.0 or later, as one structure. Where a layout is unknown, the missing field is named."""
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ class Report:
 
 
 def read_text(path: Path) -> str:
-    """A text of the tool, as UTF-8 as far as it is (Windows writes other bytes within names).
+    """A text of the tool, as UTF-8 as far as it is (Windows writes other bytes within names), or by its byte order mark.
 
     Raises:
         InputError: there is no such file.
@@ -66,9 +67,12 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise StedgeaiUnreadable(f"{path} is larger than {MOST_BYTES >> 20} MiB.", "That is no output of ST Edge AI Core.")
-        return path.read_text(encoding="utf-8", errors="replace")
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.", "Give an output folder, a report or a c_info file.") from error
+    # PowerShell redirects into UTF-16.
+    encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    return content.decode(encoding, errors="replace")
 
 
 def parse_report(text: str, where: str) -> Report:
@@ -77,7 +81,8 @@ def parse_report(text: str, where: str) -> Report:
     Raises:
         StedgeaiUnreadable: a section that is there lacks a field that all known versions have, or it is of a tool before Core 1.0.
     """
-    lines, version = clean_lines(text), find_version(text)
+    lines = clean_lines(text)
+    version = find_version("\n".join(lines))
     if version and version.legacy:
         raise retired(where, version)
     footer = find_footer(lines)

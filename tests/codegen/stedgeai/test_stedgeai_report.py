@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,7 +14,7 @@ from stedgeai_samples import Layout
 from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.render import render_record
-from edgeloop.codegen.stedgeai.report import parse_report
+from edgeloop.codegen.stedgeai.report import parse_report, read_text
 from edgeloop.codegen.stedgeai.stated import Stated, option, stated_by_report
 from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
@@ -50,6 +51,36 @@ def test_the_progress_bar_between_all_lines_changes_nothing(write: Callable[[Lay
 def test_a_prefix_of_the_program_around_changes_nothing() -> None:
     prefixed = "\n".join(f"2026-06-16 21:30:05,481 [INFO] CmdLine:76 - {line}" for line in samples.console(N6).split("\n"))
     assert stated(prefixed) == stated(samples.console(N6))
+
+
+@pytest.mark.parametrize(
+    ("space", "instead"), [(" ", "\u00a0"), (" ", "\u202f"), ("    ", " \u00a0\u00a0 "), ("\n", "\r\n"), ("\n", "\r"), ("\n", "\u200b\n")]
+)
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+@pytest.mark.parametrize("layout", [N6, N6_V4, Layout()])
+def test_what_a_clipboard_makes_of_spaces_and_lines_changes_nothing(
+    write: Callable[[Layout], str], layout: Layout, space: str, instead: str
+) -> None:
+    assert stated(write(layout).replace(space, instead)) == stated(write(layout))
+
+
+def test_spaces_that_became_tabs_are_read(tmp_path: Path) -> None:
+    """Eight columns each, as an editor that "tabifies" makes them."""
+    lines = [re.sub(r" +$", "", line) for line in samples.console(N6).split("\n")]
+    tabbed = ["".join(_tabbed(line[place : place + 8]) for place in range(0, len(line), 8)) for line in lines]
+    assert stated("\n".join(tabbed)) == stated(samples.console(N6))
+
+
+def _tabbed(part: str) -> str:
+    return part.rstrip() + "\t" if len(part) == 8 and part.endswith("  ") else part
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_file_is_read_in_the_encoding_that_it_has(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "console.txt"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes((mark + samples.console(N6)).encode(encoding))
+    assert stated(read_text(path)) == stated(samples.console(N6))
 
 
 def test_carriage_returns_end_lines() -> None:
