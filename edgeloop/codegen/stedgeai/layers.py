@@ -43,7 +43,8 @@ def find_footer(lines: Iterable[str]) -> Footer | None:
 def find_layers(lines: Sequence[str]) -> LayerTable | None:
     """The layers of the first such table; None where there is none (a console prints none by default).
 
-    A table that ends early is told by its sums: in every file that was seen those of the rows are those of the footer.
+    A table that lacks a row is told by its sums and by the layers that are connected to it: in every file that was seen the
+    sums of the rows are those of the footer.
     """
     start = next((number for number, line in enumerate(lines) if _HEADING.match(line)), None)
     if start is None:
@@ -52,13 +53,17 @@ def find_layers(lines: Sequence[str]) -> LayerTable | None:
     footer = find_footer(lines[start:])
     if footer is None:
         return LayerTable(None, "has no end (its line of sums is missing)")
-    layers, odd = _layers(rows, _columns(lines[start], lines[start - 1] if start else ""))
+    columns = _columns(lines[start], lines[start - 1] if start else "")
+    layers, odd = _layers(rows, columns)
     if odd:
         return LayerTable(None, f"has a row that is not understood: {odd}")
     listed = Footer(sum(layer.macs or 0 for layer in layers), sum(layer.weight_bytes or 0 for layer in layers))
     if listed != footer:
         what = f"lists {listed.macs:,} MACs and {listed.weight_bytes:,} B of weights, its last line states"
         return LayerTable(None, f"{what} {footer.macs:,} and {footer.weight_bytes:,}")
+    unlisted = _sources(rows, columns) - {layer.name for layer in layers}
+    if unlisted:
+        return LayerTable(None, f"lacks a layer that others are connected to: {min(unlisted)}")
     return LayerTable(layers)
 
 
@@ -87,6 +92,12 @@ def _layers(rows: Iterable[str], columns: Columns) -> tuple[list[CodegenLayer], 
         elif cell:
             return layers, row.strip()
     return layers, None
+
+
+def _sources(rows: Iterable[str], columns: Columns) -> set[str]:
+    """The names of the layers that others take as inputs."""
+    cells = {_cell(row, columns, "connected to").strip("| ") for row in rows if not _RULE.match(row)}
+    return cells - {""}
 
 
 def _layer(row: str, cell: str, columns: Columns, position: int | None) -> CodegenLayer | None:

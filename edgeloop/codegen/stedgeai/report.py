@@ -25,6 +25,7 @@ _GENERATING = re.compile(r"\bstedgeai(?:\.exe)? ((?:generate|analyze) .*)$")
 _VALIDATING = re.compile(r"\bstedgeai(?:\.exe)? (validate .*)$")
 _NPU = re.compile(r">>>> EXECUTING NEURAL ART COMPILER|is skipped on ST Neur\w+-ART NPU")
 """Version 2 writes "Neurla"."""
+_NPU_COUNTERS = 3
 _IGNORED = re.compile(r"^\s*WARNING: Unsupported keys in the current profile")
 
 
@@ -54,7 +55,12 @@ class Report:
     def is_npu(self) -> bool:
         """Whether the network was generated for an NPU: told by the results, since `--st-neural-art` may end in plain C all the same."""
         series = self.memory.rows.get("target/series", "") if self.memory else ""
-        return self.npu is not None or series.endswith("npu") or self.names_npu
+        return self.npu is not None or series.endswith("npu") or self.names_npu or self.timed_npu
+
+    @property
+    def timed_npu(self) -> bool:
+        """Whether cycles are those of a board with an NPU: of software before, the NPU, and software after."""
+        return self.validation is not None and len(self.validation.cycles or []) == _NPU_COUNTERS
 
 
 def read_text(path: Path) -> str:

@@ -186,7 +186,7 @@ def _report_macs(report: Report) -> int | None:
         if report.model_macs is not None or summary is None or summary.step == "validate":
             return report.model_macs
         return summary.number("macc", report.where) or None
-    return summary.number("macc", report.where) if summary else report.model_macs
+    return summary.number("macc", report.where) if summary else None
 
 
 def _table_fault(report: Report) -> list[str]:

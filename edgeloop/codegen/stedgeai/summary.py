@@ -36,6 +36,7 @@ _KEYS = frozenset(
         "ram (total)",
     )
 )
+_FIGURES = {"macc", "weights (ro)", "activations (rw)", "ram (total)"}
 _RAM_PARTS = re.compile(r"=\s*([\d,]+)\s*\+\s*([\d,]+)\s*\+\s*([\d,]+)")
 
 
@@ -92,4 +93,4 @@ def find_summaries(lines: Sequence[str]) -> list[Summary]:
         elif row and row[1] in _KEYS:
             # The first of each: a C-graph summary further down repeats some keys in other words.
             found[-1][1].setdefault(row[1], row[2].strip())
-    return [Summary(step, rows) for step, rows in found if "c_name" in rows]
+    return [Summary(step, rows) for step, rows in found if "c_name" in rows or (step and _FIGURES & rows.keys())]

@@ -3,20 +3,24 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from stedgeai_provenance import MADE
 
 from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.failures import find_failures, typed
 from edgeloop.codegen.stedgeai.inspect import inspect_output
 from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.codegen.stedgeai.profiles import check_profile, read_pools
-from edgeloop.codegen.stedgeai.report import read_text
+from edgeloop.codegen.stedgeai.record import make_record
+from edgeloop.codegen.stedgeai.report import parse_report, read_text
 from edgeloop.codegen.stedgeai.sections import find_sections
+from edgeloop.codegen.stedgeai.stated import stated_by_report
 from edgeloop.codegen.stedgeai.versions import find_components, find_version
-from edgeloop.errors import StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused, StedgeaiUnreadable
-from edgeloop.records import CodegenRecord
+from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused, StedgeaiUnreadable
+from edgeloop.records import CodegenRecord, Epochs
 
 pytestmark = pytest.mark.shared
 
@@ -298,3 +302,51 @@ def test_an_npus_run_without_a_profile_has_none(shared: Shared) -> None:
     record = inspect_output(shared("cases/stedgeai/4.0.0-stm32n6-profile-absent"))
     assert record.run is not None
     assert (record.run.profile, record.target, record.macs) == (None, "stm32n6", 5_130_705)
+
+
+FIGURES = (
+    "target",
+    "macs",
+    "weight_bytes",
+    "activation_ram_bytes",
+    "io_ram_bytes",
+    "runtime_ram_bytes",
+    "code_flash_bytes",
+    "toolchain_flash_bytes",
+    "internal_ram_bytes",
+    "external_ram_bytes",
+    "internal_flash_bytes",
+    "external_flash_bytes",
+    "epochs",
+)
+TEXTS = [name for name in _outputs() if name.endswith(".txt") and name not in FAILED and not name.startswith(RETIRED)]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_text_that_lost_a_line_or_its_end_states_no_other_figure(shared: Shared, name: str, cut: bool) -> None:
+    """The same, none, a typed error; or one that is marked as rounded."""
+    text = read_text(shared("fixtures/stedgeai") / name)
+    lines, whole = text.split("\n"), _record(text)
+    random = Random(f"{name} {cut}")
+    for place in random.sample(range(len(lines)), min(4, len(lines))):
+        try:
+            record = _record("\n".join(lines[:place] if cut else [*lines[:place], *lines[place + 1 :]]))
+        except EdgeloopError:
+            continue
+        stated = {key: value for key in FIGURES if (value := getattr(record, key)) is not None}
+        if record.rounded and not whole.rounded:
+            stated = {key: value for key, value in stated.items() if not key.endswith("_bytes")}
+        if record.epochs:
+            stated["epochs"] = _as_far_as_told(record.epochs, whole.epochs)
+        assert stated == {key: getattr(whole, key) for key in stated}, (place, lines[place])
+
+
+def _as_far_as_told(epochs: Epochs, whole: Epochs | None) -> Epochs | None:
+    """Those of the whole text where all that is told is the same."""
+    told = {key: value for key, value in epochs.model_dump().items() if value is not None}
+    return whole if whole and told.items() <= whole.model_dump().items() else epochs
+
+
+def _record(text: str) -> CodegenRecord:
+    return make_record([stated_by_report(parse_report(text, "a text"))], MADE)

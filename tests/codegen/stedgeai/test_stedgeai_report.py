@@ -256,7 +256,7 @@ def test_a_layer_may_have_any_name(name: str) -> None:
     """A table ends at its line of sums, not at a row that begins like it."""
     row = "       conv2d_0 (CONV_2D)     ["
     assert row in samples.report(Layout())
-    text = samples.report(Layout()).replace(row, f"       {f'{name} (CONV_2D)':23}[")
+    text = samples.report(Layout()).replace(row, f"       {f'{name} (CONV_2D)':23}[").replace("10,000      conv2d_0", f"10,000 {name:>13}")
     layers = record_of(text).layers
     assert layers is not None
     assert [layer.name for layer in layers] == ["image", name, "dense_3"]
@@ -277,6 +277,22 @@ def test_a_table_of_layers_without_its_end_is_left_out_and_the_note_says_so() ->
     record = record_of(text)
     assert record.layers is None
     assert "has no end" in record.note
+
+
+def test_a_layer_without_work_is_missed_by_those_behind_it() -> None:
+    text = "\n".join(line for line in samples.report(Layout()).splitlines() if not line.startswith("0      image ()"))
+    record = record_of(text)
+    assert record.layers is None
+    assert "lacks a layer that others are connected to: image" in record.note
+
+
+def test_macs_are_those_of_the_generated_code_or_none() -> None:
+    """Without the summary only the model's are in a report; they are not the generated code's."""
+    lines = samples.report(Layout()).splitlines()
+    named = [line for line in lines if not line.startswith("c_name")]
+    assert record_of("\n".join(named)).macs == samples.MACS
+    summary = samples.summary(Layout()).splitlines()
+    assert record_of("\n".join(line for line in lines if line not in summary)).macs is None
 
 
 def test_a_row_of_layers_that_is_not_understood_is_named() -> None:
@@ -417,6 +433,7 @@ def test_a_validations_report_of_an_npu_is_known_by_its_warning() -> None:
     lines = samples.report(N6_V4, "validate").splitlines()
     table = "\n".join(lines[: lines.index("Compilation details")])
     warning = " Warning: C-network signature checking is skipped on ST Neural-ART NPU\n"
+    assert record_of(f"{table}\n{samples.validation()}").target == "stm32n6"
     record = record_of(f"{table}\n{warning}{samples.validation()}")
     assert (record.target, record.macs, record.activation_ram_bytes) == ("stm32n6", samples.MODEL_MACS, None)
 
