@@ -54,8 +54,8 @@ class Report:
     @property
     def is_npu(self) -> bool:
         """Whether the network was generated for an NPU: told by the results, since `--st-neural-art` may end in plain C all the same."""
-        series = self.memory.rows.get("target/series", "") if self.memory else ""
-        return self.npu is not None or series.endswith("npu") or self.names_npu or self.timed_npu
+        series = [self.memory.rows.get("target/series", "") if self.memory else "", self.sections.series if self.sections else ""]
+        return self.npu is not None or any(name.endswith("npu") for name in series) or self.names_npu or self.timed_npu
 
     @property
     def timed_npu(self) -> bool:

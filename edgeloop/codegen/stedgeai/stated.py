@@ -143,7 +143,8 @@ def _report_memory(report: Report) -> Memory | None:
         return Memory(activations, weights, summary.io_bytes)
     if sections and {"weights", "activations"} <= sections.rows.keys():
         io = sections.rows.get("io")
-        return Memory(sections.rows["activations"].ram, sections.rows["weights"].flash, io.ram if io else None)
+        # Of a processor the row of the weights is padded to whole words.
+        return Memory(sections.rows["activations"].ram, sections.rows["weights"].flash, io.ram if io else None, rounded=not report.is_npu)
     if report.npu and report.npu.pools:
         pools = report.npu.pools
         used = [pool for pool in pools if pool.rounded]

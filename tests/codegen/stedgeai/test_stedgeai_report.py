@@ -286,6 +286,21 @@ def test_a_layer_without_work_is_missed_by_those_behind_it() -> None:
     assert "lacks a layer that others are connected to: image" in record.note
 
 
+@pytest.mark.parametrize("npu", [True, False])
+def test_of_a_report_whose_head_is_cut_off_the_section_sizes_tell_the_target(npu: bool) -> None:
+    layout = N6 if npu else Layout(target="stm32n6")
+    record = record_of(samples.sections(layout))
+    # Of a processor the row of the weights is padded.
+    assert (record.target, record.rounded) == ("stm32n6" if npu else "stm32n6-cpu", not npu)
+
+
+def test_a_validation_whose_first_line_is_lost_is_of_the_device_that_it_names() -> None:
+    text = "\n".join(samples.validation("TARGET").splitlines()[1:])
+    validation = record_of(samples.report(Layout()) + text).validation
+    assert validation is not None
+    assert (validation.mode, validation.duration_ms) == ("target", 0.462)
+
+
 def test_macs_are_those_of_the_generated_code_or_none() -> None:
     """Without the summary only the model's are in a report; they are not the generated code's."""
     lines = samples.report(Layout()).splitlines()
