@@ -13,6 +13,8 @@ class PhaseResult(Part):
     epochs_run: int
     best_val_accuracy: float
     images_per_s: float
+    """Median of the epochs."""
+    images_per_s_by_epoch: tuple[float, ...] = ()
 
 
 class StartingWeights(Part):

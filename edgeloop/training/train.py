@@ -35,9 +35,9 @@ from edgeloop.workspace import VariantPaths, Workspace
 if TYPE_CHECKING:
     import keras
 
-HISTORY = (
-    "phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_s",
-)  # fmt: skip
+HISTORY = ("phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate")
+"""Columns of history.csv: what is equal in every training of equal inputs."""
+RATE = "images_per_s"
 
 
 def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
@@ -171,9 +171,10 @@ def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str,
     scored = run.trainer.evaluate(run.val_inputs, job.val.labels)
     values = (
         state.phase, phase.mode, len(state.history) + 1, trained.loss, trained.accuracy, scored.loss, scored.accuracy,
-        float(run.trainer.optimizer.learning_rate), steps * min(settings.batch_size, len(run.train.labels)) / seconds,
+        float(run.trainer.optimizer.learning_rate),
     )  # fmt: skip
-    return dict(zip(HISTORY, values, strict=True))
+    rate = steps * min(settings.batch_size, len(run.train.labels)) / seconds
+    return dict(zip(HISTORY, values, strict=True)) | {RATE: rate}
 
 
 def _keep_best(state: State, row: dict[str, Any], run: PhaseRun) -> None:
@@ -211,9 +212,10 @@ def _renumbered(config: bytes) -> bytes:
 
 def _write_history(rows: list[dict[str, Any]], path: Path) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY)
-        writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+        writer = csv.writer(file)
+        writer.writerow(HISTORY)
+        shown = [[f"{value:.6g}" if isinstance(value, float) else value for value in map(row.__getitem__, HISTORY)] for row in rows]
+        writer.writerows(shown)
 
 
 def _phase_results(rows: list[dict[str, Any]], phases: list[Phase]) -> list[PhaseResult]:
@@ -226,7 +228,8 @@ def _phase_results(rows: list[dict[str, Any]], phases: list[Phase]) -> list[Phas
                 epochs_planned=phases[number].epochs,
                 epochs_run=len(ran),
                 best_val_accuracy=max(row["val_accuracy"] for row in ran),
-                images_per_s=round(float(np.median([row["images_per_s"] for row in ran])), 1),
+                images_per_s=round(float(np.median([row[RATE] for row in ran])), 1),
+                images_per_s_by_epoch=tuple(round(row[RATE], 1) for row in ran),
             )
         )
     return results
