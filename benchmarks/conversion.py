@@ -31,7 +31,7 @@ def main() -> int:
     model = build(network(options.network), options.resolution, 5)
     images = np.random.default_rng(1).integers(0, 256, (options.images, options.resolution, options.resolution, 3), np.uint8)
     ours = {
-        "float": _cpu_s(lambda: to_float(model)),
+        "float": _cpu_s(lambda: to_float(model, options.resolution)),
         "int8 per-channel": _cpu_s(lambda: to_int8(model, images, preprocessing, per_channel=True)),
         "int8 per-tensor": _cpu_s(lambda: to_int8(model, images, preprocessing, per_channel=False)),
     }

@@ -2,6 +2,7 @@
 
     python benchmarks/evaluate.py [VARIANT]                        a built variant of this project
     python benchmarks/evaluate.py --model FILE.tflite --images DIR any classifier on a folder of images, labels aside
+    python benchmarks/evaluate.py --model … --images … --counts 30 120 480   on so many of them, one after the other
 
 Both sides read the same stored images, resize by the same rule and run the same model; equal answers are checked.
 `first time` decodes and fills the pixel cache, `again` finds it filled. Exit status 1 when `again` misses the goal.
@@ -29,7 +30,8 @@ from edgeloop.datasets.pixels import split_pixels
 from edgeloop.evaluation.evaluate import SPLIT
 from edgeloop.preprocessing import FILE_NAME, Preprocessing, resize_pixels
 from edgeloop.tflite.classifier import Classifier
-from edgeloop.tflite.interpreter import LiteModel, encode
+from edgeloop.tflite.encoding import raw
+from edgeloop.tflite.interpreter import LiteModel
 from edgeloop.workspace import Workspace, find_workspace
 
 GOAL = 4.0
@@ -57,18 +59,26 @@ class Cost:
 
 def main() -> int:
     options = _options()
-    with tempfile.TemporaryDirectory() as scratch:
-        subject = _folder(options.model, options.images, options.resize, Path(scratch)) if options.model else _variant(options.variant)
-        costs: dict[str, list[Cost]] = {"loop": [], "first time": [], "again": []}
-        for _ in range(REPEATS):
-            answers = [_time(lambda: _loop(subject), costs["loop"])]
-            for cached in _cached(subject):
-                cached.unlink()
-            answers += [_time(lambda: _edgeloop(subject), costs[name]) for name in ("first time", "again")]
-            if not all(np.array_equal(answers[0], answer) for answer in answers):
-                print("The answers differ: nothing was measured.")
-                return 1
-        return _report(subject, len(answers[0]), costs)
+    if not options.model:
+        return _compared(_variant(options.variant))
+    codes = []
+    for count in options.counts or [None]:
+        with tempfile.TemporaryDirectory() as scratch:
+            codes.append(_compared(_folder(options.model, options.images, options.resize, Path(scratch), count)))
+    return codes[-1]
+
+
+def _compared(subject: Subject) -> int:
+    costs: dict[str, list[Cost]] = {"loop": [], "first time": [], "again": []}
+    for _ in range(REPEATS):
+        answers = [_time(lambda: _loop(subject), costs["loop"])]
+        for cached in _cached(subject):
+            cached.unlink()
+        answers += [_time(lambda: _edgeloop(subject), costs[name]) for name in ("first time", "again")]
+        if not all(np.array_equal(answers[0], answer) for answer in answers):
+            print("The answers differ: nothing was measured.")
+            return 1
+    return _report(subject, len(answers[0]), costs)
 
 
 def _options() -> argparse.Namespace:
@@ -76,8 +86,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("variant", nargs="?", default="sample-fdmobilenet_0.25-96")
     parser.add_argument("--model", type=Path, help="a .tflite classifier with an integer input, instead of a variant")
     parser.add_argument("--images", type=Path, help="with --model: a folder of JPEG files")
+    parser.add_argument("--counts", type=int, nargs="+", help="with --model: how many of them, evenly taken; several times")
     parser.add_argument("--resize", default="nearest", choices=["nearest", "bilinear", "area"])
-    return parser.parse_args()
+    options = parser.parse_args()
+    if (options.model is None) != (options.images is None) or (options.counts and not options.model):
+        parser.error("--model and --images belong together, and --counts to them")
+    return options
 
 
 def _variant(name: str) -> Subject:
@@ -87,21 +101,22 @@ def _variant(name: str) -> Subject:
     return Subject(workspace, variant.dataset, folder / "per_channel.tflite", Preprocessing.read(folder / FILE_NAME))
 
 
-def _folder(model: Path, images: Path, resize: str, scratch: Path) -> Subject:
-    """A prepared data set with the files as they are, all in `test`."""
+def _folder(model: Path, images: Path, resize: str, scratch: Path, count: int | None) -> Subject:
+    """A prepared data set with `count` (None: all) of the files as they are, all in `test`."""
     workspace = Workspace(scratch)
     folder = workspace.dataset("given").images
     folder.mkdir(parents=True)
     rows = []
     with tarfile.open(folder / "shards-0000.tar", "w") as shard:
-        for file in sorted(path for path in images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg")):
+        files = sorted(path for path in images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+        for file in files if count is None else [files[place * len(files) // count] for place in range(min(count, len(files)))]:
             stored, member = file.read_bytes(), tarfile.TarInfo(str(file.relative_to(images)))
             member.size = len(stored)
             shard.addfile(member, io.BytesIO(stored))
             place = {"shard": "shards-0000.tar", "offset": _data_offset(shard, member), "length": len(stored)}
             rows.append(dict.fromkeys(SCHEMA.names) | {"path": member.name, "label": file.parent.name, "split": SPLIT} | place)
     write_manifest(pd.DataFrame(rows), workspace.dataset("given").manifest)
-    preprocessing = Preprocessing.model_validate({"resolution": LiteModel(model).side, "resize": resize, "input_range": (0, 255)})
+    preprocessing = Preprocessing.model_validate({"resolution": LiteModel(model).side, "resize": resize, "input_range": None})
     return Subject(workspace, "given", model, preprocessing)
 
 
@@ -125,7 +140,7 @@ def _loop(subject: Subject) -> Predicted:
             with Image.open(io.BytesIO(shards.read(str(row.shard), int(str(row.offset)), int(str(row.length))))) as image:
                 pixels = np.asarray(image.convert("RGB"))
             pixels = resize_pixels(pixels, model.side, subject.preprocessing.resize)
-            predicted.append(int(model.run(encode(pixels[None], model.input.dtype)).argmax()))
+            predicted.append(int(model.run(raw(pixels[None], model.input.dtype)).argmax()))
     return np.asarray(predicted, np.intp)
 
 

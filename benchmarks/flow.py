@@ -98,16 +98,16 @@ def _write_steps(
     for name in datasets:
         data = workspace.dataset(name)
         for step, files in _dataset_files(data).items():
-            _write_step(workspace.root, f"{step} {name}", seconds[step], files)
+            _write_step(workspace.root, f"{step}@{name}", seconds[step], files)
     for name, variant in variants.items():
         paths = workspace.variant(str(variant["dataset"]), str(variant["network"]), int(str(variant["resolution"])))
         for step, files in _variant_files(paths).items():
-            _write_step(workspace.root, f"{step} {name}", seconds[step], files)
+            _write_step(workspace.root, f"{step}@{name}", seconds[step], files)
         for board in {str(one["board"]) for one in benchmarks.values()}:
-            _write_step(workspace.root, f"benchmark {name} {board}", seconds["benchmark"], [paths.benchmark_record(board)], board)
+            _write_step(workspace.root, f"benchmark@{name}-{board}", seconds["benchmark"], [paths.benchmark_record(board)], board)
     program = workspace.root / "bin" / "edgeloop"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\nset -eu\n. "./steps/$1 $2${4:+ $4}"\n', encoding="utf-8")
+    program.write_text('#!/bin/sh\nset -eu\n. "./steps/$2"\n', encoding="utf-8")
     program.chmod(0o755)
 
 
@@ -176,7 +176,8 @@ def commands_of(project: Project) -> dict[str, list[str]]:
     from dvc.repo import Repo
 
     with Repo(str(project.root)) as repo:
-        return {stage.name: ["sh", "-c", str(stage.cmd)] for stage in repo.index.stages if hasattr(stage, "name")}
+        stages = {stage.name: str(stage.cmd) for stage in repo.index.stages if hasattr(stage, "name")}
+    return {name: ["env", f"DVC_STAGE={name}", "sh", "-c", command] for name, command in stages.items()}
 
 
 def stage_times(server: dict[str, str]) -> dict[str, float]:

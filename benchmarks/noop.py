@@ -7,6 +7,7 @@ number of stages and files, not on what is in them. The baseline is `dvc --versi
 
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,12 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARDS = {"flowers": 3, "plant": 20, "food": 40}
 """Shards of 64 MiB that the upstream archives fill, rounded up."""
 
-STAND_IN = f"""#!{sys.executable}
-import sys
+STAND_IN = f"""import sys
 from pathlib import Path
 from edgeloop.config import load_params
 from edgeloop.workspace import find_workspace
-step, name = sys.argv[1:3]
+step, name = sys.argv[2].split("@")  # the stage's address
 workspace = find_workspace()
 params = load_params(workspace)
 if name in params.datasets:
@@ -35,7 +35,7 @@ if name in params.datasets:
         "validate": [data.accepted, data.validate_record, data.report, data.baseline],
     }}[step]
 else:
-    v = params.variants[name]
+    v = params.benchmarks.get(name) or params.variants[name]
     paths = workspace.variant(v.dataset, v.network, v.resolution)
     tflite = [paths.quantized / f"{{name}}.tflite" for name in ("float", "per_channel", "per_tensor")]
     files = {{
@@ -43,7 +43,7 @@ else:
         "quantize": [*tflite, paths.quantized / "preprocessing.json", paths.quantize_record],
         "generate": [paths.generated / "network.c", paths.generate_record],
         "evaluate": [paths.predictions, paths.metrics, paths.evaluate_record],
-        "benchmark": [paths.benchmark_record(sys.argv[4] if len(sys.argv) > 4 else "host")],
+        "benchmark": [paths.benchmark_record(getattr(v, "board", "host"))],
         "card": [paths.card / "README.md", paths.card / "index.html", paths.card / "plots" / "confusion.png", paths.card_record],
     }}[step]
 for file in files:
@@ -59,7 +59,10 @@ def project(folder: Path) -> dict[str, str]:
     shutil.copytree(ROOT / "models" / "backbones", folder / "models" / "backbones")
     stand_in = folder / "bin" / "edgeloop"
     stand_in.parent.mkdir()
-    stand_in.write_text(STAND_IN, encoding="utf-8")
+    script = stand_in.with_name("stand_in.py")
+    script.write_text(STAND_IN, encoding="utf-8")
+    # No `#!` of Python, which takes no path with a space.
+    stand_in.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(script)])} "$@"\n', encoding="utf-8")
     stand_in.chmod(0o755)
     own = {"DVC_SITE_CACHE_DIR": str(folder / "site"), "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(ROOT)}
     env = os.environ | own | {"PATH": f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}"}

@@ -223,7 +223,7 @@ def ratio(figures: Figures) -> str:
 
 def row(title: str, *cells: str) -> None:
     """One line of the table."""
-    print(f"{title:<42}" + "".join(f"{cell:>24}" for cell in cells))
+    print(f"{title:<41}", *(f"{cell:>23}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from edgeloop.config import Dataset, Limits, Params, Source
 from edgeloop.datasets.archive import read_members
 from edgeloop.datasets.fetch import fetch
 from edgeloop.datasets.prepare import prepare
-from edgeloop.preprocessing import FORMATS
+from edgeloop.decoding import FORMATS
 from edgeloop.workspace import Workspace
 
 SIDE = 256

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from edgeloop.augmentation import Augmentation
 from edgeloop.errors import InputError
+from edgeloop.names import Name, same_but_for_case
+from edgeloop.times import cron_fault, is_time_zone, time_zones
+from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
@@ -14,6 +17,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Network = Literal["fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75", "fdmobilenet_1.0", "st_fdmobilenet_v1"]
+Resolution = Annotated[int, Field(ge=96, le=256, multiple_of=32)]
 Resize = Literal["nearest", "bilinear", "area"]
 REFIT_BELOW = 10_000
 
@@ -38,7 +42,7 @@ class Source(Section):
     address: str | None = None
     bytes: Positive | None = None
     sha256: Sha256 | None = None
-    folder: Path | None = None
+    folder: UserPath | None = None
     drawn: Drawn | None = None
 
     @model_validator(mode="after")
@@ -47,6 +51,8 @@ class Source(Section):
             raise ValueError("give exactly one of address (an archive's URL or path), folder (of class folders) and drawn")
         if self.address is not None and "://" in self.address and self.sha256 is None:
             raise ValueError("an address needs the sha256 of the archive")
+        if self.address is None and (self.bytes or self.sha256):
+            raise ValueError("bytes and sha256 are those of an archive at an address: a folder, or what is drawn, has none")
         return self
 
 
@@ -55,10 +61,11 @@ class Split(Section):
 
     `keras`: the published model zoo's rule (Keras `image_dataset_from_directory`); `official`: the lists that the
     archive holds (`meta/train.json`, `meta/test.json`), `stratified` where it has none, which the record then says;
-    `stratified`: the same share of each class.
+    `folders`: the archive's own folders for training, validation and test, and a share of those for training where it
+    has none for the others; `stratified`: the same share of each class.
     """
 
-    rule: Literal["keras", "official", "stratified"] = "stratified"
+    rule: Literal["keras", "official", "folders", "stratified"] = "stratified"
     seed: int = 127
     test_fraction: Fraction = 0.2
     val_fraction: Fraction = 0.1
@@ -74,6 +81,22 @@ class Limits(Section):
     compression_ratio: Positive = 200
 
 
+class Layout(Section):
+    """Where the class folders of an archive are; with nothing set, directly in the folder that holds most pictures."""
+
+    root: str | None = None
+    """The folder of the archive that holds the class folders."""
+    nested: bool = False
+    """Whether pictures in folders below a class folder belong to the class."""
+    merge: bool = False
+    """Whether the folders for training, validation and test are one set, which `split` divides anew."""
+
+    @field_validator("root")
+    @classmethod
+    def _plain(cls, value: str | None) -> str | None:
+        return value if value is None else "/".join(part for part in value.split("/") if part not in ("", "."))
+
+
 class Prepare(Section):
     """How images become shards and a manifest."""
 
@@ -81,8 +104,22 @@ class Prepare(Section):
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 92
     near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 4
     near_duplicate_rms: Annotated[float, Field(ge=0, le=64)] = 12.0
+    layout: Layout = Layout()
     split: Split = Split()
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _layout_fits_the_split(self) -> "Prepare":
+        if self.split.rule == "folders" and self.layout.merge:
+            raise ValueError("layout.merge and the split rule 'folders' exclude each other: one merges the folders, one keeps them apart")
+        if self.split.rule == "keras" and (self.layout.merge or self.layout.nested):
+            raise ValueError("the split rule 'keras' knows plain class folders only; take 'stratified' with layout.nested or layout.merge")
+        return self
+
+    @property
+    def takes_split_folders(self) -> bool:
+        """Whether class folders may lie in folders for training, validation and test."""
+        return self.layout.merge or self.split.rule == "folders"
 
 
 class Rule(Section):
@@ -110,8 +147,17 @@ class Phase(Section):
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     decay: Literal["cosine", "constant"] = "cosine"
     early_stopping: Positive | None = None
+    """After so many epochs in a row without a better one."""
     resolution: Annotated[int, Field(ge=64, le=256, multiple_of=32)] | None = None
     """The side that this phase trains at, where it is not the variant's; it is always scored at the variant's."""
+
+    @model_validator(mode="after")
+    def _can_stop_early(self) -> "Phase":
+        if self.early_stopping is not None and self.early_stopping >= self.epochs:
+            raise ValueError(f"early_stopping: {self.early_stopping} can never end a phase of {self.epochs} epochs")
+        if self.resolution is not None and self.mode == "head":
+            raise ValueError("a phase of mode head trains over features at the variant's resolution: leave out resolution")
+        return self
 
 
 class TrainSettings(Section):
@@ -130,7 +176,7 @@ class TrainSettings(Section):
     input_range: tuple[float, float] = (0.0, 1.0)
     stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
     augmentation: list[Augmentation] = []
-    final: Literal["auto", "best_epoch", "refit"] = "auto"
+    final: Literal["auto", "best_epoch", "refit"] = "best_epoch"
 
     def refits(self, images: int) -> bool:
         """Whether the last weights of a fit on all `images` of train and val are kept, not the best epoch's on train.
@@ -141,6 +187,14 @@ class TrainSettings(Section):
         if self.final == "auto":
             return images < REFIT_BELOW and not any(phase.early_stopping for phase in self.phases)
         return self.final == "refit"
+
+    @model_validator(mode="after")
+    def _augmentation_is_of_use(self) -> "TrainSettings":
+        if self.augmentation and all(phase.mode == "head" for phase in self.phases):
+            raise ValueError(
+                "augmentation has no use where all phases are of mode head, which trains over features of the images as they are"
+            )
+        return self
 
     @field_validator("input_range")
     @classmethod
@@ -160,8 +214,11 @@ class Override(Section):
     """Training settings of some variants only: those whose network and resolution match (absent: any)."""
 
     network: Network | None = None
-    resolution: int | None = None
-    set: dict[str, Any]
+    resolution: Resolution | None = None
+    set: Annotated[dict[str, Any], Field(min_length=1)]
+
+    def matches(self, network: str, resolution: int) -> bool:
+        return self.network in (None, network) and self.resolution in (None, resolution)
 
 
 class Train(TrainSettings):
@@ -177,9 +234,7 @@ class Train(TrainSettings):
 
     def settings(self, network: str, resolution: int) -> TrainSettings:
         """The settings of one variant: these, with every matching override applied in order."""
-        return self._merged(
-            [override for override in self.overrides if override.network in (None, network) and override.resolution in (None, resolution)]
-        )
+        return self._merged([override for override in self.overrides if override.matches(network, resolution)])
 
     def _merged(self, overrides: list[Override]) -> TrainSettings:
         values = self.model_dump(exclude={"overrides"})
@@ -208,8 +263,15 @@ class Variant(Section):
 
     dataset: str
     network: Network
-    resolution: Annotated[int, Field(ge=96, le=256, multiple_of=32)]
+    resolution: Resolution
     start: Path = Path("models/backbones/scratch.yaml")
+
+    @field_validator("start")
+    @classmethod
+    def _dvc_knows_it(cls, value: Path) -> Path:
+        if value.parts[:1] and value.parts[0].startswith("~"):
+            raise ValueError(f"DVC reads this path, too, and does not know ~: write it out, {value.expanduser()}")
+        return value
 
     @property
     def id(self) -> str:
@@ -222,7 +284,7 @@ class BoardBenchmark(Section):
     dataset: str
     network: Network
     resolution: int
-    board: str
+    board: Name
     runs: Literal["quantized", "generated"]
     """The folder of the variant that the board runs."""
 
@@ -249,14 +311,21 @@ class Generate(Section):
     backend: Literal["auto", "portable", "stedgeai"] = "portable"
     stream_input: bool = False
     profile: str | None = None
-    tool: Path | None = None
+    tool: UserPath | None = None
+
+    @model_validator(mode="after")
+    def _of_use(self) -> "Generate":
+        if self.backend == "portable" and (self.profile or self.tool):
+            raise ValueError("profile and tool are of use for ST Edge AI Core only: backend is portable")
+        if self.backend == "stedgeai" and self.stream_input:
+            raise ValueError("stream_input is of use for the portable generator only: backend is stedgeai")
+        return self
 
 
 class Evaluate(Section):
     """How test accuracy is read."""
 
     top5_from_classes: Positive = 11
-    batch_size: Positive = 32
 
 
 class Benchmark(Section):
@@ -284,13 +353,21 @@ class Ingest(Section):
     endpoint: str | None = None
     """Of the S3 server, as in `publish`, whose own is taken by default."""
     retrain: bool = True
+    """Whether the variants that stand on the data are built again."""
     publish: bool = False
     push: bool = False
     """Whether what is committed goes to the branch's upstream, and its data to the DVC remote: other machines need both."""
 
+    @model_validator(mode="after")
+    def _has_something_to_publish(self) -> "Ingest":
+        if self.publish and not self.retrain:
+            raise ValueError("publish has no use without retrain: there are no new cards")
+        return self
 
+
+BACKBONES = "backbones"
+"""The folder beside the data sets' in models/."""
 OFF = "off"
-CRON_FIELDS = 5
 
 
 class Schedules(Section):
@@ -304,9 +381,16 @@ class Schedules(Section):
     @field_validator("retrain", "benchmark", "ingest")
     @classmethod
     def _is_a_cron_line(cls, line: str) -> str:
-        if line != OFF and len(line.split()) != CRON_FIELDS:
-            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off")
+        if line != OFF and (reason := cron_fault(line)) is not None:
+            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off: {reason}")
         return line
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_time_zone(cls, name: str) -> str:
+        if not is_time_zone(name):
+            raise ValueError(f"'{name}' is no time zone of the IANA's list{near_match(name, time_zones())}")
+        return name
 
 
 Step = Literal["prepare", "train", "quantize", "generate", "evaluate", "card"]
@@ -316,7 +400,7 @@ Step = Literal["prepare", "train", "quantize", "generate", "evaluate", "card"]
 class Params(Section):
     """The whole of params.yaml."""
 
-    datasets: dict[str, Dataset]
+    datasets: dict[Name, Dataset]
     variants: dict[str, Variant]
     benchmarks: dict[str, BoardBenchmark] = {}
     quantize: Quantize = Quantize()
@@ -326,8 +410,17 @@ class Params(Section):
     publish: Publish = Publish()
     ingest: dict[str, Ingest] = {}
     schedules: Schedules = Schedules()
-    pools: dict[str, list[Step]] = {}
+    pools: dict[Name, list[Step]] = {}
     """Which stages other machines do, by the pool of workers; those of a board in another lab follow from lab.yaml."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Params":
+        for section in ("datasets", "pools"):
+            if (pair := same_but_for_case(getattr(self, section))) is not None:
+                raise misfit((section, pair[1]), f"'{pair[0]}' differs from it in upper and lower case only")
+        if BACKBONES in self.datasets:
+            raise misfit(("datasets", BACKBONES), f"models/{BACKBONES} holds the starting weights; call the data set otherwise")
+        return self
 
     @model_validator(mode="after")
     def _pools_fit(self) -> "Params":
@@ -390,6 +483,16 @@ class Params(Section):
         if name not in self.variants:
             raise InputError(f"There is no variant '{name}' in params.yaml{near_match(name, self.variants)}.")
         return self.variants[name]
+
+    def board_benchmark(self, name: str) -> BoardBenchmark:
+        """The benchmark of that name.
+
+        Raises:
+            InputError: there is none; the message names the near match.
+        """
+        if name not in self.benchmarks:
+            raise InputError(f"There is no benchmark '{name}' in params.yaml{near_match(name, self.benchmarks)}.")
+        return self.benchmarks[name]
 
     def train_settings(self, variant: Variant) -> TrainSettings:
         """How that variant is trained, its overrides applied."""

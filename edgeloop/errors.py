@@ -9,6 +9,7 @@ EdgeloopError
 ├── DataError              something is wrong with a data set
 │   ├── FetchError         an archive cannot be had, or is not the one that was asked for
 │   │   └── FetchInterrupted *     its server cannot be reached, or breaks off
+│   ├── PictureError       an image file cannot be used
 │   ├── UnsafeArchiveError an archive tries to leave its folder or to fill the machine
 │   └── ValidationFailed   the declared rules of a data set do not hold
 ├── ModelError             a model file is damaged, or is not of the form that a step needs
@@ -84,6 +85,15 @@ class FetchInterrupted(FetchError):
     """The server of an archive cannot be reached, or breaks off."""
 
     may_pass = True
+
+
+class PictureError(DataError):
+    """An image file cannot be used: `kind` is one of the reasons that a manifest has, `detail` what about this file."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
 
 
 class UnsafeArchiveError(DataError):

@@ -65,6 +65,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def read_text(path: Path) -> str:
+    """The text of a file that people write: UTF-8, without the mark that Windows' editors put first, any line ends."""
+    return path.read_text(encoding="utf-8-sig")
+
+
 def write_text(target: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_bytes(target, text.encode())

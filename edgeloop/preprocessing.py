@@ -1,37 +1,55 @@
 """From an encoded image to the pixels that a model takes: decode, resize, and the scale that lies beside the model."""
 
-import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from edgeloop.config import Resize
+from edgeloop.decoding import Pixels, decode_file
 from edgeloop.errors import DataError, InputError
-from edgeloop.files import write_text
+from edgeloop.files import read_text, write_text
 
-Pixels = NDArray[np.uint8]
+__all__ = ["FILE_NAME", "Pixels", "Preprocessing", "decode", "decode_stored", "resize_pixels"]
+
+Range = tuple[float, float]
 FILE_NAME = "preprocessing.json"
-# Formats that hold photographs (JPEG includes MPO). Others that Pillow knows run external programs (EPS) or hold none.
-FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF", "PPM")
 
 
 class Preprocessing(BaseModel):
     """What lies between an image file and a model's input; written beside every model as `preprocessing.json`.
 
     A model takes RGB pixels of shape (1, resolution, resolution, 3). The image is stretched to that square by `resize`.
-    An integer model takes the raw uint8 pixel. A float model takes float32, the range 0..255 mapped to `input_range`.
+    What 0..255 is mapped to is `input_range`; null: the raw pixel, which only an integer input can take (`tflite.encoding`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     resolution: Annotated[int, Field(gt=0)]
     resize: Resize
-    input_range: tuple[float, float]
+    input_range: tuple[FiniteFloat, FiniteFloat] | None
+
+    @field_validator("input_range")
+    @classmethod
+    def _has_extent(cls, value: Range | None) -> Range | None:
+        if value is not None and value[0] == value[1]:
+            raise ValueError("its two ends are the same: every pixel would be")
+        return value
+
+    @property
+    def stated_range(self) -> Range:
+        """The range, where a float model needs one.
+
+        Raises:
+            InputError: none is stated.
+        """
+        if self.input_range is None:
+            raise InputError("Nothing says which range the pixels of this float model are mapped to.", f"State it in its {FILE_NAME}.")
+        return self.input_range
 
     def pixels(self, encoded: bytes) -> Pixels:
         """Decode an image file and resize it: uint8 of shape (resolution, resolution, 3)."""
@@ -43,11 +61,35 @@ class Preprocessing(BaseModel):
 
     def normalised(self, pixels: Pixels) -> NDArray[np.float32]:
         """uint8 pixels of any shape as the float model takes them: float32 in `input_range`."""
-        low, high = self.input_range
+        low, high = self.stated_range
         return pixels.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
 
     def write(self, path: Path) -> None:
         write_text(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def given(cls, **values: Any) -> Self:
+        """Of what a user gave.
+
+        Raises:
+            InputError: it cannot be meant.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            said = "; ".join(f"{' '.join(map(str, one['loc'][:1]))}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors())
+            raise InputError(f"This preprocessing cannot be meant: {said}.", "Correct the option, or the preprocessing.json.") from error
+
+    @classmethod
+    def beside(cls, model: Path, default: Mapping[str, Any], **given: Any) -> Self:
+        """Of a model file: what is given (not None), else what its `preprocessing.json` says, or without one the default.
+
+        Raises:
+            InputError: it cannot be meant, or the file is damaged.
+        """
+        file = model.parent / FILE_NAME
+        known = cls.read(file).model_dump() if file.is_file() else default
+        return cls.given(**{**known, **{name: value for name, value in given.items() if value is not None}})
 
     @classmethod
     def read(cls, path: Path) -> "Preprocessing":
@@ -57,7 +99,7 @@ class Preprocessing(BaseModel):
             InputError: it is absent or says something else.
         """
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_text(path))
         except FileNotFoundError:
             raise InputError(f"{path} does not exist.", "A model is only usable with the preprocessing it was trained with.") from None
         except (ValidationError, UnicodeDecodeError) as error:
@@ -65,18 +107,12 @@ class Preprocessing(BaseModel):
 
 
 def decode(encoded: bytes) -> Pixels:
-    """Decode any image file, read by its content, to upright RGB: uint8 of shape (height, width, 3).
-
-    EXIF orientation is applied; grey, CMYK, palette and alpha become RGB (alpha over white).
+    """The pixels of any image file, upright RGB: uint8 of shape (height, width, 3); see `decoding.decode_file`.
 
     Raises:
-        DataError: it does not decode.
+        PictureError: it cannot be used.
     """
-    try:
-        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-            return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"An image does not decode: {error}") from error
+    return decode_file(encoded).pixels
 
 
 def decode_stored(stored: bytes) -> Pixels:
@@ -89,19 +125,6 @@ def decode_stored(stored: bytes) -> Pixels:
     if pixels is None:
         raise DataError("A stored image does not decode.", "The shard is damaged: restore it with dvc checkout.")
     return np.asarray(pixels, np.uint8)
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The image as RGB; transparent pixels show white, 16-bit grey keeps its high byte."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if "A" in image.getbands() or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        ground = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(ground, layered).convert("RGB")
-    return image.convert("RGB")
 
 
 def resize_pixels(pixels: Pixels, side: int, rule: Resize) -> Pixels:

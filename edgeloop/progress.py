@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO, TypeVar
 
+from edgeloop.console import courtesy
+
 LINE_EVERY_S = 5.0
 Item = TypeVar("Item")
 
@@ -63,13 +65,11 @@ def _lines(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Adv
         latest = note or latest
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
-            out.write(f"{what}: {meter.text(note)}\n")
-            out.flush()
+            courtesy(f"{what}: {meter.text(note)}", out)
 
     yield advance
     took = f"in {meter.elapsed_s:.1f} s"
-    out.write(f"{what}: {meter.text('')} {took}{', ' + latest if latest else ''}\n")
-    out.flush()
+    courtesy(f"{what}: {meter.text('')} {took}{', ' + latest if latest else ''}", out)
 
 
 class _Meter:

@@ -9,12 +9,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import YAMLError
 
+from edgeloop.console import printable
 from edgeloop.errors import ConfigError
+from edgeloop.files import read_text
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_NAMED = 12
+KEY = "[key]"
+"""What pydantic ends a location with where the key itself does not fit."""
 
 
 def read_yaml(path: Path, model: type[Model]) -> Model:
@@ -24,10 +28,12 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         ConfigError: the file is absent, is not YAML, or does not fit; all misfits are listed, each with its line.
     """
     try:
-        tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        tree = YAML(typ="rt").load(read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist.", "Restore it from git: git checkout -- " + path.name) from None
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text in UTF-8: {error}", "Save it as UTF-8; the tool `file` says what it is.") from error
+    except (YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}", "Correct the syntax at that line.") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} does not hold a mapping of keys to values.", "Restore it from git.")
@@ -55,8 +61,10 @@ def near_match(word: str, known: Iterable[str]) -> str:
 
 def _explain(path: Path, tree: Any, model: type[BaseModel], details: ErrorDetails) -> str:
     location = details.get("ctx", {}).get("location", details["loc"])
+    if location and location[-1] == KEY:
+        location = location[:-1]
     where = f"{path}:{_line_of(tree, location)}"
-    dotted = ".".join(str(part) for part in location)
+    dotted = printable(".".join(str(part) for part in location)).replace("\n", "\\n")
     if details["type"] == "extra_forbidden":
         return f"{where}: unknown key '{dotted}'{near_match(str(location[-1]), _keys_at(model, location[:-1]))}"
     if details["type"] == "missing":

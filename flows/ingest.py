@@ -15,7 +15,7 @@ from edgeloop.config import Ingest, Params, load_params
 from edgeloop.errors import EdgeloopError, InputError, StageError
 from edgeloop.files import sha256_file, write_text
 from edgeloop.ingest.incoming import incoming
-from edgeloop.ingest.ingest import Ingested, in_words
+from edgeloop.ingest.ingest import Ingested, NothingNew, in_words, outside_in_words
 from edgeloop.ingest.ingest import ingest as ingest_images
 from edgeloop.records import IngestRecord
 from edgeloop.services.locks import exclusive
@@ -117,7 +117,7 @@ class _Ingesting:
         lines = self._take()
         for line in lines:
             self._say(line)
-        if self._source.push and (lines != [UP_TO_DATE] or self._pending.exists()) and not is_pushed(self._workspace):
+        if self._source.push and (lines[0] != UP_TO_DATE or self._pending.exists()) and not is_pushed(self._workspace):
             self._push([path.relative_to(self._workspace.root).as_posix() for path in self._workspace.ingests(self._dataset).glob("*.dvc")])
         if self._source.retrain and self._pending.exists():
             lines += self._build()
@@ -132,8 +132,8 @@ class _Ingesting:
         others &= self._others_changes()
         with incoming(self._workspace, self._params, self._source.origin, self._source.endpoint) as source:
             found = ingest_images(self._workspace, self._params, self._dataset, source, again=self._again)
-        if found is None:
-            return [UP_TO_DATE]
+        if isinstance(found, NothingNew):
+            return [UP_TO_DATE, *outside_in_words(found.outside)]
         try:
             return self._revise(found, others)
         except Exception:
@@ -250,6 +250,7 @@ def data_message(record: IngestRecord) -> str:
     details = [f"Ingest {record.number} from {record.source}: {count} added, {record.known} known, {rejected} quarantined."]
     details += [f"{split}: " + ", ".join(f"{label} {n}" for label, n in classes.items()) for split, classes in record.added.items()]
     details += [f"quarantined, {reason}: {n}" for reason, n in record.quarantined.items()]
+    details += [line.strip() for line in outside_in_words(record.outside)] if record.outside else []
     details.append(f"Manifest {record.revision_before[:12]} -> {record.revision_after[:12]}")
     return head + "\n\n" + "\n".join(details)
 

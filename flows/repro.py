@@ -5,7 +5,7 @@ import sys
 from itertools import takewhile
 from typing import Literal
 
-from edgeloop.cli import MAY_PASS
+from edgeloop.console import MAY_PASS
 from edgeloop.errors import StageError, StageMayPass
 from flows.show.tables import OUTPUT, REPEAT
 

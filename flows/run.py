@@ -6,8 +6,8 @@ import sys
 import time
 
 from edgeloop.config import Params, load_params
-from edgeloop.errors import EdgeloopError, InputError
-from edgeloop.files import disk_explained
+from edgeloop.console import program, say
+from edgeloop.errors import InputError
 from edgeloop.workspace import Workspace, find_workspace
 from edgeloop.yamlfile import near_match
 from flows.api import Server
@@ -58,10 +58,10 @@ def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | N
     begun = time.monotonic()
     rows = run_by_hand(retrain, {"root": str(workspace.root), "variants": variants, "publish": publish, "slots": slots})
     for row in rows:
-        sys.stdout.write(f"{row['outcome']:>10}  {row['stage']}\n")
+        say(f"{row['outcome']:>10}  {row['stage']}")
     built = sum(row["outcome"] != "up to date" for row in rows)
     said = f"{built} of {len(rows)} stages built" if built else "up to date"
-    sys.stdout.write(f"{said} in {time.monotonic() - begun:.0f} s\n")
+    say(f"{said} in {time.monotonic() - begun:.0f} s")
 
 
 def tell(workspace: Workspace, params: Params, variants: list[str]) -> None:
@@ -69,8 +69,8 @@ def tell(workspace: Workspace, params: Params, variants: list[str]) -> None:
     for name in variants:
         variant = params.variant(name)
         paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
-        sys.stdout.write(f"card     {paths.card / 'index.html'}\nrecords  {paths.folder}/*.json\n")
-    sys.stdout.write(f"UI       {os.environ['PREFECT_API_URL'].removesuffix('/api')}  (stop the services with: edgeloop down)\n")
+        say(f"card     {paths.card / 'index.html'}\nrecords  {paths.folder}/*.json")
+    say(f"UI       {os.environ['PREFECT_API_URL'].removesuffix('/api')}  (stop the services with: edgeloop down)")
 
 
 def main(arguments: list[str]) -> int:
@@ -81,20 +81,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--publish", action="store_true")
     parser.add_argument("--slots", type=int)
     options = parser.parse_args(arguments)
-    try:
-        with disk_explained():
-            workspace = find_workspace()
-            params = load_params(workspace)
-            variants = select(params, options.dataset, options.network, options.resolution)
-            run(workspace, variants, options.publish, options.slots)
-            tell(workspace, params, variants)
-    except EdgeloopError as error:
-        sys.stderr.write(f"edgeloop: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("edgeloop: interrupted; the same command goes on where this one stopped\n")
-        return 130
-    return 0
+
+    def body() -> None:
+        workspace = find_workspace()
+        params = load_params(workspace)
+        variants = select(params, options.dataset, options.network, options.resolution)
+        run(workspace, variants, options.publish, options.slots)
+        tell(workspace, params, variants)
+
+    return program(body, "interrupted; the same command goes on where this one stopped")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ from textwrap import indent
 from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.state import render, states
 from edgeloop.config import OFF, Schedules, load_params
-from edgeloop.errors import EdgeloopError
-from edgeloop.files import disk_explained
+from edgeloop.console import program, say
 from edgeloop.services import Running, Service
 from edgeloop.store.local import local_store
 from edgeloop.workspace import Workspace, find_workspace
@@ -28,17 +27,17 @@ def up(workspace: Workspace) -> None:
     listening_host()
     server = start_prefect(workspace)  # first, because it takes the database's address out of the environment
     _say("Prefect", server)
-    sys.stdout.write(f"  its data: {database_of(workspace)}\n")
+    say(f"  its data: {database_of(workspace)}")
     _say("object storage", local_store(workspace).up())
     environment = client_environment(workspace, server)
     workers = worker(workspace, environment)
     if (known := workers.status()) is not None and talks_to(known) != environment["PREFECT_API_URL"]:
         workers.down()  # its server is gone, and this one has another port
     for name in reconcile(workspace, Server(environment["PREFECT_API_URL"]), worker=workers.status() is not None):
-        sys.stdout.write(f"the run '{name}' had ended without a word: marked as crashed\n")
+        say(f"the run '{name}' had ended without a word: marked as crashed")
     _say("worker", workers.up())
     made = deploy(workspace, schedules, environment, fresh=not server.was_running)
-    sys.stdout.write(f"deployments {'made' if made else 'were made already'}; by themselves run: {_planned(schedules)}\n")
+    say(f"deployments {'made' if made else 'were made already'}; by themselves run: {_planned(schedules)}")
 
 
 def _planned(schedules: Schedules) -> str:
@@ -48,13 +47,13 @@ def _planned(schedules: Schedules) -> str:
 
 def _say(title: str, running: Running) -> None:
     where = "" if title == "worker" else f": {running.address}"
-    sys.stdout.write("\n".join([*running.notes, f"{title} {'was already running' if running.was_running else 'started'}{where}"]) + "\n")
+    say("\n".join([*running.notes, f"{title} {'was already running' if running.was_running else 'started'}{where}"]))
 
 
 def down(workspace: Workspace) -> None:
     """Stop all of them; the worker first, so that its runs end while the server still listens."""
     for title, service in reversed(_services(workspace).items()):
-        sys.stdout.write(f"{title} {'stopped' if service.down() else 'was not running'}\n")
+        say(f"{title} {'stopped' if service.down() else 'was not running'}")
 
 
 def status(workspace: Workspace) -> None:
@@ -62,11 +61,11 @@ def status(workspace: Workspace) -> None:
     for title, service in _services(workspace).items():
         running = service.status()
         said = f"runs since {running.started_utc}: {running.address}" if running else "does not run"
-        sys.stdout.write(f"{title:<15} {said}\n")
+        say(f"{title:<15} {said}")
     server = prefect_server(workspace).status()
     for line in unfinished_runs(Server(f"{server.address}/api")) if server else []:
-        sys.stdout.write(line + "\n")
-    sys.stdout.write("boards\n" + indent(render(states(load_lab(workspace), workspace.root)), "  ") + "\n")
+        say(line)
+    say("boards\n" + indent(render(states(load_lab(workspace), workspace.root)), "  "))
 
 
 def _services(workspace: Workspace) -> dict[str, Service]:
@@ -75,14 +74,8 @@ def _services(workspace: Workspace) -> dict[str, Service]:
 
 def main(action: str) -> int:
     """Do it to the project of the current folder; returns the exit code."""
-    with disk_explained():
-        {"up": up, "down": down, "status": status}[action](find_workspace())
-    return 0
+    return program(lambda: {"up": up, "down": down, "status": status}[action](find_workspace()))
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main(sys.argv[1]))
-    except EdgeloopError as error:
-        sys.stderr.write(f"edgeloop: {error}\n")
-        raise SystemExit(1) from None
+    raise SystemExit(main(sys.argv[1]))

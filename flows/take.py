@@ -3,11 +3,10 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from edgeloop.config import load_params
-from edgeloop.errors import EdgeloopError
-from edgeloop.files import disk_explained
+from edgeloop.console import program, say
+from edgeloop.userpath import user_path
 from edgeloop.workspace import find_workspace
 from flows.run import use_server
 
@@ -22,32 +21,27 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--publish", action="store_true", default=None)
     parser.add_argument("--push", action="store_true", default=None)
     options = parser.parse_args(arguments)
-    try:
-        with disk_explained():
-            workspace = find_workspace()
-            load_params(workspace).dataset(options.dataset)
-            use_server(workspace)
-            from flows.by_hand import run_by_hand
-            from flows.ingest import ingest
 
-            begun = time.monotonic()
-            origin = _absolute(options.origin)
-            wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish, "push": options.push}
-            for line in run_by_hand(ingest, {"root": str(workspace.root), "dataset": options.dataset, **wishes}):
-                sys.stdout.write(f"{line}\n")
-            sys.stdout.write(f"done in {time.monotonic() - begun:.0f} s\n")
-    except EdgeloopError as error:
-        sys.stderr.write(f"edgeloop: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("edgeloop: interrupted; the same command begins again, and adds nothing twice\n")
-        return 130
-    return 0
+    def body() -> None:
+        workspace = find_workspace()
+        load_params(workspace).dataset(options.dataset)
+        use_server(workspace)
+        from flows.by_hand import run_by_hand
+        from flows.ingest import ingest
+
+        begun = time.monotonic()
+        origin = _absolute(options.origin)
+        wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish, "push": options.push}
+        for line in run_by_hand(ingest, {"root": str(workspace.root), "dataset": options.dataset, **wishes}):
+            say(line)
+        say(f"done in {time.monotonic() - begun:.0f} s")
+
+    return program(body, "interrupted; the same command begins again, and adds nothing twice")
 
 
 def _absolute(origin: str | None) -> str | None:
     """A folder is meant from where the command is given, not from the project's root."""
-    return origin if origin is None or "://" in origin else str(Path(origin).expanduser().absolute())
+    return origin if origin is None or "://" in origin else str(user_path(origin).absolute())
 
 
 if __name__ == "__main__":

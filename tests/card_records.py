@@ -37,6 +37,7 @@ from edgeloop.records import (
     MeasuredLatency,
     MpuBenchmarkRecord,
     MpuModelBenchmark,
+    Outside,
     PhaseResult,
     PrepareRecord,
     Provenance,
@@ -80,6 +81,7 @@ class Story:
     """A microcontroller board that ran the int8 model."""
     unstable: list[str] = field(default_factory=list)
     quarantined: dict[str, int] = field(default_factory=dict)
+    outside: Outside | None = None
     broken_rules: list[RuleResult] = field(default_factory=list)
     phases: list[str] = field(default_factory=lambda: ["scratch"])
     model_bytes: int = 600
@@ -185,6 +187,7 @@ class Writer:
             images=images,
             quarantined=story.quarantined,
             outside_class_folders=["LICENSE.txt"],
+            outside=story.outside,
             split_rule="stratified, seed 127",
             splits=splits,
             duplicate_groups=2,
@@ -501,32 +504,9 @@ class Writer:
             for epoch in range(30):
                 grown = 1 - np.exp(-(epoch + 1 + 30 * phase) / 12)
                 noise = float(self.random.normal(0, 0.01))
-                rows.append(
-                    (
-                        "train",
-                        phase,
-                        mode,
-                        epoch,
-                        1.6 - 1.3 * grown,
-                        0.92 * grown,
-                        1.6 - 1.2 * grown + noise,
-                        0.9 * grown - noise,
-                        0.004,
-                        410.0,
-                    )
-                )
-        names = [
-            "fit",
-            "phase",
-            "mode",
-            "epoch",
-            "train_loss",
-            "train_accuracy",
-            "val_loss",
-            "val_accuracy",
-            "learning_rate",
-            "images_per_s",
-        ]
+                losses, accuracies = (1.6 - 1.3 * grown, 1.6 - 1.2 * grown + noise), (0.92 * grown, 0.9 * grown - noise)
+                rows.append(("train", phase, mode, epoch, losses[0], accuracies[0], losses[1], accuracies[1], 0.004))
+        names = ["fit", "phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate"]
         return pd.DataFrame(rows, columns=names)
 
     def _paths_of_test(self) -> list[str]:

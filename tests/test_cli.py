@@ -55,3 +55,46 @@ def test_outside_a_project_the_error_says_where_to_go(
     monkeypatch.chdir(tmp_path)
     assert main(["prepare", "flowers"]) == 1
     assert "Change to the folder of your clone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "only"),
+    [
+        ("quantize VARIANT --images a --out b", "--images and --out", "a model file"),
+        ("quantize VARIANT --resolution 96", "--resolution", "a model file"),
+        ("quantize VARIANT --input-range 0 1 --resize area", "--resize and --input-range", "a model file"),
+        ("evaluate VARIANT --images a --classes b", "--images and --classes", "a model file"),
+        ("evaluate VARIANT --input-range 0 1", "--input-range", "a model file"),
+        ("generate VARIANT --name net", "--name", "a model file"),
+        ("generate VARIANT -o out", "--out", "a model file"),
+        ("boards --probes --json out", "--json", "the list of boards"),
+        ("boards --json out identify host", "--json", "the list of boards"),
+        ("boards --probes identify host", "--probes", "the list of probes"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    workspace: Workspace, line: str, options: str, only: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace.root)
+    assert main(line.replace("VARIANT", "flowers-fdmobilenet_0.25-128").split()) == 1
+    assert f"edgeloop: {options}: of use for {only} only" in capsys.readouterr().err
+
+
+def test_cards_of_a_data_revision_that_is_not_built_on_cannot_be_published(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["ingest", "flowers", "--no-retrain", "--publish"])
+    assert "not allowed with argument --no-retrain" in capsys.readouterr().err
+
+
+def test_the_range_given_for_a_float_model_overrides_what_lies_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["quantize", "absent.keras", "--images", "images", "--out", "out"]
+    assert main([*command, "--input-range", "0", "1"]) == 1
+    assert "preprocessing.json does not exist.\n  Add --resolution SIDE" in capsys.readouterr().err
+    Path("preprocessing.json").write_text('{"resolution": 64, "resize": "area", "input_range": [-1, 1]}', encoding="utf-8")
+    assert main([*command, "--input-range", "0", "255"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "images of side 64: area, 0 to 255 mapped to 0 to 255\n"
+    assert "absent.keras does not exist" in said.err

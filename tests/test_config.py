@@ -38,6 +38,9 @@ def test_the_projects_own_file_is_read(workspace: Workspace) -> None:
         ("network: fdmobilenet_0.25,", "network: fdmobilenet_0.3,", "fdmobilenet_0.25"),
         ("op: flip", "op: flop", "'flip'"),
         ("input_range: [-1, 1]", "input_range: [1, -1]", "the lower end comes first"),
+        ("{network: st_fdmobilenet_v1, set", "{network: st_fdmobilenet_v1, resolution: 100, set", "multiple of 32"),
+        ("set: {input_range: [0, 1]}", "set: {}", "at least 1 item"),
+        ("  top5_from_classes: 11", "  batch_size: 32", "unknown key 'evaluate.batch_size'"),
     ],
 )
 def test_a_key_or_value_that_does_not_fit_is_named_with_its_line(workspace: Workspace, old: str, new: str, said: str) -> None:
@@ -46,6 +49,24 @@ def test_a_key_or_value_that_does_not_fit_is_named_with_its_line(workspace: Work
         load_params(workspace)
     assert f"{workspace.params}:{line}: " in str(refused.value)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("early_stopping: 30}", "early_stopping: 80}", "early_stopping: 80 can never end a phase of 80 epochs"),
+        ("drawn: {per_class: 120, size: 160, seed: 127}", "{drawn: {}, bytes: 5}", "bytes and sha256 are those of an archive"),
+        ("{mode: scratch, epochs: 40,", "{mode: head, epochs: 40,", "augmentation has no use where all phases are of mode head"),
+        ("backend: portable", "backend: portable\n  tool: /opt/stedgeai", "generate: profile and tool are of use for ST Edge AI Core only"),
+        ("backend: portable\n  stream_input: false", "backend: stedgeai\n  stream_input: true", "generate: stream_input is of use for"),
+        ("ingest: {}", "ingest: {flowers: {from: /x, retrain: false, publish: true}}", "publish has no use without retrain"),
+    ],
+)
+def test_a_key_that_would_do_nothing_beside_the_others_is_refused(workspace: Workspace, old: str, new: str, said: str) -> None:
+    change(workspace, old, new)
+    with pytest.raises(ConfigError) as refused:
+        load_params(workspace)
+    assert f"{workspace.params}:" in str(refused.value) and said in str(refused.value)
 
 
 def test_all_misfits_are_listed_at_once(workspace: Workspace) -> None:
@@ -130,6 +151,20 @@ def test_an_own_data_set_takes_five_lines(workspace: Workspace) -> None:
         "    train: {phases: [{mode: scratch, epochs: 30, learning_rate: 0.004}]}\n",
     )
     assert load_params(workspace).dataset("mine").source.folder == Path("/photos/mine")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        ("{split: {rule: folders}, layout: {merge: true}}", "layout.merge and the split rule 'folders' exclude each other"),
+        ("{split: {rule: keras}, layout: {nested: true}}", "the split rule 'keras' knows plain class folders only"),
+        ("{layout: {nest: true}}", "did you mean 'nested'"),
+    ],
+)
+def test_layouts_that_do_not_fit_are_refused(workspace: Workspace, prepare: str, words: str) -> None:
+    change(workspace, "prepare: {}", f"prepare: {prepare}")
+    with pytest.raises(ConfigError, match=f"params.yaml:.*{words}"):
+        load_params(workspace)
 
 
 def test_a_mistyped_key_is_refused_before_anything_heavy_is_imported(workspace: Workspace) -> None:

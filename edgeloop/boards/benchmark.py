@@ -9,7 +9,7 @@ from edgeloop.boards.mpu.benchmark import MpuModelReport, benchmark_model_on_mpu
 from edgeloop.boards.mpu.lab import board_at, held, is_address, linux_boards
 from edgeloop.boards.virtual_board import KINDS
 from edgeloop.config import Benchmark, Params
-from edgeloop.errors import InputError
+from edgeloop.errors import ConfigError, InputError
 from edgeloop.files import disk_explained
 from edgeloop.records import BenchmarkRecord, EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuBenchmarkRecord
 from edgeloop.workspace import Workspace, find_workspace
@@ -26,6 +26,7 @@ def benchmark(
 
     Raises:
         InputError: no such variant or board, or what the board runs was not built.
+        ConfigError: params.yaml says that the board runs something else than it does.
         ModelError: a model is damaged, or does not fit into the board's part.
         BoardError: the board does not do what it should.
         DiskError: a disk is full, or may not be written to.
@@ -33,6 +34,7 @@ def benchmark(
     if is_address(board):
         raise InputError(f"A record is named after its board, and {board} has no name.", "Give it one in lab.yaml.")
     chosen = None if board in BOARDS else _lab_board(workspace, board)
+    _check_runs(params, variant, board)
     with disk_explained():
         # Whatever happens from here on, an older record is not the result of this run.
         _record(workspace, params, variant, board).unlink(missing_ok=True)
@@ -83,6 +85,17 @@ def _benchmark_model(
     _refuse_images(board, images)
     with held(chosen, Path.cwd(), f"edgeloop benchmark {model.name}") as reached:
         return benchmark_model_on_mpu(model, reached, how)
+
+
+def _check_runs(params: Params, variant: str, board: str) -> None:
+    """By `runs` of params.yaml the stage depends on the folder that the board runs, so it must name that one."""
+    declared = params.benchmarks.get(f"{variant}-{board}")
+    wanted = {measured.BOARD: "quantized"} | dict.fromkeys(KINDS, "generated")
+    if declared is not None and declared.runs != wanted.get(board, declared.runs):
+        raise ConfigError(
+            f"params.yaml: benchmarks.{declared.id}: runs: {declared.runs}, but the board {board} runs what is {wanted[board]}.",
+            f"Write runs: {wanted[board]}.",
+        )
 
 
 def _record(workspace: Workspace, params: Params, variant: str, board: str) -> Path:

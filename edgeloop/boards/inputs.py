@@ -12,7 +12,8 @@ from edgeloop.datasets.pixels import split_pixels
 from edgeloop.errors import InputError
 from edgeloop.evaluation.evaluate import SPLIT
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
-from edgeloop.tflite.interpreter import LiteModel, encode
+from edgeloop.tflite.encoding import Encoder
+from edgeloop.tflite.interpreter import LiteModel
 from edgeloop.tflite.trial import try_model
 from edgeloop.workspace import Workspace
 
@@ -63,20 +64,21 @@ def random_images(model: Path, count: int) -> Images:
         ModelError: the model is damaged or is no image classifier.
     """
     try_model(model)
-    side = LiteModel(model).side
+    loaded = LiteModel(model)
+    side = loaded.side
     pixels = np.random.default_rng(SEED).integers(0, 256, (count, side, side, 3), np.uint8)
-    unscaled = Preprocessing(resolution=side, resize="bilinear", input_range=(0.0, 1.0))
-    return Images(pixels, unscaled, f"uniformly random pixels, seed {SEED}: no photographs", None)
+    plain = Preprocessing(resolution=side, resize="bilinear", input_range=(0.0, 1.0) if loaded.input.dtype == "float32" else None)
+    return Images(pixels, plain, f"uniformly random pixels, seed {SEED}: no photographs", None)
 
 
 def inputs_for(model: Path, pixels: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
     """uint8 pixels (n, side, side, 3) in the type that the model's input has.
 
     Raises:
-        InputError: the pixels are of another size.
+        InputError: the pixels are of another size, or of a range that is not the model's.
         ModelError: the model is damaged or is no image classifier.
     """
     loaded = LiteModel(model)
     if loaded.side != pixels.shape[1]:
         raise InputError(f"{model} takes images of side {loaded.side}, not {pixels.shape[1]}.", "Build the variant again: dvc repro.")
-    return preprocessing.normalised(pixels) if loaded.input.dtype == "float32" else encode(pixels, loaded.input.dtype)
+    return Encoder(model, loaded.input, preprocessing)(pixels)

@@ -35,7 +35,7 @@ START_S = 60.0
 END_S = 5.0
 NOTICE_S = 0.5
 """So long after its line is lost a process that is ending may still be there."""
-PATIENCE = Patience(sync_s=5.0, ready_s=20.0, upload_s=20.0, inference_s=120.0, tensor_s=60.0)
+PATIENCE = Patience(sync_s=5.0, ready_s=20.0, upload_s=20.0, inference_s=120.0)
 """An emulated core is as fast as its busy host lets it be."""
 MOST_WORDS = 2000
 

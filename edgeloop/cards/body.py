@@ -1,20 +1,23 @@
 """The text of a card below its metadata: sentences from the records, tables, and the template that joins them."""
 
+import re
 from collections.abc import Sequence
 
 from edgeloop.cards import tables
 from edgeloop.cards.gallery import Sample
 from edgeloop.cards.generated import PICTURE, memory_note, memory_table
 from edgeloop.cards.licenses import ModelLicense, needs_attribution
-from edgeloop.cards.markdown import code, text
 from edgeloop.cards.names import PAPER, network_title
 from edgeloop.cards.page import markdown_page
 from edgeloop.cards.performance import format_text, missing_targets, performance_sections
 from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
+from edgeloop.datasets.outside import outside_of
+from edgeloop.markup import code, text
 
 TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"
+_LINK = re.compile(r"https?://[\x21-\x3b=\x3f-\x7e]+")
 
 
 def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicense, samples: Sequence[Sample], has_plan: bool) -> str:
@@ -138,7 +141,10 @@ def _archive(declared: Dataset, sources: Sources) -> str:
     found = f"**{title}**, license {text(declared.license or 'not stated')}"
     counted = f"{sources.prepare.images} images of {len(sources.prepare.classes)} classes"
     left = sum(sources.prepare.quarantined.values())
+    outside = outside_of(sources.prepare)
     set_aside = f", {left} more in quarantine" if left else ""
+    set_aside += f", {outside.pictures} more outside the class folders" if outside.pictures else ""
+    set_aside += f", {outside.left_out} more not below the declared folder" if outside.left_out else ""
     return f"{found}: {counted}{set_aside}. Archive: {text(archive.note)}, {archive.bytes:,} bytes, SHA-256 {code(archive.sha256)}."
 
 
@@ -199,6 +205,7 @@ def _reproduce(variant: str, sources: Sources) -> str:
 
 
 def _origin(declared: Dataset, sources: Sources) -> str:
-    if declared.source.address:
-        return f"{text(declared.title or sources.prepare.dataset)}, <{declared.source.address}>."
+    if address := declared.source.address:
+        shown = f"<{address}>" if _LINK.fullmatch(address) else code(address)
+        return f"{text(declared.title or sources.prepare.dataset)}, {shown}."
     return f"{text(declared.title or sources.prepare.dataset)}, {'drawn by edgeloop' if declared.source.drawn else 'own pictures'}."

@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 from edgeloop.boards.signature import digest_signature, signature_of
-from edgeloop.cards.markdown import Table, text
+from edgeloop.cards.markdown import Table
 from edgeloop.cards.performance import NOT_MEASURED, format_text, resolution_text
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
+from edgeloop.markup import text
 from edgeloop.records import CodegenRecord
 
 PICTURE = "plan.svg"

@@ -1,15 +1,11 @@
-"""Markdown and back: tables, escaping, and rendering as HTML with the pictures inside."""
+"""Markdown and back: tables, and rendering as HTML with the pictures inside."""
 
 import base64
 import mimetypes
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~$&#])")
-
 
 LONG_CELL = 42
 """Longer cells may be broken into lines; the page keeps the others on one."""
@@ -17,7 +13,7 @@ LONG_CELL = 42
 
 @dataclass(frozen=True)
 class Table:
-    """A table of Markdown cells. Cells are Markdown: give foreign text through `text` or `code`."""
+    """A table of Markdown cells. Cells are Markdown: give foreign text through `edgeloop.markup`."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -25,17 +21,6 @@ class Table:
     def __str__(self) -> str:
         lines = [self.heads, ["---"] * len(self.heads), *self.rows]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def text(value: object) -> str:
-    """Foreign text as literal Markdown on one line: a class may be called `<b>|*x*`."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
-
-
-def code(value: object) -> str:
-    """Foreign text as a code span that also holds in a table."""
-    literal = " ".join(str(value).split()).replace("`", "'").replace("|", "\\|")
-    return f"`{literal}`" if literal else ""
 
 
 def to_html(markdown: str, folder: Path) -> str:

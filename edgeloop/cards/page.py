@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from edgeloop.console import printable
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -43,10 +45,15 @@ def markdown_page(template: str, filters: Mapping[str, Callable[[object], str]],
     return "\n".join(lines).strip() + "\n"
 
 
+def shown(value: object) -> object:
+    """A value of a template without characters that steer what shows it; what is markup already stays."""
+    return printable(value) if type(value) is str else value
+
+
 def _environment(*, autoescape: bool) -> "Environment":
     from jinja2 import Environment, StrictUndefined
 
-    return Environment(autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Environment(autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=shown)
 
 
 def _resource(name: str) -> str:

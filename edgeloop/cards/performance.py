@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from edgeloop.cards.markdown import Table, text
+from edgeloop.cards.markdown import Table
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
+from edgeloop.markup import text
 from edgeloop.records import (
     BenchmarkRecord,
     CpuFrequency,

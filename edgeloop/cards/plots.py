@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from edgeloop.console import printable
 from edgeloop.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def history_plot(history: pd.DataFrame, path: Path) -> None:
 
 def shortened(name: str, length: int = LABEL_LENGTH) -> str:
     """A long class name with its middle left out."""
+    name = printable(name).replace("\n", " ")
     if len(name) <= length:
         return name
     half = (length - 1) // 2

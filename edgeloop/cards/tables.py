@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from edgeloop.cards.markdown import Table, code, text
+from edgeloop.cards.markdown import Table
 from edgeloop.cards.names import MODES, PAPER
 from edgeloop.cards.performance import NOT_MEASURED, format_text, resolution_text
 from edgeloop.cards.sources import Sources
+from edgeloop.markup import code, text
 from edgeloop.records import Accuracy, ClassResult, FormatResult, Provenance
 
 EVERY_CLASS_UP_TO = 20

@@ -1,56 +1,34 @@
 """The command line: `edgeloop STEP ID`. Everything heavy is imported by the command that needs it."""
 
-import argparse
-import difflib
 import os
-import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from edgeloop import __version__
 from edgeloop.cli import boards, cards, code, data, flows, models
-from edgeloop.cli.common import Handler
-from edgeloop.errors import EdgeloopError
-from edgeloop.files import disk_explained
+from edgeloop.cli.common import Handler, Parser
+from edgeloop.console import program
 
-MAY_PASS = 75
-"""EX_TEMPFAIL of sysexits.h: the same command may succeed a little later."""
 EPILOG = """\
 A data set is a name under `datasets` in params.yaml, a variant one under `variants` (flowers-fdmobilenet_0.25-128).
 The stages of dvc.yaml call these commands; `dvc repro` runs what is out of date, `edgeloop run` does it under Prefect.
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """Argument errors end with the near match of a mistyped word."""
-
-    def error(self, message: str) -> NoReturn:
-        known = [name for action in self._actions for name in (action.choices or ())]
-        wrong = message.split("invalid choice: ")[1].split("'")[1] if "invalid choice: '" in message else ""
-        close = difflib.get_close_matches(wrong, [str(name) for name in known], n=1) if wrong else []
-        hint = f"\n  Did you mean '{close[0]}'?" if close else f"\n  See: {self.prog} --help"
-        self.exit(2, f"{self.prog}: {message}{hint}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code.
 
-    0, 1 for an error that is explained, 75 where it may pass by itself, 2 for wrong usage, 130 for Ctrl-C.
+    0, 1 for an error that is explained, 75 where it may pass by itself, 2 for wrong usage, 130 for Ctrl-C, 141 where
+    nobody reads the output.
     """
-    options = _parser().parse_args(arguments)
-    # TensorFlow's start-up notes are for its developers.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    handler: Handler = options.handler
-    try:
-        with disk_explained():
-            handler(options)
-    except EdgeloopError as error:
-        print(f"edgeloop: {error}", file=sys.stderr)
-        return MAY_PASS if error.may_pass else 1
-    except KeyboardInterrupt:
-        print("edgeloop: interrupted", file=sys.stderr)
-        return 130
-    return 0
+
+    def body() -> None:
+        options = _parser().parse_args(arguments)
+        # TensorFlow's start-up notes are for its developers.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        handler: Handler = options.handler
+        handler(options)
+
+    return program(body)
 
 
 def _parser() -> Parser:
@@ -58,9 +36,9 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"edgeloop {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, handler: Handler, text: str) -> argparse.ArgumentParser:
+    def command(name: str, handler: Handler, text: str) -> Parser:
         added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(handler=handler)
+        added.set_defaults(handler=handler, parser=added)
         return added
 
     for area in (data, models, code, boards, cards, flows):

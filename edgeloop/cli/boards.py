@@ -4,17 +4,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import FILE, Command, address_of, name_or_path, path, project, subject
+from edgeloop.console import say
 
 if TYPE_CHECKING:
     from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuMeasurement
 
+STATES, PROBES = "the list of boards", "the list of probes"
 SOMETHING_ELSE = "\n  It computes something else: update the runtime, or choose another; the time is not one of this model."
 
 
 def add(command: Command) -> None:
     benchmark = command("benchmark", _benchmark, "run a model on a board: latency on this host, instruction counts on a virtual board")
-    benchmark.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    benchmark.add_argument("model", type=name_or_path, metavar="VARIANT|MODEL.tflite")
     benchmark.add_argument(
         "--board",
         default="host",
@@ -23,17 +25,17 @@ def add(command: Command) -> None:
     benchmark.add_argument(
         "--images", type=int, help="how many test images a microcontroller runs (default: 64; a virtual one: benchmark.images)"
     )
-    benchmark.add_argument("--json", type=Path, metavar="OUT", help="write the result there (for a model file)")
+    benchmark.add_argument("--json", type=path, metavar="OUT", help="write the result there, too")
     boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
-    boards.add_argument("--json", type=Path, metavar="OUT", help="write the states there too")
-    boards.add_argument("--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
+    boards.add_option_for(STATES, "--json", type=path, metavar="OUT", help="write the states there too")
+    boards.add_option_for(PROBES, "--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
     actions = boards.add_subparsers(title="actions", metavar="ACTION")
     identify = actions.add_parser("identify", help="ask a board what it is", description="ask a board what it is")
     identify.add_argument("board", help="a board of lab.yaml")
     identify.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long to wait for its holder (default: 30)")
     identify.set_defaults(handler=_identify)
     doctor = command("doctor", _doctor, "look for what is broken or missing on this machine, with the fix")
-    doctor.add_argument("--json", type=Path, metavar="OUT", help="write the findings there too")
+    doctor.add_argument("--json", type=path, metavar="OUT", help="write the findings there too")
     doctor.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
 
 
@@ -41,10 +43,10 @@ def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.boards.benchmark import benchmark, benchmark_model
     from edgeloop.files import write_text
 
-    if Path(options.model).suffix == ".tflite":
-        if options.json:
-            # Whatever happens, an older result is not that of this run.
-            options.json.unlink(missing_ok=True)
+    if options.json:
+        # Whatever happens, an older result is not that of this run.
+        options.json.unlink(missing_ok=True)
+    if subject(options, ".tflite") == FILE:
         report = benchmark_model(Path(options.model), options.board, images=options.images)
         if options.json:
             write_text(options.json, report.model_dump_json(indent=2) + "\n")
@@ -53,12 +55,18 @@ def _benchmark(options: argparse.Namespace) -> None:
         elif report.kind == "benchmark-mcu":
             _print_mcu(report)
         elif report.kind == "benchmark-mpu-model":
-            print(f"{report.board}, {report.device}: {_measured(report.measured)}")
+            say(f"{report.board}, {report.device}: {_measured(report.measured)}")
         else:
-            print(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
+            say(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
         return
     workspace, params = project()
-    record = benchmark(workspace, params, options.model, options.board, options.images)
+    variant, board = options.model, options.board
+    if (key := address_of("benchmark", variant)) is not None:
+        declared = params.board_benchmark(key)
+        variant, board = declared.variant, declared.board
+    record = benchmark(workspace, params, variant, board, options.images)
+    if options.json:
+        write_text(options.json, record.model_dump_json(indent=2) + "\n")
     if record.kind == "benchmark-emulated":
         _print_emulated(record)
         return
@@ -67,31 +75,31 @@ def _benchmark(options: argparse.Namespace) -> None:
         return
     if record.kind == "benchmark-mpu":
         for entry in record.models:
-            print(f"{entry.format} on {record.board} ({record.device}): {_measured(entry)}")
+            say(f"{entry.format} on {record.board} ({record.device}): {_measured(entry)}")
         return
     for model in record.models:
-        print(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
+        say(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
 
 
 def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
     counted = f"{record.instructions.median:,} instructions"
     per_mac = f" ({record.instructions.median / record.macs:.3f} for each multiply-accumulate)" if record.macs else ""
-    print(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
-    print(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
-    print(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
+    say(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
+    say(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
+    say(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
 
 
 def _print_mcu(record: "McuBenchmarkRecord") -> None:
     board, latency, compared = record.board, record.latency, record.compared
     spread = f"{latency.min_ms:.3f} - {latency.max_ms:.3f} ms over {latency.runs} runs"
-    print(f"{board.name} ({board.title}, {board.clock_hz / 1e6:g} MHz): median {latency.median_ms:.3f} ms, {spread}, measured on hardware")
+    say(f"{board.name} ({board.title}, {board.clock_hz / 1e6:g} MHz): median {latency.median_ms:.3f} ms, {spread}, measured on hardware")
     for reason in record.unstable:
-        print(f"  unstable: {reason}")
+        say(f"  unstable: {reason}")
     same = f"outputs equal to the host's: {compared.equal_outputs} of {compared.images}, same class: {compared.same_class}"
     found = f"; accuracy on the board {record.accuracy.value:.1%} of {record.accuracy.n}" if record.accuracy else ""
-    print(f"{same}, by {compared.max_difference:g} at most{found}")
+    say(f"{same}, by {compared.max_difference:g} at most{found}")
     code, disturbed = record.code, f", {record.protocol_errors} protocol errors" if record.protocol_errors else ""
-    print(f"code by {code.backend} {code.backend_version or ''}, protocol {board.protocol}{disturbed}, {record.retries} retries")
+    say(f"code by {code.backend} {code.backend_version or ''}, protocol {board.protocol}{disturbed}, {record.retries} retries")
 
 
 def _measured(on_board: "MpuMeasurement") -> str:
@@ -118,14 +126,15 @@ def _boards(options: argparse.Namespace) -> None:
     from edgeloop.files import write_bytes
     from edgeloop.workspace import find_workspace
 
+    options.parser.check_options(options, PROBES if options.probes else STATES)
     if options.probes:
-        print("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
+        say("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
         return
     workspace = find_workspace()
     boards = states(load_lab(workspace), workspace.root)
     if options.json:
         write_bytes(options.json, TypeAdapter(list[BoardState]).dump_json(boards, indent=2) + b"\n")
-    print(render(boards))
+    say(render(boards))
 
 
 def _identify(options: argparse.Namespace) -> None:
@@ -134,8 +143,9 @@ def _identify(options: argparse.Namespace) -> None:
     from edgeloop.boards.lab.waiting import tell
     from edgeloop.workspace import find_workspace
 
+    options.parser.check_options(options, "identify")
     workspace = find_workspace()
-    print(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
+    say(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -145,5 +155,5 @@ def _doctor(options: argparse.Namespace) -> None:
     report = examine()
     if options.json:
         write_text(options.json, report.model_dump_json(indent=2) + "\n")
-    print(render(report, everything=options.all))
+    say(render(report, everything=options.all))
     report.check()

@@ -2,11 +2,12 @@
 
 import argparse
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import Command, add_id, project
+from edgeloop.console import say
 
 
 def add(command: Command) -> None:
-    command("card", _card, "make a variant's model card from its records").add_argument("variant")
+    add_id(command("card", _card, "make a variant's model card from its records"), "variant", stage="card")
     publish = command("publish", _publish, "publish model cards to object storage or a folder")
     publish.add_argument("variants", nargs="+", metavar="VARIANT")
     publish.add_argument("--to", metavar="s3://BUCKET/PREFIX|FOLDER", help="instead of publish.to of params.yaml")
@@ -21,7 +22,7 @@ def _card(options: argparse.Namespace) -> None:
     name = options.variant
     card(workspace, params, name)
     variant = params.variant(name)
-    print(workspace.variant(variant.dataset, variant.network, variant.resolution).card / "index.html")
+    say(workspace.variant(variant.dataset, variant.network, variant.resolution).card / "index.html")
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -29,7 +30,7 @@ def _publish(options: argparse.Namespace) -> None:
     from edgeloop.store.publish import publish
 
     for address in publish(workspace, params, options.variants, to=options.to):
-        print(address)
+        say(address)
 
 
 def _store(options: argparse.Namespace) -> None:
@@ -39,9 +40,9 @@ def _store(options: argparse.Namespace) -> None:
     store = local_store(find_workspace())
     if options.action == "up":
         running = store.up()
-        print(*running.notes, f"object storage {'was running' if running.was_running else 'started'}: {running.address}", sep="\n")
+        say("\n".join([*running.notes, f"object storage {'was running' if running.was_running else 'started'}: {running.address}"]))
     elif options.action == "down":
-        print("object storage stopped" if store.down() else "object storage was not running")
+        say("object storage stopped" if store.down() else "object storage was not running")
     else:
         found = store.status()
-        print(f"object storage runs: {found.address}" if found else "object storage does not run")
+        say(f"object storage runs: {found.address}" if found else "object storage does not run")

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import FILE, Command, add_id, path, project, subject
+from edgeloop.console import say
 
 GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
 """The options of `generate` that are passed on where they are given."""
@@ -11,14 +12,14 @@ GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "ana
 
 def add(command: Command) -> None:
     generate = command("generate", _generate, "generate C code of an int8 model")
-    generate.add_argument("model", metavar="VARIANT|MODEL.tflite")
+    add_id(generate, "model", stage="generate", metavar="VARIANT|MODEL.tflite")
     generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
     generate.add_argument("--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), or auto: the latter where it is")
     generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
-    generate.add_argument("--tool", type=Path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
+    generate.add_argument("--tool", type=path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
     generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
-    generate.add_argument("-o", "--out", type=Path, metavar="DIR", help="the folder to write to (for a model file)")
-    generate.add_argument("--name", help="prefix of the C names and files (for a model file; default: network)")
+    generate.add_option_for(FILE, "-o", "--out", type=path, metavar="DIR", help="the folder to write to (for a model file)")
+    generate.add_option_for(FILE, "--name", help="prefix of the C names and files (for a model file; default: network)")
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
 
 
@@ -27,21 +28,19 @@ def _generate(options: argparse.Namespace) -> None:
     from edgeloop.errors import InputError
 
     given = {key: value for key in GENERATE if (value := getattr(options, key)) is not None}
-    if Path(options.model).suffix == ".tflite":
+    if subject(options, ".tflite") == FILE:
         if options.out is None:
             raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
         record = generate_file(Path(options.model), options.out, Options(**given))
         folder = options.out
     else:
-        if options.out is not None or options.name is not None:
-            raise InputError("The code of a variant has its own folder and names.", "Leave -o and --name away, or give the .tflite file.")
         workspace, params = project()
         variant = params.variant(options.model)
         folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
         settings = params.generate
         record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
-    print(f"{folder}: {_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations, ", end="")
-    print(f"{_kib(record.code_flash_bytes)} of code")
+    memory = f"{_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations"
+    say(f"{folder}: {memory}, {_kib(record.code_flash_bytes)} of code")
 
 
 def _kib(size: int | None) -> str:

@@ -3,26 +3,27 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, project
+from edgeloop.cli.common import FILE, Command, Parser, add_id, count, path, project, subject
+from edgeloop.console import say
 
 
 def add(command: Command) -> None:
-    command("train", _train, "train a variant").add_argument("variant")
+    add_id(command("train", _train, "train a variant"), "variant", stage="train")
     quantize = command("quantize", _quantize, "convert a trained model to int8")
-    quantize.add_argument("model", metavar="VARIANT|MODEL.keras")
-    quantize.add_argument("--images", type=Path, help="a folder of images to calibrate with (for a model file)")
-    quantize.add_argument("--out", type=Path, help="the folder to write to (for a model file)")
-    quantize.add_argument("--resolution", type=int, help="the model's input side, where no preprocessing.json lies beside it")
+    add_id(quantize, "model", stage="quantize", metavar="VARIANT|MODEL.keras")
+    quantize.add_option_for(FILE, "--images", type=path, help="a folder of images to calibrate with (for a model file)")
+    quantize.add_option_for(FILE, "--out", type=path, help="the folder to write to (for a model file)")
+    quantize.add_option_for(FILE, "--resolution", type=count, help="the model's input side, where no preprocessing.json lies beside it")
     _add_preprocessing(quantize)
     evaluate = command("evaluate", _evaluate, "read the accuracy on the test split, or of a model file on a folder")
-    evaluate.add_argument("model", metavar="VARIANT|MODEL.tflite")
-    evaluate.add_argument("--images", type=Path, help="a folder of class folders (for a model file)")
-    evaluate.add_argument("--classes", type=Path, help="the model's classes, one a line (default: the folders' names, sorted)")
-    evaluate.add_argument("--json", type=Path, metavar="OUT", help="write the result there")
+    add_id(evaluate, "model", stage="evaluate", metavar="VARIANT|MODEL.tflite")
+    evaluate.add_option_for(FILE, "--images", type=path, help="a folder of class folders (for a model file)")
+    evaluate.add_option_for(FILE, "--classes", type=path, help="the model's classes, one a line (default: the folders' names, sorted)")
+    evaluate.add_argument("--json", type=path, metavar="OUT", help="write the result there")
     _add_preprocessing(evaluate)
     inspect = command("inspect", _inspect, "print what a .tflite file, or an output of ST Edge AI Core, holds")
-    inspect.add_argument("model", type=Path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
-    inspect.add_argument("--json", type=Path, metavar="OUT", help="write the report there")
+    inspect.add_argument("model", type=path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
+    inspect.add_argument("--json", type=path, metavar="OUT", help="write the report there")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -30,47 +31,52 @@ def _train(options: argparse.Namespace) -> None:
     from edgeloop.training.train import train
 
     record = train(workspace, params, options.variant)
-    print("\n".join(fit.in_words() for fit in record.fits))
+    say("\n".join(fit.in_words() for fit in record.fits))
 
 
 def _quantize(options: argparse.Namespace) -> None:
-    if Path(options.model).suffix in (".keras", ".h5"):
+    if subject(options, ".keras", ".h5") == FILE:
         _quantize_file(options)
         return
     workspace, params = project()
     from edgeloop.quantization.quantize import quantize
 
     for model in quantize(workspace, params, options.model).models:
-        print(f"{model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+        say(f"{model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
 
 
 def _quantize_file(options: argparse.Namespace) -> None:
     from edgeloop.errors import InputError
-    from edgeloop.preprocessing import Preprocessing
+    from edgeloop.preprocessing import FILE_NAME, Preprocessing
     from edgeloop.quantization.quantize import quantize_file
 
     if options.images is None or options.out is None:
         raise InputError("A model file is calibrated on images and written to a folder.", "Add --images FOLDER and --out FOLDER.")
-    preprocessing = None
-    if options.resolution is not None:
-        preprocessing = Preprocessing(
-            resolution=options.resolution, resize=options.resize or "bilinear", input_range=tuple(options.input_range or (0, 1))
-        )
-    for model in quantize_file(Path(options.model), options.images, options.out, preprocessing=preprocessing):
-        print(f"{options.out / model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+    file = Path(options.model)
+    given = {name: getattr(options, name) for name in ("resolution", "resize", "input_range")}
+    if options.resolution is None and not (file.parent / FILE_NAME).is_file():
+        wanted = "Add --resolution SIDE, and --resize and --input-range as it was trained."
+        raise InputError(f"{file.parent / FILE_NAME} does not exist.", wanted)
+    preprocessing = Preprocessing.beside(file, {"resize": "bilinear", "input_range": (0.0, 1.0)}, **given)
+    say(f"images of side {preprocessing.resolution}: {_in_words(preprocessing.resize, preprocessing.stated_range)}")
+    for model in quantize_file(file, options.images, options.out, preprocessing=preprocessing):
+        say(f"{options.out / model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    if Path(options.model).suffix == ".tflite":
+    if subject(options, ".tflite") == FILE:
         _evaluate_file(options)
         return
     workspace, params = project()
     from edgeloop.evaluation.evaluate import evaluate
+    from edgeloop.files import write_text
 
     record = evaluate(workspace, params, options.model)
+    if options.json:
+        write_text(options.json, record.model_dump_json(indent=2) + "\n")
     for result in record.formats:
         low, high = result.top1.ci95
-        print(f"{result.format}: top-1 {result.top1.value:.4f} (n = {result.top1.n}, 95 % {low:.4f} to {high:.4f})")
+        say(f"{result.format}: top-1 {result.top1.value:.4f} (n = {result.top1.n}, 95 % {low:.4f} to {high:.4f})")
 
 
 def _evaluate_file(options: argparse.Namespace) -> None:
@@ -89,7 +95,8 @@ def _evaluate_file(options: argparse.Namespace) -> None:
     )
     if options.json:
         write_text(options.json, report.model_dump_json(indent=2) + "\n")
-    print(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
+    say(_in_words(report.resize, report.input_range))
+    say(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -102,16 +109,21 @@ def _inspect(options: argparse.Namespace) -> None:
         record = inspect_output(options.model)
         if options.json:
             record.write(options.json)
-        print(render_record(record))
+        say(render_record(record))
         return
     from edgeloop.tflite.inspect import inspect_model, render
 
     report = inspect_model(options.model)
     if options.json:
         write_text(options.json, report.model_dump_json(indent=2) + "\n")
-    print(render(report))
+    say(render(report))
 
 
-def _add_preprocessing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--resize", choices=("nearest", "bilinear", "area"), help="how images become the model's size")
-    parser.add_argument("--input-range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what 0..255 is mapped to for a float model")
+def _in_words(resize: str, input_range: tuple[float, float] | None) -> str:
+    return f"{resize}, " + ("the raw pixel" if input_range is None else "0 to 255 mapped to {:g} to {:g}".format(*input_range))
+
+
+def _add_preprocessing(parser: Parser) -> None:
+    parser.add_option_for(FILE, "--resize", choices=("nearest", "bilinear", "area"), help="how images become the model's size")
+    meant = "what 0..255 is mapped to (default: as preprocessing.json beside the model says)"
+    parser.add_option_for(FILE, "--input-range", type=float, nargs=2, metavar=("LOW", "HIGH"), help=meant)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from edgeloop.codegen.choice import choose_backend, model_format
+from edgeloop.codegen.choice import Chosen, choose_backend, model_format
 from edgeloop.codegen.pass_on import pass_on
 from edgeloop.codegen.portable.codesize import FLAGS, Sizes, measure
 from edgeloop.codegen.portable.emit import Described, emit, network_weight_bytes
@@ -55,6 +55,15 @@ class Options:
     """ST Edge AI Core's program or root; else it is searched for."""
     analyze: bool = False
     """Run ST Edge AI Core's `analyze` as well, and keep its report."""
+
+
+OPTIONS_OF: dict[Chosen, tuple[str, ...]] = {"portable": ("stream_input",), "stedgeai": ("profile", "tool", "analyze"), "none": ()}
+"""Which options each backend has a use for, beside those of all."""
+BACKEND_TITLES: dict[Chosen, str] = {
+    "portable": "the portable generator",
+    "stedgeai": "ST Edge AI Core",
+    "none": "a target that runs the model file itself",
+}
 
 
 @dataclass(frozen=True)
@@ -121,17 +130,26 @@ def _generate(model: Path, options: Options, folder: Path, log: Path, made: Prov
     target = find_target(options.target)
     chosen = choose_backend(options.backend, target, options.tool)
     check_name(options.name)
+    _refuse_unused(options, chosen)
     if chosen == "portable":
-        if options.profile:
-            raise InputError("The portable generator has no Neural-ART profile.", "Leave --profile away, or add --backend stedgeai.")
         return _Work(model, options, folder).record(made, variant)
-    if options.stream_input:
-        raise InputError("Only the portable generator reads the input row by row.", "Leave --stream-input away, or add --backend portable.")
     subject = Subject(target.name, None, variant.dataset, variant.network, variant.resolution)
     if chosen == "none":
         return pass_on(model, folder, options.name, made, subject)
     request = Request(model, target.name, options.name, log, options.profile, options.tool, options.analyze)
     return generate_with_tool(request, folder, made, subject)
+
+
+def _refuse_unused(options: Options, chosen: Chosen) -> None:
+    """Refuse an option of another backend than the one that generates: it would do nothing."""
+    for backend, names in OPTIONS_OF.items():
+        for name in names:
+            if backend != chosen and getattr(options, name):
+                raise InputError(
+                    f"--{name.replace('_', '-')} (in params.yaml generate.{name}) is of use for {BACKEND_TITLES[backend]} only, and "
+                    f"{options.target} is done by {BACKEND_TITLES[chosen]}.",
+                    f"Leave it away, or add --backend {backend}.",
+                )
 
 
 def plan_model(model: Path, *, stream_input: bool = False) -> tuple[Network, Plan]:

@@ -77,6 +77,7 @@ class Entry:
     path: str
     size_bytes: int
     read: Callable[[], bytes]
+    is_folder: bool = False
 
 
 def archive_kind(path: Path) -> Kind:
@@ -98,6 +99,31 @@ def archive_kind(path: Path) -> Kind:
     )
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The names in an archive, in its own order."""
+
+    files: list[str]
+    folders: list[str]
+    """Those that the archive names; most name none, and every folder that holds a file exists without it."""
+
+
+def list_members(path: Path, limits: Limits) -> Listing:
+    """The names of an archive's files and folders, as `read_members` gives them.
+
+    Raises:
+        UnsafeArchiveError, DataError: as there.
+    """
+    files: list[str] = []
+    folders: dict[str, None] = {}
+    for entry in _members(path, limits):
+        if entry.is_folder:
+            folders[entry.path] = None
+        else:
+            files.append(entry.path)
+    return Listing(files, list(folders))
+
+
 def read_members(path: Path, limits: Limits) -> Iterator[Entry]:
     """The files of an archive in its own order; folders are passed over.
 
@@ -107,6 +133,10 @@ def read_members(path: Path, limits: Limits) -> Iterator[Entry]:
         UnsafeArchiveError: the archive tries to leave its folder or breaks a limit; the message names the member.
         DataError: it is damaged or cut off, or is no archive.
     """
+    return (entry for entry in _members(path, limits) if not entry.is_folder)
+
+
+def _members(path: Path, limits: Limits) -> Iterator[Entry]:
     kind = archive_kind(path)
     with _damage_explained(path):
         yield from _once(_zip_entries(path, limits) if kind == "zip" else _tar_entries(path, kind, limits), path, limits)
@@ -152,13 +182,14 @@ def _read(path: Path, unpack: Callable[[], bytes]) -> bytes:
 
 
 def _once(entries: Iterator[Entry], path: Path, limits: Limits) -> Iterator[Entry]:
-    """Pass entries on, as long as no name comes twice and they are not too many."""
+    """Pass entries on, as long as no file's name comes twice and they are not too many."""
     seen: set[str] = set()
-    for entry in entries:
-        if entry.path in seen:
+    for number, entry in enumerate(entries, 1):
+        if entry.path in seen and not entry.is_folder:
             raise _unsafe(path, entry.path, "is there twice")
-        seen.add(entry.path)
-        if len(seen) > limits.members:
+        if not entry.is_folder:
+            seen.add(entry.path)
+        if number > limits.members:
             raise _too_much(path, f"it has more than {limits.members} members", "members")
         yield entry
 
@@ -183,8 +214,7 @@ def _zip_entries(path: Path, limits: Limits) -> Iterator[Entry]:
             unpacked += info.file_size
             _check_size(path, name, unpacked, packed, limits)
             _check_size(path, name, info.file_size, info.compress_size, limits)
-            if not info.is_dir():
-                yield Entry(name, info.file_size, partial(_read, path, partial(archive.read, info)))
+            yield Entry(name, info.file_size, partial(_read, path, partial(archive.read, info)), info.is_dir())
 
 
 def _check_zip_member(path: Path, name: str, info: zipfile.ZipInfo) -> None:
@@ -316,6 +346,7 @@ def _tar_files(archive: _Tar, path: Path, unpacked: _Unpacked) -> Iterator[Entry
         name = safe_name(_tar_name(info), path)
         unpacked.member = name
         if info.isdir():
+            yield Entry(name, 0, bytes, is_folder=True)
             continue
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE) or info.issparse():
             raise _unsafe(path, name, f"is {_TAR_KINDS.get(info.type, 'a sparse file or of an unknown type')}")

@@ -18,6 +18,7 @@ from edgeloop.errors import FetchError, InputError
 from edgeloop.files import atomic_path, sha256_file, write_text
 from edgeloop.progress import progress
 from edgeloop.records import FetchRecord, provenance
+from edgeloop.userpath import user_path
 from edgeloop.workspace import DatasetPaths, Workspace
 
 UPSTREAM = "the upstream archive"
@@ -60,8 +61,8 @@ def fetch(workspace: Workspace, params: Params, dataset: str, *, given: str | No
     origin = _declared(source, workspace) if given is None else _given(given)
     paths.folder.mkdir(parents=True, exist_ok=True)
     with _disk_explained(paths.folder), _remedy(dataset):
-        _obtain(origin, source, paths.archive, patience)
-    record = _record(workspace, paths, dataset, source, origin, started)
+        hidden = _obtain(origin, source, paths.archive, patience)
+    record = _record(workspace, paths, dataset, source, origin, started).model_copy(update={"hidden": hidden})
     record.write(paths.fetch_record)
     _name_first(paths, record)
     return record
@@ -107,13 +108,13 @@ def _declared(source: Source, workspace: Workspace) -> _Origin:
     note = UPSTREAM if source.sha256 else DECLARED
     if _is_url(address):
         return _Origin(address, note, given=False, wanted=Wanted(address, source.bytes, source.sha256))
-    return _Origin(address, note, given=False, file=workspace.root / Path(address).expanduser())
+    return _Origin(address, note, given=False, file=workspace.root / user_path(address))
 
 
 def _given(given: str) -> _Origin:
     if _is_url(given):
         return _Origin(given, NOT_UPSTREAM, given=True, wanted=Wanted(given))
-    path = Path(given.removeprefix("file://")).expanduser().absolute()
+    path = user_path(given.removeprefix("file://")).absolute()
     if path.is_dir():
         return _Origin(str(path), f"{PACKED}, {NOT_UPSTREAM}", given=True, folder=path)
     return _Origin(str(path), NOT_UPSTREAM, given=True, file=path)
@@ -123,20 +124,22 @@ def _is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
-def _obtain(origin: _Origin, source: Source, target: Path, patience: Patience | None) -> None:
+def _obtain(origin: _Origin, source: Source, target: Path, patience: Patience | None) -> int | None:
+    """Returns how many hidden files of a folder were not packed."""
     if origin.wanted is not None:
         download(origin.wanted, target, _accept, patience)
-        return
+        return None
     with atomic_path(target) as temporary:
         if origin.folder is not None:
-            pack_folder(origin.folder, temporary)
-        elif origin.file is not None:
+            return pack_folder(origin.folder, temporary)
+        if origin.file is not None:
             _copy(origin.file, temporary)
             _check_declared(origin, source, temporary)
         elif source.drawn is not None:
             from edgeloop.datasets.sample import draw_archive
 
             draw_archive(source.drawn, temporary)
+    return None
 
 
 def _accept(archive: Path) -> None:

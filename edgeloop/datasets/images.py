@@ -2,49 +2,19 @@
 
 import hashlib
 import io
-import struct
-import zlib
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 
 from edgeloop.config import Prepare
 from edgeloop.datasets import perceptual
-from edgeloop.preprocessing import FORMATS, Pixels, to_rgb
+from edgeloop.decoding import TOO_MANY_PIXELS, Decoded, Pixels, decode_file
+from edgeloop.errors import PictureError
 
 # The longest side that libjpeg writes.
 JPEG_SIDE = 65_500
-DOES_NOT_DECODE = "does not decode"
-NOT_AN_IMAGE = "not an image"
-TOO_MANY_BYTES = "too many bytes"
-TOO_MANY_PIXELS = "too many pixels"
-# What Pillow's readers raise on damaged files; they are many, and each has its own way to stumble.
-DECODE_ERRORS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    struct.error,
-    zlib.error,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RuntimeError,
-    MemoryError,
-    AssertionError,
-)
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True)
@@ -75,16 +45,6 @@ class Examined:
     """An upright RGB JPEG with a short side of at most `short_side`."""
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    pixels: Pixels
-    width: int
-    height: int
-    mode: str
-    format: str
-    storable: bool
-
-
 def refused(reason: str, detail: str) -> str:
     """A manifest's `reason`: the kind, a colon, and the detail of this image."""
     return f"{reason}: {detail}"
@@ -94,54 +54,24 @@ def examine(encoded: bytes, prepare: Prepare) -> Examined:
     """Look at one image file, read by its content. Never raises for what the file holds."""
     sha256 = hashlib.sha256(encoded).hexdigest()
     try:
-        decoded = _decode(encoded, prepare)
-    except UnidentifiedImageError:
-        return Examined(sha256, refused(NOT_AN_IMAGE, _beginning(encoded)))
-    except (_TooManyPixels, Image.DecompressionBombError) as error:
-        return Examined(sha256, refused(TOO_MANY_PIXELS, str(error)))
-    except DECODE_ERRORS as error:
-        return Examined(sha256, refused(DOES_NOT_DECODE, str(error) or type(error).__name__))
-    stored = encoded if decoded.storable else _jpeg(decoded.pixels, prepare.jpeg_quality)
-    return Examined(sha256, None, _look(decoded), stored)
+        decoded = decode_file(encoded, prepare.limits, prepare.short_side)
+        pixels = _shrunk(decoded.pixels, prepare.short_side)
+        _check_storable(decoded, pixels)
+    except PictureError as error:
+        return Examined(sha256, refused(error.kind, error.detail))
+    stored = encoded if _is_stored_form(decoded, prepare) else _jpeg(pixels, prepare.jpeg_quality)
+    return Examined(sha256, None, _look(decoded, pixels), stored)
 
 
-class _TooManyPixels(Exception):
-    """The header declares more pixels than the limit."""
-
-
-def _beginning(encoded: bytes) -> str:
-    return f"it begins with {encoded[:16]!r}" if encoded else "it is empty"
-
-
-def _decode(encoded: bytes, prepare: Prepare) -> _Decoded:
-    with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > prepare.limits.image_pixels:
-            raise _TooManyPixels(f"{width} x {height}")
-        mode, kind = image.mode, image.format or ""
-        small = min(width, height) <= prepare.short_side
-        if not small:
-            # A JPEG is decoded at a half, a quarter or an eighth; twice what is wanted remains for the averaging.
-            image.draft("RGB", (2 * prepare.short_side, 2 * prepare.short_side))
-        image.load()
-        orientation = _orientation(image)
-        upright = image if orientation in (1, None) else image.transpose(_UPRIGHT[orientation])
-        pixels = _shrunk(np.asarray(to_rgb(upright)), prepare.short_side)
+def _check_storable(decoded: Decoded, pixels: Pixels) -> None:
     if max(pixels.shape) > JPEG_SIDE:
-        raise _TooManyPixels(f"{width} x {height} is longer than a JPEG can be")
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
-    storable = small and kind == "JPEG" and mode == "RGB" and orientation == 1
-    return _Decoded(pixels, width, height, mode, kind, storable)
+        raise PictureError(TOO_MANY_PIXELS, f"{decoded.width} x {decoded.height} is longer than a JPEG can be")
 
 
-def _orientation(image: Image.Image) -> int | None:
-    """The EXIF orientation, 1 where there is none, None where it cannot be read."""
-    try:
-        found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except DECODE_ERRORS:
-        return None
-    return found if found in (1, *_UPRIGHT) else None
+def _is_stored_form(decoded: Decoded, prepare: Prepare) -> bool:
+    """Whether the file itself can be stored."""
+    small = min(decoded.width, decoded.height) <= prepare.short_side
+    return small and (decoded.format, decoded.mode, decoded.orientation) == ("JPEG", "RGB", 1)
 
 
 def _shrunk(pixels: Pixels, short_side: int) -> Pixels:
@@ -153,8 +83,7 @@ def _shrunk(pixels: Pixels, short_side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _look(decoded: _Decoded) -> Look:
-    pixels = decoded.pixels
+def _look(decoded: Decoded, pixels: Pixels) -> Look:
     grey, small = perceptual.luma(pixels), perceptual.miniature(pixels)
     digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
     digest.update(np.ascontiguousarray(pixels).data)

@@ -2,53 +2,47 @@
 
 import os
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
+from edgeloop.datasets.folder import walk_folder
 from edgeloop.errors import FetchError, InputError
 from edgeloop.progress import tracked
 
 
-def pack_folder(folder: Path, target: Path) -> None:
-    """Write an uncompressed tar of all files below `folder`, named from the folder's own name on.
+def pack_folder(folder: Path, target: Path) -> int:
+    """Write an uncompressed tar of all below `folder`, named from the folder's own name on; returns how many files were left out.
 
-    Sorted, with fixed times, owner and mode. Hidden files and folders are left out.
+    Sorted, with fixed times, owner and mode. Of folders, only those with nothing in them are members: they are no classes,
+    which somebody must be told. Hidden files and folders are left out.
 
     Raises:
-        InputError: the folder is absent, holds no files, or holds links or devices.
+        InputError: the folder is absent, holds no files, or holds links, devices or what may not be read.
         FetchError: a file changes while it is packed.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder.", "Give a folder that holds one folder of images for each class.")
-    files = sorted(folder_files(folder), key=lambda file: file.relative_to(folder).as_posix())
-    if not files:
+    walked = walk_folder(folder)
+    if not walked.files:
         raise InputError(f"{folder} holds no files.", "Give a folder that holds one folder of images for each class.")
+    root = folder.resolve().name or "images"
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
-        for file in tracked(files, f"pack {folder.name}", len(files), "files"):
-            _add(archive, file, f"{folder.resolve().name or 'images'}/{file.relative_to(folder).as_posix()}")
+        for path in walked.bare:
+            archive.addfile(_folder_member(f"{root}/{path}"))
+        for path in tracked(walked.files, f"pack {folder.name}", len(walked.files), "files"):
+            _add(archive, folder / path, f"{root}/{path}")
+    return walked.hidden
 
 
-def folder_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, hidden ones left out.
-
-    Raises:
-        InputError: it holds links or devices.
-    """
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in (*folders, *names):
-            path = Path(place) / name
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                raise InputError(f"{path} is a link or a device, which is not followed.", "Replace it by a copy of the file, or remove it.")
-        yield from (Path(place) / name for name in names if not name.startswith("."))
+def _folder_member(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode = tarfile.DIRTYPE, 0o755
+    return info
 
 
 def _add(archive: tarfile.TarFile, file: Path, name: str) -> None:
     info = tarfile.TarInfo(name)
     info.mode = 0o644
-    with file.open("rb") as content:
-        info.size = os.fstat(content.fileno()).st_size
-        try:
+    try:
+        with file.open("rb") as content:
+            info.size = os.fstat(content.fileno()).st_size
             archive.addfile(info, content)
-        except OSError as error:
-            raise FetchError(f"{file} cannot be packed: {error}", "Leave the folder unchanged while it is packed.") from error
+    except OSError as error:
+        raise FetchError(f"{file} cannot be packed: {error}", "Leave the folder unchanged while it is packed, and readable.") from error

@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,14 +12,16 @@ import pandas as pd
 
 from edgeloop.config import Limits, Params, Prepare
 from edgeloop.datasets.additions import Addition, assign_kept, read_additions
-from edgeloop.datasets.archive import Entry, read_members
+from edgeloop.datasets.archive import Entry, list_members, read_members
 from edgeloop.datasets.duplicates import duplicate_groups
-from edgeloop.datasets.images import TOO_MANY_BYTES, Examined, Look, examine, refused
-from edgeloop.datasets.layout import Layout, class_layout
+from edgeloop.datasets.images import Examined, Look, examine, refused
+from edgeloop.datasets.layout import ClassLayout, class_layout
 from edgeloop.datasets.manifest import SCHEMA, SPLITS, class_names, write_manifest
+from edgeloop.datasets.outside import counted, others
 from edgeloop.datasets.parallel import map_in_order
 from edgeloop.datasets.shards import Place, ShardWriter
-from edgeloop.datasets.split import Assignment, OfficialLists, assign, entry_of, parse_list
+from edgeloop.datasets.split import Assignment, Declared, OfficialLists, assign, entry_of, parse_list
+from edgeloop.decoding import TOO_MANY_BYTES
 from edgeloop.errors import DataError, InputError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.progress import tracked
@@ -54,14 +56,13 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
     started = dt.datetime.now(dt.UTC)
     settings, paths = params.dataset(dataset).prepare, workspace.dataset(dataset)
     fetched = _fetched(paths, dataset)
-    listing = [entry.path for entry in read_members(paths.archive, settings.limits)]
-    layout = class_layout(listing)
+    listing = list_members(paths.archive, settings.limits)
+    layout = class_layout(listing.files, settings, listing.folders)
     additions = read_additions(workspace, dataset, settings.limits)
     with atomic_folder(paths.images) as folder, ShardWriter(folder) as writer:
-        members = list(_stored(paths.archive, layout, settings, writer, f"prepare {dataset}"))
+        members = list(_stored(paths.archive, layout.labels, settings, writer, f"prepare {dataset}"))
         for addition in additions:
-            layout_added = Layout("", addition.labels, [])
-            members += _stored(addition.path, layout_added, settings, writer, f"prepare {dataset}, addition {addition.number}")
+            members += _stored(addition.path, addition.labels, settings, writer, f"prepare {dataset}, addition {addition.number}")
         writer.close()
         members.sort(key=lambda member: member.path)
         groups = _groups(members, settings)
@@ -75,11 +76,12 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
         archive=fetched,
         manifest_sha256=digest,
         classes=class_names(manifest),
-        members=len(listing) + added,
+        members=len(listing.files) + added,
         added=added,
         images=int(manifest["split"].notna().sum()),
         quarantined=_count_reasons(manifest),
-        outside_class_folders=layout.outside,
+        outside_class_folders=others(layout),
+        outside=counted(layout),
         split_rule=assignment.rule,
         splits={split: _split_counts(manifest, split) for split in SPLITS},
         duplicate_groups=len(groups),
@@ -101,7 +103,7 @@ def _fetched(paths: DatasetPaths, dataset: str) -> FetchRecord:
     return record
 
 
-def _stored(archive: Path, layout: Layout, settings: Prepare, writer: ShardWriter, what: str) -> Iterator[Member]:
+def _stored(archive: Path, labels: Mapping[str, str], settings: Prepare, writer: ShardWriter, what: str) -> Iterator[Member]:
     """Examine and store the files of the class folders, in the archive's order."""
 
     def look(item: tuple[Entry, bytes | None]) -> tuple[Entry, Examined]:
@@ -113,11 +115,11 @@ def _stored(archive: Path, layout: Layout, settings: Prepare, writer: ShardWrite
     def weight(item: tuple[Entry, bytes | None]) -> int:
         return len(item[1] or b"")
 
-    encoded = _encoded(archive, layout.labels.__contains__, settings.limits)
+    encoded = _encoded(archive, labels.__contains__, settings.limits)
     examined = map_in_order(look, encoded, os.cpu_count() or 1, weight, WAITING_BYTES)
-    for entry, found in tracked(examined, what, len(layout.labels), "images"):
+    for entry, found in tracked(examined, what, len(labels), "images"):
         place = writer.add(found.stored) if found.look else None
-        yield Member(entry.path, layout.labels[entry.path], entry.size_bytes, replace(found, stored=b""), place)
+        yield Member(entry.path, labels[entry.path], entry.size_bytes, replace(found, stored=b""), place)
 
 
 def _encoded(archive: Path, wanted: Callable[[str], bool], limits: Limits) -> Iterator[tuple[Entry, bytes | None]]:
@@ -149,17 +151,18 @@ def _groups(members: Sequence[Member], settings: Prepare) -> list[list[str]]:
 
 
 def _assignment(
-    members: Sequence[Member], groups: list[list[str]], archive: Path, layout: Layout, additions: Sequence[Addition], settings: Prepare
+    members: Sequence[Member], groups: list[list[str]], archive: Path, layout: ClassLayout, additions: Sequence[Addition], settings: Prepare
 ) -> Assignment:
     """By the declared rule; from the first addition on as the additions keep it."""
     usable = _usable(members)
     if not additions:
-        return assign(usable, groups, list(layout.labels), settings.split, _lists(archive, layout, settings))
+        declared = Declared(_lists(archive, layout, settings), layout.splits)
+        return assign(usable, groups, list(layout.labels), settings.split, declared)
     digests = {member.path: member.examined.sha256 or "" for member, _ in _decoded(members)}
     return assign_kept(usable, digests, groups, additions, settings.split)
 
 
-def _lists(archive: Path, layout: Layout, settings: Prepare) -> OfficialLists | None:
+def _lists(archive: Path, layout: ClassLayout, settings: Prepare) -> OfficialLists | None:
     """The official lists in the archive, when the rule asks for them and they name any of its images."""
     if settings.split.rule != "official":
         return None

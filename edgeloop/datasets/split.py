@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from edgeloop.errors import DataError
 KERAS_EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 CONFLICT = "duplicate with another label"
 OF_TEST_IMAGE = "duplicate of a test image"
+OF_VAL_IMAGE = "duplicate of a val image"
 
 Groups = Sequence[Sequence[str]]
 
@@ -39,23 +40,42 @@ class Assignment:
     """The rule that was applied, in words."""
 
 
-def assign(labels: Mapping[str, str], groups: Groups, every_file: Sequence[str], split: Split, lists: OfficialLists | None) -> Assignment:
+@dataclass(frozen=True)
+class Declared:
+    """What an archive itself says about its splits."""
+
+    lists: OfficialLists | None = None
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """`train`, `val` or `test` by path, from the folders of splits."""
+
+
+def assign(
+    labels: Mapping[str, str], groups: Groups, every_file: Sequence[str], split: Split, declared: Declared | None = None
+) -> Assignment:
     """Divide usable images, given by path with their label.
 
     `groups` are duplicates of each other. `every_file` is each file of the class folders, usable or not: the rule
     `keras` counts them all. A group with more than one label is quarantined; so are images outside `test` that
-    duplicate one in it; a group within train and val goes to one of them as a whole.
+    duplicate one in it; a group within train and val goes to one of them as a whole. Where the archive's folders say
+    what is `val`, images of `train` that duplicate one of these are quarantined, too.
     """
-    done = Assignment()
+    done, declared = Assignment(), declared or Declared()
     done.quarantined.update(_conflicts(labels, groups))
     usable = {path: label for path, label in labels.items() if path not in done.quarantined}
     alike = [group for group in groups if group[0] in usable]
-    test, done.rule = _test(usable, alike, every_file, split, lists)
-    done.quarantined.update(_copies_of(test, alike))
+    test, done.rule = _test(usable, alike, every_file, split, declared)
+    done.quarantined.update(_copies_of(test, alike, OF_TEST_IMAGE))
     rest = {path: label for path, label in usable.items() if path not in test and path not in done.quarantined}
-    val = stratified_part(rest, alike, split.val_fraction, f"{split.seed} val")
+    val = {path for path in rest if declared.folders.get(path) == "val"}
+    if val:
+        copies = _copies_of(val, alike, OF_VAL_IMAGE, rest)
+        done.quarantined.update(copies)
+        rest = {path: label for path, label in rest.items() if path not in copies}
+        done.rule += f"; val: the archive's folder ({len(val)} images)"
+    else:
+        val = stratified_part(rest, alike, split.val_fraction, f"{split.seed} val")
+        done.rule += f"; val: {split.val_fraction:g} of the rest of each class, seed {split.seed}"
     done.splits = {path: "test" if path in test else "val" if path in val else "train" for path in (*rest, *test)}
-    done.rule += f"; val: {split.val_fraction:g} of the rest of each class, seed {split.seed}"
     return done
 
 
@@ -89,7 +109,7 @@ def parse_list(name: str, content: bytes) -> frozenset[str]:
         DataError: it is neither.
     """
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
         if not name.endswith(".json"):
             return frozenset(line.strip() for line in text.splitlines() if line.strip())
         return frozenset(str(entry) for entries in json.loads(text).values() for entry in entries)
@@ -115,22 +135,24 @@ def _conflicts(labels: Mapping[str, str], groups: Groups) -> dict[str, str]:
     return reasons
 
 
-def _copies_of(test: set[str], groups: Groups) -> dict[str, str]:
+def _copies_of(kept: set[str], groups: Groups, why: str, among: Container[str] | None = None) -> dict[str, str]:
+    """The reason of each image (of those `among`) that duplicates one that is kept."""
     reasons: dict[str, str] = {}
     for group in groups:
-        tested = [path for path in group if path in test]
-        reasons.update({path: f"{OF_TEST_IMAGE}: {tested[0]}" for path in group if tested and path not in test})
+        first = next((path for path in group if path in kept), None)
+        others = [path for path in group if path not in kept and (among is None or path in among)]
+        reasons.update({path: f"{why}: {first}" for path in others if first is not None})
     return reasons
 
 
-def _test(
-    usable: Mapping[str, str], groups: Groups, every_file: Sequence[str], split: Split, lists: OfficialLists | None
-) -> tuple[set[str], str]:
+def _test(usable: Mapping[str, str], groups: Groups, every_file: Sequence[str], split: Split, declared: Declared) -> tuple[set[str], str]:
     """The usable test images, and the rule in words."""
     if split.rule == "keras":
         return _by_keras(usable, every_file, split)
-    if split.rule == "official" and lists is not None:
-        return _by_lists(usable, lists)
+    if split.rule == "official" and declared.lists is not None:
+        return _by_lists(usable, declared.lists)
+    if split.rule == "folders":
+        return _by_folders(usable, groups, split, declared.folders)
     test = stratified_part(usable, groups, split.test_fraction, f"{split.seed} test")
     words = f"stratified: {split.test_fraction:g} of each class, seed {split.seed}"
     if split.rule == "official":
@@ -151,6 +173,17 @@ def _by_lists(usable: Mapping[str, str], lists: OfficialLists) -> tuple[set[str]
     words = f"official: the archive's list of {len(lists.test)} test images"
     words += _missing(len(lists.test) - len(test), "of these {} are quarantined or absent")
     return test, words + _missing(unlisted, "{} on neither list count as training images")
+
+
+def _by_folders(usable: Mapping[str, str], groups: Groups, split: Split, folders: Mapping[str, str]) -> tuple[set[str], str]:
+    """The archive's folder for test; without one a share of that for training."""
+    test = {path for path in usable if folders[path] == "test"}
+    if test:
+        quarantined = sum(where == "test" for where in folders.values()) - len(test)
+        return test, f"folders: the archive's folder for test ({len(test)} images)" + _missing(quarantined, "{} more cannot be used")
+    training = {path: label for path, label in usable.items() if folders[path] == "train"}
+    test = stratified_part(training, groups, split.test_fraction, f"{split.seed} test")
+    return test, f"folders: no folder for test, so {split.test_fraction:g} of each class of that for training, seed {split.seed}"
 
 
 def _missing(count: int, words: str) -> str:

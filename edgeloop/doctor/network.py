@@ -3,11 +3,9 @@
 import base64
 import hashlib
 import hmac
-import os
 import socket
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from edgeloop.boards.lab.config import LabBoard, Ssh
 from edgeloop.boards.lab.find import find
@@ -43,7 +41,7 @@ def ssh_hosts(machine: Machine) -> Iterator[Finding]:
 def ssh_host_keys(machine: Machine) -> Iterator[Finding]:
     for board in machine.boards("ssh"):
         ssh = _ssh(board)
-        file = _expanded(machine, ssh.known_hosts) if ssh.known_hosts else machine.home / ".ssh/known_hosts"
+        file = ssh.known_hosts or machine.home / ".ssh/known_hosts"
         known = [*lines(file), *([] if ssh.known_hosts else lines(machine.root / _SYSTEM_WIDE))]
         if not any(_is_for(line, ssh) for line in known):
             yield found("ssh-host-key-unknown", board=board.name, host=ssh.host, port=ssh.port, user=ssh.user, file=file)
@@ -58,7 +56,7 @@ def ssh_keys(machine: Machine) -> Iterator[Finding]:
             if not any(key.is_file() for key in usual) and not _agent_answers(machine):
                 yield found("ssh-no-key", folder=machine.home / ".ssh", **named)
             continue
-        file = _expanded(machine, ssh.key)
+        file = ssh.key
         if not file.is_file():
             yield found("ssh-key-missing", file=file, **named)
         elif (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
@@ -126,12 +124,6 @@ def _agent_answers(machine: Machine) -> bool:
     except OSError:
         return False
     return True
-
-
-def _expanded(machine: Machine, path: Path) -> Path:
-    """With the home folder in place of `~`."""
-    text = os.fspath(path)
-    return machine.home / text[2:] if text.startswith("~/") else path
 
 
 CHECKS = (

@@ -58,9 +58,17 @@ def params(machine: Machine) -> Iterator[Finding]:
     if machine.workspace is None:
         return
     try:
-        load_params(machine.workspace)
+        known = load_params(machine.workspace)
     except ConfigError as error:
         yield found("params-invalid", reason=error.what)
+        return
+    for name, dataset in known.datasets.items():
+        variants = [variant for variant in known.variants.values() if variant.dataset == name]
+        for override in dataset.train.overrides:
+            if variants and not any(override.matches(variant.network, variant.resolution) for variant in variants):
+                chosen = override.model_dump(include={"network", "resolution"}, exclude_none=True)
+                what = ", ".join(f"{key}: {value}" for key, value in chosen.items())
+                yield found("override-without-variant", dataset=name, what=what)
 
 
 def lab(machine: Machine) -> Iterator[Finding]:

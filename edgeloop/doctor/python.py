@@ -12,7 +12,7 @@ from edgeloop.doctor.machine import Machine, lines
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 SHOWN = 6
-_TOO_NEW = {"fastapi": ("0.146", "fastapi-too-new"), "sqlalchemy": ("2.1", "sqlalchemy-too-new")}
+TOO_NEW = {"fastapi": ("0.146", "fastapi-too-new"), "sqlalchemy": ("2.1", "sqlalchemy-too-new")}
 """The first versions that break something silently (docs/lock.md)."""
 
 
@@ -43,7 +43,7 @@ def packages_as_locked(machine: Machine) -> Iterator[Finding]:
 
 
 def packages_that_break(machine: Machine) -> Iterator[Finding]:
-    for name, (first_bad, fault) in _TOO_NEW.items():
+    for name, (first_bad, fault) in TOO_NEW.items():
         version = machine.installed(name)
         if version is not None and Version(version) >= Version(first_bad):
             yield found(fault, version=version)

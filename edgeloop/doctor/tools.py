@@ -11,6 +11,7 @@ from edgeloop.codegen.toolchain import ARM_VARIABLE, HOST_VARIABLE, Cpu, find_ar
 from edgeloop.doctor.finding import Check, Finding, found
 from edgeloop.doctor.machine import Machine
 from edgeloop.errors import EdgeloopError, StedgeaiMissing, StedgeaiTimeout, ToolchainError
+from edgeloop.userpath import user_argument
 
 ARM_GCC = "arm-none-eabi-gcc"
 CPU = Cpu("cortex-m7", "hard")
@@ -94,11 +95,11 @@ def lab_commands(machine: Machine) -> Iterator[Finding]:
 
 
 def _command(machine: Machine, board: LabBoard, step: str, arguments: list[str]) -> Iterator[Finding]:
-    program = arguments[0]
+    program = user_argument(arguments[0])
     if "{" not in program and machine.which(program) is None:
         about = _ABOUT.get(Path(program).name, "It is not installed, or not on the PATH of this shell.")
         yield found("flash-program-missing", board=board.name, program=program, step=step, about=about)
-    for argument in (_known_parts(machine, argument) for argument in arguments[1:]):
+    for argument in (user_argument(_known_parts(machine, argument)) for argument in arguments[1:]):
         if argument.startswith("/") and "{" not in argument and not Path(argument).exists():
             yield found("flash-file-missing", board=board.name, file=argument, step=step)
 

@@ -37,7 +37,7 @@ def evaluate(workspace: Workspace, params: Params, variant: str) -> EvaluateReco
     paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
     preprocessing = Preprocessing.read(paths.quantized / FILE_NAME)
     images = split_pixels(workspace, chosen.dataset, SPLIT, preprocessing)
-    scores = _scores(paths, preprocessing, images, params.evaluate.batch_size)
+    scores = _scores(paths, preprocessing, images)
     _write_predictions(paths, images, scores)
     record = EvaluateRecord(
         provenance=provenance(workspace.root, {"evaluate": params.evaluate.model_dump()}, TOOLS, started, images.manifest_sha256),
@@ -55,12 +55,12 @@ def evaluate(workspace: Workspace, params: Params, variant: str) -> EvaluateReco
     return record
 
 
-def _scores(paths: VariantPaths, preprocessing: Preprocessing, images: SplitPixels, batch: int) -> dict[Format, Scores]:
+def _scores(paths: VariantPaths, preprocessing: Preprocessing, images: SplitPixels) -> dict[Format, Scores]:
     """Scores (n, classes) by each format."""
     with progress(f"evaluate {len(FILES)} models", len(FILES) * len(images.rows), "images") as advance:
         scores: dict[Format, Scores] = {}
         for kind, name in FILES.items():
-            classifier = Classifier(paths.quantized / f"{name}.tflite", preprocessing, batch=batch)
+            classifier = Classifier(paths.quantized / f"{name}.tflite", preprocessing)
             if classifier.classes != len(images.classes):
                 raise InputError(
                     f"{paths.quantized / name}.tflite tells {classifier.classes} classes apart, its data set has {len(images.classes)}.",

@@ -1,7 +1,5 @@
 """The accuracy of any .tflite classifier on a folder of class folders."""
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from edgeloop.config import Resize
-from edgeloop.errors import DataError, InputError
+from edgeloop.datasets.filenames import is_picture
+from edgeloop.datasets.folder import Walked, read_picture, walk_folder
+from edgeloop.errors import DataError, InputError, PictureError
 from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
-from edgeloop.files import sha256_file
-from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
+from edgeloop.files import read_text, sha256_file
+from edgeloop.preprocessing import Pixels, Preprocessing, Range
 from edgeloop.progress import progress
 from edgeloop.records import ClassResult, Part
 from edgeloop.tflite.classifier import Classifier
@@ -21,12 +21,12 @@ from edgeloop.tflite.trial import try_model
 
 CHUNK = 32
 """Images that one core decodes and scores at a time; so much is in memory for each core."""
-MOST_FILE_BYTES = 64_000_000
+IN_NO_CLASS_FOLDER = "it lies in no class folder"
 TOP5_FROM_CLASSES = 11
 
 
 class Skipped(Part):
-    """A file in a class folder that could not be evaluated."""
+    """A file that could not be evaluated."""
 
     path: str
     reason: str
@@ -39,8 +39,8 @@ class FolderReport(Part):
     model_sha256: str
     images: str
     resize: Resize
-    input_range: tuple[float, float] | None
-    """What 0..255 is mapped to for a float model; null for an integer one, which takes the raw pixel."""
+    input_range: Range | None
+    """What 0..255 was mapped to; null where an integer model was given the raw pixel, as nothing stated a range."""
     n: int
     top1: float
     """A fraction."""
@@ -74,7 +74,7 @@ def evaluate_folder(
     images: Path,
     *,
     resize: Resize | None = None,
-    input_range: tuple[float, float] | None = None,
+    input_range: Range | None = None,
     classes: Path | None = None,
     batch: int = 8,
 ) -> FolderReport:
@@ -82,7 +82,8 @@ def evaluate_folder(
 
     The class order is that of the sorted folder names, as Keras has it, or that of the file `classes` (a name a line),
     with which the folder may hold some of the classes only. `resize` and `input_range` are taken from the
-    `preprocessing.json` beside the model where they are not given; without one, `resize` is bilinear.
+    `preprocessing.json` beside the model where they are not given; without one, `resize` is bilinear, and an integer model
+    takes the raw pixel.
 
     Raises:
         InputError: a path, a list of classes or an option is missing or does not fit the model.
@@ -91,9 +92,11 @@ def evaluate_folder(
     """
     try_model(model)
     loaded = LiteModel(model)
-    preprocessing = _preprocessing(model, loaded, resize, input_range)
-    names = _class_names(images, classes, loaded.classes)
-    items = list(_items(images, names))
+    default = {"resolution": loaded.side, "resize": "bilinear", "input_range": None}
+    preprocessing = Preprocessing.beside(model, default, resize=resize, input_range=input_range)
+    walked = walk_folder(images)
+    names = _class_names(images, walked, classes, loaded.classes)
+    items = _items(images, walked, names)
     if not items:
         raise InputError(f"The class folders of {images} hold no files.", "Give a folder of class folders with images.")
     scores, labels, skipped = _score(Classifier(model, preprocessing, batch=batch), items, images)
@@ -104,7 +107,7 @@ def evaluate_folder(
         model_sha256=sha256_file(model),
         images=str(images),
         resize=preprocessing.resize,
-        input_range=preprocessing.input_range if loaded.input.dtype == "float32" else None,
+        input_range=preprocessing.input_range,
         n=top1.n,
         top1=top1.value,
         ci95=top1.ci95,
@@ -112,28 +115,13 @@ def evaluate_folder(
         classes=names,
         per_class=class_results(confusion, names),
         confusion=confusion.tolist(),
-        skipped=skipped,
+        skipped=[*_outside(walked), *skipped],
     )
 
 
-def _preprocessing(model: Path, loaded: LiteModel, resize: Resize | None, input_range: tuple[float, float] | None) -> Preprocessing:
-    beside = model.parent / FILE_NAME
-    known = Preprocessing.read(beside) if beside.is_file() else None
-    span = input_range or (known.input_range if known else None)
-    if span is None and loaded.input.dtype == "float32":
-        raise InputError(
-            f"{model} takes float32, and nothing says which range its pixels are mapped to.",
-            f"Give the range, such as 0 1 or -1 1, or put its {FILE_NAME} beside it.",
-        )
-    resolution = known.resolution if known else loaded.side
-    return Preprocessing(resolution=resolution, resize=resize or (known.resize if known else "bilinear"), input_range=span or (0.0, 255.0))
-
-
-def _class_names(images: Path, listed: Path | None, outputs: int) -> list[str]:
+def _class_names(images: Path, walked: Walked, listed: Path | None, outputs: int) -> list[str]:
     """The model's classes in the order of its outputs."""
-    if not images.is_dir():
-        raise InputError(f"{images} is not a folder.", "Give a folder that holds one folder of images for each class.")
-    folders = sorted(entry.name for entry in images.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    folders = sorted({path.split("/")[0] for path in walked.files if "/" in path} | {path.split("/")[0] for path in walked.bare})
     names = folders if listed is None else _read_names(listed)
     if len(names) != outputs:
         source = f"{images} holds {len(names)} class folders" if listed is None else f"{listed} lists {len(names)} classes"
@@ -151,7 +139,7 @@ def _advice(images: Path, folders: list[str], listed: Path | None) -> str:
 
 def _read_names(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a list of classes: {error}", "Write one class name a line, in UTF-8.") from error
     names = [line.strip() for line in lines if line.strip()]
@@ -160,12 +148,14 @@ def _read_names(path: Path) -> list[str]:
     return names
 
 
-def _items(images: Path, names: list[str]) -> Iterator[_Item]:
-    """Every file of the class folders that is not hidden, sorted; sub-folders included."""
-    for label, name in enumerate(names):
-        for folder, below, files in os.walk(images / name):
-            below[:] = sorted(entry for entry in below if not entry.startswith("."))
-            yield from (_Item(Path(folder, file), label) for file in sorted(files) if not file.startswith("."))
+def _items(images: Path, walked: Walked, names: list[str]) -> list[_Item]:
+    """Every file of the class folders; sub-folders included."""
+    labels = {name: label for label, name in enumerate(names)}
+    return [_Item(images / path, labels[path.split("/")[0]]) for path in walked.files if "/" in path]
+
+
+def _outside(walked: Walked) -> list[Skipped]:
+    return [Skipped(path=path, reason=IN_NO_CLASS_FOLDER) for path in walked.files if "/" not in path and is_picture(path)]
 
 
 def _score(classifier: Classifier, items: list[_Item], images: Path) -> tuple[Scores, Labels, list[Skipped]]:
@@ -190,15 +180,11 @@ def _score_chunk(classifier: Classifier, chunk: list[_Item], images: Path) -> _S
         try:
             pixels.append(_read(item.path, classifier.preprocessing))
             labels.append(item.label)
-        except (DataError, OSError) as error:
+        except PictureError as error:
             skipped.append(Skipped(path=str(item.path.relative_to(images)), reason=str(error)))
     scores = classifier.score(np.stack(pixels)) if pixels else np.empty((0, classifier.classes), np.float32)
     return _Scored(scores, np.asarray(labels, np.int32), skipped)
 
 
 def _read(path: Path, preprocessing: Preprocessing) -> Pixels:
-    if not path.is_file():
-        raise DataError("it is not a regular file")
-    if path.stat().st_size > MOST_FILE_BYTES:
-        raise DataError(f"it holds more than {MOST_FILE_BYTES:,} bytes")
-    return preprocessing.pixels(path.read_bytes())
+    return preprocessing.pixels(read_picture(path))

@@ -20,6 +20,8 @@ class Incoming(Protocol):
 
     name: str
     """As the user gave it."""
+    hidden: int
+    """Hidden files that the last `arrivals` left out."""
 
     def arrivals(self) -> list[Arrival]:
         """All files, sorted by path."""

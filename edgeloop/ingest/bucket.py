@@ -1,5 +1,6 @@
 """Reading what lies below a prefix of a bucket, as a source of new images."""
 
+from edgeloop.datasets.filenames import lies_hidden
 from edgeloop.errors import StoreError
 from edgeloop.ingest.arrivals import Arrival
 from edgeloop.store import local, s3
@@ -8,14 +9,16 @@ from edgeloop.workspace import Workspace
 
 
 class BucketFiles:
-    """The objects below a prefix; names of folders (keys that end in a slash) are left out."""
+    """The objects below a prefix; names of folders (keys that end in a slash) and hidden files are left out."""
 
     def __init__(self, target: s3.S3Target, name: str) -> None:
-        self._target, self.name = target, name
+        self._target, self.name, self.hidden = target, name, 0
 
     def arrivals(self) -> list[Arrival]:
-        found = [Arrival(entry.key, entry.bytes, entry.version) for entry in self._target.entries() if not entry.key.endswith("/")]
-        return sorted(found, key=lambda arrival: arrival.path)
+        listed = [Arrival(entry.key, entry.bytes, entry.version) for entry in self._target.entries() if not entry.key.endswith("/")]
+        visible = [arrival for arrival in listed if not lies_hidden(arrival.path)]
+        self.hidden = len(listed) - len(visible)
+        return sorted(visible, key=lambda arrival: arrival.path)
 
     def read(self, arrival: Arrival) -> bytes:
         stored = self._target.read(arrival.path)

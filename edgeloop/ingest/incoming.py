@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgeloop.config import Params
-from edgeloop.datasets.pack import folder_files
+from edgeloop.datasets.folder import walk_folder
 from edgeloop.errors import InputError
 from edgeloop.ingest.arrivals import Arrival, Incoming
+from edgeloop.userpath import user_path
 from edgeloop.workspace import Workspace
 
 S3 = "s3://"
@@ -19,10 +20,12 @@ class IncomingFolder:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise InputError(f"{folder} is not a folder.", "Give a folder that holds one folder of new images for each class.")
-        self._folder, self.name = folder, str(folder)
+        self._folder, self.name, self.hidden = folder, str(folder), 0
 
     def arrivals(self) -> list[Arrival]:
-        return sorted(map(self._arrival, folder_files(self._folder)), key=lambda arrival: arrival.path)
+        walked = walk_folder(self._folder)
+        self.hidden = walked.hidden
+        return [self._arrival(path) for path in walked.files]
 
     def read(self, arrival: Arrival) -> bytes:
         path = self._folder / arrival.path
@@ -31,9 +34,9 @@ class IncomingFolder:
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.", "Leave the folder unchanged while it is ingested.") from error
 
-    def _arrival(self, file: Path) -> Arrival:
-        state = file.stat()
-        return Arrival(file.relative_to(self._folder).as_posix(), state.st_size, f"{state.st_size} {state.st_mtime_ns} {state.st_ino}")
+    def _arrival(self, path: str) -> Arrival:
+        state = (self._folder / path).stat()
+        return Arrival(path, state.st_size, f"{state.st_size} {state.st_mtime_ns} {state.st_ino}")
 
 
 @contextmanager
@@ -51,4 +54,4 @@ def incoming(workspace: Workspace, params: Params, origin: str, endpoint: str | 
     elif "://" in origin:
         raise InputError(f"Nothing can be ingested from {origin}.", "Give a folder of class folders, or s3://bucket/prefix.")
     else:
-        yield IncomingFolder(workspace.root / Path(origin).expanduser())
+        yield IncomingFolder(workspace.root / user_path(origin))

@@ -24,8 +24,11 @@ from edgeloop.datasets.additions import (
     read_additions,
     write_addition,
 )
-from edgeloop.datasets.layout import class_layout
+from edgeloop.datasets.filenames import is_picture
+from edgeloop.datasets.layout import ClassLayout, class_layout
 from edgeloop.datasets.manifest import class_names, read_manifest
+from edgeloop.datasets.outside import counted, others
+from edgeloop.datasets.outside import in_words as words_of
 from edgeloop.datasets.placing import Newcomer, Seat, place
 from edgeloop.datasets.split import Assignment
 from edgeloop.errors import InputError
@@ -34,7 +37,7 @@ from edgeloop.ingest.arrivals import Arrival, Incoming
 from edgeloop.ingest.lookalikes import Archives, groups_with, key
 from edgeloop.ingest.memory import Digests, known_by_name, known_digests, records
 from edgeloop.ingest.screen import Candidate, Past, Screened, screen
-from edgeloop.records import IngestRecord, PrepareRecord, QuarantinedFile, provenance
+from edgeloop.records import IngestRecord, Outside, PrepareRecord, QuarantinedFile, provenance
 from edgeloop.workspace import DatasetPaths, Workspace
 
 TOOLS = ["numpy", "opencv-python-headless", "pandas", "pillow"]
@@ -48,8 +51,15 @@ class Ingested:
     archives: list[Path]
 
 
-def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming, *, again: bool = False) -> Ingested | None:
-    """Add new images to a prepared data set; None when there is nothing new.
+@dataclass(frozen=True)
+class NothingNew:
+    """What an ingest found that had nothing to do: perhaps pictures that are in no class folder."""
+
+    outside: Outside
+
+
+def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming, *, again: bool = False) -> Ingested | NothingNew:
+    """Add new images to a prepared data set.
 
     Writes `data/<dataset>/additions/<number>-<digest>.tar` with the good ones, `data/<dataset>/rejected/…` with the
     others, and returns the record, which the caller completes (`revision_after`) and writes. The source is only read. `again`: look
@@ -57,6 +67,7 @@ def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming,
 
     Raises:
         InputError: the data set is not prepared, or the source cannot be read or changes meanwhile.
+        DataError: it is not clear which folders of the source are the classes.
         StoreError: the object storage does not answer.
     """
     started = dt.datetime.now(dt.UTC)
@@ -65,13 +76,16 @@ def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming,
     earlier = records(workspace.ingests(dataset))
     past = [] if again else earlier
     arrivals = source.arrivals()
-    labels, outside = _labelled(arrivals)
+    classes = _classes(manifest, declared)
+    layout = _layout(arrivals, classes, declared)
+    labels = {arrival: layout.labels[arrival.path] for arrival in arrivals if arrival.path in layout.labels}
+    outside = counted(layout).model_copy(update={"hidden": source.hidden})
     cache = Digests(workspace, dataset, source.name)
     known = Past(frozenset(known_digests(manifest, past)), frozenset(known_by_name(past)))
-    screened = screen(source, labels, _classes(manifest, declared), declared, known, cache)
+    screened = screen(source, labels, classes, declared, known, cache)
     cache.write()
     if not screened.candidates and not screened.rejected:
-        return None
+        return NothingNew(outside)
     archives = Archives(paths.images, [paths.archive, *addition_paths(workspace, dataset)])
     added, assignment = _divided(manifest, screened, archives, declared)
     number = max((record.number for record in earlier), default=0) + 1
@@ -86,7 +100,8 @@ def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming,
         known=screened.known,
         quarantined=_reasons(screened),
         quarantined_files=_quarantined(screened),
-        outside_class_folders=outside,
+        outside_class_folders=others(layout),
+        outside=outside,
         archive=archive.name if archive else None,
         rejected_archive=rejected.name if rejected else None,
         revision_before=revision,
@@ -96,12 +111,12 @@ def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming,
     return Ingested(record, [path for path in (archive, rejected) if path is not None])
 
 
-def _labelled(arrivals: Sequence[Arrival]) -> tuple[dict[Arrival, str], list[str]]:
-    """Files of class folders with their class, and the paths of all others."""
-    if not any("/" in arrival.path for arrival in arrivals):
-        return {}, [arrival.path for arrival in arrivals]
-    layout = class_layout(arrival.path for arrival in arrivals)
-    return {arrival: layout.labels[arrival.path] for arrival in arrivals if arrival.path in layout.labels}, layout.outside
+def _layout(arrivals: Sequence[Arrival], classes: Sequence[str], declared: Dataset) -> ClassLayout:
+    """Which files are of which class; where none is in a folder, none is of any."""
+    paths = [arrival.path for arrival in arrivals]
+    if not any("/" in path for path in paths):
+        return ClassLayout("", {}, paths, [path for path in paths if is_picture(path)])
+    return class_layout(paths, declared.prepare, known=classes)
 
 
 def _classes(manifest: pd.DataFrame, declared: Dataset) -> list[str]:
@@ -212,3 +227,10 @@ def _lines(record: IngestRecord) -> Iterator[str]:
     yield f"{count} images added{f' ({splits})' if splits else ''}, {record.known} known, {len(record.quarantined_files)} quarantined"
     for file in record.quarantined_files:
         yield f"  quarantined: {file.path}: {file.reason}"
+    if record.outside is not None:
+        yield from outside_in_words(record.outside)
+
+
+def outside_in_words(outside: Outside) -> list[str]:
+    """What of the incoming files was not looked at, in lines."""
+    return [f"  not looked at: {line}" for line in words_of(outside)]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgeloop.config import Dataset
-from edgeloop.datasets.images import TOO_MANY_BYTES, Examined, Look, examine, refused
+from edgeloop.datasets.images import Examined, Look, examine, refused
 from edgeloop.datasets.parallel import map_in_order
+from edgeloop.decoding import TOO_MANY_BYTES
 from edgeloop.ingest.arrivals import Arrival, Incoming
 from edgeloop.ingest.memory import Digests
 from edgeloop.progress import tracked

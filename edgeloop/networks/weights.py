@@ -1,15 +1,15 @@
-"""Weights of a network by layer name: how trained ones are read from a Keras 2 `.h5` and set in a built network."""
+"""Weights of a network by layer name: read from a Keras file, in a child process, and set in a built network."""
 
-import json
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeloop.child import Limits, Tell, in_child
 from edgeloop.errors import ModelError
-from edgeloop.networks.separable import Shape, build
-from edgeloop.networks.table import NETWORKS
+from edgeloop.networks.files import read_model
 
 if TYPE_CHECKING:
     import h5py
@@ -18,6 +18,37 @@ if TYPE_CHECKING:
 Weights = dict[str, dict[str, NDArray[np.float32]]]
 """Arrays by layer name, then by the name that Keras 3 gives them (`kernel`, `bias`, `gamma`, ...)."""
 CLASSIFIER = "conv_preds"
+LIMITS = Limits(deadline_s=300.0, memory_bytes=16 << 30)
+
+
+def read_weights_file(path: Path) -> Weights:
+    """The weights in a `.keras`, or in a Keras 2 `.h5`, whose model description is not used; it is read in a child process.
+
+    Raises:
+        ModelError: it is not such a file, or one that crashes the libraries that read it.
+    """
+
+    def died(how: str) -> ModelError:
+        return ModelError(f"Keras {how} while it read {path}.", "It is damaged: fetch or save it again.")
+
+    with tempfile.TemporaryDirectory(prefix="edgeloop-weights-") as folder:
+        stored = Path(folder) / "weights.npz"
+        in_child(store_weights, path, stored, limits=LIMITS, died=died)
+        weights: Weights = {}
+        with np.load(stored) as arrays:
+            for key in arrays.files:
+                layer, name = key.rsplit("/", 1)
+                weights.setdefault(layer, {})[name] = arrays[key]
+    return weights
+
+
+def store_weights(_: Tell, path: Path, target: Path) -> None:
+    """The child's function of `read_weights_file`."""
+    import h5py
+
+    weights = read_keras2(path) if h5py.is_hdf5(path) else read_weights(read_model(path))
+    named: dict[str, Any] = {f"{layer}/{name}": array for layer, arrays in weights.items() for name, array in arrays.items()}
+    np.savez(target, **named)
 
 
 def read_weights(network: "keras.Model") -> Weights:
@@ -51,47 +82,6 @@ def read_keras2(path: Path) -> Weights:
     if not weights:
         raise ModelError(f"{path} is not a Keras 2 weights file: it holds no weights of layers.")
     return weights
-
-
-def rebuild_keras2(path: Path) -> "keras.Model":
-    """The network of `NETWORKS` that a Keras 2 `.h5` holds, found by the widths of its layers, with its weights.
-
-    Raises:
-        ModelError: it is not such a file, or it holds none of these networks.
-    """
-    weights = read_keras2(path)
-    shape, side = _shape_of(weights), _input_side(path)
-    if shape is None or side is None or "kernel" not in weights.get(CLASSIFIER, {}):
-        raise ModelError(f"{path} holds none of the networks {', '.join(NETWORKS)}.")
-    network = build(shape, side, weights[CLASSIFIER]["kernel"].shape[-1])
-    for layer in network.layers:
-        if not load_layer(layer, weights):
-            raise ModelError(f"{path} does not fit the network that its widths are of, at layer {layer.name}.")
-    return network
-
-
-def _shape_of(weights: Weights) -> Shape | None:
-    def width(name: str) -> int:
-        kernel = weights.get(name, {}).get("kernel")
-        return 0 if kernel is None else int(kernel.shape[-1])
-
-    for shape in NETWORKS.values():
-        names = ["conv1", *(f"conv_pw_{number}" for number in range(1, len(shape.blocks) + 1))]
-        if [width(name) for name in names] == [shape.stem, *(block.channels for block in shape.blocks)]:
-            return shape
-    return None
-
-
-def _input_side(path: Path) -> int | None:
-    """The input's height in the model description of a Keras 2 `.h5`; weights alone do not tell it."""
-    import h5py
-
-    with h5py.File(path) as file:
-        try:
-            first = json.loads(file.attrs["model_config"])["config"]["layers"][0]
-            return int(first["config"]["batch_input_shape"][1])
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None
 
 
 def _arrays(group: "h5py.Group") -> dict[str, NDArray[np.float32]]:

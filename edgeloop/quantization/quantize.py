@@ -2,32 +2,25 @@
 
 import datetime as dt
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgeloop.config import Params
+from edgeloop.datasets.folder import read_picture, walk_folder
 from edgeloop.datasets.pixels import SplitPixels, split_pixels
-from edgeloop.errors import DataError, InputError, ModelError
+from edgeloop.errors import DataError, InputError, ModelError, PictureError
 from edgeloop.files import atomic_folder, sha256_file
-from edgeloop.networks.weights import rebuild_keras2
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
-from edgeloop.progress import progress
 from edgeloop.quantization.calibration import stratified_sample
-from edgeloop.quiet import load_tensorflow
+from edgeloop.quantization.convert import convert_file
 from edgeloop.records import QuantizeRecord, TfliteModel, provenance
+from edgeloop.tflite.encoding import stands_for
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.tflite.inspect import TensorReport, inspect_model
 from edgeloop.workspace import Workspace
-
-if TYPE_CHECKING:
-    import keras
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
@@ -49,7 +42,7 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
     images = split_pixels(workspace, variant.dataset, "train", preprocessing)
     chosen = stratified_sample(images.labels, settings.calibration_images, settings.seed)
     calibration = np.ascontiguousarray(images.pixels[chosen])
-    models = convert_all(read_float_model(paths.model), calibration, preprocessing, paths.quantized)
+    models = convert_all(paths.model, calibration, preprocessing, paths.quantized)
     record = QuantizeRecord(
         provenance=provenance(
             workspace.root, settings.model_dump(), ["tensorflow", "keras", "ai-edge-litert"], started, images.manifest_sha256
@@ -70,65 +63,38 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
 def quantize_file(
     model: Path, images: Path, out: Path, *, preprocessing: Preprocessing | None = None, count: int = 200, seed: int = 127
 ) -> list[TfliteModel]:
-    """Convert a float model made elsewhere (`.keras`, or a `.h5` that Keras 3 can read), calibrated on a folder of images.
+    """Convert a float model made elsewhere (`.keras`, or `.h5` of Keras 3 or 2), calibrated on a folder of images.
 
     Without `preprocessing`, the `preprocessing.json` beside the model counts. Writes the three `.tflite` files and the
     `preprocessing.json` to the folder `out`, which is replaced.
 
     Raises:
-        InputError: there is no preprocessing, or there are no images in `images`.
+        InputError: there is no preprocessing, there are no images in `images`, or `out` holds something else than such files.
         ModelError: the model cannot be read or converted, or takes another input than the preprocessing gives.
     """
     chosen = preprocessing or Preprocessing.read(model.parent / FILE_NAME)
-    network = read_float_model(model)
-    wanted = (None, chosen.resolution, chosen.resolution, 3)
-    if tuple(network.input_shape) != wanted:
-        raise ModelError(f"{model} takes an input of shape {network.input_shape}, not {wanted}.", "Give the resolution it was made for.")
-    files = sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not model.is_file():
+        raise InputError(f"{model} does not exist.", "Give the path of a .keras or .h5 model.")
+    _check_replaceable(out)
+    files = sorted(images / path for path in walk_folder(images).pictures)
     if not files:
         raise InputError(f"There are no images below {images}.", "Give a folder of images like those the model was trained on.")
     sample = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
-    return convert_all(network, _read_pixels([files[index] for index in sample], chosen), chosen, out)
+    return convert_all(model, _read_pixels([files[index] for index in sample], chosen), chosen, out)
 
 
-def convert_all(network: "keras.Model", calibration: Pixels, preprocessing: Preprocessing, out: Path) -> list[TfliteModel]:
-    """Write the three formats and the preprocessing into the folder `out`, which is replaced as a whole."""
-    from edgeloop.quantization.convert import to_float, to_int8
+def _check_replaceable(out: Path) -> None:
+    ours = {FILE_NAME, *(f"{stem}.tflite" for stem in FILES.values())}
+    if out.exists() and (not out.is_dir() or {entry.name for entry in out.iterdir()} - ours):
+        raise InputError(f"{out} holds something else than quantized models, and would be replaced.", "Give another folder, or empty it.")
 
-    with atomic_folder(out) as folder, progress("convert", len(FILES), "models") as advance:
-        for kind, stem in FILES.items():
-            if kind == "float":
-                content = to_float(network)
-            else:
-                content = to_int8(network, calibration, preprocessing, per_channel=kind == "int8 per-channel")
-            (folder / f"{stem}.tflite").write_bytes(content)
-            advance(1, kind)
+
+def convert_all(model: Path, calibration: Pixels, preprocessing: Preprocessing, out: Path) -> list[TfliteModel]:
+    """Write the three formats of a float model and the preprocessing into the folder `out`, which is replaced as a whole."""
+    with atomic_folder(out) as folder:
+        convert_file(model, calibration, preprocessing, folder)
         preprocessing.write(folder / FILE_NAME)
         return [_described(kind, folder / f"{stem}.tflite", preprocessing) for kind, stem in FILES.items()]
-
-
-def read_float_model(path: Path) -> "keras.Model":
-    """Read a Keras model; of a Keras 2 `.h5` whose description Keras 3 cannot read, one of this project's networks.
-
-    Raises:
-        InputError: there is no such file.
-        ModelError: it is neither.
-    """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist.", "Give the path of a .keras or .h5 model.")
-    load_tensorflow()
-    import keras
-
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        try:
-            return rebuild_keras2(path)
-        except ModelError as unknown:
-            raise ModelError(
-                f"{path} is not a model that Keras {keras.__version__} reads: {error}\n  {unknown.what}",
-                "Save it as .keras with the Keras that made it.",
-            ) from error
 
 
 def _described(kind: Format, path: Path, preprocessing: Preprocessing) -> TfliteModel:
@@ -139,11 +105,9 @@ def _described(kind: Format, path: Path, preprocessing: Preprocessing) -> Tflite
 
 
 def _check_raw_input(taken: TensorReport, preprocessing: Preprocessing) -> None:
-    """Whether a quantized input is the raw pixel: as fine as `input_range` asks, and at most half a level off."""
-    low, high = preprocessing.input_range
-    scale = (high - low) / 255
-    exact = taken.scale is not None and math.isclose(taken.scale, scale, rel_tol=1e-3)
-    if taken.dtype != "uint8" or not exact or taken.zero_point is None or abs(taken.zero_point + low / scale) > 0.51:
+    """Whether the raw pixel in a quantized input stands for `input_range`, so that every later step may give it."""
+    low, high = preprocessing.stated_range
+    if taken.dtype != "uint8" or not stands_for(taken, (low, high)):
         raise ModelError(
             f"The input of the quantized model ({taken.dtype}, scale {taken.scale}, zero point {taken.zero_point}) is not the raw pixel "
             f"of the range {low} to {high}.",
@@ -160,7 +124,7 @@ def _read_pixels(files: list[Path], preprocessing: Preprocessing) -> Pixels:
     pixels = []
     for path in files:
         try:
-            pixels.append(preprocessing.pixels(path.read_bytes()))
-        except DataError as error:
+            pixels.append(preprocessing.pixels(read_picture(path)))
+        except PictureError as error:
             raise DataError(f"{path}: {error.what}", "Remove it from the calibration images.") from error
     return np.stack(pixels)

@@ -32,7 +32,16 @@ from edgeloop.records.codegen import (
     ToolValidation,
     ValidationOutput,
 )
-from edgeloop.records.data import FetchRecord, IngestRecord, PrepareRecord, QuarantinedFile, RuleResult, SplitCounts, ValidateRecord
+from edgeloop.records.data import (
+    FetchRecord,
+    IngestRecord,
+    Outside,
+    PrepareRecord,
+    QuarantinedFile,
+    RuleResult,
+    SplitCounts,
+    ValidateRecord,
+)
 from edgeloop.records.mcu import McuBenchmarkRecord, McuCode, McuDevice, McuFirmware
 from edgeloop.records.models import (
     Accuracy,
@@ -80,6 +89,7 @@ __all__ = [
     "MpuBenchmarkRecord",
     "MpuMeasurement",
     "MpuModelBenchmark",
+    "Outside",
     "Part",
     "PhaseResult",
     "PrepareRecord",

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edgeloop.errors import InputError
-from edgeloop.files import write_text
+from edgeloop.files import read_text, write_text
 
 RecordType = TypeVar("RecordType", bound="Record")
 
@@ -51,7 +51,7 @@ class Record(Part):
             InputError: the file is absent or is not such a record.
         """
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_text(path))
         except FileNotFoundError:
             raise InputError(f"{path} does not exist.", "Build it: dvc repro lists the stage that makes it.") from None
         except (ValidationError, UnicodeDecodeError) as error:

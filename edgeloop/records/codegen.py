@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from edgeloop.records.base import Part, Record
 
 
@@ -60,11 +62,13 @@ class Epochs(Part):
     software: int
     """Run by the processor alone."""
     hybrid: int | None
-    """Run by both; null where the version does not tell them apart."""
+    """Run by both; null in records of before they were told apart."""
     hardware: int | None
     """Run by the NPU, each started by the processor."""
     controller: int | None
     """Run by the NPU, started by its epoch controller."""
+    unknown: dict[str, int] = Field(default_factory=dict)
+    """How many are of a type that is none of these, by the tool's own word for it."""
 
 
 class ValidationOutput(Part):
@@ -161,7 +165,7 @@ class CodegenRecord(Record):
     toolchain_flash_bytes: int | None = None
     """The part of `code_flash_bytes` that is the compiler's own libraries: contained, never to be added."""
     internal_ram_bytes: int | None = None
-    """Activations on the chip; null where the linker decides."""
+    """RAM on the chip, of inputs and outputs too where they lie in a memory pool; null where the linker decides."""
     external_ram_bytes: int | None = None
     internal_flash_bytes: int | None = None
     """Weights on the chip; null where the linker decides."""

@@ -20,6 +20,8 @@ class FetchRecord(Record):
     """`the upstream archive`, `not the upstream archive`, `packed from a folder` or `drawn by edgeloop`."""
     given: bool = False
     """Whether the user gave it (`--from`) in place of the declared source."""
+    hidden: int | None = None
+    """Hidden files of the folder that were not packed; null for an archive, and in records of before this was counted."""
 
 
 class SplitCounts(Part):
@@ -27,6 +29,21 @@ class SplitCounts(Part):
 
     images: int
     per_class: dict[str, int]
+
+
+class Outside(Part):
+    """What is in no class folder, counted."""
+
+    pictures: int
+    """Files with the name of a picture."""
+    places: dict[str, int]
+    """These by the folder that they lie in; empty: at the top."""
+    left_out: int
+    """Pictures that do not lie below `prepare.layout.root`, where that is declared; not among `pictures`."""
+    hidden: int
+    """Hidden files, and what desktop systems leave behind."""
+    empty_class_folders: list[str]
+    """Folders beside the class folders in which no picture lies directly, or, where `nested`, at all."""
 
 
 class PrepareRecord(Record):
@@ -45,7 +62,9 @@ class PrepareRecord(Record):
     quarantined: dict[str, int]
     """Count of quarantined members by reason."""
     outside_class_folders: list[str]
-    """Members that are no images of a class (licence texts, lists)."""
+    """Other members that are in no class folder (licence texts, lists); in records of before `outside`, all of them."""
+    outside: Outside | None = None
+    """Null in records of before this was counted."""
     split_rule: str
     """The rule that was applied, and why it is not the declared one where it is not."""
     splits: dict[str, SplitCounts]
@@ -82,6 +101,9 @@ class IngestRecord(Record):
     """Count by reason."""
     quarantined_files: list[QuarantinedFile]
     outside_class_folders: list[str]
+    """Other files that are in no class folder; in records of before `outside`, all of them."""
+    outside: Outside | None = None
+    """Null in records of before this was counted."""
     archive: str | None
     """File name of the archive below data/<dataset>/additions, which has its digest; null where nothing was added."""
     rejected_archive: str | None

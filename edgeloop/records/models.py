@@ -14,6 +14,8 @@ class PhaseResult(Part):
     best_val_accuracy: float | None
     """Null where no images were held out."""
     images_per_s: float
+    """Median of the epochs."""
+    images_per_s_by_epoch: tuple[float, ...] = ()
 
 
 class Accuracy(Part):

@@ -26,6 +26,7 @@ from edgeloop.progress import Advance, progress
 from edgeloop.records import CardRecord, EvaluateRecord, PrepareRecord, QuantizeRecord, TrainRecord
 from edgeloop.store.index import index_page
 from edgeloop.store.target import Changed, FolderTarget, Target, content_type
+from edgeloop.userpath import user_path
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 
 UPLOADS = 8
@@ -141,7 +142,7 @@ def _target(workspace: Workspace, params: Params, to: str) -> Iterator[Target]:
             raise StoreError(
                 f"Nothing can be published to {to}.", "Give s3://bucket/prefix or a folder: publish.to in params.yaml, or --to."
             )
-        folder = FolderTarget(workspace.root / Path(to).expanduser())
+        folder = FolderTarget(workspace.root / user_path(to))
         with folder.locked():
             yield folder
         return

@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeloop.datasets.pixels import batches
 from edgeloop.errors import InputError, ModelError
 from edgeloop.preprocessing import Pixels, Preprocessing
-from edgeloop.tflite.interpreter import LiteModel, Scores, encode
+from edgeloop.tflite.encoding import Encoder
+from edgeloop.tflite.interpreter import LiteModel, Scores
 
 Advance = Callable[[int], None]
 
@@ -36,7 +35,7 @@ class Classifier:
     Interpreters are loaded when a core asks for one.
 
     Raises:
-        InputError: there is no such file, or the preprocessing is of another resolution.
+        InputError: there is no such file, or the preprocessing is of another resolution or range.
         ModelError: it is damaged or is no image classifier.
     """
 
@@ -50,6 +49,7 @@ class Classifier:
                 f"{path} takes images of side {self.side}, its preprocessing makes {preprocessing.resolution}.",
                 "Put the preprocessing.json of this very model beside it.",
             )
+        self._encode = Encoder(path, first.input, preprocessing)
         batched = self._batched(path, first, batch)
         self.batch = batched.batch if batched else 1
         self._load: Callable[[], LiteModel] = partial(LiteModel, path, batch=self.batch, verified=first.content)
@@ -72,9 +72,6 @@ class Classifier:
                 if advance:
                     advance(len(values))
         return scores
-
-    def _encode(self, pixels: Pixels) -> NDArray[Any]:
-        return self.preprocessing.normalised(pixels) if self.input.dtype == "float32" else encode(pixels, self.input.dtype)
 
     def _batched(self, path: Path, single: LiteModel, batch: int) -> LiteModel | None:
         """The model with a larger batch, or None where it does not give exactly what single images give."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from edgeloop.files import sha256_file
 from edgeloop.records import Part
+from edgeloop.tflite.encoding import raw_range
 from edgeloop.tflite.graph import Graph, Operator, Tensor, read_graph
 
 Quantization = Literal["float", "int8 per-channel", "int8 per-tensor", "int8 weights only", "mixed"]
@@ -191,7 +192,7 @@ def render(report: ModelReport) -> str:
         ("file", f"{report.file}, {report.bytes:,} bytes"),
         ("sha256", report.sha256),
         ("quantization", report.quantization),
-        *(("input", _tensor_line(tensor)) for tensor in report.inputs),
+        *(("input", _tensor_line(tensor) + _raw_pixels(tensor)) for tensor in report.inputs),
         *(("output", _tensor_line(tensor)) for tensor in report.outputs),
         ("parameters", f"{report.parameters:,}"),
         ("weights", f"{report.weight_bytes:,} bytes ({report.weight_bytes / 1024:.2f} KiB)"),
@@ -205,6 +206,13 @@ def render(report: ModelReport) -> str:
 def _tensor_line(tensor: TensorReport) -> str:
     scaled = "" if tensor.scale is None else f", scale {tensor.scale:.9g}, zero point {tensor.zero_point}"
     return f"{tensor.name}: {_shape(tensor.shape)} {tensor.dtype}{scaled}"
+
+
+def _raw_pixels(tensor: TensorReport) -> str:
+    """What the raw pixels 0 to 255 stand for in an integer input."""
+    if tensor.dtype not in ("uint8", "int8") or tensor.scale is None:
+        return ""
+    return ", raw pixels stand for {:.4g} to {:.4g}".format(*raw_range(tensor))
 
 
 def _row(number: int, operator: OperatorReport) -> tuple[str, ...]:

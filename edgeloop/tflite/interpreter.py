@@ -1,4 +1,4 @@
-"""One image classifier in LiteRT: loaded with clear errors, fed with raw pixels, answering with class scores.
+"""One image classifier in LiteRT: loaded with clear errors, fed with encoded pixels, answering with class scores.
 
 The only module that imports LiteRT's interpreter.
 """
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.errors import ModelError
-from edgeloop.preprocessing import Pixels
 from edgeloop.quiet import quiet_at_first
 from edgeloop.tflite.file import read_model
 from edgeloop.tflite.graph import read_graph
@@ -153,11 +152,6 @@ def _verified(path: Path) -> bytes:
     if computed > MOST_COMPUTED_BYTES:
         raise ModelError(f"{path} computes {computed:,} bytes in one inference.", f"The limit is {MOST_COMPUTED_BYTES:,} bytes.")
     return read_model(path)
-
-
-def encode(pixels: Pixels, dtype: str) -> NDArray[Any]:
-    """Raw pixels as an integer model takes them: uint8 as they are, int8 shifted by 128."""
-    return pixels if dtype == "uint8" else (pixels ^ np.uint8(0x80)).view(np.int8)
 
 
 def _info(details: dict[str, Any]) -> TensorInfo:

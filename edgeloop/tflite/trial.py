@@ -1,18 +1,15 @@
 """A first run of an unknown model in a process of its own: LiteRT crashes on some damaged files that pass its checks.
 
 About one in two thousand randomly damaged files ends the process with a segmentation fault, whatever the caller does.
-`python -m edgeloop.tflite.trial FILE` is that process; it imports LiteRT and nothing else that takes time.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
+from edgeloop.child import Limits, Tell, in_child
 from edgeloop.errors import ModelError
 from edgeloop.tflite.file import read_model
 
-DEADLINE_S = 60.0
-MEMORY_BYTES = 8 << 30
+LIMITS = Limits(deadline_s=60.0, memory_bytes=8 << 30)
 
 
 def try_model(path: Path) -> None:
@@ -25,33 +22,27 @@ def try_model(path: Path) -> None:
         ModelError: it is no TensorFlow Lite file, or the child crashed, or was not done after 60 s.
     """
     read_model(path)
-    command = [sys.executable, "-m", "edgeloop.tflite.trial", str(path.absolute())]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=DEADLINE_S, check=False
+
+    def died(how: str) -> ModelError:
+        return ModelError(
+            f"LiteRT {how} in one inference of {path}.", "It is damaged, or no model for this machine: fetch or convert it again."
         )
-    except subprocess.TimeoutExpired:
-        raise ModelError(f"{path} was not done with one inference after {DEADLINE_S:.0f} s.", "It is no model for this machine.") from None
-    if done.returncode < 0:
-        raise ModelError(f"{path} crashes LiteRT (signal {-done.returncode}).", "It is damaged: fetch or convert the model again.")
+
+    in_child(run_once, path, limits=LIMITS, died=died)
 
 
-def _run(path: Path) -> None:
-    import resource
-
+def run_once(_: Tell, path: Path) -> None:
+    """The child's function; it imports LiteRT and nothing else that takes time."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
-    interpreter.allocate_tensors()
-    for tensor in interpreter.get_input_details():
-        interpreter.set_tensor(tensor["index"], np.zeros(tensor["shape"], tensor["dtype"]))
-    interpreter.invoke()
-    for tensor in interpreter.get_output_details():
-        interpreter.get_tensor(tensor["index"])
-
-
-if __name__ == "__main__":
-    _run(Path(sys.argv[1]))
+    try:
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+        interpreter.allocate_tensors()
+        for tensor in interpreter.get_input_details():
+            interpreter.set_tensor(tensor["index"], np.zeros(tensor["shape"], tensor["dtype"]))
+        interpreter.invoke()
+        for tensor in interpreter.get_output_details():
+            interpreter.get_tensor(tensor["index"])
+    except (ValueError, RuntimeError, MemoryError):
+        return

@@ -41,6 +41,6 @@ def _renumbered(config: bytes) -> bytes:
 def write_history(rows: list[dict[str, Any]], path: Path) -> None:
     """Write a row for each epoch; what a fit does not know (accuracy on images that it learns from) is empty."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY)
-        writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+        writer = csv.writer(file)
+        writer.writerow(HISTORY)
+        writer.writerows([f"{value:.6g}" if isinstance(value, float) else value for value in map(row.__getitem__, HISTORY)] for row in rows)

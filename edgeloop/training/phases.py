@@ -117,7 +117,7 @@ def on_pixels(network: "keras.Model", preprocessing: Preprocessing) -> "keras.Mo
     """The network with raw pixels as its input and logits as its output; the weights are shared."""
     import keras
 
-    low, high = preprocessing.input_range
+    low, high = preprocessing.stated_range
     pixels = keras.Input(network.input.shape[1:])
     logits = keras.Model(network.input, network.get_layer("logits").output)
     return keras.Model(pixels, logits(keras.layers.Rescaling((high - low) / 255, low)(pixels)))

@@ -11,9 +11,9 @@ from edgeloop.config import Section, Sha256
 from edgeloop.datasets.download import Wanted, download
 from edgeloop.errors import FetchError, InputError, ModelError
 from edgeloop.files import atomic_path, sha256_file
-from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_keras2, read_weights
-from edgeloop.quiet import load_tensorflow
+from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_weights_file
 from edgeloop.records import StartingWeights
+from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import read_yaml
 
@@ -26,7 +26,7 @@ class Backbone(Section):
 
     kind: Literal["scratch", "keras", "keras2_h5"]
     address: str | None = None
-    path: Path | None = None
+    path: UserPath | None = None
     bytes: Annotated[int, Field(gt=0)] | None = None
     sha256: Sha256 | None = None
     license: str | None = None
@@ -87,17 +87,17 @@ def read_start(workspace: Workspace, path: Path) -> Start:
     if not file.is_file():
         raise InputError(f"The starting weights {path} do not exist.", "Train the variant that they come from first, or correct `start`.")
     if file.suffix == ".keras":
-        return Start("keras", str(path), sha256_file(file), _inherited_license(file), _read_keras(file))
+        return Start("keras", str(path), sha256_file(file), _inherited_license(file), read_weights_file(file))
     if file.suffix == ".h5":
-        return Start("keras2_h5", str(path), sha256_file(file), None, read_keras2(file))
+        return Start("keras2_h5", str(path), sha256_file(file), None, read_weights_file(file))
     if file.suffix not in (".yaml", ".yml"):
         raise InputError(f"{path} is no starting point.", "It may be a .yaml of models/backbones, a .keras or a .h5.")
     backbone = read_yaml(file, Backbone)
     if backbone.kind == "scratch":
         return Start("scratch", "fresh weights", None, None, {})
     weights_file = fetch_backbone(workspace, backbone)
-    read = _read_keras if backbone.kind == "keras" else read_keras2
-    return Start(backbone.kind, str(backbone.address or backbone.path), backbone.sha256, backbone.license, read(weights_file))
+    origin = str(backbone.address or backbone.path)
+    return Start(backbone.kind, origin, backbone.sha256, backbone.license, read_weights_file(weights_file))
 
 
 def fetch_backbone(workspace: Workspace, backbone: Backbone, given: Path | None = None) -> Path:
@@ -112,7 +112,7 @@ def fetch_backbone(workspace: Workspace, backbone: Backbone, given: Path | None 
         with atomic_path(cached) as temporary:
             shutil.copyfile(given, temporary)
     elif backbone.path is not None:
-        local = workspace.root / backbone.path.expanduser()
+        local = workspace.root / backbone.path
         _check_local(local, backbone)
         return local
     elif not cached.exists():
@@ -147,20 +147,9 @@ def _inherited_license(model: Path) -> str | None:
     return TrainRecord.read(record).start.license if record.is_file() else None
 
 
-def _read_keras(path: Path) -> Weights:
-    load_tensorflow()
-    import keras
-
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is not a Keras model: {error}") from error
-    return read_weights(model)
-
-
 def is_backbone(workspace: Workspace, name: str) -> bool:
     """Whether `models/backbones/<name>.yaml` exists."""
-    return _backbone_file(workspace, name).is_file()
+    return Path(name).name == name and _backbone_file(workspace, name).is_file()
 
 
 def fetch_named_backbone(workspace: Workspace, name: str, given: Path | None = None) -> Path:

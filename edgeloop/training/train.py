@@ -24,7 +24,7 @@ from edgeloop.preprocessing import Preprocessing
 from edgeloop.quiet import load_tensorflow
 from edgeloop.records import FitResult, PhaseResult, StartingWeights, TrainRecord, provenance
 from edgeloop.training.checkpoint import State
-from edgeloop.training.fit import fit
+from edgeloop.training.fit import RATE, fit
 from edgeloop.training.fold import Fold, declared_fold, whole
 from edgeloop.training.model_file import write_history, write_model
 from edgeloop.training.phases import Job
@@ -184,7 +184,8 @@ def _phase_results(rows: list[dict[str, Any]], phases: list[Phase]) -> list[Phas
                 epochs_planned=phases[number].epochs,
                 epochs_run=len(ran),
                 best_val_accuracy=max(scores) if scores else None,
-                images_per_s=round(float(np.median([row["images_per_s"] for row in ran])), 1),
+                images_per_s=round(float(np.median([row[RATE] for row in ran])), 1),
+                images_per_s_by_epoch=tuple(round(row[RATE], 1) for row in ran),
             )
         )
     return results

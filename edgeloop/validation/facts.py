@@ -7,6 +7,8 @@ import pandas as pd
 
 from edgeloop.config import Dataset
 from edgeloop.datasets.manifest import SPLITS
+from edgeloop.datasets.outside import outside_share
+from edgeloop.records import Outside
 from edgeloop.validation.baseline import Summary, kolmogorov_smirnov, summarise, total_variation
 from edgeloop.validation.lookalikes import conflicting
 
@@ -28,14 +30,17 @@ class Facts:
     """The measured figure of each rule by its name; None where there is nothing to measure."""
     summary: Summary
     previous: Summary | None
+    outside: Outside
 
 
-def gather(manifest: pd.DataFrame, manifest_sha256: str, dataset: Dataset, previous: Summary | None) -> Facts:
-    """Measure a manifest; `previous` is the accepted one before it."""
+def gather(manifest: pd.DataFrame, manifest_sha256: str, dataset: Dataset, previous: Summary | None, outside: Outside) -> Facts:
+    """Measure a manifest; `previous` is the accepted one before it, `outside` what of the archive is not in it."""
     images = derived(manifest[manifest["split"].notna()], dataset.prepare.near_duplicate_bits)
     summary = summarise(images, manifest_sha256)
     figures = {**_counted(manifest, images, dataset), **_flagged(images), **_drift(summary, previous)}
-    return Facts(manifest, images, figures, summary, previous)
+    figures["outside_class_folders"] = outside_share(outside, len(manifest))
+    figures["empty_class_folders"] = float(len(outside.empty_class_folders))
+    return Facts(manifest, images, figures, summary, previous, outside)
 
 
 def rounding_share(facts: Facts) -> float:

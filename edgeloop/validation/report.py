@@ -8,7 +8,9 @@ from typing import Any, Final
 import cv2
 import pandas as pd
 
+from edgeloop.console import printable
 from edgeloop.datasets.manifest import SPLITS, ShardReader
+from edgeloop.datasets.outside import TOP
 from edgeloop.errors import DataError, InputError
 from edgeloop.files import write_text
 from edgeloop.preprocessing import Pixels, decode
@@ -86,6 +88,9 @@ def write_report(
         classes=class_bars(facts),
         histograms=histograms(facts),
         quarantine=quarantine,
+        outside=facts.outside,
+        places=sorted(facts.outside.places.items(), key=lambda item: (-item[1], item[0])),
+        top=TOP,
         splits=SPLITS,
     )
     write_text(paths.report, page)
@@ -96,9 +101,18 @@ def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("edgeloop.validation", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("edgeloop.validation", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_without_control,
     )
     return environment.get_template("report.html.jinja")
+
+
+def _without_control(value: object) -> object:
+    return printable(value) if type(value) is str else value
 
 
 def _tiles(facts: Facts) -> dict[str, int]:
@@ -110,6 +124,7 @@ def _tiles(facts: Facts) -> dict[str, int]:
         **{split: int(in_split.get(split, 0)) for split in SPLITS},
         "duplicates": int(facts.images["duplicate"].sum()),
         "quarantined": int(facts.members["reason"].notna().sum()),
+        "outside": facts.outside.pictures,
     }
 
 

@@ -9,7 +9,7 @@ from edgeloop.errors import ConfigError
 from edgeloop.validation.facts import USUAL_FORMATS
 from edgeloop.yamlfile import near_match
 
-Unit = Literal["", "images", "classes", "px", "share", "pairs"]
+Unit = Literal["", "images", "classes", "folders", "px", "share", "pairs"]
 Group = Literal["Classes", "Images", "Duplicates and quarantine", "Splits", "Label noise hints", "Drift"]
 Kind = Literal["between", "in_set", "distinct_equal_set", "distinct_count_between", "row_count_between"]
 
@@ -162,9 +162,9 @@ def _defaults(dataset: Dataset, rounding: float) -> dict[str, _Default]:
 def _around(split: Split, declared: float, rounding: float) -> Rule:
     """The declared share, give or take a twentieth of the images (duplicates stay together) and the rounding.
 
-    An official list decides the share itself, so there only an absurd one is refused.
+    An official list, or the archive's folders, decide the share themselves, so there only an absurd one is refused.
     """
-    if split.rule == "official":
+    if split.rule in ("official", "folders"):
         return Rule(at_most=0.9)
     slack = 0.05 + rounding
     return Rule(at_least=round(max(declared - slack, 0.0), 4), at_most=round(min(declared + slack, 1.0), 4))
@@ -180,6 +180,7 @@ def _row_count(bounds: Rule) -> Check:
 
 _CLASSES = _Default("Classes", "The class folders are the declared ones", "", _at_most(0))
 _FIXED = {
+    "empty_class_folders": _Default("Classes", "Folders beside the class folders without a picture", "folders", _at_most(0)),
     "smallest_class": _Default("Classes", "Images of the smallest class, over an even division", "", Rule(at_least=0.05)),
     "largest_class": _Default("Classes", "Images of the largest class, over an even division", "", _at_most(10)),
     "smallest_class_images": _Default("Classes", "Images of the smallest class", "images", Rule(at_least=20, severity="warning")),
@@ -197,6 +198,9 @@ _FIXED = {
     ),
     "unusual_formats": _Default(
         "Images", "Share of images in other formats than " + ", ".join(USUAL_FORMATS), "share", _at_most(0), flag="unusual_format"
+    ),
+    "outside_class_folders": _Default(
+        "Images", "Share of the archive's pictures that are outside the class folders", "share", _at_most(0.01)
     ),
     "quarantine_rate": _Default(
         "Duplicates and quarantine", "Share of the archive's members that are quarantined", "share", _at_most(0.05)

@@ -8,9 +8,10 @@ import pandas as pd
 
 from edgeloop.config import Params
 from edgeloop.datasets.manifest import read_manifest
-from edgeloop.errors import ValidationFailed
+from edgeloop.datasets.outside import in_words, outside_of
+from edgeloop.errors import InputError, ValidationFailed
 from edgeloop.files import sha256_file, write_text
-from edgeloop.records import Provenance, RuleResult, ValidateRecord, provenance
+from edgeloop.records import Outside, PrepareRecord, Provenance, RuleResult, ValidateRecord, provenance
 from edgeloop.validation.baseline import Baseline, Summary
 from edgeloop.validation.facts import Facts, gather, rounding_share
 from edgeloop.validation.report import write_report
@@ -37,7 +38,8 @@ def validate(workspace: Workspace, params: Params, dataset: str) -> ValidateReco
     paths.accepted.unlink(missing_ok=True)
     manifest, digest = read_manifest(paths.manifest), sha256_file(paths.manifest)
     baseline = Baseline.read(paths.baseline)
-    facts = gather(manifest, digest, declared, baseline.previous_of(digest) if baseline else None)
+    outside = _outside(paths, digest, dataset)
+    facts = gather(manifest, digest, declared, baseline.previous_of(digest) if baseline else None, outside)
     rules = rules_for(dataset, declared, rounding_share(facts))
     outcomes = run_suite(dataset, rules, {"images": facts.images, "figures": pd.DataFrame([facts.figures], dtype=float)})
     settings = {"validate": declared.validation.model_dump(), "split": declared.prepare.split.model_dump()}
@@ -48,8 +50,15 @@ def validate(workspace: Workspace, params: Params, dataset: str) -> ValidateReco
         _accept(paths, record, rules, facts.summary, baseline)
     record.write(paths.validate_record)
     if not record.accepted:
-        raise _failure(dataset, record, paths.report)
+        raise _failure(dataset, record, outside, paths.report)
     return record
+
+
+def _outside(paths: DatasetPaths, manifest_sha256: str, dataset: str) -> Outside:
+    prepared = PrepareRecord.read(paths.prepare_record)
+    if prepared.manifest_sha256 != manifest_sha256:
+        raise InputError(f"{paths.prepare_record} speaks of another manifest.", f"Prepare the data set again: dvc repro prepare@{dataset}")
+    return outside_of(prepared)
 
 
 def _record(dataset: str, facts: Facts, rules: list[DeclaredRule], outcomes: dict[str, Outcome], origin: Provenance) -> ValidateRecord:
@@ -97,13 +106,17 @@ def _accept(paths: DatasetPaths, record: ValidateRecord, rules: list[DeclaredRul
     write_text(paths.accepted, json.dumps(accepted, indent=2) + "\n")
 
 
-def _failure(dataset: str, record: ValidateRecord, report: Path) -> ValidationFailed:
+def _failure(dataset: str, record: ValidateRecord, outside: Outside, report: Path) -> ValidationFailed:
     broken = [result for result in record.results if not result.holds and result.severity == "error"]
     lines = [f"  {result.name}: {result.description}: {_shown(result.observed)}, expected {result.expected}" for result in broken]
-    return ValidationFailed(
-        f"The data set {dataset} breaks {len(broken)} of its rules:\n" + "\n".join(lines),
-        f"See {report}. Correct the data, or change datasets.{dataset}.validate in params.yaml if the rule is wrong.",
-    )
+    remedies = [f"See {report}. Correct the data, or change datasets.{dataset}.validate in params.yaml if the rule is wrong."]
+    if {result.name for result in broken} & {"outside_class_folders", "empty_class_folders"}:
+        lines += [f"  {line}" for line in in_words(outside)]
+        remedies.append(
+            f"datasets.{dataset}.prepare.layout says where the classes are: `nested: true` takes pictures in folders below a class folder, "
+            "`root: FOLDER` leaves out what lies beside that folder (docs/prepare.md)."
+        )
+    return ValidationFailed(f"The data set {dataset} breaks {len(broken)} of its rules:\n" + "\n".join(lines), " ".join(remedies))
 
 
 def _shown(observed: float | str | None) -> str:

@@ -2,8 +2,9 @@
 
 import os
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgeloop.errors import InputError
 from flows.repro import Outcome
@@ -25,17 +26,21 @@ class Dispatch:
     upstream: tuple[str, ...]
 
 
+Address = Annotated[str, Field(pattern="^[^-]")]
+"""Of a stage, or a .dvc file; never an option of the command that it is handed to."""
+
+
 class Order(BaseModel):
     """A stage to do: the parameters of a dispatched flow run. It holds no secret: workers have their own credentials."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    address: str
-    commit: str
+    address: Address
+    commit: Annotated[str, Field(pattern="^[0-9a-f]{7,64}$")]
     edgeloop: str
     """The version that the flow runs with."""
     force: bool
-    upstream: list[str]
+    upstream: list[Address]
     """Stages (and .dvc files) whose outputs it needs."""
     lock: dict[str, object]
     """Their entries of dvc.lock, and its own: what this run built is not in the commit."""

@@ -11,10 +11,13 @@ import time
 from typing import Any
 
 from edgeloop import __version__
-from edgeloop.errors import EdgeloopError, ServiceError, ServiceSilent
+from edgeloop.console import courtesy, program
+from edgeloop.errors import InputError, ServiceError, ServiceSilent
+from edgeloop.names import RULE, is_name
 from edgeloop.workspace import Workspace, find_workspace
 from flows.api import Server
 from flows.pools.check import check
+from flows.pools.declared import BENCH
 from flows.pools.deployment import QUEUE, ensure_pool
 from flows.pools.order import BEAT_S, LEASE_S
 from flows.pools.running import Running
@@ -91,6 +94,8 @@ def serve(workspace: Workspace, pool: str, name: str, limit: int) -> None:
     Raises:
         EdgeloopError: something is missing; the message says what.
     """
+    if not is_name(pool.removeprefix(BENCH)):
+        raise InputError(f"'{pool}' can be no pool: {RULE}.", "Pools are declared in params.yaml (`pools`), labs in lab.yaml (`lab`).")
     server = Server(_address(workspace))
     store = check(workspace, server)
     ensure_pool(server, pool)
@@ -124,8 +129,7 @@ def _address(workspace: Workspace) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{dt.datetime.now().astimezone():%H:%M:%S} {line}\n")
-    sys.stdout.flush()
+    courtesy(f"{dt.datetime.now().astimezone():%H:%M:%S} {line}", sys.stdout)
 
 
 def main(arguments: list[str]) -> int:
@@ -135,12 +139,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--limit", type=int, default=1)
     parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}")
     options = parser.parse_args(arguments)
-    try:
-        serve(find_workspace(), options.pool, options.name, options.limit)
-    except EdgeloopError as error:
-        sys.stderr.write(f"edgeloop: {error}\n")
-        return 1
-    return 0
+    return program(lambda: serve(find_workspace(), options.pool, options.name, options.limit))
 
 
 if __name__ == "__main__":

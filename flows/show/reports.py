@@ -12,7 +12,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 
 from edgeloop.config import load_params
+from edgeloop.datasets.outside import in_words, outside_of
 from edgeloop.errors import EdgeloopError
+from edgeloop.markup import text as literal
 from edgeloop.records import PrepareRecord, ValidateRecord
 from edgeloop.workspace import VariantPaths, Workspace
 from flows.show.progress import slug
@@ -116,6 +118,7 @@ def validation_text(record: ValidateRecord, prepared: PrepareRecord, page: Path)
         lines.append(f"| {state} | {_cell(result.description)} | {_cell(observed)} | {_cell(result.expected)} | {rows} |")
     splits = prepared.splits
     lines += ["", f"{prepared.images:,} images of {len(prepared.classes)} classes", ""]
+    lines += [line for said in in_words(outside_of(prepared)) for line in (literal(said), "")]
     lines += ["| Class | " + " | ".join(splits) + " |", "| --- |" + " --- |" * len(splits)]
     for label in prepared.classes:
         counts = (str(split.per_class.get(label, 0)) for split in splits.values())
@@ -144,4 +147,4 @@ def inlined(picture: Path) -> str:
 
 def _cell(text: str) -> str:
     """Within a Markdown table, which breaks no lines by itself."""
-    return "<br>".join(textwrap.wrap(text.replace("|", "\\|"), CELL_WIDTH))
+    return "<br>".join(literal(line) for line in textwrap.wrap(text, CELL_WIDTH))

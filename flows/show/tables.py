@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from edgeloop.markup import text as literal
 from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, ready
 
@@ -164,5 +165,5 @@ def headline(why: str) -> str:
 
 
 def wrapped(text: str) -> str:
-    """In lines that a table's cell can show."""
-    return "\n".join(textwrap.wrap(text, WIDTH, break_on_hyphens=False)) or text
+    """In lines that a table's cell can show, as what they say and not as Markdown."""
+    return "\n".join(literal(line) for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False))

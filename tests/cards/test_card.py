@@ -13,7 +13,7 @@ from PIL import Image
 from edgeloop.cards.card import card
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
-from edgeloop.records import CardRecord, CodegenBackend, CodegenRecord, EvaluateRecord, RuleResult, StartingWeights
+from edgeloop.records import CardRecord, CodegenBackend, CodegenRecord, EvaluateRecord, Outside, RuleResult, StartingWeights
 from edgeloop.workspace import Workspace
 
 ST_WEIGHTS = StartingWeights(kind="keras2_h5", origin="https://example.org/food.h5", sha256="6e" * 32, license="SLA0044", layers_loaded=54)
@@ -242,6 +242,12 @@ def test_broken_rules_and_quarantine_are_told(make: Callable[[Story], Made]) -> 
     _, folder = make(Story(quarantined={"does not decode": 3}, broken_rules=[rule]))
     assert "| `sharp` | few are blurred | 0.25 | at most 0.1 | 7 | warning |" in readme(folder)
     assert "| does not decode | 3 |" in readme(folder)
+
+
+def test_pictures_outside_the_class_folders_are_told(make: Callable[[Story], Made]) -> None:
+    outside = Outside(pictures=12, places={"set/more": 12}, left_out=30, hidden=1, empty_class_folders=[])
+    _, folder = make(Story(outside=outside))
+    assert "12 more outside the class folders, 30 more not below the declared folder" in readme(folder)
 
 
 def test_hostile_class_names_stay_text(make: Callable[[Story], Made]) -> None:

@@ -10,9 +10,10 @@ from markdown_it import MarkdownIt
 
 from edgeloop.cards.gallery import COLUMNS, choose_samples
 from edgeloop.cards.licenses import may_show, model_license
-from edgeloop.cards.markdown import Table, code, text, to_html
+from edgeloop.cards.markdown import Table, to_html
 from edgeloop.cards.plots import shortened
 from edgeloop.errors import InputError
+from edgeloop.markup import code, text
 from edgeloop.records import StartingWeights
 
 LINE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"], exclude_characters="\x85"), min_size=1, max_size=30).filter(

@@ -1,6 +1,6 @@
 """Random small networks as TensorFlow Lite files: odd sizes, odd channel counts, scales and zero points of every kind.
 
-`random_model(seed)` makes the same file for the same seed, in milliseconds and without TensorFlow; `converted_model`
+`random_model(seed)` makes the same file for the same seed, in milliseconds and without TensorFlow; `random_converted_model`
 makes Keras models and converts them.
 """
 

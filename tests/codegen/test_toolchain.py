@@ -113,7 +113,7 @@ def test_a_wrong_choice_is_refused_by_its_name(choice: str, monkeypatch: pytest.
 
 
 def test_a_compiler_that_hangs_is_ended_with_all_that_it_started(source: Path, tmp_path: Path) -> None:
-    script = program(tmp_path, "hangs", f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/child\nwait\n")
+    script = program(tmp_path, "hangs", f"#!/bin/sh\nsleep 60 & echo $! > '{tmp_path}/child'\nwait\n")
     hanging = Compiler("hangs", "gcc", "1.0", (script,))
     with pytest.raises(ToolchainError, match=r"was not done with divide\.c"):
         hanging.compile(source, tmp_path / "divide.o", deadline_s=0.5)

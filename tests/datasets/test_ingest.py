@@ -15,9 +15,10 @@ from edgeloop.config import Split
 from edgeloop.datasets.manifest import ShardReader, read_manifest
 from edgeloop.datasets.placing import Newcomer, Seat, by_digest, place
 from edgeloop.datasets.prepare import prepare
-from edgeloop.errors import InputError
+from edgeloop.errors import DataError, InputError
 from edgeloop.ingest.incoming import IncomingFolder
-from edgeloop.ingest.ingest import Ingested, ingest
+from edgeloop.ingest.ingest import Ingested, NothingNew, in_words, ingest, outside_in_words
+from edgeloop.records import Outside
 from edgeloop.workspace import Workspace
 
 
@@ -32,7 +33,8 @@ def fill(folder: Path, files: dict[str, bytes]) -> Path:
 def take(workspace: Workspace, folder: Path, dataset: str = "sample", again: bool = False, **changes: Any) -> Ingested | None:
     """Ingest as the flow does: the archives get pointers, the record is written, the data set is prepared again."""
     params = settings(workspace, dataset, **changes)
-    found = ingest(workspace, params, dataset, IncomingFolder(folder), again=again)
+    result = ingest(workspace, params, dataset, IncomingFolder(folder), again=again)
+    found = result if isinstance(result, Ingested) else None
     if found is not None:
         records = workspace.ingests(dataset)
         for archive in found.archives:
@@ -93,6 +95,52 @@ def test_the_same_again_is_nothing_new_and_the_folder_is_left_alone(workspace: W
     assert (looked_again.record.added, looked_again.record.number) == ({}, 2)
 
 
+def test_pictures_outside_the_class_folders_are_counted_and_said(workspace: Workspace, tmp_path: Path) -> None:
+    prepared(workspace, two_classes(20))
+    deeper = {f"cat/more/{n}.jpg": jpeg(7000 + n) for n in range(5)}
+    stray = {"stray.jpg": jpeg(6999), "cat/._1.jpg": b"x", "__MACOSX/1.jpg": b"x", "list.txt": b"x"}
+    folder = fill(tmp_path / "in", {"cat/1.jpg": jpeg(6000)} | deeper | stray)
+    found = take(workspace, folder)
+    assert found is not None
+    assert found.record.outside == Outside(pictures=6, places={"": 1, "cat/more": 5}, left_out=0, hidden=2, empty_class_folders=[])
+    assert (found.record.files, found.record.outside_class_folders) == (8, ["list.txt"])
+    assert in_words(found.record)[1:] == [
+        "  not looked at: 6 pictures outside the class folders: 5 in cat/more, 1 in the top folder",
+        "  not looked at: 2 hidden files left out",
+    ]
+    nothing = ingest(workspace, settings(workspace, "sample"), "sample", IncomingFolder(folder))
+    assert isinstance(nothing, NothingNew)
+    assert outside_in_words(nothing.outside)[0].endswith("5 in cat/more, 1 in the top folder")
+    flat = ingest(workspace, settings(workspace, "sample"), "sample", IncomingFolder(fill(tmp_path / "flat", {"1.jpg": jpeg(1)})))
+    assert isinstance(flat, NothingNew)
+    assert flat.outside.places == {"": 1}
+
+
+def test_new_pictures_below_their_class_folder_need_the_word_of_params(workspace: Workspace, tmp_path: Path) -> None:
+    prepared(workspace, two_classes(20))
+    folder = fill(tmp_path / "in", {f"cat/day{n % 2}/{n}.jpg": jpeg(6000 + n) for n in range(6)})
+    with pytest.raises(DataError, match=r"nested: true.*or move the pictures"):
+        take(workspace, folder)
+    found = take(workspace, folder, layout={"nested": True})
+    assert found is not None
+    assert sum(sum(classes.values()) for classes in found.record.added.values()) == 6
+
+
+def test_folders_of_splits_that_arrive_are_merged_and_the_test_set_of_folders_is_closed(workspace: Workspace, tmp_path: Path) -> None:
+    members = {
+        f"set/{split}/{path[4:]}": jpeg(n + 300 * (split == "test"))
+        for split in ("train", "test")
+        for n, path in enumerate(two_classes(20))
+    }
+    rule: dict[str, Any] = {"split": {"rule": "folders"}}
+    prepared(workspace, members, **rule)
+    new = {f"{split}/cat/{n}.jpg": jpeg(5000 + n + 50 * (split == "test")) for split in ("train", "test") for n in range(20)}
+    found = take(workspace, fill(tmp_path / "in", new), **rule)
+    assert found is not None
+    assert {split: sum(classes.values()) for split, classes in found.record.added.items()}.keys() <= {"train", "val"}
+    assert sum(sum(classes.values()) for classes in found.record.added.values()) == 40
+
+
 def test_bad_ones_are_quarantined_with_their_reasons_and_kept(workspace: Workspace, tmp_path: Path) -> None:
     prepared(workspace, two_classes(20))
     there = manifest_of(workspace)
@@ -148,7 +196,7 @@ def test_an_archive_without_a_pointer_is_of_no_revision_and_one_that_is_missing_
     params = settings(workspace, "sample")
     before = manifest_of(workspace)
     found = ingest(workspace, params, "sample", IncomingFolder(fill(tmp_path / "in", {"cat/a.jpg": jpeg(5000)})))
-    assert found is not None
+    assert isinstance(found, Ingested)
     prepare(workspace, params, "sample")
     assert manifest_of(workspace).equals(before)
     fill(workspace.ingests("sample"), {f"{found.record.archive}.dvc": b"outs: []"})

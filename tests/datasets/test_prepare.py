@@ -2,22 +2,28 @@
 
 import io
 import json
+import tarfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from datasets_in_miniature import encoded, jpeg, picture, prepared, settings, two_classes, write_tar, write_zip
 from PIL import Image
 
-from edgeloop.config import load_params
+from edgeloop.cli import main
+from edgeloop.config import Validate, load_params
 from edgeloop.datasets.fetch import fetch
 from edgeloop.datasets.manifest import SCHEMA, ShardReader, class_names, read_manifest
+from edgeloop.datasets.outside import outside_of
 from edgeloop.datasets.prepare import prepare
 from edgeloop.errors import DataError, InputError, UnsafeArchiveError
 from edgeloop.files import sha256_file
-from edgeloop.records import PrepareRecord
+from edgeloop.records import Outside, PrepareRecord
+from edgeloop.validation import validate
 from edgeloop.workspace import Workspace
 
 
@@ -140,6 +146,138 @@ def test_official_lists_of_the_archive_are_followed(workspace: Workspace) -> Non
     assert {path for path, row in rows.items() if row["split"] == "test"} == set(list(members)[:3])
     assert record.split_rule.startswith("official: the archive's list of 3 test images;")
     assert record.outside_class_folders == sorted(lists)
+
+
+def in_splits(**folders: int) -> dict[str, bytes]:
+    """So many pictures of `cat` and of `dog` in each folder."""
+    pairs = [(folder, label) for folder in folders for label in ("cat", "dog")]
+    return {
+        f"set/{folder}/{label}/{n}.jpg": jpeg(100 * which + n)
+        for which, (folder, label) in enumerate(pairs)
+        for n in range(folders[folder])
+    }
+
+
+def test_folders_of_splits_are_the_splits_when_params_say_so(workspace: Workspace) -> None:
+    members = in_splits(train=30, valid=6, test=9)
+    with pytest.raises(DataError, match=r"folders of splits.*set/test \(18 pictures\)"):
+        prepared(workspace, members)
+    record = prepared(workspace, members, split={"rule": "folders"})
+    assert {path: row["split"] for path, row in rows_of(workspace).items()} == {
+        path: {"train": "train", "valid": "val", "test": "test"}[path.split("/")[1]] for path in members
+    }
+    assert record.split_rule == "folders: the archive's folder for test (18 images); val: the archive's folder (12 images)"
+    assert (record.classes, record.outside_class_folders) == (["cat", "dog"], [])
+
+
+def test_folders_of_splits_go_through_validation_whatever_their_shares(workspace: Workspace) -> None:
+    shares: dict[str, Any] = {"split": {"rule": "folders"}}
+    prepared(workspace, in_splits(train=20, valid=15, test=25), **shares)
+    params = settings(workspace, "sample", **shares)
+    declared = params.datasets["sample"].model_copy(update={"validation": Validate(classes=["cat", "dog"])})
+    record = validate(workspace, params.model_copy(update={"datasets": {"sample": declared}}), "sample")
+    assert {result.name for result in record.results if not result.holds} == set()
+
+
+def test_near_duplicates_do_not_cross_the_folders_of_splits(workspace: Workspace) -> None:
+    members = in_splits(train=20, valid=6, test=9)
+    copies = {
+        "set/train/cat/of test.jpg": encoded(Image.open(io.BytesIO(members["set/test/cat/0.jpg"])), quality=80),
+        "set/valid/cat/of test.jpg": members["set/test/cat/1.jpg"],
+        "set/train/dog/of val.jpg": encoded(Image.open(io.BytesIO(members["set/valid/dog/0.jpg"])), quality=80),
+        "set/train/dog/of train.jpg": members["set/train/dog/0.jpg"],
+    }
+    record = prepared(workspace, members | copies, split={"rule": "folders"})
+    rows = rows_of(workspace)
+    assert [rows[path]["reason"] for path in copies] == [
+        "duplicate of a test image: set/test/cat/0.jpg",
+        "duplicate of a test image: set/test/cat/1.jpg",
+        "duplicate of a val image: set/valid/dog/0.jpg",
+        None,
+    ]
+    assert {name: split.images for name, split in record.splits.items()} == {"train": 41, "val": 12, "test": 18}
+
+
+def test_a_split_without_a_folder_is_a_share_of_that_for_training(workspace: Workspace) -> None:
+    record = prepared(workspace, in_splits(train=20, test=5), split={"rule": "folders"})
+    assert {name: split.images for name, split in record.splits.items()} == {"train": 36, "val": 4, "test": 10}
+    assert "val: 0.1 of the rest" in record.split_rule
+    record = prepared(workspace, in_splits(train=20, val=5), split={"rule": "folders"})
+    assert {name: split.images for name, split in record.splits.items()} == {"train": 32, "val": 10, "test": 8}
+    assert record.split_rule.startswith(
+        "folders: no folder for test, so 0.2 of each class of that for training, seed 127; val: the archive's"
+    )
+
+
+def test_merged_folders_of_splits_are_divided_anew(workspace: Workspace) -> None:
+    record = prepared(workspace, in_splits(train=20, valid=10, test=20), layout={"merge": True})
+    assert {name: split.images for name, split in record.splits.items()} == {"train": 72, "val": 8, "test": 20}
+    assert record.split_rule.startswith("stratified")
+
+
+def test_pictures_outside_and_empty_class_folders_are_in_the_record(workspace: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    deeper = {f"mixed/{label}/more/{n}.jpg": jpeg(2000 + n) for label in ("cat", "dog") for n in range(3)}
+    other = {"mixed/cat/.hidden.jpg": b"x", "mixed/__MACOSX/1.jpg": b"x", "mixed/readme.txt": b"x", "mixed/owl/Thumbs.db": b"x"}
+    for name, content in (two_classes(10, "mixed") | deeper | other).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (folder / "bird").mkdir()
+    params = load_params(workspace)
+    assert fetch(workspace, params, "sample", given=str(folder)).hidden == 3
+    record = prepare(workspace, params, "sample")
+    assert record.outside == Outside(
+        pictures=6, places={"mixed/cat/more": 3, "mixed/dog/more": 3}, left_out=0, hidden=0, empty_class_folders=["mixed/bird", "mixed/owl"]
+    )
+    assert (record.outside_class_folders, record.images) == (["mixed/readme.txt"], 20)
+    nested = prepare(workspace, settings(workspace, "sample", layout={"nested": True}), "sample")
+    assert (nested.images + sum(nested.quarantined.values()), nested.outside.pictures if nested.outside else None) == (26, 0)
+
+
+def test_archives_tell_of_empty_folders_in_either_form(workspace: Workspace, tmp_path: Path) -> None:
+    params = load_params(workspace)
+    with zipfile.ZipFile(write_zip(tmp_path / "a.zip", two_classes()), "a") as archive:
+        archive.mkdir("set/bird")
+    for path in (tmp_path / "a.zip", _tar_with_folders(tmp_path / "a.tar")):
+        fetch(workspace, params, "sample", given=str(path))
+        found = prepare(workspace, params, "sample").outside
+        assert found is not None
+        assert found.empty_class_folders == ["set/bird"]
+
+
+def _tar_with_folders(path: Path) -> Path:
+    with tarfile.open(write_tar(path, two_classes()), "a") as archive:
+        for name in ("set", "set/cat", "set/bird", "set/bird"):
+            folder = tarfile.TarInfo(name)
+            folder.type = tarfile.DIRTYPE
+            archive.addfile(folder)
+    return path
+
+
+def test_a_record_of_before_is_still_read(workspace: Workspace) -> None:
+    record = prepared(workspace, two_classes())
+    path = workspace.dataset("sample").prepare_record
+    old = json.loads(path.read_text())
+    del old["outside"], old["archive"]["hidden"]
+    old["outside_class_folders"] = ["set/LICENSE.txt", "set/cat/more/1.jpg", "set/cat/._1.jpg"]
+    path.write_text(json.dumps(old))
+    before = PrepareRecord.read(path)
+    assert (before.images, before.outside) == (record.images, None)
+    assert outside_of(before) == Outside(pictures=1, places={"set/cat/more": 1}, left_out=0, hidden=1, empty_class_folders=[])
+
+
+def test_the_command_says_what_is_outside(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared(workspace, two_classes() | {"set/cat/more/1.jpg": jpeg(5), "set/bird/list.txt": b"", "set/.x/1.jpg": b""})
+    monkeypatch.chdir(workspace.root)
+    assert main(["prepare", "sample"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "20 images of 2 classes (train 14, val 2, test 4); 0 quarantined",
+        "  1 picture outside the class folders: 1 in set/cat/more",
+        "  class folders without pictures: set/bird",
+        "  1 hidden file left out",
+    ]
 
 
 def test_without_official_lists_the_record_says_so(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeloop.config import Split
-from edgeloop.datasets.split import OfficialLists, assign, entry_of, keras_test, parse_list, stratified_part
+from edgeloop.datasets.split import Declared, OfficialLists, assign, entry_of, keras_test, parse_list, stratified_part
 from edgeloop.errors import DataError
 
 FLOWERS = {"daisy": 633, "dandelion": 898, "roses": 641, "sunflowers": 699, "tulips": 799}
@@ -56,7 +56,7 @@ def test_as_many_flowers_are_test_as_in_the_published_figures(tmp_path: Path) ->
 def test_the_keras_rule_counts_files_that_cannot_be_used() -> None:
     every = files({"cat": 50, "dog": 50})
     usable = labelled(every[5:])
-    done = assign(usable, [], every, Split(rule="keras"), None)
+    done = assign(usable, [], every, Split(rule="keras"))
     published = set(keras_test(every, 0.2, 127))
     assert {path for path, split in done.splits.items() if split == "test"} == published & usable.keys()
     assert f"of these {len(published - usable.keys())} are quarantined" in done.rule
@@ -65,7 +65,7 @@ def test_the_keras_rule_counts_files_that_cannot_be_used() -> None:
 def test_official_lists_are_followed_and_what_they_miss_is_said() -> None:
     every = files({"cat": 20, "dog": 20})
     lists = OfficialLists(frozenset(map(entry_of, every[4:30])), frozenset([*map(entry_of, every[30:]), "dog/absent"]))
-    done = assign(labelled(every), [], every, Split(rule="official"), lists)
+    done = assign(labelled(every), [], every, Split(rule="official"), Declared(lists))
     assert {path for path, split in done.splits.items() if split == "test"} == set(every[30:])
     assert done.rule.startswith("official: ")
     assert "1 are quarantined or absent" in done.rule
@@ -74,7 +74,7 @@ def test_official_lists_are_followed_and_what_they_miss_is_said() -> None:
 
 def test_without_official_lists_the_rule_says_so() -> None:
     every = files({"cat": 20, "dog": 20})
-    done = assign(labelled(every), [], every, Split(rule="official", test_fraction=0.25), None)
+    done = assign(labelled(every), [], every, Split(rule="official", test_fraction=0.25))
     assert Counter(done.splits.values())["test"] == 10
     assert "instead of official" in done.rule
 
@@ -89,7 +89,7 @@ def test_official_lists_are_read_in_both_forms() -> None:
 
 def test_a_group_with_two_labels_is_quarantined_wherever_it_lies() -> None:
     every = files({"cat": 20, "dog": 20})
-    done = assign(labelled(every), [["set/cat/1.jpg", "set/dog/1.jpg"]], every, Split(), None)
+    done = assign(labelled(every), [["set/cat/1.jpg", "set/dog/1.jpg"]], every, Split())
     assert done.quarantined == {
         "set/cat/1.jpg": "duplicate with another label: set/dog/1.jpg",
         "set/dog/1.jpg": "duplicate with another label: set/cat/1.jpg",
@@ -100,7 +100,7 @@ def test_the_published_test_set_stays_and_its_copies_in_train_go() -> None:
     every = files({"cat": 50, "dog": 50})
     test = keras_test(every, 0.2, 127)
     inside, outside = test[0], next(path for path in every if path not in test and path.split("/")[1] == test[0].split("/")[1])
-    done = assign(labelled(every), [[inside, outside]], every, Split(rule="keras"), None)
+    done = assign(labelled(every), [[inside, outside]], every, Split(rule="keras"))
     assert done.splits[inside] == "test"
     assert done.quarantined == {outside: f"duplicate of a test image: {inside}"}
 
@@ -132,7 +132,7 @@ def test_every_image_goes_to_one_place_and_no_group_crosses_a_border(
     drawn: tuple[list[str], list[list[str]]], rule: str, seed: int
 ) -> None:
     every, groups = drawn
-    done = assign(labelled(every), groups, every, Split.model_validate({"rule": rule, "seed": seed}), None)
+    done = assign(labelled(every), groups, every, Split.model_validate({"rule": rule, "seed": seed}))
     assert done.splits.keys() | done.quarantined.keys() == set(every)
     assert not done.splits.keys() & done.quarantined.keys()
     assert set(done.splits.values()) <= {"train", "val", "test"}
@@ -145,7 +145,7 @@ def test_a_split_does_not_depend_on_the_order_of_the_files(drawn: tuple[list[str
     every, groups = drawn
     split = Split(rule="keras", seed=seed)
     backwards = [group[::-1] for group in groups[::-1]]
-    one, other = assign(labelled(every), groups, every, split, None), assign(labelled(every[::-1]), backwards, every[::-1], split, None)
+    one, other = assign(labelled(every), groups, every, split), assign(labelled(every[::-1]), backwards, every[::-1], split)
     assert one.splits == other.splits
 
 

@@ -147,6 +147,14 @@ def _(bench: Bench) -> None:
     bench.write(params, params.read_text(encoding="utf-8").replace("quantize:", "quantise:"))
 
 
+@provokes("override-without-variant")
+def _(bench: Bench) -> None:
+    params, override = bench.project / "params.yaml", "- {network: st_fdmobilenet_v1, set"
+    text = params.read_text(encoding="utf-8")
+    assert override in text
+    bench.write(params, text.replace(override, "- {network: st_fdmobilenet_v1, resolution: 160, set"))
+
+
 @provokes("lab-invalid")
 def _(bench: Bench) -> None:
     bench.lab("h7: {kind: stm32h747i-disco, find: {prob: a}}")

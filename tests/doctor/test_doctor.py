@@ -164,3 +164,11 @@ def test_the_command_ends_with_1_for_an_error_and_writes_json(bench: Bench) -> N
 def test_the_page_lists_every_fault() -> None:
     page = (ROOT / "docs/lab.md").read_text(encoding="utf-8")
     assert [name for name in faults() if f"`{name}`" not in page] == []
+
+
+def test_a_cron_line_that_never_comes_due_is_found_before_any_service_starts(bench: Bench) -> None:
+    params = bench.project / "params.yaml"
+    bench.write(params, params.read_text(encoding="utf-8").replace('retrain: "off"', 'retrain: "0 25 * * *"'))
+    found = [finding for finding in examine(bench.machine()).findings if finding.fault == "params-invalid"]
+    assert len(found) == 1
+    assert "'0 25 * * *' is neither a cron line" in found[0].what

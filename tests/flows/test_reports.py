@@ -8,7 +8,7 @@ import pytest
 from card_records import Story
 
 from edgeloop.cards.card import card
-from edgeloop.records import PrepareRecord, RuleResult, ValidateRecord
+from edgeloop.records import Outside, PrepareRecord, RuleResult, ValidateRecord
 from edgeloop.workspace import Workspace
 from flows.show.reports import card_text, show_reports, validation_text
 
@@ -40,6 +40,14 @@ def test_the_report_of_a_validation_begins_with_what_is_broken(made: Workspace) 
     assert "`data/sample/report.html`" in text.splitlines()[0]
     assert rules[2] == "| **broken** (error) | Images of the smallest class \\| at<br>least | 3 | at least 20 images | 2 |"
     assert any(line.startswith("| tulip | ") for line in rules)
+
+
+def test_the_report_of_a_validation_says_what_lies_outside(made: Workspace) -> None:
+    paths = made.dataset("sample")
+    outside = Outside(pictures=2, places={"set/more": 2}, left_out=0, hidden=0, empty_class_folders=["set/bird"])
+    prepared = PrepareRecord.read(paths.prepare_record).model_copy(update={"outside": outside})
+    lines = validation_text(ValidateRecord.read(paths.validate_record), prepared, Path("report.html")).splitlines()
+    assert {"2 pictures outside the class folders: 2 in set/more", "class folders without pictures: set/bird"} <= set(lines)
 
 
 def test_the_pictures_of_a_card_are_within_it(made: Workspace) -> None:

@@ -69,7 +69,7 @@ def test_macs_are_those_of_the_converted_network(converted: tuple[str, ModelRepo
 @pytest.mark.parametrize("resolution", [96, 160, 224])
 def test_macs_are_those_of_a_converted_network_at_other_resolutions(tmp_path: Path, resolution: int) -> None:
     path = tmp_path / "model.tflite"
-    path.write_bytes(to_float(build(network("fdmobilenet_0.25"), resolution, 3)))
+    path.write_bytes(to_float(build(network("fdmobilenet_0.25"), resolution, 3), resolution))
     assert inspect_model(path).macs == multiply_accumulates(network("fdmobilenet_0.25"), resolution, 3)
 
 

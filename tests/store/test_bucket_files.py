@@ -25,7 +25,7 @@ class Counting:
     """Passes on, and counts what is read."""
 
     def __init__(self, source: Incoming) -> None:
-        self._source, self.name = source, source.name
+        self._source, self.name, self.hidden = source, source.name, 0
         self.reads: list[str] = []
 
     def arrivals(self) -> list[Arrival]:
@@ -48,6 +48,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         for key, content in OBJECTS.items():
             client.put_object(Bucket="inbox", Key=key, Body=content)
         client.put_object(Bucket="inbox", Key="elsewhere/red/1.png", Body=b"no")
+        for key in ("red/1.png", "red/._1.png", "__MACOSX/1.png"):
+            client.put_object(Bucket="inbox", Key=f"litter/{key}", Body=b"no")
         yield workspace
     finally:
         store.down()
@@ -57,6 +59,12 @@ def test_every_object_below_the_prefix_arrives(stored: Workspace) -> None:
     with incoming(stored, load_params(stored), "s3://inbox/cameras/north/") as source:
         read = {f"cameras/north/{arrival.path}": source.read(arrival) for arrival in source.arrivals()}
     assert read == OBJECTS
+
+
+def test_hidden_objects_are_counted_and_left_out(stored: Workspace) -> None:
+    with incoming(stored, load_params(stored), "s3://inbox/litter") as source:
+        assert [arrival.path for arrival in source.arrivals()] == ["red/1.png"]
+        assert source.hidden == 2
 
 
 def test_what_is_known_is_not_downloaded_again(stored: Workspace) -> None:

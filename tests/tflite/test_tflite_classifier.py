@@ -11,8 +11,9 @@ from edgeloop.errors import InputError, ModelError
 from edgeloop.evaluation.folder import evaluate_folder
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.tflite.classifier import Classifier
+from edgeloop.tflite.encoding import raw
 from edgeloop.tflite.inspect import inspect_model
-from edgeloop.tflite.interpreter import LiteModel, encode
+from edgeloop.tflite.interpreter import LiteModel
 from edgeloop.tflite.trial import try_model
 
 PLANT = "pretrained/plant-village_fdmobilenet_0.25_128_int8.tflite"
@@ -46,16 +47,10 @@ def test_a_batch_is_used_only_where_the_file_declares_it_open(miniatures: Path) 
 
 def test_int8_scores_are_dequantized(miniatures: Path) -> None:
     model = LiteModel(miniatures / "int8.tflite")
-    scores = model.run(encode(coloured("red", 1)[None], "int8"))
+    scores = model.run(raw(coloured("red", 1)[None], "int8"))
     assert model.output.scale == pytest.approx(1 / 256)
     assert scores[0, 2] > 0.9
     assert (scores >= 0).all()
-
-
-def test_int8_pixels_are_the_raw_ones_shifted_by_128() -> None:
-    raw = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(encode(raw, "int8"), raw.astype(int) - 128)
-    assert encode(raw, "int8").dtype == np.int8
 
 
 def test_preprocessing_of_another_resolution_is_refused(miniatures: Path) -> None:
@@ -89,9 +84,9 @@ def test_a_model_that_crashes_litert_crashes_a_child_only(miniatures: Path, tmp_
     builder.Finish(model.Pack(builder), b"TFL3")
     file = tmp_path / "model.tflite"
     file.write_bytes(bytes(builder.Output()))
-    with pytest.raises(ModelError, match=r"model\.tflite crashes LiteRT \(signal 11\)"):
+    with pytest.raises(ModelError, match=r"LiteRT crashed \(signal 11\) in one inference of .*model\.tflite"):
         try_model(file)
-    with pytest.raises(ModelError, match="crashes LiteRT"):
+    with pytest.raises(ModelError, match="LiteRT crashed"):
         evaluate_folder(file, tmp_path)
     assert inspect_model(file).quantization == "mixed"
 

@@ -223,3 +223,10 @@ def test_a_copy_of_the_file_takes_the_place_of_the_download(workspace: Workspace
 def test_there_is_nothing_to_fetch_for_fresh_weights(workspace: Workspace) -> None:
     with pytest.raises(InputError, match="nothing to fetch"):
         fetch_named_backbone(workspace, "scratch")
+
+
+def test_a_keras_3_backbone_is_read_from_the_cache_where_it_has_no_suffix(workspace: Workspace, tmp_path: Path) -> None:
+    trained().save(tmp_path / "copy.keras")
+    given = backbone(workspace, kind="keras", address="http://127.0.0.1:1/weights.keras", sha256=digest(tmp_path / "copy.keras"))
+    fetch_named_backbone(workspace, "given", tmp_path / "copy.keras")
+    assert read_start(workspace, given).load_into(build(SHAPE, 96, 3)).layers_loaded == LAYERS

@@ -103,6 +103,7 @@ def test_the_record_states_the_training(scratch: tuple[Workspace, TrainRecord]) 
     assert (fit.purpose, fit.train_images, fit.held_images) == ("train", 3 * COUNTS["train"], 3 * COUNTS["val"])
     assert (record.start.kind, record.start.layers_loaded, fit.resumed) == ("scratch", 0, 0)
     assert [(phase.mode, phase.epochs_planned, phase.epochs_run) for phase in fit.phases] == [("scratch", 4, 4)]
+    assert all(len(phase.images_per_s_by_epoch) == 4 and min(phase.images_per_s_by_epoch) > 0 for phase in fit.phases)
     assert Preprocessing.read(paths.preprocessing) == Preprocessing(resolution=SIDE, resize="area", input_range=(0, 1))
 
 
@@ -135,7 +136,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
 ) -> None:
     again, other = copy(data, tmp_path / "again"), copy(data, tmp_path / "other")
     train(again, write_params(again, **SCRATCH), VARIANT)
-    assert variant(again).model.read_bytes() == variant(scratch[0]).model.read_bytes()
+    for name in ("train/model.keras", "train/preprocessing.json", "history.csv"):
+        assert (variant(again).folder / name).read_bytes() == (variant(scratch[0]).folder / name).read_bytes(), name
     phases = [SCRATCH["phases"][0] | {"epochs": 1}]
     train(other, write_params(other, **SCRATCH | {"seed": 1, "phases": phases}), VARIANT)
     assert history(other)[0]["train_loss"] != history(again)[0]["train_loss"]

@@ -1,5 +1,6 @@
 """Prepared data sets in miniature: manifest rows as `prepare` writes them, and shards that hold small pictures."""
 
+import datetime as dt
 import hashlib
 import io
 import tarfile
@@ -12,10 +13,13 @@ import pandas as pd
 
 from edgeloop.config import Params, Split, Validate, load_params
 from edgeloop.datasets.manifest import write_manifest
+from edgeloop.files import sha256_file
+from edgeloop.records import FetchRecord, Outside, PrepareRecord, provenance
 from edgeloop.workspace import Workspace
 
 CLASSES = ("bell", "daisy", "pansy", "sunflower", "tulip")
 Row = dict[str, Any]
+NOTHING = Outside(pictures=0, places={}, left_out=0, hidden=0, empty_class_folders=[])
 
 
 def healthy_rows(classes: tuple[str, ...] = CLASSES, per_class: int = 30) -> list[Row]:
@@ -56,13 +60,39 @@ def quarantined_row(label: str, index: int, reason: str) -> Row:
     return image_row(label, index, None, reason=reason, **unknown)
 
 
-def prepare(workspace: Workspace, rows: list[Row], dataset: str = "sample", stored: bool = False) -> None:
-    """Write the manifest, and where `stored` a shard with a picture for each row."""
+def prepare(
+    workspace: Workspace, rows: list[Row], dataset: str = "sample", stored: bool = False, outside: Outside | None = NOTHING, **also: Any
+) -> None:
+    """Write the manifest and its record, and where `stored` a shard with a picture for each row; `also` are fields of the record."""
     images = workspace.dataset(dataset).images
     images.mkdir(parents=True, exist_ok=True)
     if stored:
         _store(rows, images / "shards-000.tar")
     write_manifest(pd.DataFrame(rows), workspace.dataset(dataset).manifest)
+    _record(workspace, rows, dataset, outside).model_copy(update=also).write(workspace.dataset(dataset).prepare_record)
+
+
+def _record(workspace: Workspace, rows: list[Row], dataset: str, outside: Outside | None) -> PrepareRecord:
+    digest = sha256_file(workspace.dataset(dataset).manifest)
+    made = provenance(workspace.root, {}, [], dt.datetime.now(dt.UTC), digest)
+    fetched = FetchRecord(dataset=dataset, origin="drawn", bytes=1, sha256="0" * 64, upstream=False, note="drawn", provenance=made)
+    return PrepareRecord(
+        dataset=dataset,
+        archive=fetched,
+        manifest_sha256=digest,
+        classes=sorted({row["label"] for row in rows}),
+        members=len(rows),
+        images=len(rows),
+        quarantined={},
+        outside_class_folders=[],
+        outside=outside,
+        split_rule="stratified",
+        splits={},
+        duplicate_groups=0,
+        shards=0,
+        shard_bytes=0,
+        provenance=made,
+    )
 
 
 def params_of(workspace: Workspace, validate: Validate | None = None, split: Split | None = None, dataset: str = "sample") -> Params:

@@ -14,7 +14,7 @@ from edgeloop.config import Rule, Split, Validate, load_params
 from edgeloop.datasets.manifest import read_manifest
 from edgeloop.errors import ConfigError, InputError, ValidationFailed
 from edgeloop.files import sha256_file
-from edgeloop.records import RuleResult, ValidateRecord
+from edgeloop.records import Outside, RuleResult, ValidateRecord
 from edgeloop.validation import validate
 from edgeloop.workspace import Workspace
 
@@ -30,6 +30,43 @@ def test_a_healthy_set_is_accepted(workspace: Workspace) -> None:
     assert ValidateRecord.read(paths.validate_record) == record
     assert record.manifest_sha256 == record.provenance.data_revision == sha256_file(paths.manifest)
     assert paths.report.is_file()
+
+
+MUCH = Outside(pictures=60, places={"m/cats/more": 29, "m/dogs/more": 31}, left_out=5, hidden=2, empty_class_folders=[])
+
+
+def test_a_rule_bounds_the_pictures_outside_the_class_folders(workspace: Workspace) -> None:
+    params, little = load_params(workspace), MUCH.model_copy(update={"pictures": 1, "places": {"": 1}})
+    prepare(workspace, healthy_rows(), outside=little)
+    assert validate(workspace, params, "sample").accepted, "1 of 151 pictures"
+    prepare(workspace, healthy_rows(), outside=MUCH)
+    with pytest.raises(ValidationFailed) as failed:
+        validate(workspace, params, "sample")
+    assert "outside_class_folders: Share of the archive's pictures that are outside the class folders: 0.285714" in failed.value.what
+    assert "60 pictures outside the class folders: 31 in m/dogs/more, 29 in m/cats/more" in failed.value.what
+    assert "nested: true" in failed.value.remedy
+    allowed = params_of(workspace, Validate(rules={"outside_class_folders": Rule(at_most=0.5)}))
+    assert validate(workspace, allowed, "sample").accepted
+
+
+def test_a_rule_bounds_the_class_folders_without_pictures(workspace: Workspace) -> None:
+    prepare(workspace, healthy_rows(), outside=MUCH.model_copy(update={"pictures": 0, "places": {}, "empty_class_folders": ["m/birds"]}))
+    with pytest.raises(ValidationFailed, match=r"empty_class_folders: .*(?s:.*)class folders without pictures: m/birds"):
+        validate(workspace, load_params(workspace), "sample")
+
+
+def test_a_prepare_record_of_before_is_judged_by_the_files_that_it_lists(workspace: Workspace) -> None:
+    prepare(workspace, healthy_rows(), outside=None, outside_class_folders=["m/LICENSE.txt"])
+    assert validate(workspace, load_params(workspace), "sample").accepted
+    prepare(workspace, healthy_rows(), outside=None, outside_class_folders=[f"m/cats/more/{n}.jpg" for n in range(9)])
+    with pytest.raises(ValidationFailed, match="9 in m/cats/more"):
+        validate(workspace, load_params(workspace), "sample")
+
+
+def test_a_prepare_record_of_another_manifest_is_refused(workspace: Workspace) -> None:
+    prepare(workspace, healthy_rows(), manifest_sha256="0" * 64)
+    with pytest.raises(InputError, match=r"prepare\.json speaks of another manifest"):
+        validate(workspace, load_params(workspace), "sample")
 
 
 def test_accepted_json_states_the_manifest_and_its_rules_and_no_time(workspace: Workspace) -> None:

@@ -10,6 +10,7 @@ from prepared_sets import healthy_rows, image_row, params_of, prepare, quarantin
 from edgeloop.config import Rule, Validate
 from edgeloop.errors import ValidationFailed
 from edgeloop.preprocessing import decode
+from edgeloop.records import Outside
 from edgeloop.validation import validate
 from edgeloop.workspace import Workspace
 
@@ -47,6 +48,21 @@ class Page(HTMLParser):
 
 def report_of(workspace: Workspace) -> str:
     return workspace.dataset("sample").report.read_text(encoding="utf-8")
+
+
+def test_what_lies_outside_the_class_folders_is_shown(workspace: Workspace) -> None:
+    places = {"set/a": 1, f"set/{HOSTILE}": 2, "": 3}
+    outside = Outside(pictures=6, places=places, left_out=4, hidden=5, empty_class_folders=[f"set/<b>{HOSTILE}"])
+    prepare(workspace, healthy_rows(), stored=True, outside=outside)
+    with pytest.raises(ValidationFailed):
+        validate(workspace, params_of(workspace), "sample")
+    page = Page(report_of(workspace))
+    text = " ".join(" ".join(page.text).split())
+    assert f"Outside the class folders Pictures: 6 Folder Pictures the top folder 3 set/{HOSTILE} 2 set/a 1" in text
+    assert "not below prepare.layout.root : 4." in text
+    assert f"Class folders without pictures: set/<b>{HOSTILE} ." in text
+    assert "Hidden files left out: 5." in text
+    assert "script" not in {tag for tag, _ in page.tags}
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from edgeloop.boards.lock import Held
 from edgeloop.config import Positive, Section
 from edgeloop.errors import FlashError
 from edgeloop.services.guard import guarded
+from edgeloop.userpath import user_argument
 from edgeloop.yamlfile import near_match
 
 PARTS = {
@@ -87,8 +88,8 @@ def run_command(command: Command, parts: Mapping[str, str], log: Path, held: Hel
     Raises:
         FlashError: as for `run_commands`.
     """
-    arguments = [filled(argument, parts) for argument in command.run]
-    folder = filled(command.folder, parts) if command.folder else None
+    arguments = [user_argument(filled(argument, parts)) for argument in command.run]
+    folder = user_argument(filled(command.folder, parts)) if command.folder else None
     if shutil.which(arguments[0], path=os.environ.get("PATH")) is None:
         raise FlashError(f"The program {arguments[0]} is not there.", "Install it, or write its path in lab.yaml. See: edgeloop doctor")
     if folder is not None and not Path(folder).is_dir():

@@ -1,9 +1,7 @@
 """lab.yaml as a typed model: the boards of this lab, where each is, and the commands that build for it and flash it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -12,10 +10,11 @@ from edgeloop.boards.lab.command import Command, check_parts
 from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
+from edgeloop.names import Host, Name, User, same_but_for_case
+from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NEEDS_NO_ENTRY = ("host", "virtual")
 _WAYS = {
     "stm32msg": ("probe", "usb", "port"),
@@ -23,17 +22,25 @@ _WAYS = {
     "virtual": (),
     "host": (),
 }
+_USES = {
+    "stm32msg": {"baud", "clock_mhz", "protocol", "memory", "generate", "firmware", "build", "flash", "power_cycle"},
+    "mpu": {"linux"},
+    "virtual": set[str](),
+    "host": set[str](),
+}
+"""The keys of a board's entry that each driver has a use for, beside those of all."""
+_OF_ALL = {"kind", "lab", "find"}
 
 
 class Ssh(Section):
     """A board that is reached over SSH. Passwords have no place here: use a key or an agent."""
 
-    host: str
-    user: str = "root"
+    host: Host
+    user: User = "root"
     port: Annotated[int, Field(gt=0, lt=65536)] = 22
-    key: Path | None = None
+    key: UserPath | None = None
     """A private key; None: the agent's and the usual ones of ~/.ssh."""
-    known_hosts: Path | None = None
+    known_hosts: UserPath | None = None
     """None: ~/.ssh/known_hosts."""
 
 
@@ -88,7 +95,7 @@ class BoardEntry(Section):
     """One board of lab.yaml."""
 
     kind: str
-    lab: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")] | None = None
+    lab: Name | None = None
     """The lab whose host it is attached to, if not to this machine: its stages go to the pool `bench-<lab>`."""
     find: Find = Find()
     baud: Positive | None = None
@@ -141,17 +148,18 @@ class LabBoard:
 class Lab(Section):
     """The whole of lab.yaml."""
 
-    boards: dict[str, BoardEntry]
+    boards: dict[Name, BoardEntry]
 
     @model_validator(mode="after")
     def _boards_fit(self) -> "Lab":
+        if (pair := same_but_for_case(self.boards)) is not None:
+            raise misfit(("boards", pair[1]), f"'{pair[0]}' differs from it in upper and lower case only")
         for name, entry in self.boards.items():
             where = ("boards", name)
-            if not _NAME.fullmatch(name):
-                raise misfit(where, "a board's name is made of letters, digits, '.', '_' and '-': records are named after it")
             if entry.kind not in kinds():
                 raise misfit((*where, "kind"), f"there is no kind '{entry.kind}'{near_match(entry.kind, kinds())}")
             _check_ways(where, entry)
+            _check_keys(where, entry)
         return self
 
     def board(self, name: str) -> LabBoard:
@@ -194,5 +202,12 @@ def _check_ways(where: tuple[str, str], entry: BoardEntry) -> None:
     if possible and (len(given) != 1 or given[0] not in possible):
         said = f"give exactly one of {', '.join(possible)}" if len(possible) > 1 else f"give {possible[0]}"
         raise misfit((*where, "find"), f"{said} to find a board of the kind {entry.kind}")
-    if entry.find.interface is not None and given == ["ssh"]:
-        raise misfit((*where, "find"), "interface chooses between serial ports, which SSH does not use")
+
+
+def _check_keys(where: tuple[str, str], entry: BoardEntry) -> None:
+    """No key that would do nothing."""
+    kind = kinds()[entry.kind]
+    if unused := sorted(entry.model_fields_set - _OF_ALL - _USES[kind.driver]):
+        raise misfit((*where, unused[0]), f"{unused[0]} has no use for a {kind.title}")
+    if entry.find.interface is not None and not set(entry.find.ways) & {"probe", "usb"}:
+        raise misfit((*where, "find"), "interface chooses between the serial ports of a probe or USB device; a port is one already")

@@ -73,7 +73,7 @@ def _complete_packet(address: str, rate: int) -> None:
     link = Link(address, rate)
     try:
         link.write(b"\0" * (V32.framing.wire_bytes - V31.framing.wire_bytes))
-        link.drain()
+        link.drain(ONCE.boot_s)
     finally:
         link.close()
 

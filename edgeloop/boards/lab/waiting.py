@@ -1,18 +1,16 @@
 """What a person sees who waits for a board: who holds it, and the place in the queue."""
 
-import sys
 from typing import TextIO
 
 from edgeloop.boards.lock import Holder, Watcher
+from edgeloop.console import courtesy
 
 
 def tell(name: str, stream: TextIO | None = None) -> Watcher:
     """A watcher for `hold` that writes a line on stderr whenever something changes."""
-    out = stream or sys.stderr
 
     def watch(ahead: int, holder: Holder | None) -> None:
         who = f"held by {holder}" if holder is not None else "held"
-        out.write(f"waiting for {name}, {who}; place {ahead + 1} in the queue\n")
-        out.flush()
+        courtesy(f"waiting for {name}, {who}; place {ahead + 1} in the queue", stream)
 
     return watch

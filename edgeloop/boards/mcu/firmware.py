@@ -15,6 +15,7 @@ from edgeloop.errors import FlashError, InputError, ModelError
 from edgeloop.files import sha256_file
 from edgeloop.records import CodegenRecord
 from edgeloop.tflite.formats import Format
+from edgeloop.userpath import user_path
 
 KIB = 1024
 PORTABLE = "portable"
@@ -83,7 +84,7 @@ def _target(board: LabBoard) -> str:
 def _options(board: LabBoard, project: Path) -> Options:
     how = board.entry.generate
     name, at, file = (how.profile or "").partition("@")
-    profile = f"{name}@{(project / Path(file).expanduser()).resolve()}" if at else how.profile
+    profile = f"{name}@{(project / user_path(file)).resolve()}" if at else how.profile
     return Options(target=_target(board), backend=how.backend, profile=profile)
 
 
@@ -114,7 +115,7 @@ def _check_memory(board: LabBoard, codegen: CodegenRecord, model: Path) -> None:
 def _parts(used: BoardInUse, model: Path, generated: Path, folder: Path) -> dict[str, str]:
     known = {"generated": str(generated.resolve()), "model": str(model.resolve())}
     named = used.board.entry.firmware
-    elf = (used.project / filled(named, used.parts | known)) if named else folder.resolve() / "firmware.elf"
+    elf = (used.project / user_path(filled(named, used.parts | known))) if named else folder.resolve() / "firmware.elf"
     if named is None:
         # Whatever an earlier build left there is not this model's.
         for suffix in (".elf", ".hex", ".bin"):

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeloop.boards.mpu.settings import SSH_PORT, MpuSettings, expanded
+from edgeloop.boards.mpu.settings import SSH_PORT, MpuSettings
 from edgeloop.errors import BoardError, BoardNotTrusted, BoardUnreachable, ConfigError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _known_hosts(settings: MpuSettings) -> "asyncssh.SSHKnownHosts":
     """What known_hosts and the machine's own list say; nothing where they do not exist."""
     import asyncssh
 
-    files = [str(path) for path in (expanded(settings.known_hosts), GLOBAL_KNOWN_HOSTS) if path.is_file()]
+    files = [str(path) for path in (settings.known_hosts, GLOBAL_KNOWN_HOSTS) if path.is_file()]
     try:
         return asyncssh.read_known_hosts(files)
     except (OSError, ValueError) as error:
@@ -102,7 +102,7 @@ def _keys(settings: MpuSettings) -> "list[asyncssh.SSHKey]":
     import asyncssh
 
     keys = []
-    for path in map(expanded, settings.keys):
+    for path in settings.keys:
         try:
             keys.append(asyncssh.read_private_key(str(path)))
         except (OSError, ValueError) as error:

@@ -7,7 +7,9 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from edgeloop.boards.mpu.kinds import KINDS, Kind
-from edgeloop.errors import ConfigError, InputError
+from edgeloop.errors import InputError
+from edgeloop.names import is_host, is_user
+from edgeloop.userpath import UserPath
 from edgeloop.yamlfile import near_match
 
 SSH_PORT = 22
@@ -48,8 +50,8 @@ class MpuSettings(BaseModel):
     address: str
     """`ssh://user@host` or `ssh://user@host:port`."""
     kind: str = "any-linux"
-    known_hosts: Path = Path("~/.ssh/known_hosts")
-    keys: list[Path] = []
+    known_hosts: Annotated[UserPath, Field(validate_default=True)] = Path("~/.ssh/known_hosts")
+    keys: list[UserPath] = []
     """Private keys; none: what the SSH agent and ~/.ssh hold."""
     python: str = "python3"
     """The Python 3.8 or later on the board that has the runtime."""
@@ -76,6 +78,8 @@ class MpuSettings(BaseModel):
             raise ValueError("an address holds no password: use a key or an SSH agent")
         if parsed.scheme != "ssh" or not parsed.hostname or parsed.path or parsed.query or parsed.port == 0:
             raise ValueError("give ssh://user@host or ssh://user@host:port")
+        if not is_host(parsed.hostname) or not is_user(parsed.username or "root"):
+            raise ValueError("its host or user has letters that neither can have, or begins with '-'")
         return value
 
     @property
@@ -113,15 +117,3 @@ def settings_for(address: str) -> MpuSettings:
         return MpuSettings(name=address, address=address)
     except ValidationError as error:
         raise InputError(f"'{address}' is no address of a board: {error.errors()[0]['msg']}.") from None
-
-
-def expanded(path: Path) -> Path:
-    """A path with `~` resolved.
-
-    Raises:
-        ConfigError: there is no home directory.
-    """
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"{path} cannot be resolved: {error}.", "Write the whole path.") from None

@@ -9,8 +9,8 @@ from typing import Any, Self, TypeVar
 
 from numpy.typing import NDArray
 
-from edgeloop.boards.stm32msg.exchange import V31, AsksForMore, Exchange, Version, unexpected
-from edgeloop.boards.stm32msg.link import RATE, Link
+from edgeloop.boards.stm32msg.exchange import V31, AnswersEarlier, AsksForMore, Exchange, Version, unexpected
+from edgeloop.boards.stm32msg.link import RATE, Deadline, Link
 from edgeloop.boards.stm32msg.messages import Capability, Command, Failure, SystemInformation32
 from edgeloop.boards.stm32msg.results import Disturbances, NetworkInformation, NetworkRun, System, network_information, system
 from edgeloop.boards.stm32msg.run import Mode, Patience, run_once
@@ -39,7 +39,7 @@ class BoardClient:
         self._link = Link(address, rate)
         self._exchange = Exchange(self._link, version)
         try:
-            self._synchronise()
+            self._synchronise(self.patience.boot_s)
         except BoardError:
             self._link.close()
             raise
@@ -113,28 +113,32 @@ class BoardClient:
 
     def _recovered(self, action: Callable[[], Result]) -> Callable[[], Result]:
         def begin() -> Result:
-            self._synchronise()
+            self._synchronise(self.patience.rest_s)
             if self._known and self._networks() != self._known:
                 raise BoardError("The board holds another model than before the connection broke.", "Flash it anew.")
             return action()
 
         return begin
 
-    def _synchronise(self) -> None:
-        for left in reversed(range(self.patience.sync_tries)):
+    def _synchronise(self, rest_s: float) -> None:
+        """Begin anew, behind what the board still sends: its boot text, or within `rest_s` the rest of a run that was given up."""
+        end, left = Deadline.after(rest_s), self.patience.sync_tries
+        while True:
             try:
-                self._sync()
+                self._sync(rest_s)
                 return
             except (BoardSilent, ProtocolError) as error:
+                # A board that answers earlier requests is busy, not broken.
+                left -= not isinstance(error, AnswersEarlier) or end.is_over
                 if not left:
                     raise
                 self.disturbances.protocol_errors += 1
                 if isinstance(error, AsksForMore):
                     self._exchange.feed()
 
-    def _sync(self) -> None:
+    def _sync(self, rest_s: float) -> None:
         self._exchange.small_packets()
-        self.boot_text = (self.boot_text + self._link.drain().decode("ascii", errors="replace"))[-MOST_TEXT:]
+        self.boot_text = (self.boot_text + self._link.drain(rest_s).decode("ascii", errors="replace"))[-MOST_TEXT:]
         self._exchange.request(Command.SYNC)
         answer = self._exchange.answer(self.patience.sync_s)
         if answer.sync is None:

@@ -29,6 +29,10 @@ class AsksForMore(ProtocolError):
     """The board believes to be within a message from the host."""
 
 
+class AnswersEarlier(ProtocolError):
+    """The board is still busy with a request before the last one."""
+
+
 @dataclass(frozen=True)
 class Version:
     """One version of the protocol."""
@@ -144,7 +148,8 @@ class Exchange:
 
     def _check(self, response: Response) -> None:
         if response.reqid != self.request_number:
-            raise ProtocolError(
+            kind = AnswersEarlier if response.reqid < self.request_number else ProtocolError
+            raise kind(
                 f"The board answered request {response.reqid}, not {self.request_number}.",
                 "Another program uses the port, or it was reset.",
             )

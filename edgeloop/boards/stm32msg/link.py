@@ -16,8 +16,7 @@ POLL_S = 0.05
 QUIET_S = 0.1
 """A port that gave nothing for this long is quiet."""
 WRITE_S = 5.0
-MOST_DRAINED_BYTES = 1 << 20
-MOST_DRAIN_S = 5.0
+MOST_DRAINED_BYTES = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ class Link:
 
     def __init__(self, address: str, rate: int = RATE) -> None:
         self.address = address
+        self._unread = bytearray()
+        """What has come and was not asked for yet: reading packet by packet from the port itself takes several times as long."""
         try:
             self._port: Any = serial.serial_for_url(address, baudrate=rate, timeout=POLL_S, write_timeout=WRITE_S, exclusive=True)
         except (OSError, ValueError) as error:
@@ -77,13 +78,13 @@ class Link:
                 )
         return bytes(read)
 
-    def drain(self) -> bytes:
-        """Take what comes until the port is quiet; at most `MOST_DRAINED_BYTES` and `MOST_DRAIN_S`.
+    def drain(self, seconds: float) -> bytes:
+        """Take what comes until the port is quiet; for at most `seconds`, and at most `MOST_DRAINED_BYTES`.
 
         Raises:
             BoardError: it does not fall silent.
         """
-        taken, last, end = bytearray(), time.monotonic(), Deadline.after(MOST_DRAIN_S)
+        taken, last, end = bytearray(), time.monotonic(), Deadline.after(seconds)
         while time.monotonic() - last < QUIET_S:
             if more := self._available(4096):
                 taken += more
@@ -99,15 +100,19 @@ class Link:
     def has_unread(self) -> bool:
         """Whether something has come that nobody waited for."""
         with self._explained():
-            return bool(self._port.in_waiting)
+            return bool(self._unread or self._port.in_waiting)
 
     def close(self) -> None:
         self._port.close()
 
     def _available(self, most: int) -> bytes:
         """Up to `most` bytes; fewer when they do not come within `POLL_S`."""
-        with self._explained():
-            return bytes(self._port.read(most))
+        if not self._unread:
+            with self._explained():
+                self._unread += self._port.read(max(most, self._port.in_waiting))
+        taken = bytes(self._unread[:most])
+        del self._unread[:most]
+        return taken
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

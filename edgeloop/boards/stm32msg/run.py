@@ -55,6 +55,10 @@ class Patience:
 
     sync_s: float = 1.0
     sync_tries: int = 3
+    boot_s: float = 5.0
+    """What a board sends that nobody has asked for, when it is connected to."""
+    rest_s: float = 60.0
+    """What a board still sends of a run that was given up: every layer's data, at the rate of its port."""
     information_s: float = 5.0
     ready_s: float = 5.0
     upload_s: float = 10.0

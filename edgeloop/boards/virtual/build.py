@@ -80,7 +80,7 @@ def _write_settings(part: Part, firmware: Path, work: Path) -> None:
             flash=part.flash.name,
             data=part.data,
             stack=part.stack,
-            spare=part.spare,
+            spares="\n".join(_spare_lines(number, name) for number, name in enumerate(part.spares)),
             stack_bytes=STACK_BYTES,
         ),
         encoding="utf-8",
@@ -90,6 +90,12 @@ def _write_settings(part: Part, firmware: Path, work: Path) -> None:
 def _memory_line(region: Region) -> str:
     access = "rwx" if region.writable else "rx"
     return f"    {region.name} ({access}) : ORIGIN = {region.start:#010x}, LENGTH = {region.size:#x}"
+
+
+def _spare_lines(number: int, memory: str) -> str:
+    begin, end = (f"firmware_spare_{number}_{which}" for which in ("begin", "end"))
+    section = f"    .spare_{number} (NOLOAD) : {{ . = ALIGN(8); {begin} = .; }} > {memory}"
+    return f"{section}\n    {end} = ORIGIN({memory}) + LENGTH({memory});"
 
 
 def _part_header(part: Part) -> str:
@@ -105,6 +111,7 @@ def _part_header(part: Part) -> str:
     }
     lines += [f"#define PART_UART {_UARTS[part.uart]}", f"#define PART_COUNTER {_COUNTERS[part.counter]}"]
     lines += [f"#define {name} {number}u" for name, number in numbers.items()]
+    lines.append(f"#define PART_SPARES(AREA) {' '.join(f'AREA({number})' for number in range(len(part.spares)))}")
     return "\n".join([*lines, "#endif", ""])
 
 

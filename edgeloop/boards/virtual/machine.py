@@ -1,7 +1,6 @@
 """The board without its wires: a core that runs the firmware, bytes into its serial port, and bytes out of it."""
 
 import time
-from collections.abc import Iterator
 
 from edgeloop.boards.virtual import wire
 from edgeloop.boards.virtual.core import Core, Stop
@@ -10,8 +9,8 @@ from edgeloop.boards.virtual.parts import Part
 from edgeloop.boards.virtual.peripherals import LONGEST_IDLE_S, CycleCounter, Uart
 from edgeloop.errors import BoardError
 
-PART_INSTRUCTIONS = 50_000_000
-"""After so many it is looked whether a part of the answer can be handed on."""
+PART_INSTRUCTIONS = 5_000_000
+"""After so many it is looked whether a part of the answer can be handed on; they send about 300 KB."""
 ANSWER_DEADLINE_S = 600.0
 
 
@@ -28,6 +27,9 @@ class Machine:
         self._uart = Uart(self.core)
         self._counter = CycleCounter(self.core)
         self._idle_since = time.monotonic()
+        self._computed_s = 0.0
+        self.is_computing = False
+        """It has not come to an end yet with what it was fed."""
 
     def boot(self) -> bytes:
         """Start from the reset vector; what is printed until the firmware waits for its first byte.
@@ -38,34 +40,48 @@ class Machine:
         """
         self.core.reset()
         self._uart.clear()
+        self.is_computing = False
         return self.feed(b"")
 
-    def feed(self, received: bytes, deadline_s: float = ANSWER_DEADLINE_S) -> bytes:
+    def feed(self, received: bytes) -> bytes:
         """Bytes arrive; run until the firmware has read all of them and waits for more. Gives what it has sent.
 
         Raises:
             CoreFault: the firmware does what faults on the part.
             BoardError: it does not come to an end.
         """
-        return b"".join(self.answers(received, deadline_s))
+        self.take(received)
+        sent = self.go_on()
+        while self.is_computing:
+            sent += self.go_on()
+        return sent
 
-    def answers(self, received: bytes, deadline_s: float = ANSWER_DEADLINE_S) -> Iterator[bytes]:
-        """As `feed`, in parts: whole messages up to the last whole tensor, or all of it at the end.
-
-        A run that sends every layer's data takes long as a whole, and clients have little patience between the messages
-        of one layer: these are handed on together.
-        """
-        deadline = time.monotonic() + deadline_s
-        self._counter.rest(time.monotonic() - self._idle_since)
+    def take(self, received: bytes) -> None:
+        """Bytes arrive, also while the core computes."""
+        if not self.is_computing:
+            self._counter.rest(time.monotonic() - self._idle_since)
+            self._computed_s = 0.0
+        self.is_computing = True
         self._uart.feed(received)
-        while (stop := self.core.run(PART_INSTRUCTIONS, deadline_s)) is Stop.LIMIT:
-            yield self._taken(wire.end_of_tensors(self._uart.sent))
-            if time.monotonic() >= deadline:
-                break
+
+    def go_on(self) -> bytes:
+        """Compute until the firmware waits for a byte, or for a while. Gives what it has sent: all of it in the end, before that
+        whole messages up to the last whole tensor, since clients have little patience between the messages of one layer.
+
+        Raises:
+            CoreFault: the firmware does what faults on the part.
+            BoardError: it does not come to an end.
+        """
+        begun = time.monotonic()
+        stop = self.core.run(PART_INSTRUCTIONS, ANSWER_DEADLINE_S)
+        self._computed_s += time.monotonic() - begun
+        if stop is Stop.LIMIT and self._computed_s < ANSWER_DEADLINE_S:
+            return self._taken(wire.end_of_tensors(self._uart.sent))
+        self.is_computing = False
         self._idle_since = time.monotonic()
         if stop is not Stop.ASKED or self._uart.waiting:
             raise BoardError("The firmware does not wait for a byte.", "Its program has ended or hangs: build it anew.")
-        yield self._taken(len(self._uart.sent))
+        return self._taken(len(self._uart.sent))
 
     def _taken(self, size: int) -> bytes:
         taken = bytes(self._uart.sent[:size])

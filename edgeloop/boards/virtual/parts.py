@@ -49,7 +49,7 @@ class CounterKind(StrEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """One microcontroller. `data`, `stack` and `spare` name the memories that the firmware puts things into."""
+    """One microcontroller. `data`, `stack` and `spares` name the memories that the firmware puts things into."""
 
     name: str
     title: str
@@ -67,8 +67,8 @@ class Part:
     """Variables and the network's arena."""
     stack: str
     """The stack lies at this memory's very beginning: one that overflows leaves the memory, and faults."""
-    spare: str
-    """What is left of this memory keeps a copy of the input, for runs that observe one layer after another."""
+    spares: tuple[str, ...]
+    """What is left of these memories keeps what layers compute, for runs that send it."""
     uart: UartKind
     uart_base: int
     counter: CounterKind = CounterKind.DWT
@@ -102,7 +102,8 @@ STM32H747 = Part(
     ),
     data="AXI_SRAM",
     stack="DTCM",
-    spare="SRAM123",
+    # Not ITCM: at its first address there is, in C, nothing.
+    spares=("AXI_SRAM", "SRAM123", "DTCM", "SRAM4"),
     uart=UartKind.STM32H7,
     uart_base=0x4001_1000,
 )
@@ -119,7 +120,7 @@ STM32F405 = Part(
     memories=(Region("CCM", 0x1000_0000, 64 * KIB), Region("SRAM", 0x2000_0000, 128 * KIB)),
     data="SRAM",
     stack="CCM",
-    spare="CCM",
+    spares=("SRAM", "CCM"),
     uart=UartKind.STM32F4,
     uart_base=0x4001_1000,
 )
@@ -137,7 +138,7 @@ MPS2_AN500 = Part(
     memories=(Region("SSRAM", 0x2000_0000, 4096 * KIB),),
     data="SSRAM",
     stack="SSRAM",
-    spare="SSRAM",
+    spares=("SSRAM",),
     uart=UartKind.CMSDK,
     uart_base=0x4000_4000,
     counter=CounterKind.SYSTICK,

@@ -1,6 +1,7 @@
 """A virtual board on its lines: what a client sends is fed to the machine, what the machine sends is carried back.
 
-Nothing is done while nothing comes: the process sleeps in poll.
+The machine computes only while nothing waits to be sent: a client has no patience within the messages of one layer, and a line
+takes little at once. Nothing is done while nothing comes: the process sleeps in poll.
 """
 
 import os
@@ -44,6 +45,9 @@ class Server:
             if self._listener is not None and self._listener.fileno() in ready:
                 self._accept(self._listener)
             self._send()
+            if self._machine.is_computing and not self._is_late:
+                self._compute()
+                self._send()
 
     def _wait(self, until_closed: int) -> set[int]:
         poll = select.poll()
@@ -56,7 +60,14 @@ class Server:
             # It is due and could not be written: the client reads too slowly.
             late_s = None
             poll.register(self._client.output_fileno(), select.POLLOUT | select.POLLIN)
+        elif self._machine.is_computing:
+            return {descriptor for descriptor, _ in poll.poll(0)}
         return {descriptor for descriptor, _ in poll.poll(None if late_s is None else max(late_s, 0.0) * MILLISECONDS + 1)}
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether something could have been sent by now."""
+        return bool(self._due) and self._due[0][0] <= time.monotonic()
 
     def _accept(self, listener: Listener) -> None:
         connection = listener.accept()
@@ -76,18 +87,18 @@ class Server:
         if self._client is not line:
             return
         if received:
-            self._plan(received)
+            self._machine.take(received)
         if is_gone:
             self._hang_up(line)
 
-    def _plan(self, received: bytes) -> None:
-        for sent in self._machine.answers(received):
-            due = max(time.monotonic(), self._due[-1][0] if self._due else 0.0)
-            for delivery in self._wire.carry(sent):
-                due += delivery.delay_s
-                if delivery.content:
-                    self._due.append((due, delivery.content))
-            self._send()
+    def _compute(self) -> None:
+        """The next part of the answers to what has come."""
+        sent = self._machine.go_on()
+        due = max(time.monotonic(), self._due[-1][0] if self._due else 0.0)
+        for delivery in self._wire.carry(sent):
+            due += delivery.delay_s
+            if delivery.content:
+                self._due.append((due, delivery.content))
 
     def _send(self) -> None:
         while self._client is not None and self._due and self._due[0][0] <= time.monotonic():
@@ -98,6 +109,8 @@ class Server:
                 return
 
     def _hang_up(self, line: Terminal | Connection) -> None:
+        while self._machine.is_computing:
+            self._compute()
         self._client = None
         self._due.clear()
         line.hang_up()

@@ -4,7 +4,7 @@ Equal networks and plans give equal bytes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from edgeloop.codegen.portable.picture import draw
 from edgeloop.codegen.portable.plan import Plan
 from edgeloop.codegen.portable.stages import StageWriter, folded_input
 from edgeloop.codegen.portable.tables import FORMATS, layer_name, node_type, shape_text, weight_bytes
+from edgeloop.markup import one_line, text
 
 C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "float32": "float"}
 ARRAY_TYPES = {"int8": "int8_t", "int32": "int32_t", "float64": "double"}
@@ -42,7 +43,7 @@ class Described:
 
 def emit(network: Network, plan: Plan, described: Described, folder: Path) -> None:
     """Write the generated files into an existing folder."""
-    context = _Context(network, plan, described).values()
+    context = _Context(network, plan, replace(described, model=one_line(described.model))).values()
     name = described.name
     for template, file in (
         ("network.h", f"{name}.h"),
@@ -92,14 +93,12 @@ class _Context:
         body = "\n".join(line for lines in functions for line in lines)
         folded = next(iter(self._folded.values()), None)
         layers = computing_layers(network)
-        title = (
-            f"{described.model}: {shape_text(network.input)} {network.input.dtype} to {shape_text(network.output)} {network.output.dtype}"
-        )
+        taken, given = (f"{shape_text(value)} {value.dtype}" for value in (network.input, network.output))
         return {
             "name": described.name,
             "upper": described.name.upper(),
-            "title": comment(title),
-            "model": described.model,
+            "title": comment(f"{described.model}: {taken} to {given}"),
+            "model": text(described.model),
             "model_in_comment": comment(described.model),
             "sha256": described.sha256,
             "target": described.target,

@@ -4,6 +4,7 @@ Which keys are there differs by version and step: a `validate` on the board over
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from edgeloop.codegen.stedgeai.jsonfile import Node
@@ -11,11 +12,15 @@ from edgeloop.codegen.stedgeai.npu import EXTERNAL_FROM
 from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.codegen.stedgeai.summary import missing
 from edgeloop.codegen.stedgeai.validation import output
+from edgeloop.errors import StedgeaiUnreadable
 from edgeloop.records import CodegenLayer, Epochs, ToolValidation
 
 SCHEMA = "2."
 _UNCOUNTED = ("Param", "Return", "Node kind=Param", "Node kind=Return")
 """Kinds of nodes that are no work: an epoch of nothing else is not counted by the tool's report either."""
+_CONTROLLER = "NODE_EC"
+_MAPPINGS = ("NODE_SW", "NODE_SW_HW", "NODE_HW", _CONTROLLER)
+"""What runs an epoch: the processor, both, the NPU, the NPU started by its controller."""
 _ACCURACY = ("acc", "rmse", "mae", "l2r", "nse", "cos")
 
 
@@ -71,14 +76,23 @@ class CInfo:
     npu_compiler: str | None
     npu_options: str | None
     validation: ToolValidation | None
+    ran_on_npu: bool
+    """Whether times of an NPU's epochs are in it."""
     files: list[str]
     """Names of the generated files."""
 
     @property
     def is_npu(self) -> bool:
-        """Whether the network was generated for the NPU of an STM32N6."""
+        """Whether the network was generated for the NPU of an STM32N6: told by the results, since `--st-neural-art` may end in plain C."""
         series = (self.footprint.series or "") if self.footprint else ""
-        return self.epochs is not None or series.endswith("npu") or "--st-neural-art" in (self.command or "")
+        return self.npu_compiler is not None or self.ran_on_npu or series.endswith("npu")
+
+    @property
+    def is_of_generic_model(self) -> bool:
+        """Whether `validate` wrote it over that of `generate`: it then tells of a generic C model, which is not what the NPU runs."""
+        words = (self.command or "").split()
+        validated = words[:1] == ["validate"] and any(word.startswith("--st-neural-art") for word in words)
+        return self.npu_compiler is None and (self.ran_on_npu or validated)
 
 
 def parse_c_info(root: Node) -> CInfo:
@@ -91,6 +105,7 @@ def parse_c_info(root: Node) -> CInfo:
     if not schema.startswith(SCHEMA):
         raise missing(f"json_schema_version {SCHEMA}x (it is {schema})", root.where)
     environment = root.part("environment")
+    _check_writer(environment)
     core, compiler = _tool(environment, "ST.EdgeAI.Core"), _tool(environment, "ATONN Compiler")
     has_graph = "graphs" in root
     if not any(key in root for key in ("memory_footprint", "memory_pools", "validation")):
@@ -112,6 +127,7 @@ def parse_c_info(root: Node) -> CInfo:
         npu_compiler=_first_word(compiler.text("version")) if compiler else None,
         npu_options=compiler.optional_text("arguments") if compiler else None,
         validation=_validation(root, environment, graph),
+        ran_on_npu="aton_execution_time" in root,
         files=_files(environment),
     )
 
@@ -119,6 +135,15 @@ def parse_c_info(root: Node) -> CInfo:
 def _tool(environment: Node, name: str) -> Node | None:
     tools = environment.items("tools") if "tools" in environment else []
     return next((tool for tool in tools if tool.text("name") == name), None)
+
+
+def _check_writer(environment: Node) -> None:
+    tools = environment.items("tools") if "tools" in environment else []
+    if tools and _tool(environment, "ST.EdgeAI.Core") is None:
+        raise StedgeaiUnreadable(
+            f"{environment.where} was written by {tools[0].text('name')}, not by ST Edge AI Core.",
+            "Generate it again with ST Edge AI Core 1.0 or later.",
+        )
 
 
 def _c_name(environment: Node) -> str:
@@ -214,17 +239,18 @@ def _position(node: Node) -> int | None:
 
 
 def _epochs(root: Node, graph: Node) -> Epochs:
-    """Counted over the nodes that do something; which of the NPU's the epoch controller starts is not in the file unless it starts none."""
-    nodes = [node for node in graph.items("nodes") if _works(node)]
-    software = sum(node.text("mapping").startswith("NODE_SW") for node in nodes)
-    hardware = sum(node.text("mapping") == "NODE_HW" for node in nodes)
+    """Counted over the nodes that do something; which of the NPU's the epoch controller starts is not in the file unless
+    it has a kind of its own for them, or no blobs of the controller."""
+    kinds = Counter(node.text("mapping") for node in graph.items("nodes") if _works(node))
     no_controller = "ec_blobs_info" in root and not root.items("ec_blobs_info")
+    told_apart = no_controller or _CONTROLLER in kinds
     return Epochs(
-        total=len(nodes),
-        software=software,
-        hybrid=None,
-        hardware=hardware if no_controller else None,
-        controller=0 if no_controller else None,
+        total=kinds.total(),
+        software=kinds["NODE_SW"],
+        hybrid=kinds["NODE_SW_HW"],
+        hardware=kinds["NODE_HW"] if told_apart else None,
+        controller=kinds[_CONTROLLER] if told_apart else None,
+        unknown={kind: count for kind, count in kinds.items() if kind not in _MAPPINGS},
     )
 
 
@@ -249,7 +275,7 @@ def _validation(root: Node, environment: Node, graph: Node | None) -> ToolValida
         duration_ms=_duration_ms(root, graph) if on_target else None,
         duration_min_ms=None,
         duration_max_ms=None,
-        cycles=_cycles(root) if on_target else None,
+        cycles=_cycles(root, graph) if on_target else None,
         outputs=outputs,
     )
 
@@ -263,10 +289,12 @@ def _duration_ms(root: Node, graph: Node | None) -> float | None:
     return None
 
 
-def _cycles(root: Node) -> list[int] | None:
-    if "aton_execution_time" not in root:
-        return None
-    counters = [node.wholes("counters") for node in root.items("aton_execution_time")]
-    if len({len(row) for row in counters}) > 1:
-        raise missing("as many counters in all of 'aton_execution_time'", root.where)
-    return [sum(column) for column in zip(*counters, strict=True)]
+def _cycles(root: Node, graph: Node | None) -> list[int] | None:
+    """The counters of an N6's epochs, added up, else the processor's cycles of the graph; 0 is what was not counted."""
+    if "aton_execution_time" in root:
+        counters = [node.wholes("counters") for node in root.items("aton_execution_time")]
+        if len({len(row) for row in counters}) > 1:
+            raise missing("as many counters in all of 'aton_execution_time'", root.where)
+        return [sum(column) for column in zip(*counters, strict=True)]
+    cycles = graph.part("exec_time").optional_count("cycles") if graph is not None and "exec_time" in graph else None
+    return [cycles] if cycles else None

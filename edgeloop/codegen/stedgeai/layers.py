@@ -1,28 +1,70 @@
 """The table of layers in a report: which columns it has, and where, differs by version; its heading and its rules tell."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 
 from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.records import CodegenLayer
 
-_HEADING = re.compile(r"^\s*(m_id|id)\s+layer \(")
+_HEADING = re.compile(r"^\s*m_id\s+layer \(")
 _RULE = re.compile(r"^\s*-{3,}[- ]*$")
 _NAMED = re.compile(r"^(.*?)\s*\(([^()]*)\)$")
 _DIMENSION = re.compile(r"(?:(\w+):)?(\d+)")
-_END = re.compile(r"^\s*(model|\S+ p=\d)")
+_FOOTER = re.compile(r"^\s*model(?:/c-model)?:\s+macc=([\d,]+).*?\sweights=([\d,]+)")
 
 Columns = dict[str, tuple[int, int]]
 
 
-def find_layers(lines: Sequence[str]) -> list[CodegenLayer] | None:
-    """The layers of the first such table, in its order; None where there is none (a console prints none by default)."""
-    for number, line in enumerate(lines):
-        if _HEADING.match(line):
-            columns = _columns(line, lines[number - 1] if number else "")
-            layers = list(_rows(lines[number + 1 :], columns))
-            return layers or None
-    return None
+@dataclass(frozen=True)
+class Footer:
+    """The sums below the table, which are of the original model: `model/c-model: macc=a/b … weights=c/d`, or `model: macc=a weights=c`."""
+
+    macs: int
+    weight_bytes: int
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """The layers in the table's order; None, and what is wrong, where it is not whole."""
+
+    layers: list[CodegenLayer] | None
+    fault: str | None = None
+
+
+def find_footer(lines: Iterable[str]) -> Footer | None:
+    """The first line of sums; None where there is no table, or its end was lost."""
+    found = next((match for line in lines if (match := _FOOTER.match(line))), None)
+    macs, weights = (integer(found[1]), integer(found[2])) if found else (None, None)
+    return None if macs is None or weights is None else Footer(macs, weights)
+
+
+def find_layers(lines: Sequence[str]) -> LayerTable | None:
+    """The layers of the first such table; None where there is none (a console prints none by default).
+
+    A table that lacks a row is told by its sums and by the layers that are connected to it: in every file that was seen the
+    sums of the rows are those of the footer.
+    """
+    start = next((number for number, line in enumerate(lines) if _HEADING.match(line)), None)
+    if start is None:
+        return None
+    rows = list(takewhile(lambda line: not _FOOTER.match(line), lines[start + 1 :]))
+    footer = find_footer(lines[start:])
+    if footer is None:
+        return LayerTable(None, "has no end (its line of sums is missing)")
+    columns = _columns(lines[start], lines[start - 1] if start else "")
+    layers, odd = _layers(rows, columns)
+    if odd:
+        return LayerTable(None, f"has a row that is not understood: {odd}")
+    listed = Footer(sum(layer.macs or 0 for layer in layers), sum(layer.weight_bytes or 0 for layer in layers))
+    if listed != footer:
+        what = f"lists {listed.macs:,} MACs and {listed.weight_bytes:,} B of weights, its last line states"
+        return LayerTable(None, f"{what} {footer.macs:,} and {footer.weight_bytes:,}")
+    unlisted = _sources(rows, columns) - {layer.name for layer in layers}
+    if unlisted:
+        return LayerTable(None, f"lacks a layer that others are connected to: {min(unlisted)}")
+    return LayerTable(layers)
 
 
 def _columns(heading: str, rule: str) -> Columns:
@@ -35,22 +77,31 @@ def _columns(heading: str, rule: str) -> Columns:
     return {word[0]: (word.start(), end) for word, end in zip(words, ends, strict=True)}
 
 
-def _rows(lines: Sequence[str], columns: Columns) -> Iterator[CodegenLayer]:
+def _layers(rows: Iterable[str], columns: Columns) -> tuple[list[CodegenLayer], str | None]:
+    """The rows' layers, and the first row that is neither a layer nor goes on with the one above (a second input)."""
+    layers: list[CodegenLayer] = []
     position: int | None = None
-    for line in lines:
-        if _END.match(line):
-            return
-        if _RULE.match(line):
+    for row in rows:
+        if _RULE.match(row):
             continue
-        position = _number(line, columns, "m_id", "id") if _cell(line, columns, "m_id", "id") else position
-        layer = _layer(line, columns, position)
+        position = _number(row, columns, "m_id") if _cell(row, columns, "m_id") else position
+        cell = _cell(row, columns, "layer (type,original)", "layer (original)")
+        layer = _layer(row, cell, columns, position)
         if layer:
-            yield layer
+            layers.append(layer)
+        elif cell:
+            return layers, row.strip()
+    return layers, None
 
 
-def _layer(line: str, columns: Columns, position: int | None) -> CodegenLayer | None:
-    """A row's layer; None for one that only goes on with the row above (a second input)."""
-    named = _NAMED.match(_cell(line, columns, "layer (type,original)", "layer (original)", "layer (type)"))
+def _sources(rows: Iterable[str], columns: Columns) -> set[str]:
+    """The names of the layers that others take as inputs."""
+    cells = {_cell(row, columns, "connected to").strip("| ") for row in rows if not _RULE.match(row)}
+    return cells - {""}
+
+
+def _layer(row: str, cell: str, columns: Columns, position: int | None) -> CodegenLayer | None:
+    named = _NAMED.match(cell)
     if named is None:
         return None
     kinds = [kind.strip() for kind in named[2].split(",")]
@@ -58,9 +109,9 @@ def _layer(line: str, columns: Columns, position: int | None) -> CodegenLayer | 
         name=named[1],
         type=next((kind for kind in reversed(kinds) if kind), "Input"),
         position=position,
-        output_shape=_shape(_cell(line, columns, "oshape", "output shape")),
-        macs=_number(line, columns, "macc"),
-        weight_bytes=_weights(line, columns),
+        output_shape=_shape(_cell(row, columns, "oshape")),
+        macs=_number(row, columns, "macc"),
+        weight_bytes=integer(_cell(row, columns, "param/size").partition("/")[2]),
     )
 
 
@@ -76,12 +127,6 @@ def _number(line: str, columns: Columns, *names: str) -> int | None:
     return integer(_cell(line, columns, *names))
 
 
-def _weights(line: str, columns: Columns) -> int | None:
-    """Bytes: behind the stroke of `param/size`, or the column `rom` of the oldest reports."""
-    both = _cell(line, columns, "param/size").partition("/")
-    return integer(both[2]) if both[1] else _number(line, columns, "rom")
-
-
 def _shape(text: str) -> list[int] | None:
-    """`[b:1,h:64,w:64,c:3]` without the batch, or `(30, 1, 12)`."""
+    """`[b:1,h:64,w:64,c:3]` without the batch."""
     return [int(size) for name, size in _DIMENSION.findall(text) if name != "b"] or None

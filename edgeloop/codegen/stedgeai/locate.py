@@ -12,6 +12,7 @@ from pathlib import Path
 from edgeloop.codegen.stedgeai.run import run_tool
 from edgeloop.codegen.stedgeai.versions import Version, find_components, find_version
 from edgeloop.errors import StedgeaiMissing
+from edgeloop.userpath import user_path
 
 ROOT_VARIABLE = "STEDGEAI_CORE_DIR"
 PROGRAM = "stedgeai"
@@ -80,7 +81,7 @@ def _program(explicit: Path | None) -> Path | None:
         return _named(explicit, "The path given for ST Edge AI Core")
     root = os.environ.get(ROOT_VARIABLE)
     if root:
-        return _named(Path(root), ROOT_VARIABLE)
+        return _named(user_path(root), ROOT_VARIABLE)
     on_path = shutil.which(PROGRAM)
     if on_path:
         return Path(on_path)

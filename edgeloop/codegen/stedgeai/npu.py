@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeloop.codegen.stedgeai.numbers import size_bytes
+from edgeloop.codegen.stedgeai.numbers import rounding_bytes, size_bytes
 from edgeloop.codegen.stedgeai.summary import missing
 from edgeloop.records import Epochs
 
@@ -17,11 +17,16 @@ _POOL = re.compile(
     rf"^\s*(\w+)\s+\[(0x[0-9A-Fa-f]+) - (0x[0-9A-Fa-f]+)\]:\s+{_SIZE}\s+/\s+{_SIZE}\s+{_SHARE}"
     rf"\s+--\s+weights:\s+{_SIZE}\s+{_SHARE}\s+activations:\s+{_SIZE}"
 )
+_POOLS_TOTAL = re.compile(rf"^\s*Total:\s+{_SIZE}\s+--\s+weights:\s+{_SIZE}\s+activations:\s+{_SIZE}")
 _TOTAL_2 = re.compile(r"^\s*Total number of epochs: (\d+) of which (\d+) implemented in software")
 _TOTAL_4 = re.compile(r"^\s*Total number of epochs\s+(\d+)\s*$")
 _PART_4 = re.compile(r"^\s*>> (pure software|hybrid|pure hardware)\b.*?\s(\d+)\s*(?:\(implemented .*)?$")
-_EPOCH_2 = re.compile(r"^\s*epoch \d+\s+-?(HW|SW|EC)-?\b")
-_EPOCH_4 = re.compile(r"^\s*\|\s*epoch_\d+\s*\|\s*(\w+)\s*\|")
+_EPOCH_2 = re.compile(r"^\s*epoch \d+\s+(\S+)")
+_EPOCH_4 = re.compile(r"^\s*\|\s*epoch(?:_\d+|s\s+\d+ -> \d+)\s*\|\s*([^|\s][^|]*?)\s*\|")
+_NO_CONTROLLER = re.compile(r"\(implemented in 0 epoch controller blobs")
+_HYBRID = "??"
+"""What version 2 prints for an epoch of both, NODE_SW_HW in its c_info file."""
+_KNOWN = ("HW", "SW", "EC", _HYBRID)
 _COMPILER = re.compile(r"^\s*Compiler version: (\S+)")
 _ARGUMENTS = re.compile(r"^\s*Compiler arguments:\s+(.*)$")
 
@@ -57,33 +62,47 @@ def find_npu(lines: Sequence[str], where: str) -> Npu | None:
     """What the lines say of the NPU; None where it is not used.
 
     Raises:
-        StedgeaiUnreadable: the epochs that are listed are not as many as are stated.
+        StedgeaiUnreadable: the epochs that are listed are not as many as are stated, or the pools do not hold what they do in all.
     """
     compiler = [found[1] for line in lines if (found := _COMPILER.match(line))]
     arguments = [found[1].strip() for line in lines if (found := _ARGUMENTS.match(line))]
-    pools = _pools(lines)
+    pools = _pools(lines, where)
     if not compiler and not pools:
         return None
     return Npu(compiler[0] if compiler else None, arguments[0] if arguments else None, pools, _epochs(lines, where))
 
 
-def _pools(lines: Sequence[str]) -> list[PoolUse]:
-    """The lines of "Memory usage information", each pool once: a log may repeat them."""
-    pools: dict[str, PoolUse] = {}
-    for line in lines:
-        found = _POOL.match(line)
-        if found:
-            name, start, end, _, used_unit, _, _, weights, weights_unit, activations, activations_unit = found.groups()
-            use = PoolUse(
-                name,
-                int(start, 16),
-                int(end, 16),
-                size_bytes(weights, weights_unit),
-                size_bytes(activations, activations_unit),
-                rounded=used_unit != "B",
+def _pools(lines: Sequence[str], where: str) -> list[PoolUse]:
+    """The lines of "Memory usage information", each pool once (a log may repeat them), which add up to its last line."""
+    found = {match[1]: match for line in lines if (match := _POOL.match(line))}
+    if found:
+        total = next((match for line in lines if (match := _POOLS_TOTAL.match(line))), None)
+        if total is None:
+            raise missing("the sum of the use of the memory pools", where)
+        for part, number in (("weights", 8), ("activations", 10)):
+            _check_sum(
+                part, [(match[number], match[number + 1]) for match in found.values()], (total[number - 5], total[number - 4]), where
             )
-            pools.setdefault(name, use)
-    return list(pools.values())
+    return [_pool(match) for match in found.values()]
+
+
+def _pool(found: re.Match[str]) -> PoolUse:
+    name, start, end, _, used_unit, _, _, weights, weights_unit, activations, activations_unit = found.groups()
+    return PoolUse(
+        name,
+        int(start, 16),
+        int(end, 16),
+        size_bytes(weights, weights_unit),
+        size_bytes(activations, activations_unit),
+        rounded=used_unit != "B",
+    )
+
+
+def _check_sum(part: str, sizes: Sequence[tuple[str, str]], total: tuple[str, str], where: str) -> None:
+    """The pools hold what they do in all, as far as the decimals of each tell."""
+    listed, stated = sum(size_bytes(*size) for size in sizes), size_bytes(*total)
+    if abs(listed - stated) > sum(rounding_bytes(unit) for _, unit in (*sizes, total)):
+        raise missing(f"a part of the use of the memory pools ({listed} bytes of {part} are listed, {stated} stated in all)", where)
 
 
 def _epochs(lines: Sequence[str], where: str) -> Epochs | None:
@@ -98,9 +117,19 @@ def _epochs(lines: Sequence[str], where: str) -> Epochs | None:
 
 def _older_epochs(total: int, software: int, kinds: dict[str, int], where: str) -> Epochs:
     """Of version 2: a list of all epochs below the sums."""
-    if sum(kinds.values()) != total or kinds.get("SW", 0) != software:
-        raise missing(f"the list of all {total} epochs ({sum(kinds.values())} are listed)", where)
-    return Epochs(total=total, software=software, hybrid=None, hardware=kinds.get("HW", 0), controller=kinds.get("EC", 0))
+    listed = sum(kinds.values())
+    if listed != total:
+        raise missing(f"the list of all {total} epochs ({listed} are listed)", where)
+    if kinds.get("SW", 0) != software:
+        raise missing(f"the list of all {software} software epochs ({kinds.get('SW', 0)} are listed)", where)
+    return Epochs(
+        total=total,
+        software=software,
+        hybrid=kinds.get(_HYBRID, 0),
+        hardware=kinds.get("HW", 0),
+        controller=kinds.get("EC", 0),
+        unknown={kind: count for kind, count in kinds.items() if kind not in _KNOWN},
+    )
 
 
 def _newer_epochs(total: int, lines: Sequence[str], where: str) -> Epochs:
@@ -111,23 +140,37 @@ def _newer_epochs(total: int, lines: Sequence[str], where: str) -> Epochs:
             raise missing(f"the number of {part} epochs", where)
     if sum(parts.values()) != total:
         raise missing(f"the number of all epochs ({total}, but the parts are {sum(parts.values())})", where)
-    alone = _kinds(lines).get("HW", 0)
+    kinds = _kinds(lines)
+    if not kinds:
+        alone = parts["pure hardware"] if any(_NO_CONTROLLER.search(line) for line in lines[:5]) else None
+        controller = None if alone is None else 0
+        return Epochs(total=total, software=parts["pure software"], hybrid=parts["hybrid"], hardware=alone, controller=controller)
+    listed = {"pure software": kinds.get("SW", 0), "hybrid": kinds.get("Hybrid", 0), "pure hardware": kinds.get("HW", 0)}
+    unknown = {kind: count for kind, count in kinds.items() if kind not in ("HW", "SW", "EC", "Hybrid")}
+    # An epoch of an unknown type is counted by the sums as one of the three.
+    lacking = {part: parts[part] - count for part, count in listed.items()}
+    controller = total - sum(listed.values()) - sum(unknown.values())
+    unexplained = lacking["pure software"] + lacking["hybrid"] > sum(unknown.values()) or (controller and "EC" not in kinds)
+    if min(*lacking.values(), controller) < 0 or unexplained:
+        raise missing(f"the list of all {total} epochs ({', '.join(f'{count} {kind}' for kind, count in kinds.items())} are listed)", where)
     return Epochs(
         total=total,
-        software=parts["pure software"],
-        hybrid=parts["hybrid"],
-        hardware=alone,
-        controller=parts["pure hardware"] - alone,
+        software=listed["pure software"],
+        hybrid=listed["hybrid"],
+        hardware=listed["pure hardware"],
+        controller=controller,
+        unknown=unknown,
     )
 
 
 def _kinds(lines: Sequence[str]) -> dict[str, int]:
-    """How many epochs of each kind are listed one by one, up to the next section."""
+    """How many epochs of each kind are listed one by one, up to the next section; the dashes around `-SW-` are no part of it."""
     kinds: dict[str, int] = {}
     for line in lines:
         found = _EPOCH_2.match(line) or _EPOCH_4.match(line)
         if found:
-            kinds[found[1]] = kinds.get(found[1], 0) + 1
+            kind = found[1].strip("-")
+            kinds[kind] = kinds.get(kind, 0) + 1
         elif line.lstrip().startswith(("Requested memory", "=====")) and kinds:
             break
     return kinds

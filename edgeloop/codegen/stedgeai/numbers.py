@@ -25,6 +25,11 @@ def size_bytes(number: str, unit: str) -> int:
     return round(float(number) * _UNITS[unit])
 
 
+def rounding_bytes(unit: str) -> int:
+    """By how many bytes a size of three decimals may be wrong."""
+    return 0 if unit == "B" else _UNITS[unit] // 2_000 + 1
+
+
 def decimal(text: str) -> float | None:
     """A decimal; None for `n.a.` and whatever else is no number. A percentage is a share of one."""
     plain = text.strip()

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgeloop.codegen.stedgeai.jsonfile import Node, read_json
 from edgeloop.codegen.stedgeai.summary import missing
 from edgeloop.errors import InputError, StedgeaiUnreadable
+from edgeloop.userpath import user_path
 from edgeloop.yamlfile import near_match
 
 _MAGNITUDES = {"BYTES": 1, "KBYTES": 1 << 10, "MBYTES": 1 << 20, "GBYTES": 1 << 30}
@@ -57,7 +58,7 @@ def check_profile(text: str | None, base: Path) -> Profile:
     name, at, file = text.partition("@")
     if not at:
         return Profile(name, None, None, None)
-    path = (base / file).resolve()
+    path = (base / user_path(file)).resolve()
     if not path.is_file():
         raise InputError(f"There is no profile file {path}.", "Give NAME@FILE, e.g. default@user_neuralart.json.")
     try:

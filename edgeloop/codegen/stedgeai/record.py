@@ -187,7 +187,7 @@ def _name(sources: Sequence[Stated]) -> str:
 
 def _notes(sources: Sequence[Stated], memory: Memory | None, code: Code | None, subject: Subject) -> list[str]:
     notes = [*subject.notes, *(note for source in sources for note in source.notes)]
-    if any(source.is_npu and source.macs is not None for source in sources):
+    if _first(sources, lambda source: source.macs_of_model if source.macs is not None else None):
         notes.append("MACs are the model's, before it was mapped to the NPU.")
     if memory and code is None:
         notes.append("No code sizes are stated: the tool found no compiler, the build failed, or the step builds nothing.")
@@ -221,7 +221,7 @@ def _run(sources: Sequence[Stated], code: Code | None, subject: Subject, errors:
         model_hash=_first(sources, lambda source: source.model_hash),
         optimization=_first(sources, lambda source: source.optimization),
         compression=_first(sources, lambda source: source.compression),
-        profile=option(command, "--st-neural-art"),
+        profile=option(command, "--st-neural-art") if any(source.is_npu for source in sources) else None,
         npu_compiler=_first(sources, lambda source: source.npu_compiler),
         npu_options=_first(sources, lambda source: source.npu_options),
         size_series=code.series if code else None,

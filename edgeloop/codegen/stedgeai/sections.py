@@ -6,12 +6,12 @@ row "lib (toolchain)*"; adding that again, as a client of the vendor does, count
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.codegen.stedgeai.summary import missing
 
-_HEADING = re.compile(r'^\s*Requested memory size (?:by section - "(\w+)" target|per segment \("(\w+)" series\))')
+_HEADING = re.compile(r'^\s*Requested memory size by section - "(\w+)" target')
 _ROW = re.compile(r"^\s*(\S.*?)\s{2,}([\d,]+)\s+([\d,]+)\s+([\d,]+)\s+([\d,]+)\s*$")
 _RUNTIME = re.compile(r"^NetworkRuntime\w*?_CM(\d+)_(\w+)\.a$")
 _WEIGHTS_OBJECT = re.compile(r"_atonbuf\.\w+\.o$")
@@ -76,7 +76,7 @@ def find_sections(lines: Sequence[str], where: str) -> Sections | None:
     """The first such block; None where the tool measured no code.
 
     Raises:
-        StedgeaiUnreadable: the block has no total.
+        StedgeaiUnreadable: the block has no total, or its rows do not add up to it.
     """
     for number, line in enumerate(lines):
         heading = _HEADING.match(line)
@@ -84,8 +84,21 @@ def find_sections(lines: Sequence[str], where: str) -> Sections | None:
             rows = dict(_rows(lines[number + 1 :]))
             if "RT total" not in rows:
                 raise missing("the row 'RT total' of the section sizes", where)
-            return Sections(heading[1] or heading[2], rows)
+            _check_sums(rows, where)
+            return Sections(heading[1], rows)
     return None
+
+
+def _check_sums(rows: dict[str, Size], where: str) -> None:
+    """All rows above "RT total" make it up; with those below it, "TOTAL"."""
+    runtime = list(rows).index("RT total")
+    for total, parts in (("RT total", list(rows)[:runtime]), ("TOTAL", list(rows)[runtime:-1])):
+        if total not in rows or _sum([rows[part] for part in parts]) != rows[total]:
+            raise missing(f"a part of the section sizes (their rows do not make up '{total}')", where)
+
+
+def _sum(sizes: Sequence[Size]) -> Size:
+    return Size(*(sum(getattr(size, field.name) for size in sizes) for field in fields(Size)))
 
 
 def _rows(lines: Sequence[str]) -> list[tuple[str, Size]]:

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import zip_longest
 
 from edgeloop.codegen.stedgeai.c_info import CInfo, Pool
 from edgeloop.codegen.stedgeai.failures import Failure
@@ -72,6 +72,8 @@ class Stated:
     code: Code | None = None
     pools: Pools | None = None
     macs: int | None = None
+    macs_of_model: bool = False
+    """Whether they are the model's, before it was mapped to an NPU."""
     layers: list[CodegenLayer] | None = None
     epochs: Epochs | None = None
     validation: ToolValidation | None = None
@@ -80,9 +82,13 @@ class Stated:
 
 
 def option(command: str | None, *names: str) -> str | None:
-    """The value of an option in the tool's arguments; None where it is not there."""
+    """The value of an option in the tool's arguments, behind it or behind an equals sign; None where it is not there, or has none."""
     words = _words(command or "")
-    return next((value for word, value in pairwise(words) if word in names), None)
+    for word, value in zip_longest(words, words[1:], fillvalue="-"):
+        name, equals, joined = word.partition("=")
+        if name in names:
+            return joined if equals else None if value.startswith("-") else value
+    return None
 
 
 def _words(command: str) -> list[str]:
@@ -119,11 +125,12 @@ def stated_by_report(report: Report) -> Stated:
         code=_report_code(sections) if sections else None,
         pools=_report_pools(npu) if npu and npu.pools else None,
         macs=_report_macs(report),
-        layers=report.layers,
+        macs_of_model=report.is_npu and report.model_macs is not None,
+        layers=report.table.layers if report.table else None,
         epochs=npu.epochs if npu else None,
         validation=report.validation,
         failures=report.failures,
-        notes=[*report.warnings, *(_weights_as_code(sections.weights_as_code) if sections else [])],
+        notes=[*report.warnings, *_table_fault(report), *(_weights_as_code(sections.weights_as_code) if sections else [])],
     )
 
 
@@ -136,7 +143,8 @@ def _report_memory(report: Report) -> Memory | None:
         return Memory(activations, weights, summary.io_bytes)
     if sections and {"weights", "activations"} <= sections.rows.keys():
         io = sections.rows.get("io")
-        return Memory(sections.rows["activations"].ram, sections.rows["weights"].flash, io.ram if io else None)
+        # Of a processor the row of the weights is padded to whole words.
+        return Memory(sections.rows["activations"].ram, sections.rows["weights"].flash, io.ram if io else None, rounded=not report.is_npu)
     if report.npu and report.npu.pools:
         pools = report.npu.pools
         used = [pool for pool in pools if pool.rounded]
@@ -179,7 +187,12 @@ def _report_macs(report: Report) -> int | None:
         if report.model_macs is not None or summary is None or summary.step == "validate":
             return report.model_macs
         return summary.number("macc", report.where) or None
-    return summary.number("macc", report.where) if summary else report.model_macs
+    return summary.number("macc", report.where) if summary else None
+
+
+def _table_fault(report: Report) -> list[str]:
+    fault = report.table.fault if report.table else None
+    return [f"The table of layers in {report.where} {fault}; its layers are left out."] if fault else []
 
 
 def _weights_as_code(weights: int) -> list[str]:
@@ -187,20 +200,11 @@ def _weights_as_code(weights: int) -> list[str]:
 
 
 def stated_by_info(info: CInfo) -> Stated:
-    """What a c_info file states."""
+    """What a c_info file states; one that `validate` wrote of a generic C model states nothing of the network for the NPU."""
+    generic = info.is_of_generic_model
     footprint = info.footprint
-    writable = sum(pool.used for pool in info.pools or [] if not pool.read_only)
-    read_only = sum(pool.used for pool in info.pools or [] if pool.read_only)
-    notes = []
-    if footprint is None and info.pools is None:
-        notes.append(f"{info.where} was overwritten by `validate`: it holds no memory figures any more.")
-    if footprint and info.pools is not None and writable != footprint.activations:
-        notes.append(f"The writable memory pools hold {writable} bytes, memory_footprint states {footprint.activations} of activations.")
-    if footprint:
-        memory: Memory | None = Memory(footprint.activations, footprint.weights, footprint.io)
-    else:
-        memory = Memory(writable, read_only, None) if info.pools is not None else None
-    code, code_notes = _info_code(info)
+    memory, notes = (None, [_overwritten(info)]) if generic or (footprint is None and info.pools is None) else _info_memory(info)
+    code, code_notes = (None, []) if generic else _info_code(info)
     return Stated(
         where=info.where,
         version=info.version,
@@ -215,13 +219,42 @@ def stated_by_info(info: CInfo) -> Stated:
         npu_options=info.npu_options,
         memory=memory,
         code=code,
-        pools=_info_pools(info.pools, memory.activations == writable) if info.pools is not None and memory else None,
-        macs=info.macs,
-        layers=info.layers,
+        pools=_info_pools(info, memory) if memory else None,
+        macs=None if generic else info.macs,
+        layers=None if generic else info.layers,
         epochs=info.epochs,
         validation=info.validation,
         notes=notes + code_notes,
     )
+
+
+def _overwritten(info: CInfo) -> str:
+    if info.footprint is None and info.pools is None:
+        return f"{info.where} was overwritten by `validate`: it holds no memory figures any more."
+    return (
+        f"{info.where} was overwritten by `validate`: its figures are those of a generic C model, not of the NPU's network, and left out."
+    )
+
+
+def _info_memory(info: CInfo) -> tuple[Memory, list[str]]:
+    """Of memory_footprint, else (the NPU compiler's own file) of the pools."""
+    pools, footprint = info.pools or [], info.footprint
+    writable, read_only = _used(pools, read_only=False), _used(pools, read_only=True)
+    if footprint is None:
+        return Memory(writable, read_only, None), []
+    memory = Memory(footprint.activations, footprint.weights, footprint.io)
+    if info.pools is None or _pools_agree(pools, memory):
+        return memory, []
+    return memory, [f"The writable memory pools hold {writable} bytes, memory_footprint states {footprint.activations} of activations."]
+
+
+def _used(pools: Iterable[Pool], *, read_only: bool) -> int:
+    return sum(pool.used for pool in pools if pool.read_only == read_only)
+
+
+def _pools_agree(pools: Iterable[Pool], memory: Memory) -> bool:
+    """Whether the writable pools hold the activations, and inputs and outputs besides where those have a pool, and no weights."""
+    return _used(pools, read_only=False) - memory.activations in (0, memory.io)
 
 
 def _info_code(info: CInfo) -> tuple[Code | None, list[str]]:
@@ -234,13 +267,14 @@ def _info_code(info: CInfo) -> tuple[Code | None, list[str]]:
     return Code(flash, footprint.runtime_ram, footprint.toolchain_flash, footprint.series), notes
 
 
-def _info_pools(pools: Iterable[Pool], only_activations: bool) -> Pools | None:
-    """The pools, if any has an address: else the linker decides. `only_activations`: no weights are in a writable pool."""
+def _info_pools(info: CInfo, memory: Memory) -> Pools | None:
+    """The pools, if any has an address: else the linker decides. What weights a writable one holds is known where RAM makes it up."""
+    pools = info.pools or []
     listed = [
         MemoryPool(
             name=pool.name,
             internal=pool.internal,
-            weight_bytes=pool.used if pool.read_only else 0 if only_activations else None,
+            weight_bytes=pool.used if pool.read_only else 0 if _pools_agree(pools, memory) else None,
             activation_ram_bytes=0 if pool.read_only else pool.used,
             address=pool.address,
             size_bytes=pool.size,
@@ -256,7 +290,7 @@ def stated_by_legacy(info: LegacyInfo, where: str) -> Stated:
         where=where,
         version=info.version,
         command=info.command,
-        is_npu=False,
+        is_npu=info.is_npu,
         name=info.name,
         series=option(info.command, "--target", "--series"),
         model=info.model,
@@ -265,6 +299,6 @@ def stated_by_legacy(info: LegacyInfo, where: str) -> Stated:
         optimization=info.optimization,
         compression=info.compression,
         memory=Memory(info.activations, info.weights, info.io),
-        macs=info.macs,
+        macs=info.macs or None,
         layers=info.layers,
     )

@@ -36,6 +36,7 @@ _KEYS = frozenset(
         "ram (total)",
     )
 )
+_FIGURES = {"macc", "weights (ro)", "activations (rw)", "ram (total)"}
 _RAM_PARTS = re.compile(r"=\s*([\d,]+)\s*\+\s*([\d,]+)\s*\+\s*([\d,]+)")
 
 
@@ -76,7 +77,7 @@ def missing(field: str, where: str) -> StedgeaiUnreadable:
     """The error for an output of an unknown layout."""
     return StedgeaiUnreadable(
         f"{where} has an unknown layout: {field} is missing or is no figure.",
-        "Outputs of ST Edge AI Core 1.0 to 4.0 (and reports of STM32Cube.AI 5 to 8) are read; run `generate` again if the file is cut off.",
+        "Outputs of ST Edge AI Core 1.0 to 4.0 are read; run `generate` again if the file is cut off.",
     )
 
 
@@ -92,4 +93,4 @@ def find_summaries(lines: Sequence[str]) -> list[Summary]:
         elif row and row[1] in _KEYS:
             # The first of each: a C-graph summary further down repeats some keys in other words.
             found[-1][1].setdefault(row[1], row[2].strip())
-    return [Summary(step, rows) for step, rows in found if "c_name" in rows]
+    return [Summary(step, rows) for step, rows in found if "c_name" in rows or (step and _FIGURES & rows.keys())]

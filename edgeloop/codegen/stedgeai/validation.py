@@ -21,8 +21,9 @@ def find_validation(lines: Sequence[str]) -> ToolValidation | None:
     if not outputs:
         return None
     mode = _last(lines, _MODE)
-    on_target = mode is not None and mode[1] == "TARGET"
     device, samples = _last(lines, _DEVICE), _last(lines, _SAMPLES)
+    # Where the line that says so was lost, the device does.
+    on_target = mode[1] == "TARGET" if mode else device is not None and device[1].startswith("stm32")
     duration = _last(lines, _DURATION) if on_target else None
     cycles = _last(lines, _CYCLES) if on_target else None
     return ToolValidation(

@@ -6,10 +6,12 @@ The same product printed three names; version numbers do not run in one line (st
 import re
 from dataclasses import dataclass
 
-from edgeloop.errors import StedgeaiMissing
+from edgeloop.errors import StedgeaiMissing, StedgeaiUnreadable
 
 _CORE = re.compile(r"ST Edge AI Core v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-(\S+))?(?:\s+([0-9a-f]{6,}))?")
-_LEGACY = re.compile(r"Neural Network Tools for STM32\S*.*\((?:STM\.ai|AI tools) v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-(\S+))?\)")
+_LEGACY = re.compile(
+    r"Neural Network Tools for STM32\S*.*\((?:STM\.ai|AI tools) v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-(\S+))?\)", re.IGNORECASE
+)
 _COMPONENT = re.compile(r"^[ \t]+([A-Za-z][\w.]*) (\d+\.\d+\.\d+\S*)[ \t]*$", re.MULTILINE)
 
 OLDEST_DRIVEN = (1, 0)
@@ -51,6 +53,14 @@ def find_components(text: str) -> dict[str, str]:
     """The components in an answer to --version: one indented line each behind the core's."""
     core = _CORE.search(text)
     return dict(_COMPONENT.findall(text[core.end() :])) if core else {}
+
+
+def retired(where: str, version: object) -> StedgeaiUnreadable:
+    """The error for an output of the tool before Core 1.0 (STM32Cube.AI 5 to 8)."""
+    return StedgeaiUnreadable(
+        f"{where} was written by STM32Cube.AI {version}, which edgeloop cannot drive, and whose outputs it does not read.",
+        "Generate it again with ST Edge AI Core 1.0 or later.",
+    )
 
 
 def check_driven(version: Version, program: str, *, npu: bool) -> list[str]:

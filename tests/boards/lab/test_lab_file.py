@@ -93,6 +93,9 @@ def test_an_unknown_board_is_answered_with_the_near_match(workspace: Workspace) 
         ("{kind: stm32mp257f-dk, find: {port: a}}", "give ssh to find a board of the kind stm32mp257f-dk"),
         ("{kind: stm32mp257f-dk, find: {ssh: {host: a, password: b}}}", "unknown key 'boards.b.find.ssh.password'"),
         ("{kind: stm32mp257f-dk, find: {ssh: {host: a, port: 70000}}}", "boards.b.find.ssh.port"),
+        ("{kind: stm32mp257f-dk, find: {ssh: {host: -oProxyCommand=x}}}", "boards.b.find.ssh.host: a host is a name or an IP address"),
+        ("{kind: stm32mp257f-dk, find: {ssh: {host: 'a;touch HACK'}}}", "boards.b.find.ssh.host"),
+        ("{kind: stm32mp257f-dk, find: {ssh: {host: a, user: '-l root'}}}", "boards.b.find.ssh.user: a user's name"),
         ("{kind: host, find: {port: a}}", "LiteRT on this machine is found without being looked for"),
         ("{kind: stm32n6570-dk, find: {usb: '483:374e'}}", "boards.b.find.usb"),
         ("{kind: host, flash: [{run: [a, '{efl}']}]}", "there is no part {efl} (did you mean 'elf'?)"),
@@ -113,3 +116,19 @@ def test_what_does_not_fit_is_named_with_its_line(workspace: Workspace, line: st
 
 def test_a_name_that_cannot_be_a_files_name_is_refused(workspace: Workspace) -> None:
     assert "a board's name is made of letters" in refusal(workspace, "boards:\n  ../evil: {kind: host}\n")
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{kind: host, baud: 115200}", "baud has no use for a"),
+        ("{kind: virtual-h7, clock_mhz: 400}", "clock_mhz has no use for a"),
+        ("{kind: stm32mp257f-dk, find: {ssh: {host: mp2}}, flash: []}", "flash has no use for a STM32MP257F-DK"),
+        ("{kind: stm32h747i-disco, find: {probe: '1'}, linux: {python: python3.9}}", "linux has no use for a STM32H747I-DISCO"),
+        ("{kind: stm32h747i-disco, find: {port: /dev/ttyS0, interface: 2}}", "interface chooses between the serial ports of a probe"),
+        ("{kind: stm32mp257f-dk, find: {ssh: {host: mp2}, interface: 2}}", "interface chooses between the serial ports of a probe"),
+    ],
+)
+def test_a_key_that_would_do_nothing_is_refused_with_its_line(workspace: Workspace, entry: str, words: str) -> None:
+    said = refusal(workspace, f"boards:\n  desk: {entry}\n")
+    assert "lab.yaml:2: " in said and words in said

@@ -170,6 +170,12 @@ def test_an_address_holds_no_password() -> None:
         settings_for("http://192.168.7.1")
 
 
+@pytest.mark.parametrize("address", ["ssh://-oProxyCommand=x", "ssh://a;touch", "ssh://root@$(touch)", "ssh://-x@mp2", "ssh://a`b`"])
+def test_an_address_is_no_option_and_no_word_of_a_shell(address: str) -> None:
+    with pytest.raises(InputError, match="is no address"):
+        settings_for(address)
+
+
 def test_an_unknown_kind_is_answered_with_the_near_match(linux: LinuxBoard) -> None:
     with pytest.raises(ValidationError, match="did you mean 'stm32mp257f-dk'"):
         linux.settings(kind="stm32mp257-dk")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from schema import schema
+from stm32msg_schema import schema
 
 UINT8, FLOAT32 = 0x00040440, 0x00821040
 IDLE, WAITING, PROCESSING, DONE, ERROR = range(5)

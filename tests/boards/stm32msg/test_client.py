@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,8 +145,38 @@ def test_a_device_that_says_nothing_is_not_waited_for_forever() -> None:
 
 
 def test_a_device_that_never_stops_sending_is_given_up() -> None:
-    with ScriptedDevice(boot_text=b"x" * 2_000_000) as device, pytest.raises(BoardError, match="does not stop sending"):
-        BoardClient(device.address, patience=QUICK)
+    patience = replace(QUICK, boot_s=0.5)
+    with ScriptedDevice(boot_text=b"x" * 100_000_000) as device, pytest.raises(BoardError, match="does not stop sending"):
+        BoardClient(device.address, patience=patience)
+
+
+def test_the_rest_of_a_broken_run_is_waited_for_however_large_it_is() -> None:
+    """As the layers of a large network are, at the speed of a virtual board."""
+
+    def damaged(number: int, packets: list[bytes]) -> Iterable[bytes]:
+        return [b"\x7f" * 33, b"\x20" * 33 * 50_000, *packets] if number == FIRST_OF_RUN + 2 else packets
+
+    with ScriptedDevice(distort=damaged) as device, BoardClient(device.address, patience=QUICK) as client:
+        run = client.run(client.network(SIGNATURE), [PICTURE], Mode.PER_LAYER_WITH_DATA)
+        np.testing.assert_array_equal(run.outputs[0], colour_sums(PICTURE)[None])
+        assert client.disturbances.retries == 1
+
+
+def test_the_rest_of_a_broken_run_is_waited_for_however_slowly_it_comes() -> None:
+    """Pauses between layers are longer than it takes to believe that the board is quiet."""
+    patience = replace(QUICK, sync_s=2.0, inference_s=2.0)
+
+    def damaged(number: int, packets: list[bytes]) -> Iterable[bytes]:
+        if number == FIRST_OF_RUN + 2:
+            return [b"\x7f" * 33]
+        if number in range(FIRST_OF_RUN + 3, FIRST_OF_RUN + 8):
+            time.sleep(0.4)
+        return packets
+
+    with ScriptedDevice(distort=damaged) as device, BoardClient(device.address, patience=patience) as client:
+        run = client.run(client.network(SIGNATURE), [PICTURE], Mode.PER_LAYER_WITH_DATA)
+        np.testing.assert_array_equal(run.outputs[0], colour_sums(PICTURE)[None])
+        assert client.disturbances.retries == 1
 
 
 def test_a_wrong_request_number_is_no_answer() -> None:

@@ -14,7 +14,8 @@ from edgeloop.boards.lab.connect import check_part, connect
 from edgeloop.boards.lab.find import find
 from edgeloop.boards.lab.identify import identify, render
 from edgeloop.boards.lock import hold
-from edgeloop.cli import MAY_PASS, main
+from edgeloop.cli import main
+from edgeloop.console import MAY_PASS
 from edgeloop.errors import BoardBusy, BoardError, BoardSilent
 from edgeloop.workspace import Workspace
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from schema import schema
+from stm32msg_schema import schema
 
 from edgeloop.boards.stm32msg.exchange import V31, V32
 from edgeloop.boards.stm32msg.formats import tensor_form

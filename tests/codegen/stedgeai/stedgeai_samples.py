@@ -136,7 +136,8 @@ def memory_usage() -> str:
             "(  0.00 % used)  activations:      1.000 kB (  0.00 % used)",
             "\toctoFlash  [0x71000000 - 0x78000000]:      1.205 kB /    112.000 MB  (  0.00 % used) -- weights:      1.205 kB "
             "(  0.00 % used)  activations:          0  B (  0.00 % used)",
-            "Total:                                             5.205 kB                                  -- weights:      1.205 kB ",
+            "Total:                                             5.205 kB                                  -- weights:      1.205 kB "
+            "                 activations:      4.000 kB                   ",
         ]
     )
 

@@ -13,6 +13,7 @@ from stedgeai_samples import Layout
 
 from edgeloop.codegen.stedgeai.inspect import inspect_output, read_file
 from edgeloop.codegen.stedgeai.record import make_record
+from edgeloop.codegen.stedgeai.render import render_record
 from edgeloop.errors import EdgeloopError, InputError, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
 
@@ -52,9 +53,44 @@ def test_an_npus_file_of_each_version(tmp_path: Path, version: str) -> None:
     # Every node of an NPU has 0 multiply-accumulates in this file.
     assert record.macs is None
     assert record.epochs is not None
-    assert record.epochs.model_dump() == {"total": 5, "software": 1, "hybrid": None, "hardware": 4, "controller": 0}
+    assert record.epochs.model_dump() == {
+        "total": 5,
+        "software": 1,
+        "hybrid": 0,
+        "hardware": 4,
+        "controller": 0,
+        "unknown": {},
+    }
     assert (record.internal_ram_bytes, record.external_ram_bytes) == (3_072, 1_024)
     assert (record.internal_flash_bytes, record.external_flash_bytes) == (0, samples.WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "counted"),
+    [
+        # Both the NPU and the processor: neither hardware nor software.
+        ("NODE_SW_HW", {"software": 1, "hybrid": 1, "hardware": 3, "controller": 0, "unknown": {}}),
+        ("NODE_EC", {"software": 1, "hybrid": 0, "hardware": 3, "controller": 1, "unknown": {}}),
+        ("NODE_SW_NEW", {"software": 1, "hybrid": 0, "hardware": 3, "controller": 0, "unknown": {"NODE_SW_NEW": 1}}),
+    ],
+)
+def test_an_epoch_counts_as_what_it_is(tmp_path: Path, mapping: str, counted: dict[str, Any]) -> None:
+    content = samples.c_info(N6)
+    content["graphs"][0]["nodes"][1]["mapping"] = mapping
+    record = record_of(tmp_path, content)
+    assert record.epochs is not None
+    assert record.epochs.model_dump() == {"total": 5} | counted
+    assert ("unknown type NODE_SW_NEW" in render_record(record)) == bool(counted["unknown"])
+
+
+def test_epochs_of_the_controller_are_counted_where_they_are_told_apart(tmp_path: Path) -> None:
+    content = samples.c_info(N6)
+    content["ec_blobs_info"] = [{"name": "blob"}]
+    assert (epochs := record_of(tmp_path, content).epochs)
+    assert (epochs.hardware, epochs.controller) == (None, None)
+    content["graphs"][0]["nodes"][1]["mapping"] = "NODE_EC"
+    assert (epochs := record_of(tmp_path, content).epochs)
+    assert (epochs.hardware, epochs.controller) == (3, 1)
 
 
 def test_an_aggregate_of_pools_is_not_counted_again(tmp_path: Path) -> None:
@@ -112,6 +148,71 @@ def test_a_file_that_validate_overwrote_has_no_memory(tmp_path: Path) -> None:
     assert "was overwritten by `validate`" in record.note
     assert record.validation is not None
     assert (record.validation.mode, record.validation.duration_ms, record.validation.cycles) == ("target", 0.25, [20, 200, 10])
+
+
+def generic_c_info(command: str) -> dict[str, Any]:
+    """What `validate` on a board writes over the file of generate: the same keys, of a C model that does not run there."""
+    content = samples.c_info(Layout(target="stm32n6", command=command, measured=False))
+    overwritten = samples.overwritten_c_info(N6)
+    content |= {key: overwritten[key] for key in ("aton_execution_time", "validation")}
+    content["environment"]["device"] = overwritten["environment"]["device"]
+    return content
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_figures_of_a_generic_c_model_are_not_those_of_the_npus_network(tmp_path: Path, timed: bool) -> None:
+    content = generic_c_info(N6.command.replace("generate", "validate"))
+    if not timed:
+        del content["aton_execution_time"]
+    record = record_of(tmp_path, content)
+    assert (record.activation_ram_bytes, record.weight_bytes, record.macs, record.layers, record.pools) == (None, None, None, None, None)
+    assert "its figures are those of a generic C model" in record.note
+    assert record.validation is not None
+
+
+def test_beside_the_report_of_generate_the_overwritten_file_states_the_validation(tmp_path: Path) -> None:
+    written(tmp_path, generic_c_info(N6.command.replace("generate", "validate")))
+    (tmp_path / "network_generate_report.txt").write_text(samples.report(N6), encoding="utf-8")
+    record = inspect_output(tmp_path)
+    assert (record.target, record.activation_ram_bytes, record.macs) == ("stm32n6", samples.ACTIVATIONS, samples.MODEL_MACS)
+    assert record.validation is not None
+    assert record.validation.duration_ms == 0.25
+
+
+def test_the_option_alone_makes_no_npus_file(tmp_path: Path) -> None:
+    command = "generate --target stm32n6 --st-neural-art=-E --model tiny.tflite"
+    record = record_of(tmp_path, samples.c_info(Layout(target="stm32n6", command=command)))
+    assert record.run is not None
+    assert (record.target, record.run.profile, record.macs) == ("stm32n6-cpu", None, samples.MACS)
+
+
+def test_cycles_of_a_processor_are_those_of_the_graph(tmp_path: Path) -> None:
+    content = samples.c_info(Layout())
+    content["environment"]["device"] = "stm32 family - 0x450 - STM32H743/53/50xx @480/240MHz"
+    content["graphs"][0]["exec_time"] = {
+        "counters": None,
+        "cycles": 47_049,
+        "cycles_by_macc": 0.8,
+        "duration_ms": 0.098,
+        "percentage": 100.0,
+    }
+    content["validation"] = {"val_metrics": [{"desc": "X-cross #1", "acc": "n.a.", "rmse": 1e-8}]}
+    validation = record_of(tmp_path, content).validation
+    assert validation is not None
+    assert (validation.duration_ms, validation.cycles) == (0.098, [47_049])
+
+
+@pytest.mark.parametrize("io", [[49_152, 4], [0, 0]])
+def test_inputs_and_outputs_may_have_a_place_of_their_own(tmp_path: Path, io: list[int]) -> None:
+    """In a pool outside of the chip, for one: that does not contradict the activations."""
+    content = samples.c_info(Layout())
+    content["memory_footprint"]["io"] = io
+    content["memory_pools"][0]["address"] = "0x24000000"
+    content["memory_pools"].append(samples.pool("POOL_EXTERNAL_SDRAM", "0xD0000000", sum(io), virtual=False))
+    record = record_of(tmp_path, content)
+    assert (record.internal_ram_bytes, record.external_ram_bytes, record.io_ram_bytes) == (samples.ACTIVATIONS, sum(io), sum(io))
+    assert "contradict" not in record.note
+    assert "hold" not in record.note
 
 
 def test_times_of_the_host_are_none(tmp_path: Path) -> None:
@@ -258,29 +359,72 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         inspect_output(tmp_path / "network_c_info.json")
 
 
-def test_files_of_the_generation_before(tmp_path: Path) -> None:
-    """network_report.json: sizes are numbers, or (up to Cube.AI 8.1) lists."""
-    layer = {"name": "dense", "type": "Dense", "original": "", "id": 3, "extras": {"n_macc": 7, "psize": 11}}
-    report = {
-        "report_version": 1.1,
-        "cli_version_str": "1.0.0-19899",
-        "cli_parameters": "generate --target stm32l4 -m tiny.tflite",
-        "name": "network",
-        "model_name": "tiny",
-        "hash": "0x12",
-        "ram_size": [100, 20],
-        "ram_io_size": [3, 4],
-        "rom_size": 55,
-        "rom_n_macc": 7,
-        "code_size": 0,
-        "layers": [layer],
-    }
-    path = tmp_path / "network_report.json"
-    path.write_text(json.dumps(report), encoding="utf-8")
-    record = inspect_output(path)
-    assert (record.activation_ram_bytes, record.io_ram_bytes, record.weight_bytes, record.macs) == (120, 7, 55, 7)
+LEGACY_REPORT: dict[str, Any] = {
+    "report_version": 1.1,
+    "cli_version_str": "1.0.0-19899",
+    "tools_version": "1.0.0-19899",
+    "cli_parameters": "generate --target stm32l4 -m tiny.tflite",
+    "name": "network",
+    "model_name": "tiny",
+    "hash": "0x12",
+    "_allocate_inputs": 4,
+    "_allocate_outputs": 4,
+    "ram_size": 100,
+    "ram_io_size": [0, 0],
+    "rom_size": 55,
+    "rom_n_macc": 7,
+    "code_size": 0,
+    "layers": [{"name": "dense", "type": "Dense", "original": "", "id": 3, "extras": {"n_macc": 7, "psize": 11}}],
+}
+
+
+def legacy_record(folder: Path, **more: Any) -> CodegenRecord:
+    path = folder / "network_report.json"
+    path.write_text(json.dumps(LEGACY_REPORT | more), encoding="utf-8")
+    return inspect_output(path)
+
+
+def test_the_older_form_of_report_that_the_workspace_has(tmp_path: Path) -> None:
+    record = legacy_record(tmp_path)
+    assert (record.activation_ram_bytes, record.io_ram_bytes, record.weight_bytes, record.macs) == (100, 0, 55, 7)
     # `code_size` is 0 in all of these files: it is not measured.
-    assert (record.target, record.code_flash_bytes) == ("stm32l4", None)
-    path.write_text(json.dumps(report | {"ram_size": None}), encoding="utf-8")
+    assert (record.target, record.code_flash_bytes, record.backend.version) == ("stm32l4", None, "1.0.0-19899")
     with pytest.raises(StedgeaiUnreadable, match="ram_size"):
+        legacy_record(tmp_path, ram_size=None)
+
+
+def test_figures_of_the_older_form_are_not_added_up(tmp_path: Path) -> None:
+    """Of a list the first is the whole; inputs and outputs count besides only where they are not allocated within."""
+    record = legacy_record(tmp_path, ram_size=[4000, 4000], ram_io_size=[1200, 8])
+    assert (record.activation_ram_bytes, record.io_ram_bytes) == (4_000, 0)
+    assert legacy_record(tmp_path, ram_io_size=[1200, 8], _allocate_outputs=0).io_ram_bytes == 8
+
+
+def test_an_npus_report_of_the_older_form_states_no_macs(tmp_path: Path) -> None:
+    """Its own sum is 0, its layers are the model's."""
+    record = legacy_record(tmp_path, rom_n_macc=0, cli_parameters="generate --target stm32n6 --st-neural-art my@my.json")
+    assert (record.target, record.macs) == ("stm32n6", None)
+    plain = legacy_record(tmp_path, cli_parameters="generate --target stm32n6 --st-neural-art=-E")
+    assert (plain.target, plain.macs) == ("stm32n6-cpu", 7)
+
+
+@pytest.mark.parametrize("version", [{"major": 7, "minor": 2, "micro": 0, "extra": "RC5"}, "7.2.0"])
+def test_the_older_form_by_an_older_tool_is_refused_by_its_name(tmp_path: Path, version: Any) -> None:
+    """`cli_version_str` is not its version: Core states one version for both."""
+    with pytest.raises(StedgeaiUnreadable, match=r"written by STM32Cube\.AI 7\.2\.0.*\n*.*ST Edge AI Core 1\.0 or later"):
+        legacy_record(tmp_path, cli_version_str="1.6.0", tools_version=version)
+
+
+@pytest.mark.parametrize("versions", [{"tool_version": "8.0.0"}, {"st_ai_version": "1.7.0", "tool_version": "8.0.0"}])
+def test_a_c_graph_by_an_older_tool_is_refused_by_its_name(tmp_path: Path, versions: dict[str, str]) -> None:
+    path = tmp_path / "network_c_graph.json"
+    path.write_text(json.dumps({"c_layers": [{"name": "dense"}], "macc": 7} | versions), encoding="utf-8")
+    with pytest.raises(StedgeaiUnreadable, match=r"written by STM32Cube\.AI 8\.0\.0"):
         inspect_output(path)
+
+
+def test_a_file_by_another_tool_is_refused_by_its_name(tmp_path: Path) -> None:
+    content = samples.c_info(Layout())
+    content["environment"]["tools"][0]["name"] = "STM.ai"
+    with pytest.raises(StedgeaiUnreadable, match=r"written by STM\.ai, not by ST Edge AI Core"):
+        record_of(tmp_path, content)

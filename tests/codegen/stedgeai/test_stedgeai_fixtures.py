@@ -1,22 +1,26 @@
-"""Real outputs of ST Edge AI Core 1.0 to 4.0.1 and STM32Cube.AI 5 to 8: all of them are read, with the figures that they print."""
+"""Real outputs of ST Edge AI Core 1.0 to 4.0.1: all are read, with the figures that they print. Those of STM32Cube.AI are refused."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from stedgeai_provenance import MADE
 
 from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.failures import find_failures, typed
 from edgeloop.codegen.stedgeai.inspect import inspect_output
 from edgeloop.codegen.stedgeai.numbers import integer
 from edgeloop.codegen.stedgeai.profiles import check_profile, read_pools
-from edgeloop.codegen.stedgeai.report import read_text
+from edgeloop.codegen.stedgeai.record import make_record
+from edgeloop.codegen.stedgeai.report import parse_report, read_text
 from edgeloop.codegen.stedgeai.sections import find_sections
+from edgeloop.codegen.stedgeai.stated import stated_by_report
 from edgeloop.codegen.stedgeai.versions import find_components, find_version
-from edgeloop.errors import StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused
-from edgeloop.records import CodegenRecord
+from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused, StedgeaiUnreadable
+from edgeloop.records import CodegenRecord, Epochs
 
 pytestmark = pytest.mark.shared
 
@@ -33,6 +37,10 @@ FAILED: dict[str, tuple[type[StedgeaiFailure], str]] = {
 """Logs of runs that failed before any figure."""
 
 
+RETIRED = ("5.0.0", "7.3.0", "8.0.0")
+"""Of STM32Cube.AI, before ST Edge AI Core: refused by name."""
+
+
 def _outputs() -> list[str]:
     """Every report, log, c_info and legacy file."""
     patterns = ("*/*report*.txt", "*/*console.txt", "*/stdout.txt", "*/*_c_info.json", "*/*_report.json", "*/*_c_graph.json")
@@ -43,6 +51,10 @@ def _outputs() -> list[str]:
 def test_every_output_is_read(shared: Shared, name: str) -> None:
     """To a record whose figures are not 0 where the tool did not state them, or to the tool's own error."""
     path = shared("fixtures/stedgeai") / name
+    if name.startswith(RETIRED):
+        with pytest.raises(StedgeaiUnreadable, match=rf"STM32Cube\.AI {name.partition('-')[0]}"):
+            inspect_output(path)
+        return
     if name in FAILED:
         error, kind = FAILED[name]
         with pytest.raises(error) as caught:
@@ -141,9 +153,6 @@ WHOLE: dict[str, dict[str, Any]] = {
     # "RT total" is 3,817,589, 3,669,800 of them the weights as an object file.
     "4.0.1-stm32n6-studio-mobilenet_v2_224": {"weight_bytes": 3_669_793, "code_flash_bytes": 147_789, "runtime_ram_bytes": 126_221},
     "4.0.1-stm32n6-stt": {"activation_ram_bytes": 947_200, "rounded": True, "macs": 2_233_884_515, "code_flash_bytes": None},
-    "5.0.0-stm32-target-noboard": {"weight_bytes": 93_180, "activation_ram_bytes": 1_696, "io_ram_bytes": 1_468, "target": None},
-    "7.3.0-stm32f4-gs": {"weight_bytes": 138_136, "code_flash_bytes": None, "target": "stm32f4"},
-    "8.0.0-stm32u5-gs": {"weight_bytes": 138_136, "code_flash_bytes": 50_690, "runtime_ram_bytes": 7_668, "target": "stm32u5"},
 }
 """Figures of whole folders, copied by hand from what the tool printed."""
 
@@ -157,10 +166,10 @@ def test_a_folder_states_what_the_tool_printed(shared: Shared, folder: str) -> N
 @pytest.mark.parametrize(
     ("folder", "epochs"),
     [
-        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, None, 55, 0)),
-        ("2.2.0-stm32n6-analyze-blazeface", (85, 27, None, 58, 0)),
-        ("2.2.0-stm32n6-analyze-audio", (51, 16, None, 35, 0)),
-        ("2.2.0-stm32n6-cloud-transformer", (407, 150, None, 0, 257)),
+        ("2.1.0-stm32n6-mobilenet_v2_128", (56, 1, 0, 55, 0)),
+        ("2.2.0-stm32n6-analyze-blazeface", (85, 27, 0, 58, 0)),
+        ("2.2.0-stm32n6-analyze-audio", (51, 16, 0, 35, 0)),
+        ("2.2.0-stm32n6-cloud-transformer", (407, 150, 0, 0, 257)),
         ("3.0.0-stm32n6-mobilenet_v2_128", (56, 1, 0, 55, 0)),
         ("4.0.1-stm32n6-stt", (618, 0, 0, 618, 0)),
         ("4.0.1-stm32n6-studio-yolov11n", (151, 10, 12, 0, 129)),
@@ -264,3 +273,80 @@ def test_the_sections_add_up_to_the_tools_own_sum(shared: Shared) -> None:
             assert (total.flash, total.ram) == (integer(stated[1]), integer(stated[2])), path
             checked += 1
     assert checked > 20
+
+
+def test_epochs_that_the_tool_calls_hybrid(shared: Shared) -> None:
+    epochs = inspect_output(shared("cases/stedgeai/2.2.0-stm32n6-hybrid-epochs")).epochs
+    assert epochs is not None
+    assert (epochs.total, epochs.software, epochs.hybrid) == (245, 181, 47)
+
+
+def test_a_table_with_layers_that_are_called_model(shared: Shared) -> None:
+    layers = inspect_output(shared("cases/stedgeai/3.1.0-stm32u5-model-rows")).layers
+    assert layers is not None
+    assert len(layers) == 31
+
+
+def test_an_npus_report_of_the_older_form(shared: Shared) -> None:
+    record = inspect_output(shared("cases/stedgeai/2.0.0-stm32n6-legacy-json/network_report.json"))
+    assert (record.target, record.macs, record.weight_bytes, record.activation_ram_bytes) == ("stm32n6", None, 11_064_337, 351_232)
+
+
+def test_a_c_info_of_the_generic_model_states_nothing_of_the_npus_network(shared: Shared) -> None:
+    record = inspect_output(shared("cases/stedgeai/2.0.0-stm32n6-validate-overwrote/network_c_info.json"))
+    assert (record.target, record.activation_ram_bytes, record.weight_bytes, record.macs) == ("stm32n6", None, None, None)
+    assert "of a generic C model" in record.note
+
+
+def test_an_npus_run_without_a_profile_has_none(shared: Shared) -> None:
+    record = inspect_output(shared("cases/stedgeai/4.0.0-stm32n6-profile-absent"))
+    assert record.run is not None
+    assert (record.run.profile, record.target, record.macs) == (None, "stm32n6", 5_130_705)
+
+
+FIGURES = (
+    "target",
+    "macs",
+    "weight_bytes",
+    "activation_ram_bytes",
+    "io_ram_bytes",
+    "runtime_ram_bytes",
+    "code_flash_bytes",
+    "toolchain_flash_bytes",
+    "internal_ram_bytes",
+    "external_ram_bytes",
+    "internal_flash_bytes",
+    "external_flash_bytes",
+    "epochs",
+)
+TEXTS = [name for name in _outputs() if name.endswith(".txt") and name not in FAILED and not name.startswith(RETIRED)]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_text_that_lost_a_line_or_its_end_states_no_other_figure(shared: Shared, name: str, cut: bool) -> None:
+    """The same, none, a typed error; or one that is marked as rounded."""
+    text = read_text(shared("fixtures/stedgeai") / name)
+    lines, whole = text.split("\n"), _record(text)
+    random = Random(f"{name} {cut}")
+    for place in random.sample(range(len(lines)), min(4, len(lines))):
+        try:
+            record = _record("\n".join(lines[:place] if cut else [*lines[:place], *lines[place + 1 :]]))
+        except EdgeloopError:
+            continue
+        stated = {key: value for key in FIGURES if (value := getattr(record, key)) is not None}
+        if record.rounded and not whole.rounded:
+            stated = {key: value for key, value in stated.items() if not key.endswith("_bytes")}
+        if record.epochs:
+            stated["epochs"] = _as_far_as_told(record.epochs, whole.epochs)
+        assert stated == {key: getattr(whole, key) for key in stated}, (place, lines[place])
+
+
+def _as_far_as_told(epochs: Epochs, whole: Epochs | None) -> Epochs | None:
+    """Those of the whole text where all that is told is the same."""
+    told = {key: value for key, value in epochs.model_dump().items() if value is not None}
+    return whole if whole and told.items() <= whole.model_dump().items() else epochs
+
+
+def _record(text: str) -> CodegenRecord:
+    return make_record([stated_by_report(parse_report(text, "a text"))], MADE)

@@ -322,10 +322,10 @@ def test_an_old_report_is_never_taken_for_the_result(install: Install, model: Pa
     ("options", "words"),
     [
         (Options(target="stm32h7", backend="stedgeai", profile="default"), "has no Neural-ART profile"),
-        (Options(backend="stedgeai", stream_input=True), "Only the portable generator"),
+        (Options(backend="stedgeai", stream_input=True), "--stream-input .* is of use for the portable generator only"),
         (Options(backend="stedgeay"), "did you mean 'stedgeai'"),
         (Options(backend="stedgeai", name="2nd"), "cannot be the prefix"),
-        (Options(backend="portable", profile="default"), "portable generator has no Neural-ART profile"),
+        (Options(backend="portable", profile="default"), "--profile .* is of use for ST Edge AI Core only"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(install: Install, model: Path, tmp_path: Path, options: Options, words: str) -> None:

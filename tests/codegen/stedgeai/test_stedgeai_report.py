@@ -1,7 +1,9 @@
 """Reports and console logs: layouts of every version, and the traps in them."""
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,7 +13,8 @@ from stedgeai_samples import Layout
 
 from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.record import make_record
-from edgeloop.codegen.stedgeai.report import parse_report
+from edgeloop.codegen.stedgeai.render import render_record
+from edgeloop.codegen.stedgeai.report import parse_report, read_text
 from edgeloop.codegen.stedgeai.stated import Stated, option, stated_by_report
 from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
@@ -48,6 +51,36 @@ def test_the_progress_bar_between_all_lines_changes_nothing(write: Callable[[Lay
 def test_a_prefix_of_the_program_around_changes_nothing() -> None:
     prefixed = "\n".join(f"2026-06-16 21:30:05,481 [INFO] CmdLine:76 - {line}" for line in samples.console(N6).split("\n"))
     assert stated(prefixed) == stated(samples.console(N6))
+
+
+@pytest.mark.parametrize(
+    ("space", "instead"), [(" ", "\u00a0"), (" ", "\u202f"), ("    ", " \u00a0\u00a0 "), ("\n", "\r\n"), ("\n", "\r"), ("\n", "\u200b\n")]
+)
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+@pytest.mark.parametrize("layout", [N6, N6_V4, Layout()])
+def test_what_a_clipboard_makes_of_spaces_and_lines_changes_nothing(
+    write: Callable[[Layout], str], layout: Layout, space: str, instead: str
+) -> None:
+    assert stated(write(layout).replace(space, instead)) == stated(write(layout))
+
+
+def test_spaces_that_became_tabs_are_read(tmp_path: Path) -> None:
+    """Eight columns each, as an editor that "tabifies" makes them."""
+    lines = [re.sub(r" +$", "", line) for line in samples.console(N6).split("\n")]
+    tabbed = ["".join(_tabbed(line[place : place + 8]) for place in range(0, len(line), 8)) for line in lines]
+    assert stated("\n".join(tabbed)) == stated(samples.console(N6))
+
+
+def _tabbed(part: str) -> str:
+    return part.rstrip() + "\t" if len(part) == 8 and part.endswith("  ") else part
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_file_is_read_in_the_encoding_that_it_has(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "console.txt"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes((mark + samples.console(N6)).encode(encoding))
+    assert stated(read_text(path)) == stated(samples.console(N6))
 
 
 def test_carriage_returns_end_lines() -> None:
@@ -113,14 +146,35 @@ def test_epochs_of_both_layouts() -> None:
     older, newer = record_of(samples.console(N6)).epochs, record_of(samples.console(N6_V4)).epochs
     assert older is not None
     assert newer is not None
-    assert older.model_dump() == {"total": 5, "software": 1, "hybrid": None, "hardware": 2, "controller": 2}
+    assert older.model_dump() == {"total": 5, "software": 1, "hybrid": 0, "hardware": 2, "controller": 2, "unknown": {}}
     # The controller's epochs are ranges of identifiers with gaps: they are not counted by them.
-    assert newer.model_dump() == {"total": 5, "software": 1, "hybrid": 1, "hardware": 1, "controller": 2}
+    assert newer.model_dump() == {"total": 5, "software": 1, "hybrid": 1, "hardware": 1, "controller": 2, "unknown": {}}
+
+
+@pytest.mark.parametrize(
+    ("layout", "row", "instead", "counted"),
+    [
+        # Version 2 prints two question marks for what its own files call NODE_SW_HW.
+        (N6, "epoch 1       HW", "epoch 1       ??", (1, 1, 1, 2, {})),
+        (N6, "epoch 1       HW", "epoch 1       ZZ", (1, 0, 1, 2, {"ZZ": 1})),
+        (N6_V4, "|   HW   |", "|  Fused |", (1, 1, 0, 2, {"Fused": 1})),
+        (N6_V4, "|   SW   |", "|  Fused |", (0, 1, 1, 2, {"Fused": 1})),
+    ],
+)
+def test_an_epoch_of_another_type_is_counted_as_that(layout: Layout, row: str, instead: str, counted: tuple[object, ...]) -> None:
+    assert row in samples.console(layout)
+    record = record_of(samples.console(layout).replace(row, instead))
+    assert (epochs := record.epochs)
+    assert (epochs.software, epochs.hybrid, epochs.hardware, epochs.controller, epochs.unknown) == counted
+    assert all(f"1 of the unknown type {kind}" in render_record(record) for kind in epochs.unknown)
 
 
 @pytest.mark.parametrize(
     ("layout", "line", "field"),
     [
+        (N6, "epoch 2      -SW-   (  Transpose  )", "the list of all 5 epochs"),
+        (N6_V4, "| epoch_9          |   SW   |    Softmax    |", "the list of all 5 epochs"),
+        (N6_V4, "| epochs    1 -> 7 |   EC   |               |", "the list of all 5 epochs"),
         (N6, "epoch 3       EC    ", "the list of all 5 epochs"),
         (N6_V4, ">> hybrid epochs (using both software and hardware)  1", "hybrid epochs"),
         (N6_V4, ">> pure software (SW) epochs                         1", "pure software epochs"),
@@ -129,6 +183,22 @@ def test_epochs_of_both_layouts() -> None:
 def test_epochs_that_do_not_add_up_are_no_epochs(layout: Layout, line: str, field: str) -> None:
     with pytest.raises(StedgeaiUnreadable, match=field):
         parse_report(samples.console(layout).replace(line + "\n", ""), "a report")
+
+
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+@pytest.mark.parametrize("row", ["network.o", "lib (toolchain)*", "network_atonbuf.xSPI2.o", "weights"])
+def test_section_sizes_that_lack_a_row_are_refused(write: Callable[[Layout], str], row: str) -> None:
+    """One that holds weights would be taken for code without a word."""
+    text = write(N6).replace(samples.sections(N6), samples.sections(N6, weights_as_c=samples.WEIGHTS + 6))
+    with pytest.raises(StedgeaiUnreadable, match="section sizes"):
+        parse_report("\n".join(line for line in text.splitlines() if not line.startswith(f" {row} ")), "a report")
+
+
+@pytest.mark.parametrize("row", ["\tnpuRAM3 ", "\thyperRAM ", "\toctoFlash ", "Total: "])
+def test_memory_pools_that_lack_one_are_refused(row: str) -> None:
+    text = samples.report(Layout(**(vars(N6) | {"measured": False})))
+    with pytest.raises(StedgeaiUnreadable, match="use of the memory pools"):
+        parse_report("\n".join(line for line in text.splitlines() if not line.startswith(row)), "a report")
 
 
 def test_memory_is_that_of_generate_not_of_validate() -> None:
@@ -181,39 +251,69 @@ def test_layers_by_the_columns_that_the_heading_names() -> None:
     assert [(layer.output_shape, layer.macs, layer.weight_bytes) for layer in layers[1:]] == [([4, 4, 16], 50_000, 496), ([5], 10_000, 738)]
 
 
-def test_the_oldest_layout_has_no_unit_and_another_table() -> None:
-    text = """
-Neural Network Tools for STM32 v1.2.0 (AI tools v5.0.0)
+@pytest.mark.parametrize("name", ["model_dense", "model", "model: 3", "tiny p=4", "macc=3"])
+def test_a_layer_may_have_any_name(name: str) -> None:
+    """A table ends at its line of sums, not at a row that begins like it."""
+    row = "       conv2d_0 (CONV_2D)     ["
+    assert row in samples.report(Layout())
+    text = samples.report(Layout()).replace(row, f"       {f'{name} (CONV_2D)':23}[").replace("10,000      conv2d_0", f"10,000 {name:>13}")
+    layers = record_of(text).layers
+    assert layers is not None
+    assert [layer.name for layer in layers] == ["image", name, "dense_3"]
 
-Exec/report summary (generate)
------------------------------------------
-c_name             : network
-compression        : None
-macc               : 5,950
-weights (ro)       : 9,318 (9.10 KiB) (0.83%)
-activations (rw)   : 1,696 (1.66 KiB)
-ram (total)        : 3,164 (3.09 KiB) = 1,696 + 1,440 + 28
 
------------------------------------------------------------------------------------------------------------
-id  layer (type)                      output shape      param #     connected to             macc      rom
------------------------------------------------------------------------------------------------------------
-0   input_0 (Input)                   (30, 1, 12)
-    scale_1 (ScaleBias)               (30, 1, 12)       24          input_0                  720       96
------------------------------------------------------------------------------------------------------------
-3   dense (Dense)                     (1, 1, 32)        2,080       scale_1                  5,230     8,320
------------------------------------------------------------------------------------------------------------
-tiny p=2104(8.2 KBytes) macc=5950 rom=9.10 KBytes (0.83%) ram=1.66 KiB io_ram=1.43 KiB
-"""
+@pytest.mark.parametrize("layout", [N6, Layout()])
+@pytest.mark.parametrize("row", ["       conv2d_0 (CONV_2D) ", "3      dense_3 (DENSE) "])
+def test_a_table_of_layers_that_lacks_a_row_is_left_out_and_the_note_says_so(layout: Layout, row: str) -> None:
+    text = "\n".join(line for line in samples.report(layout).splitlines() if not line.startswith(row))
     record = record_of(text)
-    assert (record.weight_bytes, record.activation_ram_bytes, record.io_ram_bytes, record.macs) == (9_318, 1_696, 1_468, 5_950)
-    # This version does not state what it generates for.
-    assert (record.target, record.cpu) == (None, None)
-    assert record.layers is not None
-    assert [(layer.name, layer.position, layer.macs, layer.weight_bytes) for layer in record.layers] == [
-        ("input_0", 0, None, None),
-        ("scale_1", 0, 720, 96),
-        ("dense", 3, 5_230, 8_320),
-    ]
+    assert record.layers is None
+    assert "its last line states 60,000 and 1,234" in record.note
+    assert record.weight_bytes == samples.WEIGHTS
+
+
+def test_a_table_of_layers_without_its_end_is_left_out_and_the_note_says_so() -> None:
+    text = "\n".join(line for line in samples.report(Layout()).splitlines() if not line.startswith("model/c-model"))
+    record = record_of(text)
+    assert record.layers is None
+    assert "has no end" in record.note
+
+
+def test_a_layer_without_work_is_missed_by_those_behind_it() -> None:
+    text = "\n".join(line for line in samples.report(Layout()).splitlines() if not line.startswith("0      image ()"))
+    record = record_of(text)
+    assert record.layers is None
+    assert "lacks a layer that others are connected to: image" in record.note
+
+
+@pytest.mark.parametrize("npu", [True, False])
+def test_of_a_report_whose_head_is_cut_off_the_section_sizes_tell_the_target(npu: bool) -> None:
+    layout = N6 if npu else Layout(target="stm32n6")
+    record = record_of(samples.sections(layout))
+    # Of a processor the row of the weights is padded.
+    assert (record.target, record.rounded) == ("stm32n6" if npu else "stm32n6-cpu", not npu)
+
+
+def test_a_validation_whose_first_line_is_lost_is_of_the_device_that_it_names() -> None:
+    text = "\n".join(samples.validation("TARGET").splitlines()[1:])
+    validation = record_of(samples.report(Layout()) + text).validation
+    assert validation is not None
+    assert (validation.mode, validation.duration_ms) == ("target", 0.462)
+
+
+def test_macs_are_those_of_the_generated_code_or_none() -> None:
+    """Without the summary only the model's are in a report; they are not the generated code's."""
+    lines = samples.report(Layout()).splitlines()
+    named = [line for line in lines if not line.startswith("c_name")]
+    assert record_of("\n".join(named)).macs == samples.MACS
+    summary = samples.summary(Layout()).splitlines()
+    assert record_of("\n".join(line for line in lines if line not in summary)).macs is None
+
+
+def test_a_row_of_layers_that_is_not_understood_is_named() -> None:
+    record = record_of(samples.report(Layout()).replace("image ()  ", "image     "))
+    assert record.layers is None
+    assert "not understood: 0      image" in record.note
 
 
 @pytest.mark.parametrize("row", ["weights (ro)", "activations (rw)"])
@@ -227,6 +327,21 @@ def test_a_figure_in_other_words_is_no_zero() -> None:
     text = samples.report(Layout()).replace(f"{samples.ACTIVATIONS:,} B (4.00 KiB) (1 segment) *", "see below")
     with pytest.raises(StedgeaiUnreadable, match="activations"):
         record_of(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("Neural Network Tools for STM32 v1.2.0 (AI tools v5.0.0)", "5.0.0"),
+        ("Neural Network Tools for STM32AI v1.6.0 (STM.ai v7.2.0-RC5)", "7.2.0-RC5"),
+        ("Neural Network Tools for STM32 family v1.7.0 (stm.ai v8.1.0-19520)", "8.1.0-19520"),
+    ],
+)
+def test_a_report_of_an_older_tool_is_refused_by_its_name(line: str, version: str) -> None:
+    text = samples.report(Layout()).replace(samples.banner(Layout()), line)
+    with pytest.raises(StedgeaiUnreadable, match=rf"written by STM32Cube\.AI {re.escape(version)}, which edgeloop cannot drive") as caught:
+        record_of(text)
+    assert "ST Edge AI Core 1.0 or later" in caught.value.remedy
 
 
 @pytest.mark.parametrize("text", ["", "hello\nworld\n", samples.banner(Layout()) + "\n"])
@@ -301,3 +416,47 @@ def test_options_of_a_command_line() -> None:
     assert option(command, "--model", "-m") == "C:/some where/tiny.tflite"
     assert option("an open 'quote --target x", "--target") == "x"
     assert option(None, "--target") is None
+    assert option("generate --target=stm32n6", "--target") == "stm32n6"
+
+
+@pytest.mark.parametrize(
+    ("words", "profile"),
+    [
+        ("--st-neural-art --output out", None),
+        ("-m tiny.tflite --st-neural-art", None),
+        ("--st-neural-art my@my.json --output out", "my@my.json"),
+        ("--st-neural-art=my@my.json", "my@my.json"),
+    ],
+)
+def test_a_profile_may_be_left_out(words: str, profile: str | None) -> None:
+    record = record_of(samples.report(Layout(**(vars(N6) | {"command": f"generate --target stm32n6 {words}"}))))
+    assert record.run is not None
+    assert (record.target, record.run.profile) == ("stm32n6", profile)
+
+
+@pytest.mark.parametrize("write", [samples.report, samples.console])
+def test_whether_an_npu_was_used_is_read_from_the_results(write: Callable[[Layout], str]) -> None:
+    """The same option, and plain C: nothing was compiled for the NPU."""
+    command = "generate --target stm32n6 --st-neural-art=-E --model tiny.tflite"
+    record = record_of(write(Layout(version=N6_V4.version, target="stm32n6", command=command)))
+    assert record.run is not None
+    assert (record.target, record.run.profile, record.macs, record.epochs) == ("stm32n6-cpu", None, samples.MACS, None)
+    assert "mapped to the NPU" not in record.note
+
+
+def test_a_validations_report_of_an_npu_is_known_by_its_warning() -> None:
+    lines = samples.report(N6_V4, "validate").splitlines()
+    table = "\n".join(lines[: lines.index("Compilation details")])
+    warning = " Warning: C-network signature checking is skipped on ST Neural-ART NPU\n"
+    assert record_of(f"{table}\n{samples.validation()}").target == "stm32n6"
+    record = record_of(f"{table}\n{warning}{samples.validation()}")
+    assert (record.target, record.macs, record.activation_ram_bytes) == ("stm32n6", samples.MODEL_MACS, None)
+
+
+def test_the_note_on_the_models_macs_is_only_where_they_are_its() -> None:
+    """A console of version 4 states those of the mapped network, a report the model's."""
+    note = "MACs are the model's, before it was mapped to the NPU."
+    assert note in record_of(samples.report(N6_V4)).note
+    assert record_of(samples.console(N6_V4)).macs == samples.MACS
+    assert note not in record_of(samples.console(N6_V4)).note
+    assert make_record([stated(samples.console(N6_V4)), stated(samples.report(N6_V4))], MADE).note.count(note) == 0

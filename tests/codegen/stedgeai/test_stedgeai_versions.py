@@ -17,6 +17,7 @@ ANSWER = """ST Edge AI Core v4.0.1-20581 7ed50de05
     [
         ("Neural Network Tools for STM32 v1.2.0 (AI tools v5.0.0)", "5.0.0", True),
         ("Neural Network Tools for STM32AI v1.6.0 (STM.ai v7.3.0-RC5)", "7.3.0-RC5", True),
+        ("Neural Network Tools for STM32 family v1.7.0 (stm.ai v8.1.0-19520)", "8.1.0-19520", True),
         ("ST Edge AI Core v1.0.0-A1", "1.0.0-A1", False),
         ("ST Edge AI Core v2.2.0-20266 2adc00962", "2.2.0-20266", False),
         ("some noise\nST Edge AI Core v4.0.1-20581 7ed50de05", "4.0.1-20581", False),

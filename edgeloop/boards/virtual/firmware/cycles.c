@@ -54,3 +54,17 @@ uint32_t cycles_between(uint32_t earlier, uint32_t later)
 }
 
 #endif
+
+static uint32_t aside;
+
+void cycles_set_aside(uint32_t since)
+{
+    aside += cycles_between(since, cycles_now());
+}
+
+uint32_t cycles_aside(void)
+{
+    uint32_t cycles = aside;
+    aside = 0;
+    return cycles;
+}

@@ -17,4 +17,10 @@ uint32_t cycles_now(void);
 /* Cycles from one reading to a later one; less than a turn of the counter may lie between them. */
 uint32_t cycles_between(uint32_t earlier, uint32_t later);
 
+/* What was done since a reading is no part of what is timed. */
+void cycles_set_aside(uint32_t since);
+
+/* The cycles that were set aside since this was asked last. */
+uint32_t cycles_aside(void);
+
 #endif

@@ -21,8 +21,8 @@
 /* Writes input row `row` to `pixels`; for networks that have no buffer for their whole input. */
 typedef void (*row_source)(void *context, uint32_t row, void *pixels);
 
-/* Called with rows of the layer that is looked at. */
-typedef void (*row_taker)(uint32_t first_row, uint32_t rows, const void *data);
+/* Called with rows of a layer's output as they have just been computed; outside the time that is counted for layers. */
+typedef void (*row_taker)(uint32_t layer, uint32_t first_row, uint32_t rows, const void *data);
 
 typedef struct {
     const char *name;
@@ -49,8 +49,8 @@ uint32_t observed_run(row_source read);
 const void *plain_output(void);
 const void *observed_output(void);
 
-/* The rows of this layer go to `take` in the runs that follow; NULL: nobody looks. */
-void observed_look_at(uint32_t layer, row_taker take);
+/* The rows of all layers go to `take` in the runs that follow; NULL: nobody looks. */
+void observed_show_to(row_taker take);
 
 layer_facts observed_layer(uint32_t layer);
 

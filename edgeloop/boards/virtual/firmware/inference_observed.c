@@ -1,4 +1,4 @@
-/* The network with its layers observed: cycles of each, and the rows of one. Compiled with NETWORK_OBSERVE. */
+/* The network with its layers observed: cycles of each, and its rows. Compiled with NETWORK_OBSERVE. */
 #include "inference.h"
 
 #include <stddef.h>
@@ -7,7 +7,6 @@
 
 static uint32_t cycles_of[NETWORK_LAYERS];
 static uint32_t begun_at;
-static uint32_t looked_at = NETWORK_LAYERS;
 static row_taker taker;
 
 void network_on_begin(uint32_t layer)
@@ -23,8 +22,8 @@ void network_on_end(uint32_t layer)
 
 void network_on_rows(uint32_t layer, uint32_t first_row, uint32_t rows, const void *data)
 {
-    if (layer == looked_at && taker != NULL) {
-        taker(first_row, rows, data);
+    if (taker != NULL) {
+        taker(layer, first_row, rows, data);
     }
 }
 
@@ -57,9 +56,8 @@ const void *observed_output(void)
     return network_output();
 }
 
-void observed_look_at(uint32_t layer, row_taker take)
+void observed_show_to(row_taker take)
 {
-    looked_at = layer;
     taker = take;
 }
 

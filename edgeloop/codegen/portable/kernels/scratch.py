@@ -26,7 +26,10 @@ def convolution_scratch_bytes(layer: Convolution) -> int:
 
 
 def separable_scratch_bytes(depthwise: Depthwise, rows: int = 1) -> int:
-    """Scratch of edgeloop_separable_rows for `rows` output rows at once: 16-bit values between the two layers, and weights."""
+    """Scratch of edgeloop_separable_depthwise and edgeloop_separable_pointwise for `rows` output rows at once.
+
+    It holds 16-bit values between the two layers, and weights.
+    """
     return _pointwise_bytes(rows * depthwise.output.width, _padded(depthwise.output.channels))
 
 

@@ -1,0 +1,95 @@
+"""How a command ends, and what it may write: errors in words, no traceback where its reader went away, nothing that steers a terminal."""
+
+import io
+import os
+import re
+import select
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from edgeloop.errors import EdgeloopError
+from edgeloop.files import disk_explained
+
+FAILED = 1
+MAY_PASS = 75
+"""EX_TEMPFAIL of sysexits.h: the same command may succeed a little later."""
+INTERRUPTED = 130
+READER_GONE = 141
+"""As a shell tells of a program that the signal SIGPIPE ended (128 + 13)."""
+_STEERS = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, bytes of a file's name that are no text, marks that turn the direction of writing."""
+
+
+def program(body: Callable[[], object], interrupted: str = "interrupted") -> int:
+    """Run a command; returns its exit code: 0, or one of this module's where it fails of something that is explained."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the locale has no such letter
+    try:
+        try:
+            with disk_explained():
+                try:
+                    body()
+                finally:  # here, where what goes wrong is explained, and not when Python ends
+                    _flush(sys.stdout)
+                    _flush(sys.stderr)
+        except EdgeloopError as error:
+            courtesy(f"edgeloop: {error}")
+            return MAY_PASS if error.may_pass else FAILED
+        except KeyboardInterrupt:
+            courtesy(f"edgeloop: {interrupted}")
+            return INTERRUPTED
+    except BrokenPipeError:
+        if not _silence():
+            raise  # of something else than our output
+        return READER_GONE
+    return 0
+
+
+def say(text: object) -> None:
+    """Write a command's result to stdout."""
+    if sys.stdout is not None:
+        sys.stdout.write(printable(str(text)) + "\n")
+
+
+def courtesy(text: str, stream: TextIO | None = None) -> None:
+    """Write a line on stderr, or on `stream`; work does not end because nobody reads how it goes on."""
+    out = stream or sys.stderr
+    if out is None:
+        return
+    try:
+        out.write(printable(text) + "\n")
+        out.flush()
+    except BrokenPipeError:
+        _end_nowhere(out.fileno())
+
+
+def printable(text: str) -> str:
+    """The text with escapes such as `\\x1b` instead of characters that a terminal obeys or cannot show; line ends and tabs stay."""
+    return _STEERS.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+def _flush(stream: TextIO | None) -> None:
+    if stream is not None:
+        stream.flush()
+
+
+def _silence() -> bool:
+    """Let the streams whose reader is gone end nowhere, so that Python can flush them when it ends; whether there were any."""
+    gone = [number for number in (1, 2) if _reader_gone(number)]
+    for number in gone:
+        _end_nowhere(number)
+    return bool(gone)
+
+
+def _end_nowhere(number: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _reader_gone(number: int) -> bool:
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
