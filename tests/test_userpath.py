@@ -53,7 +53,7 @@ def test_a_source_of_new_images_and_a_place_to_publish(workspace: Workspace, hom
 
 def test_tools_keys_and_backbones(workspace: Workspace, home: Path) -> None:
     (home / "ours.json").write_text('{"Profiles": {"default": {"options": "", "memory_pool": ""}}}')
-    assert Generate.model_validate({"tool": "~/ST"}).tool == home / "ST"
+    assert Generate.model_validate({"backend": "stedgeai", "tool": "~/ST"}).tool == home / "ST"
     ssh = Find.model_validate({"ssh": {"host": "board", "key": "~/.ssh/lab", "known_hosts": "~/hosts"}}).ssh
     assert ssh == Ssh(host="board", key=home / ".ssh/lab", known_hosts=home / "hosts")
     assert MpuSettings(name="one", address="ssh://root@board", keys=[Path("~/key")]).keys == [home / "key"]

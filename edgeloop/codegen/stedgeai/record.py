@@ -96,8 +96,8 @@ def _validation(sources: Sequence[Stated]) -> ToolValidation | None:
 
 
 def _epochs(sources: Sequence[Stated]) -> Epochs | None:
-    """The report's, which tells more kinds apart, before those counted in a c_info file."""
-    found = [source.epochs for source in sources if source.epochs]
+    """The report's, which the tool counted itself, before those counted in a c_info file, which comes first; but the most told apart."""
+    found = [source.epochs for source in reversed(sources) if source.epochs]
     return min(found, key=lambda epochs: list(epochs.model_dump().values()).count(None), default=None)
 
 

@@ -114,10 +114,6 @@ def test_what_does_not_fit_is_named_with_its_line(workspace: Workspace, line: st
     assert said in text
 
 
-def test_a_name_that_cannot_be_a_files_name_is_refused(workspace: Workspace) -> None:
-    assert "a board's name is made of letters" in refusal(workspace, "boards:\n  ../evil: {kind: host}\n")
-
-
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
