@@ -124,7 +124,7 @@ def test_early_stopping_and_a_refit_exclude_each_other(tmp_path: Path) -> None:
     ],
 )
 def test_small_sets_are_refitted_unless_a_phase_stops_early(final: str, stops: int | None, images: int, refits: bool) -> None:
-    phase = {"mode": "full", "epochs": 1, "learning_rate": 0.1, "early_stopping": stops}
+    phase = {"mode": "full", "epochs": 9, "learning_rate": 0.1, "early_stopping": stops}
     assert TrainSettings.model_validate({"phases": [phase], "final": final}).refits(images) is refits
 
 
