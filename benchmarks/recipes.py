@@ -1,6 +1,6 @@
 """Which training recipe is better: k-fold inside the learning images (train and val), so that test is not read.
 
-    python benchmarks/recipes.py explore --dataset flowers --network fdmobilenet_0.25 --resolution 128 \\
+    python benchmarks/recipes.py --dataset flowers --network fdmobilenet_0.25 --resolution 128 \\
         --start models/backbones/st-food101-fdmobilenet_0.25-128.yaml [--folds 3] [--seeds 1] \\
         [--recipes FILE] [--only NAME ...] [--out FILE]
 
@@ -20,12 +20,10 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from edgeloop.config import TrainSettings, Variant, load_params
-from edgeloop.datasets.pixels import learning_pixels
-from edgeloop.preprocessing import Preprocessing
 from edgeloop.training.fit import fit
 from edgeloop.training.fold import folds
 from edgeloop.training.start import read_start
-from edgeloop.training.train import new_job
+from edgeloop.training.training import Training
 from edgeloop.workspace import find_workspace
 
 
@@ -66,17 +64,15 @@ def _options() -> argparse.Namespace:
 def _explore(options: argparse.Namespace, name: str, changes: dict[str, Any], seed: int) -> None:
     workspace = find_workspace()
     declared = load_params(workspace).datasets[options.dataset].train.settings(options.network, options.resolution)
-    settings = TrainSettings.model_validate(declared.model_dump() | {"final": "auto"} | changes | {"seed": declared.seed + seed})
+    settings = TrainSettings.model_validate(declared.model_dump() | changes | {"seed": declared.seed + seed})
     variant = Variant(dataset=options.dataset, network=options.network, resolution=options.resolution, start=options.start)
-    preprocessing = Preprocessing(resolution=options.resolution, resize=settings.resize, input_range=settings.input_range)
-    rows = learning_pixels(workspace, options.dataset, preprocessing).rows
-    start = read_start(workspace, options.start)
-    for number, fold in enumerate(folds(rows, options.folds, seed=1)[: options.use_folds]):
+    training = Training(workspace, variant, settings, read_start(workspace, options.start))
+    for number, fold in enumerate(folds(training.images.rows, options.folds, seed=1)[: options.use_folds]):
         key = {"variant": variant.id, "recipe": name, "changes": changes, "seed": seed, "folds": options.folds, "fold": number}
         if any(all(line[field] == value for field, value in key.items()) for line in _lines(options.out)):
             continue
         begun, cpu = time.perf_counter(), time.process_time()
-        job, _ = new_job(workspace, variant, settings, preprocessing, start, "select", "last", fold)
+        job, _ = training.job("select", "last", fold)
         with TemporaryDirectory() as scratch:
             state = fit(job, Path(scratch) / "state")
         tail = [row["val_accuracy"] for row in state.history[-10:]]

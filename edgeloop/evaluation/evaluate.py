@@ -9,11 +9,11 @@ import pandas as pd
 from edgeloop.config import Params
 from edgeloop.datasets.pixels import SplitPixels, split_pixels
 from edgeloop.errors import InputError
-from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
+from edgeloop.evaluation.metrics import Labels, class_results, confusion_matrix, top_k
 from edgeloop.files import atomic_path, sha256_file, write_text
 from edgeloop.preprocessing import FILE_NAME, Preprocessing
 from edgeloop.progress import progress
-from edgeloop.records import EvaluateRecord, FormatResult, provenance
+from edgeloop.records import Accuracy, EvaluateRecord, FormatResult, provenance
 from edgeloop.tflite.classifier import Classifier
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.tflite.interpreter import RUNTIME, Scores
@@ -79,7 +79,7 @@ def _results(paths: VariantPaths, images: SplitPixels, scores: dict[Format, Scor
             FormatResult(
                 format=kind,
                 sha256=sha256_file(paths.quantized / f"{name}.tflite"),
-                top1=accuracy(int(np.trace(confusion)), len(images.labels)),
+                top1=Accuracy.of(int(np.trace(confusion)), len(images.labels)),
                 top5=top_k(scores[kind], images.labels, 5) if top5 else None,
                 agreement_with_float=None if kind == "float" else float((predicted[kind] == predicted["float"]).mean()),
                 per_class=class_results(confusion, images.classes),

@@ -10,11 +10,11 @@ from edgeloop.config import Resize
 from edgeloop.datasets.filenames import is_picture
 from edgeloop.datasets.folder import Walked, read_picture, walk_folder
 from edgeloop.errors import DataError, InputError, PictureError
-from edgeloop.evaluation.metrics import Labels, accuracy, class_results, confusion_matrix, top_k
+from edgeloop.evaluation.metrics import Labels, class_results, confusion_matrix, top_k
 from edgeloop.files import read_text, sha256_file
 from edgeloop.preprocessing import Pixels, Preprocessing, Range
 from edgeloop.progress import progress
-from edgeloop.records import ClassResult, Part
+from edgeloop.records import Accuracy, ClassResult, Part
 from edgeloop.tflite.classifier import Classifier
 from edgeloop.tflite.interpreter import LiteModel, Scores
 from edgeloop.tflite.trial import try_model
@@ -101,7 +101,7 @@ def evaluate_folder(
         raise InputError(f"The class folders of {images} hold no files.", "Give a folder of class folders with images.")
     scores, labels, skipped = _score(Classifier(model, preprocessing, batch=batch), items, images)
     confusion = confusion_matrix(labels, scores.argmax(axis=1).astype(np.int32), len(names))
-    top1 = accuracy(int(np.trace(confusion)), len(labels))
+    top1 = Accuracy.of(int(np.trace(confusion)), len(labels))
     return FolderReport(
         model=str(model),
         model_sha256=sha256_file(model),

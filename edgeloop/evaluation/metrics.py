@@ -1,26 +1,12 @@
 """Counts and rates of a classification, as records state them."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.records import Accuracy, ClassResult
 
-Z95 = 1.959963984540054
-"""The 97.5 % quantile of the standard normal distribution."""
-
 Labels = NDArray[np.int32]
 Counts = NDArray[np.int64]
-
-
-def accuracy(hits: int, n: int) -> Accuracy:
-    """A share of n > 0 images with its 95 % Wilson score interval (E. B. Wilson, JASA 22 (1927), 209-212)."""
-    share = hits / n
-    centre = share + Z95**2 / (2 * n)
-    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
-    low, high = ((centre + sign * half) / (1 + Z95**2 / n) for sign in (-1, 1))
-    return Accuracy(value=share, n=n, ci95=(max(0.0, min(low, share)), min(1.0, max(high, share))))
 
 
 def top_k(scores: NDArray[np.float32], labels: Labels, k: int) -> Accuracy:
@@ -31,7 +17,7 @@ def top_k(scores: NDArray[np.float32], labels: Labels, k: int) -> Accuracy:
     of_label = np.take_along_axis(scores, labels[:, None].astype(np.intp), axis=1)
     indices = np.arange(scores.shape[1])
     better = (scores > of_label) | ((scores == of_label) & (indices < labels[:, None]))
-    return accuracy(int((better.sum(axis=1) < k).sum()), len(labels))
+    return Accuracy.of(int((better.sum(axis=1) < k).sum()), len(labels))
 
 
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> Counts:

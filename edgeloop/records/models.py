@@ -1,5 +1,6 @@
 """Records of models: train, quantize, evaluate."""
 
+import math
 from typing import Literal
 
 from edgeloop.records.base import Part, Record
@@ -18,12 +19,25 @@ class PhaseResult(Part):
     images_per_s_by_epoch: tuple[float, ...] = ()
 
 
+Z95 = 1.959963984540054
+"""The 97.5 % quantile of the standard normal distribution."""
+
+
 class Accuracy(Part):
     """An accuracy as a fraction, with the number of images and the 95 % Wilson interval."""
 
     value: float
     n: int
     ci95: tuple[float, float]
+
+    @classmethod
+    def of(cls, hits: int, n: int) -> "Accuracy":
+        """A share of n > 0 images with its 95 % Wilson score interval (E. B. Wilson, JASA 22 (1927), 209-212)."""
+        share = hits / n
+        centre = share + Z95**2 / (2 * n)
+        half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+        low, high = ((centre + sign * half) / (1 + Z95**2 / n) for sign in (-1, 1))
+        return cls(value=share, n=n, ci95=(max(0.0, min(low, share)), min(1.0, max(high, share))))
 
 
 class FitResult(Part):

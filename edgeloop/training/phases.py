@@ -21,19 +21,22 @@ if TYPE_CHECKING:
     import keras
 
 
+Purpose = Literal["train", "select", "refit"]
+Keep = Literal["best", "last"]
+
+
 @dataclass(frozen=True)
 class Job:
     """What all phases of one training share."""
 
-    purpose: Literal["select", "refit", "train"]
-    keep: Literal["best", "last"]
+    purpose: Purpose
+    keep: Keep
     """Which weights a phase ends with: those of the best epoch on the held-out images, or the last ones."""
     workspace: Workspace
     images: Callable[[Preprocessing], SplitPixels]
     """The learning images by a preprocessing, in an order that is always the same."""
     labels: NDArray[np.int32]
     """(n,) their class indices."""
-    classes: list[str]
     fold: Fold
     settings: TrainSettings
     preprocessing: Preprocessing

@@ -5,26 +5,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeloop.evaluation.metrics import accuracy, class_results, confusion_matrix, top_k
+from edgeloop.evaluation.metrics import class_results, confusion_matrix, top_k
+from edgeloop.records import Accuracy
 
 
 def test_the_interval_is_wilsons() -> None:
     """The four examples of R. G. Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, score method."""
     published = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.0, 0.1611), (1, 29): (0.0061, 0.1718)}
     for (hits, n), interval in published.items():
-        assert accuracy(hits, n).ci95 == pytest.approx(interval, abs=5e-5)
+        assert Accuracy.of(hits, n).ci95 == pytest.approx(interval, abs=5e-5)
 
 
 @given(st.integers(1, 5_000), st.floats(0, 1))
 def test_the_interval_holds_the_value_and_stays_within_0_and_1(n: int, share: float) -> None:
-    found = accuracy(round(n * share), n)
+    found = Accuracy.of(round(n * share), n)
     low, high = found.ci95
     assert 0 <= low <= found.value <= high <= 1
     assert high > low
 
 
 def test_more_images_narrow_the_interval() -> None:
-    few, many = accuracy(80, 100).ci95, accuracy(8_000, 10_000).ci95
+    few, many = Accuracy.of(80, 100).ci95, Accuracy.of(8_000, 10_000).ci95
     assert many[1] - many[0] < (few[1] - few[0]) / 9
 
 

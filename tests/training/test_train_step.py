@@ -23,6 +23,7 @@ from edgeloop.records import TrainRecord
 from edgeloop.training.checkpoint import load
 from edgeloop.training.fit import HISTORY
 from edgeloop.training.train import train
+from edgeloop.training.training import class_weights
 from edgeloop.workspace import VariantPaths, Workspace
 
 SCRATCH: dict[str, Any] = {
@@ -228,15 +229,12 @@ def test_early_stopping_ends_a_phase_that_gets_no_better(workspace: Workspace, s
 
 
 def test_rare_classes_weigh_more_where_that_is_asked_for(workspace: Workspace) -> None:
-    from edgeloop.training.train import _class_weights
-
+    assert write_params(workspace, class_weights="balanced").datasets[DATASET].train.class_weights == "balanced"
     labels = np.repeat(np.arange(3, dtype=np.int32), [60, 30, 10])
-    settings = write_params(workspace, class_weights="balanced").datasets[DATASET].train
-    weights = _class_weights(labels, 3, settings)
+    weights = class_weights(labels, 3, "balanced")
     assert weights[labels].mean() == pytest.approx(1)
     assert weights * [60, 30, 10] == pytest.approx(weights[0] * 60)
-    plain = write_params(workspace).datasets[DATASET].train
-    assert _class_weights(labels, 3, plain).tolist() == [1, 1, 1]
+    assert class_weights(labels, 3, write_params(workspace).datasets[DATASET].train.class_weights).tolist() == [1, 1, 1]
 
 
 def test_a_diverging_training_is_stopped_with_what_to_change(workspace: Workspace) -> None:

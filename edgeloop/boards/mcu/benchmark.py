@@ -24,7 +24,6 @@ from edgeloop.boards.stm32msg.link import RATE
 from edgeloop.boards.stm32msg.results import Disturbances, NetworkRun
 from edgeloop.config import Benchmark, Params, Variant
 from edgeloop.errors import InputError
-from edgeloop.evaluation.metrics import accuracy
 from edgeloop.files import sha256_file
 from edgeloop.progress import progress
 from edgeloop.records import (
@@ -165,7 +164,7 @@ class _Task:
 
     def _accuracy(self, run: McuRun) -> Accuracy | None:
         labels = self.images.labels
-        return None if labels is None else accuracy(int((run.outputs.argmax(axis=1) == labels).sum()), len(labels))
+        return None if labels is None else Accuracy.of(int((run.outputs.argmax(axis=1) == labels).sum()), len(labels))
 
 
 @dataclass(frozen=True)

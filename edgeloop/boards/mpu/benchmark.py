@@ -21,10 +21,9 @@ from edgeloop.boards.mpu.shares import engine_shares
 from edgeloop.config import Benchmark, Params
 from edgeloop.errors import InputError
 from edgeloop.evaluation.evaluate import TOOLS
-from edgeloop.evaluation.metrics import accuracy
 from edgeloop.files import sha256_file
 from edgeloop.progress import progress
-from edgeloop.records import CodegenRecord, LinuxMachine, MpuBenchmarkRecord, MpuMeasurement, MpuModelBenchmark, Part, provenance
+from edgeloop.records import Accuracy, CodegenRecord, LinuxMachine, MpuBenchmarkRecord, MpuMeasurement, MpuModelBenchmark, Part, provenance
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.tflite.interpreter import RUNTIME, LiteModel, Scores
 from edgeloop.workspace import VariantPaths, Workspace
@@ -170,7 +169,7 @@ def _measured(
         latency=latency,
         cpu_frequencies=frequencies(before, after),
         compared=compare(outputs, _reference(model, inputs), f"{RUNTIME} {version(RUNTIME)} on the host"),
-        accuracy=None if labels is None else accuracy(int((outputs.argmax(axis=1) == labels).sum()), len(labels)),
+        accuracy=None if labels is None else Accuracy.of(int((outputs.argmax(axis=1) == labels).sum()), len(labels)),
         shares=shares,
         no_shares=no_shares,
     )

@@ -1,0 +1,104 @@
+"""The other steps in params.yaml: their settings, the same for all variants, and when flows run by themselves."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from edgeloop.config.section import Positive, Section
+from edgeloop.times import cron_fault, is_time_zone, time_zones
+from edgeloop.userpath import UserPath
+from edgeloop.yamlfile import near_match
+
+
+class Quantize(Section):
+    """Calibration of the int8 models."""
+
+    calibration_images: Positive = 200
+    seed: int = 127
+
+
+class Generate(Section):
+    """What code is generated from the int8 models."""
+
+    target: str = "stm32h7"
+    backend: Literal["auto", "portable", "stedgeai"] = "portable"
+    stream_input: bool = False
+    profile: str | None = None
+    tool: UserPath | None = None
+
+    @model_validator(mode="after")
+    def _of_use(self) -> "Generate":
+        if self.backend == "portable" and (self.profile or self.tool):
+            raise ValueError("profile and tool are of use for ST Edge AI Core only: backend is portable")
+        if self.backend == "stedgeai" and self.stream_input:
+            raise ValueError("stream_input is of use for the portable generator only: backend is stedgeai")
+        return self
+
+
+class Evaluate(Section):
+    """How test accuracy is read."""
+
+    top5_from_classes: Positive = 11
+
+
+class Benchmark(Section):
+    """How latency is measured; `images` are run on an emulated board, whose counts need no repetition."""
+
+    threads: Positive = 1
+    warmup_runs: Positive = 20
+    windows: Annotated[int, Field(ge=5)] = 7
+    runs_per_window: Positive = 50
+    images: Positive = 16
+
+
+class Publish(Section):
+    """Where cards go: `s3://bucket/prefix` or a folder. `endpoint` is empty for AWS, `local` for `edgeloop store up`."""
+
+    to: str = "s3://edgeloop/cards"
+    endpoint: str = "local"
+    checksums: Literal["when_supported", "when_required"] = "when_supported"
+
+
+class Ingest(Section):
+    """Where new images of a data set come from by themselves: a folder of class folders, or s3://bucket/prefix."""
+
+    origin: Annotated[str, Field(alias="from")]
+    endpoint: str | None = None
+    """Of the S3 server, as in `publish`, whose own is taken by default."""
+    retrain: bool = True
+    """Whether the variants that stand on the data are built again."""
+    publish: bool = False
+    push: bool = False
+    """Whether what is committed goes to the branch's upstream, and its data to the DVC remote: other machines need both."""
+
+    @model_validator(mode="after")
+    def _has_something_to_publish(self) -> "Ingest":
+        if self.publish and not self.retrain:
+            raise ValueError("publish has no use without retrain: there are no new cards")
+        return self
+
+
+OFF = "off"
+
+
+class Schedules(Section):
+    """When flows run by themselves: a cron line of five fields, or `off`."""
+
+    timezone: str = "UTC"
+    retrain: str = OFF
+    benchmark: str = OFF
+    ingest: str = OFF
+
+    @field_validator("retrain", "benchmark", "ingest")
+    @classmethod
+    def _is_a_cron_line(cls, line: str) -> str:
+        if line != OFF and (reason := cron_fault(line)) is not None:
+            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off: {reason}")
+        return line
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_time_zone(cls, name: str) -> str:
+        if not is_time_zone(name):
+            raise ValueError(f"'{name}' is no time zone of the IANA's list{near_match(name, time_zones())}")
+        return name
