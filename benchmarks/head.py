@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edgeloop.config import Phase, TrainSettings, load_params
+from edgeloop.config import Phase, load_params
 from edgeloop.datasets.pixels import SplitPixels
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
@@ -27,6 +27,7 @@ from edgeloop.quiet import load_tensorflow
 from edgeloop.training.batches import Examples, ahead
 from edgeloop.training.features import cached_features, compute_features
 from edgeloop.training.loop import Trainer
+from edgeloop.training.recipe import Recipe, choose
 from edgeloop.workspace import Workspace, find_workspace
 
 GOAL = 20.0
@@ -38,12 +39,13 @@ Features = NDArray[np.float32]
 def main() -> int:
     options = _options()
     settings = load_params(find_workspace()).datasets["flowers"].train.settings(options.network, options.resolution)
+    recipe = choose(settings, images=options.images, resolution=options.resolution, fresh=False, start_range=(-1.0, 1.0))
     load_tensorflow()
-    preprocessing = Preprocessing(resolution=options.resolution, resize=settings.resize, input_range=settings.input_range)
+    preprocessing = Preprocessing(resolution=options.resolution, resize=recipe.resize, input_range=recipe.input_range)
     backbone = build(network(options.network), options.resolution, CLASSES)
     train, val = _images("train", options.images, options.resolution), _images("val", options.images // 10, options.resolution)
     compute_features(backbone, val, preprocessing)  # compiles
-    trainer = _head(network(options.network).features, settings)
+    trainer = _head(network(options.network).features, recipe)
 
     def recomputed() -> tuple[Features, Features]:
         return compute_features(backbone, train, preprocessing), compute_features(backbone, val, preprocessing)
@@ -56,9 +58,9 @@ def main() -> int:
 
         first = _cpu_s(cached)
         features = cached()
-        _epoch(trainer, features, train, val, settings)  # compiles
-        baseline = [_cpu_s(lambda: _epoch(trainer, recomputed(), train, val, settings)) for _ in range(3)]
-        ours = [_cpu_s(lambda: _epoch(trainer, features, train, val, settings)) for _ in range(options.epochs)]
+        _epoch(trainer, features, train, val, recipe)  # compiles
+        baseline = [_cpu_s(lambda: _epoch(trainer, recomputed(), train, val, recipe)) for _ in range(3)]
+        ours = [_cpu_s(lambda: _epoch(trainer, features, train, val, recipe)) for _ in range(options.epochs)]
     return _report(options, first, median(baseline), median(ours))
 
 
@@ -78,17 +80,17 @@ def _images(split: str, count: int, side: int) -> SplitPixels:
     return SplitPixels(pd.DataFrame({"split": [split] * count}), pixels, labels, [str(index) for index in range(CLASSES)], "drawn")
 
 
-def _head(features: int, settings: TrainSettings) -> Trainer:
+def _head(features: int, recipe: Recipe) -> Trainer:
     import keras
 
     heads = [keras.Sequential([keras.Input((features,)), keras.layers.Dense(CLASSES)]) for _ in range(2)]
-    return Trainer(heads[0], heads[1], settings, np.ones(CLASSES, np.float32), mixes=False)
+    return Trainer(heads[0], heads[1], recipe, np.ones(CLASSES, np.float32), mixes=False)
 
 
-def _epoch(trainer: Trainer, features: tuple[Features, Features], train: SplitPixels, val: SplitPixels, settings: TrainSettings) -> None:
+def _epoch(trainer: Trainer, features: tuple[Features, Features], train: SplitPixels, val: SplitPixels, recipe: Recipe) -> None:
     examples = Examples(features[0], train.labels)
-    items = ahead(examples.epoch((1, 0, trainer.steps_done), settings.batch_size))
-    trainer.epoch(items, PHASE, 0, examples.steps(settings.batch_size))
+    items = ahead(examples.epoch((1, 0, trainer.steps_done), recipe.batch_size))
+    trainer.epoch(items, PHASE, 0, examples.steps(recipe.batch_size))
     trainer.evaluate(features[1], val.labels)
 
 

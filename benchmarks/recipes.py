@@ -22,7 +22,6 @@ from ruamel.yaml import YAML
 from edgeloop.config import TrainSettings, Variant, load_params
 from edgeloop.training.fit import fit
 from edgeloop.training.fold import folds
-from edgeloop.training.start import read_start
 from edgeloop.training.training import Training
 from edgeloop.workspace import find_workspace
 
@@ -64,9 +63,9 @@ def _options() -> argparse.Namespace:
 def _explore(options: argparse.Namespace, name: str, changes: dict[str, Any], seed: int) -> None:
     workspace = find_workspace()
     declared = load_params(workspace).datasets[options.dataset].train.settings(options.network, options.resolution)
-    settings = TrainSettings.model_validate(declared.model_dump() | changes | {"seed": declared.seed + seed})
+    settings = TrainSettings.model_validate(declared.model_dump(exclude_unset=True) | changes | {"seed": declared.seed + seed})
     variant = Variant(dataset=options.dataset, network=options.network, resolution=options.resolution, start=options.start)
-    training = Training(workspace, variant, settings, read_start(workspace, options.start))
+    training = Training.of(workspace, variant, settings)
     for number, fold in enumerate(folds(training.images.rows, options.folds, seed=1)[: options.use_folds]):
         key = {"variant": variant.id, "recipe": name, "changes": changes, "seed": seed, "folds": options.folds, "fold": number}
         if any(all(line[field] == value for field, value in key.items()) for line in _lines(options.out)):

@@ -17,7 +17,7 @@ from statistics import median
 
 import numpy as np
 
-from edgeloop.config import Phase, TrainSettings, load_params
+from edgeloop.config import Phase, load_params
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quiet import load_tensorflow
@@ -25,6 +25,7 @@ from edgeloop.training.augment import Augmenter, one_thread
 from edgeloop.training.batches import Batch, Examples, ahead
 from edgeloop.training.loop import Trainer
 from edgeloop.training.phases import on_pixels
+from edgeloop.training.recipe import Recipe, choose
 from edgeloop.workspace import find_workspace
 
 GOAL = 0.10
@@ -40,16 +41,17 @@ def main() -> int:
     options = _options()
     params = load_params(find_workspace())
     settings = params.datasets["flowers"].train.settings(options.network, options.resolution)
+    recipe = choose(settings, images=IMAGES, resolution=options.resolution, fresh=False, start_range=(-1.0, 1.0))
     load_tensorflow()
-    trainer, examples = _trainer(options.network, options.resolution, settings), _examples(options.resolution, settings)
-    steps = examples.steps(settings.batch_size)
-    ready = list(islice(examples.epoch((1, 0, 0), settings.batch_size), 8))
+    trainer, examples = _trainer(options.network, options.resolution, recipe), _examples(options.resolution, recipe)
+    steps = examples.steps(recipe.batch_size)
+    ready = list(islice(examples.epoch((1, 0, 0), recipe.batch_size), 8))
 
     def constant() -> Iterator[Batch]:
         return (ready[number % len(ready)] for number in range(steps))
 
     def augmented() -> Iterator[Batch]:
-        return ahead(examples.epoch((1, 0, trainer.steps_done), settings.batch_size))
+        return ahead(examples.epoch((1, 0, trainer.steps_done), recipe.batch_size))
 
     trainer.epoch(constant(), PHASE, 0, steps)  # compiles
     fed: list[Cost] = []
@@ -59,8 +61,8 @@ def main() -> int:
             turns = [(fed, constant), (whole, augmented)]
             for costs, batches in turns if number % 2 else reversed(turns):
                 costs.append(_cost(trainer, batches, steps))
-        alone = _alone(examples, settings.batch_size)
-    return _report(options, settings.batch_size * steps, fed, whole, alone)
+        alone = _alone(examples, recipe.batch_size)
+    return _report(options, recipe.batch_size * steps, fed, whole, alone)
 
 
 def _options() -> argparse.Namespace:
@@ -71,16 +73,16 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _trainer(name: str, resolution: int, settings: TrainSettings) -> Trainer:
-    preprocessing = Preprocessing(resolution=resolution, resize=settings.resize, input_range=settings.input_range)
+def _trainer(name: str, resolution: int, recipe: Recipe) -> Trainer:
+    preprocessing = Preprocessing(resolution=resolution, resize=recipe.resize, input_range=recipe.input_range)
     trained, averaged = (on_pixels(build(network(name), resolution, CLASSES), preprocessing) for _ in range(2))
-    return Trainer(trained, averaged, settings, np.ones(CLASSES, np.float32), mixes=False)
+    return Trainer(trained, averaged, recipe, np.ones(CLASSES, np.float32), mixes=False)
 
 
-def _examples(resolution: int, settings: TrainSettings) -> Examples:
-    stored, rng = round(resolution * settings.stored_scale), np.random.default_rng(1)
+def _examples(resolution: int, recipe: Recipe) -> Examples:
+    stored, rng = round(resolution * recipe.stored_scale), np.random.default_rng(1)
     pixels = rng.integers(0, 256, (IMAGES, stored, stored, 3), np.uint8)
-    return Examples(pixels, rng.integers(0, CLASSES, IMAGES).astype(np.int32), Augmenter(settings.augmentation, resolution))
+    return Examples(pixels, rng.integers(0, CLASSES, IMAGES).astype(np.int32), Augmenter(recipe.augmentation, resolution))
 
 
 def _cost(trainer: Trainer, batches: Callable[[], Iterator[Batch]], steps: int) -> Cost:

@@ -1,4 +1,4 @@
-"""Times at which something runs by itself: cron lines and time zones, checked before any service is started."""
+"""Times: those at which something runs by itself (cron lines and time zones, checked before a service starts), and how long it takes."""
 
 import datetime as dt
 
@@ -35,3 +35,11 @@ def time_zones() -> frozenset[str]:
 def is_time_zone(name: str) -> bool:
     """Whether Prefect takes it for one: to the letter, upper and lower case included."""
     return name == UTC or name in time_zones()
+
+
+def in_words(seconds: float) -> str:
+    """A duration as it is said: 40 s, 12 min, 1 h 5 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -1,7 +1,8 @@
 """YAML files as typed models: every error names the file, the line and, for a mistyped key, the near match."""
 
 import difflib
-from collections.abc import Iterable
+import io
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -13,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from edgeloop.console import printable
 from edgeloop.errors import ConfigError
-from edgeloop.files import read_text
+from edgeloop.files import read_text, write_text
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_NAMED = 12
@@ -42,6 +43,18 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     except ValidationError as error:
         lines = [_explain(path, tree, model, details) for details in error.errors()]
         raise ConfigError("\n".join(lines), "Correct these lines and run the command again.") from None
+
+
+def change_yaml(path: Path, change: Callable[[Any], None]) -> None:
+    """Change the tree of a file that `read_yaml` has read; comments and the form of what stays are kept."""
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes, yaml.width = True, 1 << 16
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    tree = yaml.load(read_text(path))
+    change(tree)
+    stream = io.StringIO()
+    yaml.dump(tree, stream)
+    write_text(path, stream.getvalue())
 
 
 def misfit(location: tuple[int | str, ...], message: str) -> PydanticCustomError:

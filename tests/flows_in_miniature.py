@@ -51,7 +51,7 @@ datasets:
     source: {{drawn: {{}}}}
     prepare: {{}}
     validate: {{}}
-    train: {{phases: [{{mode: scratch, epochs: 1, learning_rate: 0.01}}]}}
+    train: {{phases: [{{mode: scratch, epochs: 1, learning_rate: 0.01}}], augmentation: [], final: best_epoch}}
 variants:
   {VARIANT}: {{dataset: sample, network: fdmobilenet_0.25, resolution: 96}}
 benchmarks:

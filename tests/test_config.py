@@ -37,9 +37,9 @@ def test_the_projects_own_file_is_read(workspace: Workspace) -> None:
         ("resolution: 96,", "resolution: 97,", "multiple of 32"),
         ("network: fdmobilenet_0.25,", "network: fdmobilenet_0.3,", "fdmobilenet_0.25"),
         ("op: flip", "op: flop", "'flip'"),
-        ("input_range: [-1, 1]", "input_range: [1, -1]", "the lower end comes first"),
-        ("{network: st_fdmobilenet_v1, set", "{network: st_fdmobilenet_v1, resolution: 100, set", "multiple of 32"),
-        ("set: {input_range: [0, 1]}", "set: {}", "at least 1 item"),
+        ("batch_size: 32", "input_range: [1, -1]", "the lower end comes first"),
+        ("batch_size: 32", "overrides: [{resolution: 100, set: {seed: 1}}]", "multiple of 32"),
+        ("batch_size: 32", "overrides: [{set: {}}]", "at least 1 item"),
         ("  top5_from_classes: 11", "  batch_size: 32", "unknown key 'evaluate.batch_size'"),
     ],
 )
@@ -54,7 +54,7 @@ def test_a_key_or_value_that_does_not_fit_is_named_with_its_line(workspace: Work
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("early_stopping: 30}", "early_stopping: 80}", "early_stopping: 80 can never end a phase of 80 epochs"),
+        ("early_stopping: 20}", "early_stopping: 100}", "early_stopping: 100 can never end a phase of 100 epochs"),
         ("drawn: {per_class: 120, size: 160, seed: 127}", "{drawn: {}, bytes: 5}", "bytes and sha256 are those of an archive"),
         ("{mode: scratch, epochs: 40,", "{mode: head, epochs: 40,", "augmentation has no use where all phases are of mode head"),
         ("backend: portable", "backend: portable\n  tool: /opt/stedgeai", "generate: profile and tool are of use for ST Edge AI Core only"),
@@ -130,6 +130,7 @@ def test_an_unknown_name_is_answered_with_the_near_match(workspace: Workspace) -
 
 
 def test_overrides_apply_to_the_variants_that_they_name(workspace: Workspace) -> None:
+    change(workspace, "train: {}", "train: {input_range: [-1, 1], overrides: [{network: st_fdmobilenet_v1, set: {input_range: [0, 1]}}]}")
     params = load_params(workspace)
     plain, other = params.variants["flowers-fdmobilenet_0.25-128"], params.variants["flowers-st_fdmobilenet_v1-128"]
     assert params.train_settings(plain).input_range == (-1, 1)
@@ -138,7 +139,7 @@ def test_overrides_apply_to_the_variants_that_they_name(workspace: Workspace) ->
 
 
 def test_an_override_with_an_unknown_key_is_refused(workspace: Workspace) -> None:
-    change(workspace, "set: {input_range: [0, 1]}", "set: {input_rnge: [0, 1]}")
+    change(workspace, "train: {}", "train: {overrides: [{set: {input_rnge: [0, 1]}}]}")
     with pytest.raises(ConfigError, match="input_rnge"):
         load_params(workspace)
 
@@ -147,8 +148,7 @@ def test_an_own_data_set_takes_five_lines(workspace: Workspace) -> None:
     change(
         workspace,
         "datasets:\n",
-        "datasets:\n  mine:\n    source: {folder: /photos/mine}\n    prepare: {}\n    validate: {}\n"
-        "    train: {phases: [{mode: scratch, epochs: 30, learning_rate: 0.004}]}\n",
+        "datasets:\n  mine:\n    source: {folder: /photos/mine}\n    prepare: {}\n    validate: {}\n    train: {}\n",
     )
     assert load_params(workspace).dataset("mine").source.folder == Path("/photos/mine")
 

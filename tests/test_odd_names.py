@@ -46,7 +46,7 @@ datasets:
     source: {{folder: {folder}}}
     prepare: {{}}
     validate: {{}}
-    train: {{phases: [{{mode: scratch, epochs: 1, learning_rate: 0.01}}]}}
+    train: {{phases: [{{mode: scratch, epochs: 1, learning_rate: 0.01}}], augmentation: [], final: best_epoch}}
 variants: {{}}
 """
 

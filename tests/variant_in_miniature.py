@@ -15,11 +15,20 @@ NETWORK = "fdmobilenet_0.25"
 VARIANT = f"{DATASET}-{NETWORK}-{SIDE}"
 COUNTS = {"train": 12, "val": 4, "test": 2}
 """Pictures of each class."""
+MILD: dict[str, Any] = {
+    "phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}],
+    "batch_size": 12,
+    "weight_decay": 0.0001,
+    "label_smoothing": 0,
+    "weight_average": 0,
+    "augmentation": [],
+    "final": "best_epoch",
+}
 
 
 def write_params(workspace: Workspace, *, start: str = "models/backbones/scratch.yaml", quantize: Any = None, **train: Any) -> Params:
     """Write a params.yaml (JSON is YAML) whose one variant is trained with these settings, and read it."""
-    settings = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}], "batch_size": 12, "final": "best_epoch"} | train
+    settings = MILD | train
     variant = {"dataset": DATASET, "network": NETWORK, "resolution": SIDE}
     tree = {
         "datasets": {DATASET: {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": settings}},

@@ -14,6 +14,7 @@ from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
 from edgeloop.datasets.outside import outside_of
 from edgeloop.markup import code, text
+from edgeloop.records import Confidence
 
 TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"
@@ -162,6 +163,7 @@ def _training(sources: Sources) -> str:
     resumed = sum(fit.resumed for fit in train.fits)
     again = f" It was cut off and taken up again {resumed} time{'s' if resumed > 1 else ''}." if resumed else ""
     scored = tables.with_interval(estimate.held_accuracy)
+    again += _confidence(train.confidence)
     if final.purpose == "refit":
         return (
             f"The recipe was tried on {estimate.train_images} images: its last weights score {scored} on the {estimate.held_images} "
@@ -171,6 +173,14 @@ def _training(sources: Sources) -> str:
     return (
         f"{final.train_images} images to train on, {final.held_images} to choose the model by; the weights are those of epoch "
         f"{final.epoch}, with {scored} on validation, by which they were chosen.{again}"
+    )
+
+
+def _confidence(confidence: Confidence) -> str:
+    before, after = (tables.percent(error) for error in (confidence.calibration_error_before, confidence.calibration_error_after))
+    return (
+        f" Its confidence was set right on the {confidence.n} images of validation (logits divided by {confidence.temperature:.2f}, within "
+        f"the last layer's weights): the expected calibration error there went from {before} % to {after} %."
     )
 
 

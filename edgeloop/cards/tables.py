@@ -29,10 +29,19 @@ def network_table(sources: Sources) -> Table:
 
 
 def accuracy_table(model: str, sources: Sources) -> Table:
-    """Top 1 of each format with its uncertainty; top 5 where it was evaluated."""
+    """Top 1 of each format with its uncertainty; top 5 where it was evaluated; how far its confidence is from its accuracy."""
     formats = sources.evaluate.formats
     with_top5 = any(result.top5 is not None for result in formats)
-    heads = ["Model", "Format", "Resolution", "Top 1 Accuracy (%)", "95 % interval", *(["Top 5 Accuracy (%)"] if with_top5 else []), "n"]
+    heads = [
+        "Model",
+        "Format",
+        "Resolution",
+        "Top 1 Accuracy (%)",
+        "95 % interval",
+        *(["Top 5 Accuracy (%)"] if with_top5 else []),
+        "n",
+        "Calibration error (%)",
+    ]
     rows = [
         [
             text(model),
@@ -42,6 +51,7 @@ def accuracy_table(model: str, sources: Sources) -> Table:
             interval(result.top1),
             *([percent(result.top5.value) if result.top5 else NOT_MEASURED] if with_top5 else []),
             str(result.top1.n),
+            percent(result.calibration_error),
         ]
         for result in formats
     ]

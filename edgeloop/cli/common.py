@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,15 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return number
+
+
+def duration(text: str) -> float:
+    """Seconds of a time such as 45m, 1h30m or 90s."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip())
+    if found is None or not any(found.groups()):
+        raise argparse.ArgumentTypeError(f"'{text}' is no time such as 45m, 1h30m or 90s")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return 3600.0 * hours + 60 * minutes + seconds
 
 
 def address_of(stage: str, text: str) -> str | None:

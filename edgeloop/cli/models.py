@@ -3,12 +3,16 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import FILE, Command, Parser, add_id, count, path, project, subject
+from edgeloop.cli.common import FILE, Command, Parser, add_id, count, duration, path, project, subject
 from edgeloop.console import say
 
 
 def add(command: Command) -> None:
     add_id(command("train", _train, "train a variant"), "variant", stage="train")
+    estimate = command("estimate", _estimate, "say how long the training of a variant takes on this machine")
+    add_id(estimate, "variant", stage="train")
+    text = "write phases into params.yaml that take no longer than this, such as 45m or 1h30m"
+    estimate.add_argument("--budget", type=duration, metavar="TIME", help=text)
     quantize = command("quantize", _quantize, "convert a trained model to int8")
     add_id(quantize, "model", stage="quantize", metavar="VARIANT|MODEL.keras")
     quantize.add_option_for(FILE, "--images", type=path, help="a folder of images to calibrate with (for a model file)")
@@ -32,6 +36,22 @@ def _train(options: argparse.Namespace) -> None:
 
     record = train(workspace, params, options.variant)
     say("\n".join(fit.in_words() for fit in record.fits))
+
+
+def _estimate(options: argparse.Namespace) -> None:
+    workspace, params = project()
+    from edgeloop.times import in_words
+    from edgeloop.training.budget import fit_into
+    from edgeloop.training.estimate import estimate
+    from edgeloop.training.training import Training
+
+    variant = params.variant(options.variant)
+    training = Training.of(workspace, variant, params.train_settings(variant))
+    found = estimate(training)
+    fits = " and ".join(f"{purpose} on {len(fold.train)} images" for purpose, _, fold in training.fits)
+    say(f"{training.recipe.epochs} epochs each of: {fits}: about {in_words(found.total_s)}, by some steps on this machine")
+    if options.budget is not None:
+        say(fit_into(training, found, options.budget))
 
 
 def _quantize(options: argparse.Namespace) -> None:

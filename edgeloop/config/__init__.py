@@ -2,6 +2,7 @@
 
 from edgeloop.config.data import Drawn, Layout, Limits, Prepare, Rule, Source, Split, Validate
 from edgeloop.config.params import BoardBenchmark, Dataset, Params, Step, Variant, load_params
+from edgeloop.config.phases import write_phases
 from edgeloop.config.section import Network, Positive, Resize, Resolution, Section, Sha256
 from edgeloop.config.steps import OFF, Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules
 from edgeloop.config.training import Override, Phase, Train, TrainSettings
@@ -39,4 +40,5 @@ __all__ = [
     "Validate",
     "Variant",
     "load_params",
+    "write_phases",
 ]

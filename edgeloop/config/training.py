@@ -7,8 +7,6 @@ from pydantic import Field, field_validator, model_validator
 from edgeloop.augmentation import Augmentation
 from edgeloop.config.section import Network, Positive, Resize, Resolution, Section
 
-REFIT_BELOW = 10_000
-
 
 class Phase(Section):
     """One phase of a training schedule. `head` trains the last layer over cached features; `full` trains everything."""
@@ -32,37 +30,32 @@ class Phase(Section):
         return self
 
 
-class TrainSettings(Section):
-    """How one variant is trained."""
+class FixedSettings(Section):
+    """What of a training does not depend on the data or on what it starts from."""
 
-    phases: Annotated[list[Phase], Field(min_length=1)]
     seed: int = 127
     batch_size: Positive = 64
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     batch_norm_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    weight_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_average: Annotated[float, Field(ge=0, lt=1)] = 0.98
     resize: Resize = "area"
-    input_range: tuple[float, float] = (0.0, 1.0)
     stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
-    augmentation: list[Augmentation] = Field(default_factory=list)
-    final: Literal["auto", "best_epoch", "refit"] = "best_epoch"
 
-    def refits(self, images: int) -> bool:
-        """Whether the last weights of a fit on all `images` of train and val are kept, not the best epoch's on train.
 
-        `auto` refits below 10,000 images, unless a phase stops early: there a tenth more images counts, and the best of many
-        epochs on some hundred images is chosen by noise. Above, it would double the time for little.
-        """
-        if self.final == "auto":
-            return images < REFIT_BELOW and not any(phase.early_stopping for phase in self.phases)
-        return self.final == "refit"
+class TrainSettings(FixedSettings):
+    """How one variant is trained, as params.yaml states it: what is left out is chosen when the data are known (`training.recipe`)."""
+
+    phases: Annotated[list[Phase], Field(min_length=1)] | None = None
+    input_range: tuple[float, float] | None = None
+    augmentation: list[Augmentation] | None = None
+    final: Literal["auto", "best_epoch", "refit"] = "auto"
 
     @model_validator(mode="after")
     def _augmentation_is_of_use(self) -> "TrainSettings":
-        if self.augmentation and all(phase.mode == "head" for phase in self.phases):
+        if self.augmentation and self.phases and all(phase.mode == "head" for phase in self.phases):
             raise ValueError(
                 "augmentation has no use where all phases are of mode head, which trains over features of the images as they are"
             )
@@ -70,14 +63,14 @@ class TrainSettings(Section):
 
     @field_validator("input_range")
     @classmethod
-    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not value[0] < value[1]:
+    def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
             raise ValueError("the lower end comes first, e.g. [0, 1] or [-1, 1]")
         return value
 
     @model_validator(mode="after")
     def _refits_have_a_length(self) -> "TrainSettings":
-        if self.final == "refit" and any(phase.early_stopping for phase in self.phases):
+        if self.final == "refit" and any(phase.early_stopping for phase in self.phases or ()):
             raise ValueError("a refit has no images to stop early by: remove early_stopping, or write final: best_epoch")
         return self
 

@@ -56,6 +56,11 @@ def learning_pixels(workspace: Workspace, dataset: str, preprocessing: Preproces
     return _pixels(workspace, dataset, LEARNING, preprocessing)
 
 
+def learning_images(workspace: Workspace, dataset: str) -> int:
+    """How many images a model may learn from."""
+    return int(read_manifest(workspace.dataset(dataset).manifest)["split"].isin(LEARNING).sum())
+
+
 def _pixels(workspace: Workspace, dataset: str, splits: tuple[str, ...], preprocessing: Preprocessing) -> SplitPixels:
     paths = workspace.dataset(dataset)
     manifest = read_manifest(paths.manifest)

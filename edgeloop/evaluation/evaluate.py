@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from edgeloop.confidence import expected_calibration_error
 from edgeloop.config import Params
 from edgeloop.datasets.pixels import SplitPixels, split_pixels
 from edgeloop.errors import InputError
@@ -81,6 +82,7 @@ def _results(paths: VariantPaths, images: SplitPixels, scores: dict[Format, Scor
                 sha256=sha256_file(paths.quantized / f"{name}.tflite"),
                 top1=Accuracy.of(int(np.trace(confusion)), len(images.labels)),
                 top5=top_k(scores[kind], images.labels, 5) if top5 else None,
+                calibration_error=expected_calibration_error(scores[kind], images.labels),
                 agreement_with_float=None if kind == "float" else float((predicted[kind] == predicted["float"]).mean()),
                 per_class=class_results(confusion, images.classes),
                 confusion=confusion.tolist(),

@@ -46,6 +46,7 @@ from edgeloop.records.mcu import McuBenchmarkRecord, McuCode, McuDevice, McuFirm
 from edgeloop.records.models import (
     Accuracy,
     ClassResult,
+    Confidence,
     EvaluateRecord,
     FitResult,
     FormatResult,
@@ -67,6 +68,7 @@ __all__ = [
     "CodegenRecord",
     "ComparedOutputs",
     "CompiledSize",
+    "Confidence",
     "CpuFrequency",
     "EmulatedBenchmarkRecord",
     "EmulatedLayer",

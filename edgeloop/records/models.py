@@ -62,6 +62,22 @@ class FitResult(Part):
         return f"{learned}; val accuracy {self.held_accuracy.value:.4f} (n = {self.held_images})"
 
 
+class Confidence(Part):
+    """How the model's confidence was set right: its logits are divided by `temperature`, which is part of the last layer's weights.
+
+    Fitted on the images that `TrainRecord.estimate` held out (C. Guo et al., ICML 2017); the errors are of these images, too.
+    """
+
+    temperature: float
+    n: int
+    calibration_error_before: float
+    """Expected calibration error over 15 bins of equal width, as a fraction."""
+    calibration_error_after: float
+    log_loss_before: float
+    """Mean cross-entropy, nats."""
+    log_loss_after: float
+
+
 class StartingWeights(Part):
     """What a training started from."""
 
@@ -91,6 +107,7 @@ class TrainRecord(Record):
     """In order; the last one gave the weights."""
     learned_from: list[str]
     """The splits that these weights have seen."""
+    confidence: Confidence
 
     @property
     def estimate(self) -> FitResult:
@@ -140,6 +157,8 @@ class FormatResult(Part):
     sha256: str
     top1: Accuracy
     top5: Accuracy | None
+    calibration_error: float
+    """Expected calibration error of these images over 15 bins of equal width, as a fraction."""
     agreement_with_float: float | None
     """Share of images on which the predicted class equals the float model's; null for float itself."""
     per_class: list[ClassResult]

@@ -30,8 +30,8 @@ def fit(job: Job, checkpoint: Path) -> State:
     if state is None:
         state = State(network=job.network.get_weights())
     else:
-        state.resumed += state.phase < len(job.settings.phases)
-    phases = job.settings.phases
+        state.resumed += state.phase < len(job.recipe.phases)
+    phases = job.recipe.phases
     total = sum(phase.epochs for phase in phases)
     with progress(job.purpose, total, "epochs") as advance, one_thread():
         advance(len(state.history))
@@ -59,10 +59,10 @@ def _run_phase(job: Job, phase: Phase, state: State, checkpoint: Path, advance: 
 
 
 def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str, Any]:
-    settings = job.settings
-    steps = run.train.steps(settings.batch_size)
+    recipe = job.recipe
+    steps = run.train.steps(recipe.batch_size)
     begun = time.perf_counter()
-    items = ahead(run.train.epoch((settings.seed, state.phase, state.epoch), settings.batch_size))
+    items = ahead(run.train.epoch((recipe.seed, state.phase, state.epoch), recipe.batch_size))
     trained = run.trainer.epoch(items, phase, state.epoch, steps)
     seconds = time.perf_counter() - begun
     scored = run.trainer.evaluate(run.held_inputs, job.held_labels) if len(job.held_labels) else None
@@ -70,13 +70,13 @@ def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str,
         job.purpose, state.phase, phase.mode, len(state.history) + 1, trained.loss, trained.accuracy,
         scored and scored.loss, scored and scored.accuracy, float(run.trainer.optimizer.learning_rate),
     )  # fmt: skip
-    rate = steps * min(settings.batch_size, len(run.train.labels)) / seconds
+    rate = steps * min(recipe.batch_size, len(run.train.labels)) / seconds
     return dict(zip(HISTORY, values, strict=True)) | {RATE: rate}
 
 
 def _keep(job: Job, state: State, row: dict[str, Any], run: PhaseRun) -> None:
     if job.keep == "last":
-        if state.epoch == job.settings.phases[state.phase].epochs:
+        if state.epoch == job.recipe.phases[state.phase].epochs:
             state.best = Best(row["val_accuracy"] or 0.0, row["val_loss"] or 0.0, row["epoch"])
             state.best_weights = run.network_weights()
         return

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeloop.config import Phase, TrainSettings
+from edgeloop.confidence import log_loss
+from edgeloop.config import Phase
 from edgeloop.datasets.pixels import batches
 from edgeloop.errors import TrainingError
 from edgeloop.training.batches import Batch
 from edgeloop.training.fold import Rows
+from edgeloop.training.recipe import Recipe
 from edgeloop.training.schedule import learning_rate
 
 if TYPE_CHECKING:
@@ -37,20 +39,20 @@ class Trainer:
     """
 
     def __init__(
-        self, model: "keras.Model", averaged: "keras.Model", settings: TrainSettings, class_weights: NDArray[np.float32], mixes: bool
+        self, model: "keras.Model", averaged: "keras.Model", recipe: Recipe, class_weights: NDArray[np.float32], mixes: bool
     ) -> None:
         import keras
 
         self.model, self.averaged = model, averaged
-        self._settings = settings
+        self._recipe = recipe
         self._class_weights = class_weights
         self._mixes = mixes
-        self.optimizer = keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=settings.weight_decay)
+        self.optimizer = keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=recipe.weight_decay)
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizer.build(model.trainable_variables)
         self.steps_done = 0
         self._step = self._compiled_step()
-        self._logits = self._compiled_logits()
+        self._logits = _compiled_logits(self.averaged)
 
     def epoch(self, items: Iterator[Batch], phase: Phase, epoch: int, steps: int) -> Score:
         """Train over one epoch's batches; the score is that of the batches as they were trained on.
@@ -65,7 +67,7 @@ class Trainer:
         seen = 0
         for number, batch in enumerate(items):
             self.optimizer.learning_rate.assign(learning_rate(phase, epoch * steps + number, steps))
-            decay = min(self._settings.weight_average, (1 + self.steps_done) / (10 + self.steps_done))
+            decay = min(self._recipe.weight_average, (1 + self.steps_done) / (10 + self.steps_done))
             loss, right = self._step(batch.inputs, batch.labels, batch.partner, batch.share, tf.constant(decay, tf.float32))
             losses.append(loss)
             correct.append(right)
@@ -81,14 +83,12 @@ class Trainer:
 
     def evaluate(self, inputs: NDArray[np.generic] | Rows, labels: NDArray[np.int32]) -> Score:
         """Loss (plain cross-entropy) and accuracy of the averaged weights."""
-        logits = self.logits(inputs).astype(np.float64)
-        shifted = logits - logits.max(1, keepdims=True)
-        losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
-        return Score(float(losses.mean()), float((logits.argmax(1) == labels).mean()))
+        logits = self.logits(inputs)
+        return Score(log_loss(logits, labels), float((logits.argmax(1) == labels).mean()))
 
     def logits(self, inputs: NDArray[np.generic] | Rows) -> NDArray[np.float32]:
         """(n, classes) float32 logits of the averaged weights."""
-        return np.concatenate([self._logits(inputs[part]).numpy() for part in batches(len(inputs), EVALUATION_BATCH)])
+        return _in_batches(self._logits, inputs)
 
     def state(self) -> Arrays:
         """Everything that changes while training."""
@@ -111,7 +111,7 @@ class Trainer:
     def _compiled_step(self) -> Any:
         import tensorflow as tf
 
-        model, optimizer, smoothing = self.model, self.optimizer, self._settings.label_smoothing
+        model, optimizer, smoothing = self.model, self.optimizer, self._recipe.label_smoothing
         averages = [] if self.averaged is model else list(zip(self.averaged.weights, model.weights, strict=True))
         importance = tf.constant(self._class_weights)
         classes = len(self._class_weights)
@@ -137,8 +137,17 @@ class Trainer:
         # jit_compile stays off: on CPUs it is thirty times slower for these networks.
         return tf.function(step, jit_compile=False, reduce_retracing=True)
 
-    def _compiled_logits(self) -> Any:
-        import tensorflow as tf
 
-        averaged = self.averaged
-        return tf.function(lambda inputs: averaged(tf.cast(inputs, tf.float32), training=False), jit_compile=False, reduce_retracing=True)
+def logits_of(model: "keras.Model", inputs: NDArray[np.generic] | Rows) -> NDArray[np.float32]:
+    """(n, classes) float32 logits of a model that maps inputs to them, as they are when nothing is trained."""
+    return _in_batches(_compiled_logits(model), inputs)
+
+
+def _in_batches(logits: Any, inputs: NDArray[np.generic] | Rows) -> NDArray[np.float32]:
+    return np.concatenate([logits(inputs[part]).numpy() for part in batches(len(inputs), EVALUATION_BATCH)])
+
+
+def _compiled_logits(model: "keras.Model") -> Any:
+    import tensorflow as tf
+
+    return tf.function(lambda inputs: model(tf.cast(inputs, tf.float32), training=False), jit_compile=False, reduce_retracing=True)

@@ -7,7 +7,10 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edgeloop.files import atomic_path
+from edgeloop.networks.weights import CLASSIFIER
 from edgeloop.training.fit import HISTORY
 
 if TYPE_CHECKING:
@@ -26,6 +29,12 @@ def write_model(model: "keras.Model", path: Path) -> None:
         with zipfile.ZipFile(temporary, "w") as archive:
             for name, content in members.items():
                 archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def divide_logits(model: "keras.Model", temperature: float) -> None:
+    """Make it part of the last layer: it costs nothing on a board, and changes no predicted class."""
+    layer = model.get_layer(CLASSIFIER)
+    layer.set_weights([weight / np.float32(temperature) for weight in layer.get_weights()])
 
 
 def _renumbered(config: bytes) -> bytes:

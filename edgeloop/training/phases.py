@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeloop.config import Phase, TrainSettings
+from edgeloop.config import Phase
 from edgeloop.datasets.pixels import SplitPixels
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.training.augment import Augmenter
 from edgeloop.training.batches import Examples
 from edgeloop.training.features import cached_features
 from edgeloop.training.fold import Fold, Rows
-from edgeloop.training.loop import Arrays, Trainer
+from edgeloop.training.loop import Arrays, Trainer, logits_of
+from edgeloop.training.recipe import Recipe
 from edgeloop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Job:
     labels: NDArray[np.int32]
     """(n,) their class indices."""
     fold: Fold
-    settings: TrainSettings
+    recipe: Recipe
     preprocessing: Preprocessing
     network: "keras.Model"
     new_network: Callable[[], "keras.Model"]
@@ -69,7 +70,7 @@ def prepare_phase(job: Job, phase: Phase) -> PhaseRun:
 def _head(job: Job) -> PhaseRun:
     features = cached_features(job.workspace, job.network, job.images(job.preprocessing), job.preprocessing)
     head, averaged = _new_head(job), _new_head(job)
-    trainer = Trainer(head, averaged if job.settings.weight_average else head, job.settings, job.class_weights, mixes=False)
+    trainer = Trainer(head, averaged if job.recipe.weight_average else head, job.recipe, job.class_weights, mixes=False)
 
     def network_weights() -> Arrays:
         kernel, bias = trainer.kept_weights()
@@ -86,27 +87,32 @@ def _new_head(job: Job) -> "keras.Model":
     kernel, bias = job.network.get_layer("conv_preds").get_weights()
     inputs = keras.Input((kernel.shape[2],))
     dense = keras.layers.Dense(kernel.shape[3])
-    head = keras.Model(inputs, dense(keras.layers.Dropout(job.settings.dropout, seed=job.settings.seed)(inputs)))
+    head = keras.Model(inputs, dense(keras.layers.Dropout(job.recipe.dropout, seed=job.recipe.seed)(inputs)))
     dense.set_weights([kernel[0, 0], bias])
     return head
 
 
 def _full(job: Job, side: int) -> PhaseRun:
-    settings = job.settings
-    stored = round(side * settings.stored_scale)
+    recipe = job.recipe
+    stored = round(side * recipe.stored_scale)
     pixels = job.images(job.preprocessing.model_copy(update={"resolution": stored})).pixels
-    augmenter = Augmenter(settings.augmentation, side)
-    _reseed_dropout(job.network, settings.seed)
+    augmenter = Augmenter(recipe.augmentation, side)
+    _reseed_dropout(job.network, recipe.seed)
     averaged = job.network
-    if settings.weight_average:
+    if recipe.weight_average:
         averaged = job.new_network()
         averaged.set_weights(job.network.get_weights())
     model = on_pixels(job.network, job.preprocessing)
     kept = model if averaged is job.network else on_pixels(averaged, job.preprocessing)
-    trainer = Trainer(model, kept, settings, job.class_weights, augmenter.mixes)
+    trainer = Trainer(model, kept, recipe, job.class_weights, augmenter.mixes)
     train = Examples(Rows(pixels, job.fold.train), job.labels[job.fold.train], augmenter)
     held = Rows(job.images(job.preprocessing).pixels if len(job.fold.held) else pixels, job.fold.held)
     return PhaseRun(trainer, train, held, averaged.get_weights)
+
+
+def held_logits(job: Job) -> NDArray[np.float32]:
+    """(held, classes) of the network's present weights."""
+    return logits_of(on_pixels(job.network, job.preprocessing), Rows(job.images(job.preprocessing).pixels, job.fold.held))
 
 
 def _reseed_dropout(network: "keras.Model", seed: int) -> None:

@@ -12,6 +12,7 @@ from edgeloop.datasets.download import Wanted, download
 from edgeloop.errors import FetchError, InputError, ModelError
 from edgeloop.files import atomic_path, sha256_file
 from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_weights_file
+from edgeloop.preprocessing import FILE_NAME, Preprocessing
 from edgeloop.records import StartingWeights
 from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
@@ -30,6 +31,8 @@ class Backbone(Section):
     bytes: Annotated[int, Field(gt=0)] | None = None
     sha256: Sha256 | None = None
     license: str | None = None
+    input_range: tuple[float, float] | None = None
+    """What 0..255 was mapped to when they were trained; a training from them takes it over."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Backbone":
@@ -51,6 +54,8 @@ class Start:
     sha256: str | None
     license: str | None
     weights: Weights
+    input_range: tuple[float, float] | None = None
+    """The one that the weights were trained with; None where it is not known."""
 
     def load_into(self, network: "keras.Model") -> StartingWeights:
         """Set the network's layers by name; the classifier only when its shape fits too.
@@ -87,7 +92,7 @@ def read_start(workspace: Workspace, path: Path) -> Start:
     if not file.is_file():
         raise InputError(f"The starting weights {path} do not exist.", "Train the variant that they come from first, or correct `start`.")
     if file.suffix == ".keras":
-        return Start("keras", str(path), sha256_file(file), _inherited_license(file), read_weights_file(file))
+        return Start("keras", str(path), sha256_file(file), _inherited_license(file), read_weights_file(file), _range_beside(file))
     if file.suffix == ".h5":
         return Start("keras2_h5", str(path), sha256_file(file), None, read_weights_file(file))
     if file.suffix not in (".yaml", ".yml"):
@@ -97,7 +102,7 @@ def read_start(workspace: Workspace, path: Path) -> Start:
         return Start("scratch", "fresh weights", None, None, {})
     weights_file = fetch_backbone(workspace, backbone)
     origin = str(backbone.address or backbone.path)
-    return Start(backbone.kind, origin, backbone.sha256, backbone.license, read_weights_file(weights_file))
+    return Start(backbone.kind, origin, backbone.sha256, backbone.license, read_weights_file(weights_file), backbone.input_range)
 
 
 def fetch_backbone(workspace: Workspace, backbone: Backbone, given: Path | None = None) -> Path:
@@ -137,6 +142,12 @@ def _download(backbone: Backbone, target: Path) -> None:
             "With a copy of the file: edgeloop fetch NAME --from PATH, where NAME is the file in models/backbones/ without .yaml. "
             "Or set the variant's `start` to models/backbones/scratch.yaml.",
         ) from error
+
+
+def _range_beside(model: Path) -> tuple[float, float] | None:
+    """Of a variant's model, as its preprocessing says."""
+    file = model.parent / FILE_NAME
+    return Preprocessing.read(file).input_range if file.is_file() else None
 
 
 def _inherited_license(model: Path) -> str | None:

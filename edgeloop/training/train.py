@@ -7,28 +7,23 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from edgeloop.config import Params, Phase, TrainSettings, Variant
+from edgeloop.confidence import best_temperature, expected_calibration_error, log_loss, softmax
+from edgeloop.config import Params, Phase
 from edgeloop.datasets.accepted import require_accepted
 from edgeloop.datasets.pixels import LEARNING
-from edgeloop.errors import ConfigError
 from edgeloop.files import sha256_file
 from edgeloop.networks import multiply_accumulates, network, parameters_folded
-from edgeloop.records import Accuracy, FitResult, PhaseResult, StartingWeights, TrainRecord, provenance
+from edgeloop.records import Accuracy, Confidence, FitResult, PhaseResult, StartingWeights, TrainRecord, provenance
 from edgeloop.training.checkpoint import State
 from edgeloop.training.fit import RATE, fit
-from edgeloop.training.fold import Fold, declared_fold, whole
-from edgeloop.training.model_file import write_history, write_model
-from edgeloop.training.phases import Job, Keep, Purpose
-from edgeloop.training.start import Start, read_start
+from edgeloop.training.model_file import divide_logits, write_history, write_model
+from edgeloop.training.phases import Job, held_logits
 from edgeloop.training.training import Training
 from edgeloop.workspace import VariantPaths, Workspace
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -56,52 +51,52 @@ def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     variant, settings = params.variant(name), params.train_settings(params.variant(name))
     paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
     manifest_sha256 = require_accepted(workspace, variant.dataset)
-    start = read_start(workspace, variant.start)
-    _check_phases(start, settings, name)
-
-    training = Training(workspace, variant, settings, start)
-    identity = _identity(variant, settings, start, manifest_sha256)
+    training = Training.of(workspace, variant, settings)
+    identity = _identity(training, manifest_sha256)
     done: list[Fitted] = []
     checkpoints: list[Path] = []
-    for purpose, keep, fold in _fits(training):
+    for purpose, keep, fold in training.fits:
         job, weights = training.job(purpose, keep, fold)
         checkpoints.append(workspace.cache / "training" / f"{name}-{identity}-{purpose}.state")
         done.append(Fitted(job, fit(job, checkpoints[-1])))
 
+    confidence = _confidence(done[0])
     model = training.new_network(variant.resolution)
     model.set_weights(done[-1].state.best_weights)
+    divide_logits(model, confidence.temperature)
     write_model(model, paths.model)
     training.preprocessing.write(paths.preprocessing)
     write_history([row for one in done for row in one.state.history], paths.history)
-    record = _record(training, done, weights, paths, started)
+    record = _record(training, done, weights, confidence, paths, started)
     record.write(paths.train_record)
     for checkpoint in checkpoints:
         checkpoint.unlink(missing_ok=True)
     return record
 
 
-def _fits(training: Training) -> list[tuple[Purpose, Keep, Fold]]:
-    """What is fitted, in order: once, keeping the best epoch; or once to be scored, and once on all images."""
-    rows = training.images.rows
-    if training.settings.refits(len(rows)):
-        return [("select", "last", declared_fold(rows)), ("refit", "last", whole(rows))]
-    return [("train", "best", declared_fold(rows))]
+def _confidence(fitted: Fitted) -> Confidence:
+    """The temperature for the images that a fit held out, and what it does to them."""
+    job = fitted.job
+    job.network.set_weights(fitted.state.best_weights)
+    logits, labels = held_logits(job), job.held_labels
+    temperature = best_temperature(logits, labels)
+    (error, loss), (error_after, loss_after) = (
+        (expected_calibration_error(softmax(values), labels), log_loss(values, labels)) for values in (logits, logits / temperature)
+    )
+    return Confidence(
+        temperature=temperature,
+        n=len(labels),
+        calibration_error_before=error,
+        calibration_error_after=error_after,
+        log_loss_before=loss,
+        log_loss_after=loss_after,
+    )
 
 
-def _check_phases(start: Start, settings: TrainSettings, name: str) -> None:
-    modes = [phase.mode for phase in settings.phases]
-    if start.kind == "scratch" and modes[0] == "head":
-        raise ConfigError(
-            f"{name} starts from fresh weights, of which training the last layer alone makes nothing.",
-            "Give the variant a `start` with trained weights, or begin its phases with mode scratch.",
-        )
-    if "scratch" in modes[1:] or (start.kind != "scratch" and "scratch" in modes):
-        raise ConfigError(f"{name}: a phase of mode scratch would throw away trained weights.", "Use mode full for it.")
-
-
-def _identity(variant: Variant, settings: TrainSettings, start: Start, manifest_sha256: str) -> str:
+def _identity(training: Training, manifest_sha256: str) -> str:
     """What must be equal for a checkpoint to be taken up again."""
-    parts = [variant.model_dump_json(), settings.model_dump_json(), start.sha256, manifest_sha256, version("tensorflow"), version("keras")]
+    variant, recipe, start = training.variant, training.recipe, training.start
+    parts = [variant.model_dump_json(), recipe.model_dump_json(), start.sha256, manifest_sha256, version("tensorflow"), version("keras")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -111,7 +106,7 @@ def _fit_result(fitted: Fitted) -> FitResult:
         purpose=job.purpose,
         train_images=len(job.fold.train),
         held_images=len(job.fold.held),
-        phases=_phase_results(state.history, job.settings.phases),
+        phases=_phase_results(state.history, job.recipe.phases),
         epoch=state.best.epoch,
         held_accuracy=Accuracy.of(round(state.best.accuracy * len(job.fold.held)), len(job.fold.held)) if len(job.fold.held) else None,
         resumed=state.resumed,
@@ -136,11 +131,13 @@ def _phase_results(rows: list[dict[str, Any]], phases: list[Phase]) -> list[Phas
     return results
 
 
-def _record(training: Training, done: list[Fitted], weights: StartingWeights, paths: VariantPaths, started: dt.datetime) -> TrainRecord:
-    variant, images, settings = training.variant, training.images, training.settings.model_dump(mode="json")
+def _record(
+    training: Training, done: list[Fitted], weights: StartingWeights, confidence: Confidence, paths: VariantPaths, started: dt.datetime
+) -> TrainRecord:
+    variant, images, recipe = training.variant, training.images, training.recipe.model_dump(mode="json")
     shape, classes = network(variant.network), len(images.classes)
     return TrainRecord(
-        provenance=provenance(training.workspace.root, settings, ["tensorflow", "keras", "numpy"], started, images.manifest_sha256),
+        provenance=provenance(training.workspace.root, recipe, ["tensorflow", "keras", "numpy"], started, images.manifest_sha256),
         dataset=variant.dataset,
         network=variant.network,
         resolution=variant.resolution,
@@ -152,4 +149,5 @@ def _record(training: Training, done: list[Fitted], weights: StartingWeights, pa
         macs=multiply_accumulates(shape, variant.resolution, classes),
         fits=[_fit_result(one) for one in done],
         learned_from=list(LEARNING) if done[-1].job.purpose == "refit" else ["train"],
+        confidence=confidence,
     )

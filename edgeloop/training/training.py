@@ -1,21 +1,23 @@
-"""What is trained, before it is said on which images: the variant, its settings and its start; and the jobs made of them."""
+"""What is trained, before it is said on which images: the variant, its recipe and its start; and the jobs made of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.config import TrainSettings, Variant
-from edgeloop.datasets.pixels import SplitPixels, learning_pixels
+from edgeloop.datasets.pixels import SplitPixels, learning_images, learning_pixels
+from edgeloop.errors import ConfigError
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quiet import load_tensorflow
 from edgeloop.records import StartingWeights
-from edgeloop.training.fold import Fold
+from edgeloop.training.fold import Fold, declared_fold, whole
 from edgeloop.training.phases import Job, Keep, Purpose
-from edgeloop.training.start import Start
+from edgeloop.training.recipe import Recipe, choose
+from edgeloop.training.start import Start, read_start
 from edgeloop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,13 +30,32 @@ class Training:
 
     workspace: Workspace
     variant: Variant
-    settings: TrainSettings
+    recipe: Recipe
     start: Start
+
+    @classmethod
+    def of(cls, workspace: Workspace, variant: Variant, settings: TrainSettings) -> Self:
+        """By what params.yaml states, and for what it leaves open by the images and the start.
+
+        Raises:
+            InputError: the data set is not prepared, or the starting weights are missing.
+            ConfigError: the phases do not fit the starting weights.
+        """
+        start = read_start(workspace, variant.start)
+        recipe = choose(
+            settings,
+            images=learning_images(workspace, variant.dataset),
+            resolution=variant.resolution,
+            fresh=start.kind == "scratch",
+            start_range=start.input_range,
+        )
+        _check_phases(start, recipe, variant.id)
+        return cls(workspace, variant, recipe, start)
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
         """Of the variant's model."""
-        return Preprocessing(resolution=self.variant.resolution, resize=self.settings.resize, input_range=self.settings.input_range)
+        return Preprocessing(resolution=self.variant.resolution, resize=self.recipe.resize, input_range=self.recipe.input_range)
 
     @cached_property
     def images(self) -> SplitPixels:
@@ -45,15 +66,23 @@ class Training:
         """The same images in the same order, by another preprocessing."""
         return learning_pixels(self.workspace, self.variant.dataset, preprocessing)
 
+    @cached_property
+    def fits(self) -> list[tuple[Purpose, Keep, Fold]]:
+        """What is fitted, in order: once, keeping the best epoch; or once to be scored, and once on all images."""
+        rows = self.images.rows
+        if self.recipe.final == "refit":
+            return [("select", "last", declared_fold(rows)), ("refit", "last", whole(rows))]
+        return [("train", "best", declared_fold(rows))]
+
     def new_network(self, resolution: int | None = None) -> "keras.Model":
         """Fresh weights; without a resolution for images of any size, as phases may differ in it."""
-        settings = self.settings
+        recipe = self.recipe
         return build(
             network(self.variant.network),
             resolution,
             len(self.images.classes),
-            dropout=settings.dropout,
-            batch_norm_momentum=settings.batch_norm_momentum,
+            dropout=recipe.dropout,
+            batch_norm_momentum=recipe.batch_norm_momentum,
         )
 
     def job(self, purpose: Purpose, keep: Keep, fold: Fold) -> tuple[Job, StartingWeights]:
@@ -68,7 +97,7 @@ class Training:
 
         tf.config.experimental.enable_op_determinism()
         keras.backend.clear_session()
-        keras.utils.set_random_seed(self.settings.seed)
+        keras.utils.set_random_seed(self.recipe.seed)
         fresh = self.new_network()
         weights = self.start.load_into(fresh)
         job = Job(
@@ -78,11 +107,11 @@ class Training:
             images=self.images_by,
             labels=self.images.labels,
             fold=fold,
-            settings=self.settings,
+            recipe=self.recipe,
             preprocessing=self.preprocessing,
             network=fresh,
             new_network=self.new_network,
-            class_weights=class_weights(self.images.labels[fold.train], len(self.images.classes), self.settings.class_weights),
+            class_weights=class_weights(self.images.labels[fold.train], len(self.images.classes), self.recipe.class_weights),
         )
         return job, weights
 
@@ -93,3 +122,14 @@ def class_weights(labels: NDArray[np.int32], classes: int, rule: Literal["none",
         return np.ones(classes, np.float32)
     counts = np.bincount(labels, minlength=classes)
     return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _check_phases(start: Start, recipe: Recipe, name: str) -> None:
+    modes = [phase.mode for phase in recipe.phases]
+    if start.kind == "scratch" and modes[0] == "head":
+        raise ConfigError(
+            f"{name} starts from fresh weights, of which training the last layer alone makes nothing.",
+            "Give the variant a `start` with trained weights, or begin its phases with mode scratch.",
+        )
+    if "scratch" in modes[1:] or (start.kind != "scratch" and "scratch" in modes):
+        raise ConfigError(f"{name}: a phase of mode scratch would throw away trained weights.", "Use mode full for it.")

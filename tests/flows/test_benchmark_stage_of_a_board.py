@@ -46,7 +46,7 @@ def test_a_board_is_measured_by_its_stage_and_one_that_is_not_there_leaves_no_nu
 
 def declare(workspace: Workspace) -> None:
     """A params.yaml whose one variant is measured on the board; JSON is YAML."""
-    training = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}]}
+    training = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}], "augmentation": [], "final": "best_epoch"}
     tree = {
         "datasets": {"sample": {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": training}},
         "variants": {"sample-fdmobilenet_0.25-96": VARIANT | {"start": "models/backbones/scratch.yaml"}},

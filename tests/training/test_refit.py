@@ -11,7 +11,6 @@ import pytest
 from miniature import SIDE
 from variant_in_miniature import COUNTS, DATASET, NETWORK, VARIANT, project, write_params
 
-from edgeloop.config import TrainSettings, load_params
 from edgeloop.datasets.pixels import learning_pixels, split_pixels
 from edgeloop.errors import ConfigError
 from edgeloop.preprocessing import Preprocessing
@@ -113,25 +112,9 @@ def test_early_stopping_and_a_refit_exclude_each_other(tmp_path: Path) -> None:
         write_params(workspace, **SETTINGS | {"phases": phases})
 
 
-@pytest.mark.parametrize(
-    ("final", "stops", "images", "refits"),
-    [
-        ("auto", None, 9_999, True),
-        ("auto", None, 10_000, False),
-        ("auto", 5, 100, False),
-        ("refit", None, 1_000_000, True),
-        ("best_epoch", None, 100, False),
-    ],
-)
-def test_small_sets_are_refitted_unless_a_phase_stops_early(final: str, stops: int | None, images: int, refits: bool) -> None:
-    phase = {"mode": "full", "epochs": 9, "learning_rate": 0.1, "early_stopping": stops}
-    assert TrainSettings.model_validate({"phases": [phase], "final": final}).refits(images) is refits
-
-
 def test_the_learning_images_are_train_and_val_in_one_order(refitted: tuple[Workspace, TrainRecord]) -> None:
     workspace, _ = refitted
-    settings = load_params(workspace).train_settings(load_params(workspace).variant(VARIANT))
-    preprocessing = Preprocessing(resolution=SIDE, resize=settings.resize, input_range=settings.input_range)
+    preprocessing = Preprocessing(resolution=SIDE, resize="area", input_range=(0, 1))
     both = learning_pixels(workspace, DATASET, preprocessing)
     for split in ("train", "val"):
         alone = split_pixels(workspace, DATASET, split, preprocessing)
