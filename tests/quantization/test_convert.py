@@ -10,6 +10,7 @@ from miniature import CLASSES, SIDE, class_folders, coloured
 from edgeloop.errors import DataError, InputError, ModelError
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
+from edgeloop.quantization.calibration import Sample
 from edgeloop.quantization.convert import convert_network
 from edgeloop.quantization.quantize import quantize_file
 from edgeloop.quiet import load_tensorflow
@@ -37,7 +38,7 @@ def small(*layers: Any, side: int = SIDE) -> Any:
 
 def made(model: Any, calibration: Pixels, preprocessing: Preprocessing, folder: Path) -> Path:
     """The three formats of a model of this process, in that folder."""
-    convert_network(model, calibration, preprocessing, folder, lambda _: None)
+    convert_network(model, Sample.of_calibration(calibration), preprocessing, folder, lambda _: None)
     return folder
 
 
