@@ -68,11 +68,15 @@ def decide(hits: list[NDArray[np.bool_]], trials: list[ConversionTrial], enough:
     """The place of the way to take, and why. `hits`: for each way and image, whether the class is the float model's."""
     if len(hits) == 1:
         return 0, f"plain conversion agrees on {trials[0].agreement:.2%}: {enough:.1%} is enough"
-    best = max(range(len(hits)), key=lambda place: (trials[place].agreement, trials[place].sqnr_db or math.inf, -place))
+    best = max(range(len(hits)), key=lambda place: (trials[place].agreement, _or_infinite(trials[place].sqnr_db), -place))
     won, lost = int((hits[best] & ~hits[0]).sum()), int((hits[0] & ~hits[best]).sum())
     if best and chance(won, lost) < LIKELY_CHANCE:
         return best, f"agrees on {won} images more than plain conversion, on {lost} less"
     return 0, f"no other way is better beyond chance (the best one agrees on {won} images more, on {lost} less)"
+
+
+def _or_infinite(ratio_db: float | None) -> float:
+    return math.inf if ratio_db is None else ratio_db
 
 
 def chance(won: int, lost: int) -> float:
