@@ -6,7 +6,8 @@
 `DIR` holds images, in a folder for each class where accuracies are wanted: they are, where the model has as many classes. 200 images
 calibrate, at most 500 choose, the rest (`--test` at most) is measured. `--harden S` multiplies the channels of the float model by
 factors from 1/S to S, drawn by `--seed`, and divides the weights that take them, so that it computes the same: what plain
-conversion cannot cope with. Below a ReLU6, factors only shrink. `--mobilenet ALPHA` builds Keras' MobileNetV2 with random
+conversion cannot cope with. Nothing is rescaled over a ReLU6, which would cut elsewhere.
+`--mobilenet ALPHA` builds Keras' MobileNetV2 with random
 weights, normalised on the images, and a head along the directions in which their features differ most, so that the answers vary.
 A line for each format; exit status 1 when one agrees with float on less than 98.5 % (per tensor 97 %) of the images.
 """
@@ -102,12 +103,12 @@ def harden(model: Any, rng: np.random.Generator, spread: float) -> int:
     for maker in model.layers:
         if type(maker).__name__ not in ("BatchNormalization", "DepthwiseConv2D"):
             continue
-        taker, most = _taker(maker)
-        if taker is None or (kind := type(taker).__name__) not in TAKES:
+        taker, limited = _taker(maker)
+        if taker is None or limited or (kind := type(taker).__name__) not in TAKES:
             continue
         weights, taken = maker.get_weights(), taker.get_weights()
         channels = weights[-1].shape[0] if type(maker).__name__ == "BatchNormalization" else weights[0].shape[2]
-        factors = np.exp(rng.uniform(-np.log(spread), 0 if most else np.log(spread), channels)).astype(np.float32)
+        factors = np.exp(rng.uniform(-np.log(spread), np.log(spread), channels)).astype(np.float32)
         kernel_shape = [-1 if place == TAKES[kind] else 1 for place in range(taken[0].ndim)]
         if type(maker).__name__ == "BatchNormalization":
             maker.set_weights([weights[0] * factors, weights[1] * factors, *weights[2:]])
