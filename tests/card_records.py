@@ -54,6 +54,14 @@ from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 
 FORMATS = ("float", "int8 per-channel", "int8 per-tensor")
 MODEL_SHA = "ab" * 32
+CONVERSION = {
+    "applied": ["bias correction"],
+    "why": "agrees on 9 images more than plain conversion, on 1 less",
+    "judged_on": "val",
+    "judged_images": 50,
+    "trials": [{"applied": [], "agreement": 0.82, "sqnr_db": 12.5}, {"applied": ["bias correction"], "agreement": 0.98, "sqnr_db": 21.5}],
+    "layers": [{"layer": "conv_pw_3", "operator": "CONV_2D", "sqnr_db": 17.25}, {"layer": "conv1", "operator": "CONV_2D", "sqnr_db": 40.0}],
+}
 
 
 @dataclass
@@ -259,6 +267,7 @@ class Writer:
         models = [
             TfliteModel.model_validate(
                 {"format": name, "file": f"{prefix(name)}.tflite", "sha256": self.shas[name], "bytes": size + 9_000, "weight_bytes": size}
+                | ({} if name == "float" else {"conversion": CONVERSION})
             )
             for name, size in sizes.items()
         ]

@@ -72,13 +72,13 @@ def random_converted_model(seed: int, *, open_batch: bool = False) -> bytes:
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     height, width = (int(size) for size in rng.integers(17, 36, 2))
-    model = _random_network(rng, height, width)
+    model = random_network(rng, height, width)
     images = smooth_images(rng, CALIBRATION_IMAGES, height, width).astype(np.float32) / np.float32(127.5) - 1
     enliven(model, rng, images)
     return _converted(model, images, rng, None if open_batch else 1)
 
 
-def _random_network(rng: np.random.Generator, height: int, width: int) -> "keras.Model":
+def random_network(rng: np.random.Generator, height: int, width: int) -> "keras.Model":
     from keras import Input, Model, layers
 
     image = Input((height, width, 3))

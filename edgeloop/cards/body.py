@@ -64,6 +64,7 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
         phases=tables.phases_table(sources),
         training=_training(sources),
         quantization=_quantization(sources),
+        worst_layers=tables.worst_layers_table(sources),
         license=_license(declared, licensed),
         provenance=tables.provenance_table(sources),
         machine=_machine(sources),
@@ -191,6 +192,7 @@ def _quantization(sources: Sources) -> str:
         f"Full int8 with uint8 input and float32 output ({formats}), by the TensorFlow Lite converter, "
         f"calibrated with {quantize.calibration_images} training images of {len(quantize.calibration_per_class)} classes "
         f"(SHA-256 of their pixels {code(quantize.calibration_sha256[:16])})."
+        + "".join(f" {format_text(model.format)}: {text(model.conversion.in_words())}." for model in quantize.models if model.conversion)
     )
 
 

@@ -11,6 +11,7 @@ from edgeloop.records import Accuracy, ClassResult, FormatResult, Provenance
 
 EVERY_CLASS_UP_TO = 20
 WORST_CLASSES = 10
+WORST_LAYERS = 5
 CONFUSED_PAIRS = 8
 SHORT_DIGEST = 12
 
@@ -103,6 +104,15 @@ def files_table(model: str, sources: Sources) -> Table:
         for file in sources.quantize.models
     ]
     return Table(heads, rows)
+
+
+def worst_layers_table(sources: Sources) -> Table | None:
+    """The layers of the deployed format that quantization moves most; None where they are not known."""
+    deployed = [model.conversion for model in sources.quantize.models if model.format == sources.headline.format and model.conversion]
+    rows = [
+        [text(layer.layer), code(layer.operator), f"{layer.sqnr_db:.1f}"] for made in deployed for layer in made.worst_layers(WORST_LAYERS)
+    ]
+    return Table(["Layer", "Operator", "Signal to quantization noise (dB)"], rows) if rows else None
 
 
 def split_table(sources: Sources) -> Table:

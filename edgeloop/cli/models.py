@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeloop.cli.common import FILE, Command, Parser, add_id, count, duration, path, project, subject
 from edgeloop.console import say
+
+if TYPE_CHECKING:
+    from edgeloop.records import TfliteModel
 
 
 def add(command: Command) -> None:
@@ -18,6 +22,7 @@ def add(command: Command) -> None:
     quantize.add_option_for(FILE, "--images", type=path, help="a folder of images to calibrate with (for a model file)")
     quantize.add_option_for(FILE, "--out", type=path, help="the folder to write to (for a model file)")
     quantize.add_option_for(FILE, "--resolution", type=count, help="the model's input side, where no preprocessing.json lies beside it")
+    quantize.add_argument("--explain", action="store_true", help="tell how each file was made, and which layers lose most")
     _add_preprocessing(quantize)
     evaluate = command("evaluate", _evaluate, "read the accuracy on the test split, or of a model file on a folder")
     add_id(evaluate, "model", stage="evaluate", metavar="VARIANT|MODEL.tflite")
@@ -61,8 +66,7 @@ def _quantize(options: argparse.Namespace) -> None:
     workspace, params = project()
     from edgeloop.quantization.quantize import quantize
 
-    for model in quantize(workspace, params, options.model).models:
-        say(f"{model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+    _say_quantized(quantize(workspace, params, options.model).models, "", options.explain)
 
 
 def _quantize_file(options: argparse.Namespace) -> None:
@@ -79,8 +83,18 @@ def _quantize_file(options: argparse.Namespace) -> None:
         raise InputError(f"{file.parent / FILE_NAME} does not exist.", wanted)
     preprocessing = Preprocessing.beside(file, {"resize": "bilinear", "input_range": (0.0, 1.0)}, **given)
     say(f"images of side {preprocessing.resolution}: {_in_words(preprocessing.resize, preprocessing.stated_range)}")
-    for model in quantize_file(file, options.images, options.out, preprocessing=preprocessing):
-        say(f"{options.out / model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights")
+    _say_quantized(quantize_file(file, options.images, options.out, preprocessing=preprocessing), f"{options.out}/", options.explain)
+
+
+def _say_quantized(models: "list[TfliteModel]", folder: str, explained: bool) -> None:
+    for model in models:
+        how = f"; {model.conversion.in_words()}" if model.conversion else ""
+        say(f"{folder}{model.file}: {model.bytes} bytes, {model.weight_bytes / 1024:.2f} KiB of weights{how}")
+    if explained:
+        from edgeloop.quantization.explain import explain
+
+        for text in filter(None, map(explain, models)):
+            say(f"\n{text}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:

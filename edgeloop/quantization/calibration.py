@@ -1,9 +1,27 @@
-"""Which images calibrate an int8 model: a stratified, seeded sample."""
+"""Which images calibrate an int8 model: a stratified, seeded sample; and which it is judged on."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.preprocessing import Pixels
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images (n, side, side, 3) uint8."""
+
+    calibration: Pixels
+    judged: Pixels
+    """On which int8 models are compared with the float model."""
+    judged_on: str
+    """Where these come from, in words."""
+
+    @classmethod
+    def of_calibration(cls, calibration: Pixels) -> "Sample":
+        """Where there are no other images."""
+        return cls(calibration, calibration, "calibration itself")
 
 
 def stratified_sample(labels: NDArray[np.int32], count: int, seed: int) -> NDArray[np.intp]:

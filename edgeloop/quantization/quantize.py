@@ -14,20 +14,24 @@ from edgeloop.datasets.pixels import SplitPixels, split_pixels
 from edgeloop.errors import DataError, InputError, ModelError, PictureError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
-from edgeloop.quantization.calibration import stratified_sample
+from edgeloop.quantization.calibration import Sample, stratified_sample
 from edgeloop.quantization.convert import convert_file
-from edgeloop.records import QuantizeRecord, TfliteModel, provenance
+from edgeloop.records import Conversion, QuantizeRecord, TfliteModel, provenance
 from edgeloop.tflite.encoding import stands_for
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.tflite.inspect import TensorReport, inspect_model
 from edgeloop.workspace import Workspace
+
+JUDGED_IMAGES = 500
+"""At most; a share of them is known to less than a percent."""
+LEAST_JUDGED = 50
 
 
 def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
     """Convert the variant's float model to float, int8 per-channel and int8 per-tensor TFLite files.
 
     The input of the int8 files is the raw uint8 pixel, their output float32 probabilities. They are calibrated on a
-    stratified sample of `train`. Equal models and data give equal bytes.
+    stratified sample of `train`, and compared with float on one of `val`. Equal models and data give equal bytes.
 
     Raises:
         InputError: the variant is not trained or its data set not prepared.
@@ -42,7 +46,10 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
     images = split_pixels(workspace, variant.dataset, "train", preprocessing)
     chosen = stratified_sample(images.labels, settings.calibration_images, settings.seed)
     calibration = np.ascontiguousarray(images.pixels[chosen])
-    models = convert_all(paths.model, calibration, preprocessing, paths.quantized)
+    held = split_pixels(workspace, variant.dataset, "val", preprocessing)
+    judged = stratified_sample(held.labels, JUDGED_IMAGES, settings.seed)
+    sample = Sample(calibration, np.ascontiguousarray(held.pixels[judged]), "val")
+    models = convert_all(paths.model, sample, preprocessing, paths.quantized)
     record = QuantizeRecord(
         provenance=provenance(
             workspace.root, settings.model_dump(), ["tensorflow", "keras", "ai-edge-litert"], started, images.manifest_sha256
@@ -65,7 +72,8 @@ def quantize_file(
 ) -> list[TfliteModel]:
     """Convert a float model made elsewhere (`.keras`, or `.h5` of Keras 3 or 2), calibrated on a folder of images.
 
-    Without `preprocessing`, the `preprocessing.json` beside the model counts. Writes the three `.tflite` files and the
+    Images that are left over, or the same where these are fewer than 50, tell how it is best converted. Without
+    `preprocessing`, the `preprocessing.json` beside the model counts. Writes the three `.tflite` files and the
     `preprocessing.json` to the folder `out`, which is replaced.
 
     Raises:
@@ -79,8 +87,17 @@ def quantize_file(
     files = sorted(images / path for path in walk_folder(images).pictures)
     if not files:
         raise InputError(f"There are no images below {images}.", "Give a folder of images like those the model was trained on.")
-    sample = np.sort(np.random.default_rng(seed).permutation(len(files))[:count])
-    return convert_all(model, _read_pixels([files[index] for index in sample], chosen), chosen, out)
+    order = np.random.default_rng(seed).permutation(len(files))
+    calibration, others = ([files[index] for index in np.sort(part)] for part in (order[:count], order[count : count + JUDGED_IMAGES]))
+    return convert_all(model, _sample(calibration, others, chosen), chosen, out)
+
+
+def _sample(calibration: list[Path], others: list[Path], preprocessing: Preprocessing) -> Sample:
+    """The images of a folder; those of calibration are judged on, too, where there are few others."""
+    pixels = _read_pixels(calibration, preprocessing)
+    if len(others) < LEAST_JUDGED:
+        return Sample.of_calibration(pixels)
+    return Sample(pixels, _read_pixels(others, preprocessing), "the folder, not used for calibration")
 
 
 def _check_replaceable(out: Path) -> None:
@@ -89,19 +106,26 @@ def _check_replaceable(out: Path) -> None:
         raise InputError(f"{out} holds something else than quantized models, and would be replaced.", "Give another folder, or empty it.")
 
 
-def convert_all(model: Path, calibration: Pixels, preprocessing: Preprocessing, out: Path) -> list[TfliteModel]:
+def convert_all(model: Path, sample: Sample, preprocessing: Preprocessing, out: Path) -> list[TfliteModel]:
     """Write the three formats of a float model and the preprocessing into the folder `out`, which is replaced as a whole."""
     with atomic_folder(out) as folder:
-        convert_file(model, calibration, preprocessing, folder)
+        made = convert_file(model, sample, preprocessing, folder)
         preprocessing.write(folder / FILE_NAME)
-        return [_described(kind, folder / f"{stem}.tflite", preprocessing) for kind, stem in FILES.items()]
+        return [_described(kind, folder / f"{stem}.tflite", preprocessing, made.get(kind)) for kind, stem in FILES.items()]
 
 
-def _described(kind: Format, path: Path, preprocessing: Preprocessing) -> TfliteModel:
+def _described(kind: Format, path: Path, preprocessing: Preprocessing, conversion: Conversion | None) -> TfliteModel:
     report = inspect_model(path)
     if kind != "float":
         _check_raw_input(report.inputs[0], preprocessing)
-    return TfliteModel(format=kind, file=path.name, sha256=report.sha256, bytes=report.bytes, weight_bytes=report.weight_bytes)
+    return TfliteModel(
+        format=kind,
+        file=path.name,
+        sha256=report.sha256,
+        bytes=report.bytes,
+        weight_bytes=report.weight_bytes,
+        conversion=conversion,
+    )
 
 
 def _check_raw_input(taken: TensorReport, preprocessing: Preprocessing) -> None:

@@ -115,6 +115,57 @@ class TrainRecord(Record):
         return self.fits[0]
 
 
+class LayerError(Part):
+    """How far quantization moves the output of one operator, over the calibration images."""
+
+    layer: str
+    operator: str
+    sqnr_db: float | None
+    """Signal to quantization noise: 10 log10(sum of squares / sum of squared errors), in dB; null where there is no error."""
+
+
+class ConversionTrial(Part):
+    """One way of conversion, judged against the float model."""
+
+    applied: tuple[str, ...]
+    """What was done beside plain conversion, in order; empty for plain conversion."""
+    agreement: float
+    """Share of the judged images on which the predicted class equals the float model's."""
+    sqnr_db: float | None
+    """Of the scores on the judged images; null where there is no error."""
+
+
+class Conversion(Part):
+    """How an int8 file was made, and why so."""
+
+    applied: tuple[str, ...]
+    why: str
+    judged_on: str
+    judged_images: int
+    trials: list[ConversionTrial]
+    """In order of cost; the first is plain conversion. Empty for what is no image classifier, and cannot be judged."""
+    layers: list[LayerError]
+    """Of the file, in the order of its operators; empty where they do not match the float model's."""
+
+    @property
+    def kept(self) -> ConversionTrial | None:
+        """The trial that became the file, where there were any."""
+        return next((trial for trial in self.trials if trial.applied == self.applied), None)
+
+    def in_words(self) -> str:
+        """What was done and what it gave."""
+        how = " and ".join(self.applied) or "plain conversion"
+        if self.kept is None:
+            return f"{how}, not compared with float"
+        before = f" (plain: {self.trials[0].agreement:.2%})" if self.applied else ""
+        return f"{how}, agrees with float on {self.kept.agreement:.2%}{before} of {self.judged_images} images of {self.judged_on}"
+
+    def worst_layers(self, count: int) -> list[LayerError]:
+        """The layers with the lowest signal to noise, worst first."""
+        noisy = [layer for layer in self.layers if layer.sqnr_db is not None]
+        return sorted(noisy, key=lambda layer: (layer.sqnr_db, layer.layer))[:count]
+
+
 class TfliteModel(Part):
     """One converted model file."""
 
@@ -124,6 +175,8 @@ class TfliteModel(Part):
     bytes: int
     weight_bytes: int
     """Constant tensors: int8 weights plus int32 biases, or float32."""
+    conversion: Conversion | None = None
+    """Null for the float file."""
 
 
 class QuantizeRecord(Record):

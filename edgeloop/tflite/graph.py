@@ -104,18 +104,26 @@ def read_graph(path: Path) -> Graph:
         InputError: there is no such file.
         ModelError: it is damaged or is no TensorFlow Lite file.
     """
-    content = read_model(path)
+    return graph_of(read_model(path), str(path))
+
+
+def graph_of(content: bytes | bytearray, name: str = "the model") -> Graph:
+    """As `read_graph`, of the bytes of a file; in a bytearray the constants (`Tensor.stored`) may be written to.
+
+    Raises:
+        ModelError: they are damaged or no TensorFlow Lite file.
+    """
     try:
         return _Reader(content).graph()
     except (struct.error, ValueError, IndexError, KeyError, TypeError, OverflowError, AssertionError) as error:
         reason = str(error) if type(error) is ValueError else "its offsets do not fit together"
-        raise ModelError(f"{path} is damaged: {reason}.", "Fetch or convert the model again.") from error
+        raise ModelError(f"{name} is damaged: {reason}.", "Fetch or convert the model again.") from error
 
 
 class _Reader:
     """Reads one flatbuffer; counts what it reads, so that tables that refer to each other do not multiply."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | bytearray) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
         self._schema = schema

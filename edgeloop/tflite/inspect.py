@@ -200,7 +200,7 @@ def render(report: ModelReport) -> str:
     ]
     lines = [f"{name:<13} {value}" for name, value in facts]
     rows = [_row(number, operator) for number, operator in enumerate(report.operators)]
-    return "\n".join([*lines, "", *_aligned([("#", "operator", "output", "type", "MACs", "parameters"), *rows])])
+    return "\n".join([*lines, "", *aligned([("#", "operator", "output", "type", "MACs", "parameters"), *rows])])
 
 
 def _tensor_line(tensor: TensorReport) -> str:
@@ -225,7 +225,7 @@ def _shape(shape: list[int]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
     """Rows as columns: words to the left, the last two columns, numbers, to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     pads = [str.ljust] * (len(widths) - 2) + [str.rjust] * 2

@@ -146,6 +146,41 @@ class LiteModel:
         return _info(self._interpreter.get_input_details()[0]), _info(self._interpreter.get_output_details()[0])
 
 
+class ObservedModel:
+    """A model of this process that keeps what every operator computes; one thread, plain kernels, so that integers are exact.
+
+    `content` is trusted: it comes from the converter, not from a user.
+    """
+
+    def __init__(self, content: bytes | bytearray) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        with quiet_at_first(RUNTIME):
+            self._interpreter = Interpreter(
+                model_content=bytes(content),
+                num_threads=1,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
+            self._interpreter.allocate_tensors()
+        (self._input,) = self._interpreter.get_input_details()
+        self._quantized = {tensor["index"]: tensor["quantization"] for tensor in self._interpreter.get_tensor_details()}
+        self.input = _info(self._input)
+
+    def run(self, image: NDArray[Any]) -> None:
+        """Compute everything for one image (1, side, side, 3) in the input's own type."""
+        self._interpreter.set_tensor(self._input["index"], image)
+        self._interpreter.invoke()
+
+    def values(self, index: int) -> NDArray[np.float32]:
+        """What the last run left in a tensor, by its place in the file: float32 of the tensor's shape, dequantized."""
+        stored: NDArray[Any] = self._interpreter.get_tensor(index)
+        scale, zero_point = self._quantized[index]
+        if stored.dtype == np.float32 or not scale:
+            return stored.astype(np.float32)
+        return (stored.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+
 def _verified(path: Path) -> bytes:
     """The bytes of a model whose values fit into memory."""
     computed = sum(tensor.computed_bytes for tensor in read_graph(path).tensors)

@@ -78,6 +78,12 @@ def test_the_accuracy_table_has_the_published_columns_and_the_uncertainty(sample
     assert row in readme(sample[1])
 
 
+def test_it_says_how_int8_was_made_and_which_layers_lose_most(sample: Made) -> None:
+    said = "bias correction, agrees with float on 98.00% (plain: 82.00%) of 50 images of val"
+    assert said in readme(sample[1]).replace("\\", "")
+    assert "| conv\\_pw\\_3 | `CONV_2D` | 17.2 |\n| conv1 | `CONV_2D` | 40.0 |" in readme(sample[1])
+
+
 def test_host_latency_stands_apart_and_targets_are_not_measured(sample: Made) -> None:
     text = readme(sample[1])
     targets, host = text.split("## Inference time on the host (not a target)")

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from miniature import CLASSES, SIDE, class_folders, coloured
 
+from edgeloop.cli import main
 from edgeloop.errors import DataError, InputError, ModelError
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
+from edgeloop.quantization.calibration import Sample
 from edgeloop.quantization.convert import convert_network
 from edgeloop.quantization.quantize import quantize_file
 from edgeloop.quiet import load_tensorflow
@@ -37,7 +39,7 @@ def small(*layers: Any, side: int = SIDE) -> Any:
 
 def made(model: Any, calibration: Pixels, preprocessing: Preprocessing, folder: Path) -> Path:
     """The three formats of a model of this process, in that folder."""
-    convert_network(model, calibration, preprocessing, folder, lambda _: None)
+    convert_network(model, Sample.of_calibration(calibration), preprocessing, folder, lambda _: None)
     return folder
 
 
@@ -232,3 +234,14 @@ def test_a_folder_that_holds_something_else_is_not_replaced(images: Path, tmp_pa
     with pytest.raises(InputError, match="holds something else than quantized models"):
         quantize_file(tmp_path / "foreign.keras", images, tmp_path, preprocessing=UNSIGNED)
     assert (tmp_path / "foreign.keras").is_file()
+
+
+def test_explain_names_the_ways_and_the_layers_that_lose_most(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_tensorflow()
+    small().save(tmp_path / "foreign.keras")
+    UNSIGNED.write(tmp_path / FILE_NAME)
+    command = ["quantize", str(tmp_path / "foreign.keras"), "--images", str(images), "--out", str(tmp_path / "out"), "--explain"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    for words in ("agrees with float on", "of 12 images of calibration itself", "worst layers", "signal to noise, dB", "CONV_2D"):
+        assert words in said

@@ -1,0 +1,124 @@
+"""Which way of conversion an int8 file takes: plain, unless another one agrees clearly better with the float model.
+
+The ways are tried in order of cost, and only where plain conversion falls short.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeloop.errors import ModelError
+from edgeloop.preprocessing import Pixels, Preprocessing
+from edgeloop.quantization.calibration import Sample
+from edgeloop.quantization.compare import agreement, layer_errors, scores_sqnr_db
+from edgeloop.records import Conversion, ConversionTrial
+from edgeloop.tflite.classifier import Classifier
+from edgeloop.tflite.formats import Format
+from edgeloop.tflite.interpreter import Scores
+
+EQUALIZATION, BIAS_CORRECTION = "cross-layer equalization", "bias correction"
+Applied = tuple[str, ...]
+WAYS: tuple[Applied, ...] = ((), (BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION))
+ENOUGH: Mapping[Format, float] = {"int8 per-channel": 0.985, "int8 per-tensor": 0.97}
+"""A share of images with the float model's class at which nothing else is tried."""
+LIKELY_CHANCE = 0.01
+"""Another way must agree on more images than plain conversion, by more than chance does in one case of a hundred."""
+OBSERVED_IMAGES = 64
+"""For what is measured layer by layer."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """An int8 file, and the float file that it is the rounded form of."""
+
+    quantized: bytes
+    floating: bytes
+
+
+Make = Callable[[Applied], Made]
+
+
+def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, preprocessing: Preprocessing) -> tuple[bytes, Conversion]:
+    """The int8 file of the way that is taken, and why it is.
+
+    `reference` holds the float model's scores (n, classes) of the judged images; without them conversion is plain.
+    """
+    plain = make(())
+    if reference is None:
+        return plain.quantized, _conversion(plain, (), "it is no image classifier that can be judged", [], sample, preprocessing)
+    made, trials, hits = [plain], list[ConversionTrial](), list[NDArray[np.bool_]]()
+    for applied in WAYS:
+        one = plain if not applied else make(applied)
+        scores = score(one.quantized, preprocessing, sample.judged)
+        hits.append(agreement(scores, reference))
+        made += [one] if applied else []
+        trials.append(ConversionTrial(applied=applied, agreement=float(hits[-1].mean()), sqnr_db=scores_sqnr_db(scores, reference)))
+        if not applied and trials[0].agreement >= ENOUGH[kind]:
+            break
+    place, why = decide(hits, trials, ENOUGH[kind])
+    return made[place].quantized, _conversion(made[place], trials[place].applied, why, trials, sample, preprocessing)
+
+
+def decide(hits: list[NDArray[np.bool_]], trials: list[ConversionTrial], enough: float) -> tuple[int, str]:
+    """The place of the way to take, and why. `hits`: for each way and image, whether the class is the float model's."""
+    if len(hits) == 1:
+        return 0, f"plain conversion agrees on {trials[0].agreement:.2%}: {enough:.1%} is enough"
+    best = max(range(len(hits)), key=lambda place: (trials[place].agreement, _or_infinite(trials[place].sqnr_db), -place))
+    won, lost = int((hits[best] & ~hits[0]).sum()), int((hits[0] & ~hits[best]).sum())
+    if best and chance(won, lost) < LIKELY_CHANCE:
+        return best, f"agrees on {won} images more than plain conversion, on {lost} less"
+    return 0, f"no other way is better beyond chance (the best one agrees on {won} images more, on {lost} less)"
+
+
+def _or_infinite(ratio_db: float | None) -> float:
+    return math.inf if ratio_db is None else ratio_db
+
+
+def chance(won: int, lost: int) -> float:
+    """The probability that of so many differing images as many or more are won, where either is as likely (sign test)."""
+    count = won + lost
+    return float(sum(math.comb(count, number) for number in range(won, count + 1)) / 2**count)
+
+
+def score(content: bytes, preprocessing: Preprocessing, pixels: Pixels) -> Scores:
+    """Scores (n, classes) of (n, side, side, 3) uint8 pixels.
+
+    Raises:
+        ModelError: it is no image classifier.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeloop-quantize-") as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        return Classifier(path, preprocessing).score_all(pixels)
+
+
+def reference_scores(floating: bytes, preprocessing: Preprocessing, pixels: Pixels) -> Scores | None:
+    """The float model's scores of the judged images; None where it is no image classifier."""
+    try:
+        return score(floating, preprocessing, pixels)
+    except ModelError:
+        return None
+
+
+def _conversion(
+    made: Made, applied: Applied, why: str, trials: list[ConversionTrial], sample: Sample, preprocessing: Preprocessing
+) -> Conversion:
+    return Conversion(
+        applied=applied,
+        why=why,
+        judged_on=sample.judged_on,
+        judged_images=len(sample.judged) if trials else 0,
+        trials=trials,
+        layers=layer_errors(made.floating, made.quantized, some(sample.calibration), preprocessing),
+    )
+
+
+def some(pixels: Pixels, count: int = OBSERVED_IMAGES) -> Pixels:
+    """Some of (n, side, side, 3) images, spread evenly over them."""
+    spread: Pixels = pixels[np.unique(np.linspace(0, len(pixels) - 1, min(count, len(pixels))).astype(int))]
+    return spread

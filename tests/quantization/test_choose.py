@@ -1,0 +1,93 @@
+"""Which way of conversion is taken: plain where it is as good, and what brings a hardened model back to its float model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hardened import PREPROCESSING, classifier, harden, pictures
+
+from edgeloop.quantization.calibration import Sample
+from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, chance, decide
+from edgeloop.quantization.convert import convert_network, to_int8
+from edgeloop.quantization.explain import explain
+from edgeloop.records import Conversion, ConversionTrial, TfliteModel
+from edgeloop.tflite.formats import FILES, Format
+
+if TYPE_CHECKING:
+    import keras
+
+LEAST: dict[Format, float] = {"int8 per-channel": 0.95, "int8 per-tensor": 0.93}
+"""Of a network of random weights, whose answers are close to each other."""
+SAMPLE = Sample(pictures(48), pictures(400, 21), "pictures")
+
+
+def converted(model: "keras.Model", folder: Path) -> dict[Format, Conversion]:
+    return convert_network(model, SAMPLE, PREPROCESSING, folder, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def hardened() -> "keras.Model":
+    model = classifier()
+    harden(model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def repaired(hardened: "keras.Model", tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[Format, Conversion]]:
+    folder = tmp_path_factory.mktemp("repaired")
+    return folder, converted(hardened, folder)
+
+
+def test_a_hardened_model_is_brought_back_to_float(repaired: tuple[Path, dict[Format, Conversion]]) -> None:
+    for kind, least in LEAST.items():
+        made = repaired[1][kind]
+        assert made.trials[0].agreement < 0.9, "plain conversion loses 10 points"
+        assert EQUALIZATION in made.applied
+        assert made.kept is not None and made.kept.agreement >= least, kind
+
+
+def test_equal_models_and_images_give_equal_bytes(
+    hardened: "keras.Model", repaired: tuple[Path, dict[Format, Conversion]], tmp_path: Path
+) -> None:
+    assert converted(hardened, tmp_path) == repaired[1]
+    for stem in FILES.values():
+        assert (tmp_path / f"{stem}.tflite").read_bytes() == (repaired[0] / f"{stem}.tflite").read_bytes(), stem
+
+
+def test_a_good_model_keeps_plain_conversion(tmp_path: Path) -> None:
+    model = classifier()
+    for kind, made in converted(model, tmp_path).items():
+        plain = to_int8(model, SAMPLE.calibration, PREPROCESSING, per_channel=kind == "int8 per-channel")
+        assert made.applied == ()
+        assert (tmp_path / f"{FILES[kind]}.tflite").read_bytes() == plain
+
+
+def test_the_record_names_the_ways_that_were_tried_and_the_worst_layers(repaired: tuple[Path, dict[Format, Conversion]]) -> None:
+    made = repaired[1]["int8 per-channel"]
+    assert {"dw_1", "dw_2", "dw_3", "branch", "head"} <= {layer.layer for layer in made.layers}
+    model = TfliteModel(format="int8 per-channel", file="per_channel.tflite", sha256="", bytes=1, weight_bytes=1, conversion=made)
+    text = explain(model)
+    for words in ("plain", EQUALIZATION, "pictures", made.worst_layers(1)[0].layer, "images more than plain conversion"):
+        assert words in text
+
+
+def hits(*agreeing: int, of: int = 100) -> list["np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+    """The first so many images agree."""
+    return [np.arange(of) < count for count in agreeing]
+
+
+def trials(*agreeing: int) -> list[ConversionTrial]:
+    ways = ((), (BIAS_CORRECTION,), (EQUALIZATION,))
+    return [ConversionTrial(applied=way, agreement=count / 100, sqnr_db=20.0) for way, count in zip(ways, agreeing, strict=False)]
+
+
+@pytest.mark.parametrize(("agreeing", "place"), [((95,), 0), ((95, 94, 97), 0), ((80, 80, 99), 2), ((80, 99, 99), 1), ((80, 99, 85), 1)])
+def test_another_way_must_be_better_beyond_chance_and_the_cheaper_of_equals_is_taken(agreeing: tuple[int, ...], place: int) -> None:
+    assert decide(hits(*agreeing), trials(*agreeing), 0.94)[0] == place
+
+
+def test_the_sign_test_is_the_binomial_one() -> None:
+    assert chance(0, 0) == 1.0
+    assert chance(7, 0) == pytest.approx(1 / 128)
+    assert chance(3, 1) == pytest.approx(5 / 16)
