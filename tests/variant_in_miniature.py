@@ -18,6 +18,7 @@ COUNTS = {"train": 12, "val": 4, "test": 2}
 MILD: dict[str, Any] = {
     "phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}],
     "batch_size": 12,
+    "input_range": [0, 1],
     "weight_decay": 0.0001,
     "label_smoothing": 0,
     "weight_average": 0,
