@@ -74,7 +74,7 @@ def test_output_stays_while_the_next_input_is_filled() -> None:
         ("fdmobilenet_0.25", 128, 53.91, 48),
         ("st_fdmobilenet_v1", 224, 203.17, 60),
         ("st_fdmobilenet_v1", 128, 71.26, 48),
-        pytest.param("fdmobilenet_1.0", 224, 200, 110, marks=pytest.mark.slow),
+        pytest.param("fdmobilenet_1.0", 224, 200, 110, marks=pytest.mark.long),
     ],
 )
 def test_networks_take_little_memory_and_no_byte_is_overwritten(

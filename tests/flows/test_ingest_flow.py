@@ -232,6 +232,7 @@ def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Pat
     assert "up to date" in growing.run(sys.executable, "-m", "dvc", "status", "prepare@sample")
 
 
+@pytest.mark.long
 def test_an_ingest_that_is_cancelled_while_it_builds_is_built_on_by_the_next(growing: Project, tmp_path: Path) -> None:
     (growing.root / "hold").touch()
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
@@ -253,6 +254,7 @@ def test_an_ingest_that_is_cancelled_while_it_builds_is_built_on_by_the_next(gro
     assert commits(growing) == [MODELS, "Data: 3 new images of sample", "First revision"]
 
 
+@pytest.mark.long
 def test_what_was_finished_before_a_stage_failed_is_committed_and_the_next_goes_on(growing: Project, tmp_path: Path) -> None:
     pipeline = growing.root / "dvc.yaml"
     pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("cmd: cp", "cmd: test ! -e broken && cp"), encoding="utf-8")
@@ -280,6 +282,7 @@ def test_changes_that_are_not_the_ingests_are_not_committed(growing: Project, tm
     assert {" M dvc.lock", " M params.yaml"} <= set(growing.run("git", "status", "--porcelain").splitlines())
 
 
+@pytest.mark.long
 def test_what_is_pushed_is_built_by_a_worker_elsewhere_and_is_there_for_every_clone(growing: Project, tmp_path: Path) -> None:
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(5)})
     params = growing.root / "params.yaml"

@@ -178,6 +178,7 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_killed_worker_and_a_store_that_is_away_leave_the_lock_of_a_local_run(site: Site) -> None:
     (site.notes / "hold-train").touch()
     with site.worker("first", "train") as first, site.worker("bench", "bench-lab1"), site.flow() as flow:

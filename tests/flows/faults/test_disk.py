@@ -92,6 +92,7 @@ def test_a_disk_that_fills_up_during_a_stage_loses_nothing_that_was_finished(sma
     assert "Data and pipelines are up to date" in small.run(sys.executable, "-m", "dvc", "status")
 
 
+@pytest.mark.long
 def test_a_read_only_workspace_is_one_clear_error_and_the_same_command_completes_later(small: Project) -> None:
     small.retrain()
     (small.root / "input.txt").write_text("two", encoding="utf-8")

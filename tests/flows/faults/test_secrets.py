@@ -119,6 +119,7 @@ def leaks(folder: Path, canaries: Canaries, meant: set[Path]) -> dict[str, set[s
     return found
 
 
+@pytest.mark.long
 def test_no_secret_is_anywhere_after_the_loop_ran(site: Site, canaries: Canaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", f"edgeloop:{canaries.password}")  # for the questions of this test itself
     identities = site.root / ".edgeloop" / "store" / "identities.json"
