@@ -156,7 +156,8 @@ def _start(sources: Sources) -> str:
         return "Started from random weights."
     digest = f", SHA-256 {code(start.sha256)}" if start.sha256 else ""
     licensed = f", license {text(start.license)}" if start.license else ""
-    return f"Started from the weights of {code(start.origin)} ({start.layers_loaded} layers{digest}{licensed})."
+    wider = f", for a network {start.widened} times as wide" if start.widened > 1 else ""
+    return f"Started from the weights of {code(start.origin)} ({start.layers_loaded} layers{digest}{licensed}){wider}."
 
 
 def _training(sources: Sources) -> str:

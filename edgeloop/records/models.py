@@ -86,6 +86,8 @@ class StartingWeights(Part):
     sha256: str | None
     license: str | None
     layers_loaded: int
+    widened: int = 1
+    """How many times as wide the network is as the one that the weights are of (Net2Net, ICLR 2016)."""
 
 
 class TrainRecord(Record):

@@ -12,6 +12,7 @@ from edgeloop.datasets.download import Wanted, download
 from edgeloop.errors import FetchError, InputError, ModelError
 from edgeloop.files import atomic_path, sha256_file
 from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_weights_file
+from edgeloop.networks.widen import widened, width_factor
 from edgeloop.preprocessing import FILE_NAME, Preprocessing
 from edgeloop.records import StartingWeights
 from edgeloop.userpath import UserPath
@@ -57,25 +58,30 @@ class Start:
     input_range: tuple[float, float] | None = None
     """The one that the weights were trained with; None where it is not known."""
 
-    def load_into(self, network: "keras.Model") -> StartingWeights:
+    def load_into(self, network: "keras.Model", seed: int = 0) -> StartingWeights:
         """Set the network's layers by name; the classifier only when its shape fits too.
+
+        Weights of a network that is narrower by a whole number are widened first (`networks.widen`).
 
         Raises:
             ModelError: a layer of the backbone is missing or has another shape.
         """
-        loaded = 0
-        for layer in network.layers if self.weights else ():
-            if layer.weights and self._load_layer(layer):
+        loaded, factor = 0, width_factor(self.weights, network) if self.weights else 1
+        weights = widened(self.weights, factor, seed) if factor > 1 else self.weights
+        for layer in network.layers if weights else ():
+            if layer.weights and self._load_layer(layer, weights):
                 loaded += 1
-        return StartingWeights(kind=self.kind, origin=self.origin, sha256=self.sha256, license=self.license, layers_loaded=loaded)
+        return StartingWeights(
+            kind=self.kind, origin=self.origin, sha256=self.sha256, license=self.license, layers_loaded=loaded, widened=factor
+        )
 
-    def _load_layer(self, layer: "keras.Layer") -> bool:
-        fits = load_layer(layer, self.weights)
+    def _load_layer(self, layer: "keras.Layer", weights: Weights) -> bool:
+        fits = load_layer(layer, weights)
         if not fits and layer.name != CLASSIFIER:
             shapes = {name: array.shape for name, array in self.weights.get(layer.name, {}).items()} or "no such layer"
             raise ModelError(
                 f"{self.origin} does not fit the network at layer {layer.name}: it has {shapes}.",
-                "Start from a model of the same network, or from models/backbones/scratch.yaml.",
+                "Start from a model of the same network, of one narrower by a whole number, or from models/backbones/scratch.yaml.",
             )
         return fits
 

@@ -99,7 +99,7 @@ class Training:
         keras.backend.clear_session()
         keras.utils.set_random_seed(self.recipe.seed)
         fresh = self.new_network()
-        weights = self.start.load_into(fresh)
+        weights = self.start.load_into(fresh, self.recipe.seed)
         job = Job(
             purpose=purpose,
             keep=keep,

@@ -109,7 +109,7 @@ def test_weights_of_another_network_are_refused_at_the_first_layer_that_differs(
     write_keras2(workspace.root / "weights.h5")
     start = read_start(workspace, Path("weights.h5"))
     with pytest.raises(ModelError, match=r"weights\.h5 does not fit the network at layer conv1: it has .*\(3, 3, 3, 8\)"):
-        start.load_into(build(network("fdmobilenet_0.5"), 96, 3))
+        start.load_into(build(network("st_fdmobilenet_v1"), 96, 3))
 
 
 def test_weights_that_lack_a_layer_are_refused_by_its_name(workspace: Workspace) -> None:
