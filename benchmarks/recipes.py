@@ -2,7 +2,7 @@
 
     python benchmarks/recipes.py --dataset flowers --network fdmobilenet_0.25 --resolution 128 \\
         --start models/backbones/st-food101-fdmobilenet_0.25-128.yaml [--folds 3] [--seeds 1] \\
-        [--recipes FILE] [--only NAME ...] [--out FILE]
+        [--recipes FILE] [--only NAME ...] [--out FILE] [--write docs/results.md]
 
 The data set must be prepared in this project. Each run (recipe, seed, fold) is a line of JSON in `--out`; runs that are there are
 not repeated, so a cut-off exploration goes on. A recipe is a name and what it changes of the data set's `train` in params.yaml.
@@ -20,16 +20,19 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from edgeloop.config import TrainSettings, Variant, load_params
+from edgeloop.records import Accuracy
 from edgeloop.training.fit import fit
 from edgeloop.training.fold import folds
 from edgeloop.training.training import Training
 from edgeloop.workspace import find_workspace
 
+BEGIN, END = "<!-- recipes: begin -->", "<!-- recipes: end -->"
+
 
 def main() -> int:
     options = _options()
     recipes: dict[str, dict[str, Any]] = read_recipes(options.recipes)
-    for seed in range(options.seeds):
+    for seed in range(0 if options.only_report else options.seeds):
         for name, changes in recipes.items():
             if not options.only or name in options.only:
                 _explore(options, name, changes, seed)
@@ -57,6 +60,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--recipes", type=Path)
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"))
+    parser.add_argument("--write", type=Path, help="the page whose table is replaced, between its two comments")
+    parser.add_argument("--only-report", action="store_true", help="run nothing")
     return parser.parse_args()
 
 
@@ -94,14 +99,46 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-def _report(options: argparse.Namespace) -> None:
+def table(lines: list[dict[str, Any]]) -> str:
+    """The runs as Markdown: a row for each variant and recipe, the first recipe of a variant being what the others are compared with.
+
+    The interval is Wilson's over all images held out; the difference is the mean over the runs (seed, fold) that both have done.
+    """
+    rows = [
+        "| variant | recipe | runs (seeds x folds) | accuracy (%) | 95 % interval | n | better than the first by | loss | CPU-min a run |"
+    ]
+    rows.append("|---|---|---|---|---|---|---|---|---|")
+    first: dict[str, dict[tuple[int, int], float]] = {}
+    for (variant, recipe), runs in _grouped(lines).items():
+        by_run = {(line["seed"], line["fold"]): line["accuracy"] for line in runs}
+        n = sum(line["n"] for line in runs)
+        found = Accuracy.of(round(sum(line["accuracy"] * line["n"] for line in runs)), n)
+        reference = first.setdefault(variant, by_run)
+        gains = [100 * (value - reference[run]) for run, value in by_run.items() if run in reference]
+        gain = "-" if reference is by_run or not gains else f"{np.mean(gains):+.1f} (n = {len(gains)})"
+        counted = f"{len(runs)} ({len({line['seed'] for line in runs})} x {len({line['fold'] for line in runs})})"
+        interval = f"{100 * found.ci95[0]:.1f} to {100 * found.ci95[1]:.1f}"
+        loss, minutes = np.mean([line["loss"] for line in runs]), np.mean([line["cpu_s"] for line in runs]) / 60
+        rows.append(
+            f"| {variant} | {recipe} | {counted} | {100 * found.value:.1f} | {interval} | {n} | {gain} | {loss:.3f} | {minutes:.1f} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _grouped(lines: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for line in _lines(options.out):
+    for line in lines:
         found.setdefault((line["variant"], line["recipe"]), []).append(line)
-    for (variant, recipe), lines in found.items():
-        hits, n = sum(line["accuracy"] * line["n"] for line in lines), sum(line["n"] for line in lines)
-        loss, cpu = np.mean([line["loss"] for line in lines]), np.mean([line["cpu_s"] for line in lines])
-        print(f"{variant:40} {recipe:28} {100 * hits / n:6.2f} % of {n:5}, loss {loss:.4f}, {cpu:5.0f} CPU-s a run")
+    return found
+
+
+def _report(options: argparse.Namespace) -> None:
+    made = table(_lines(options.out))
+    print(made, end="")
+    if options.write:
+        page = options.write.read_text(encoding="utf-8")
+        before, _, rest = page.partition(BEGIN)
+        options.write.write_text(before + BEGIN + "\n" + made + END + rest.partition(END)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":
