@@ -58,7 +58,7 @@ def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, p
         hits.append(agreement(scores, reference))
         made += [one] if applied else []
         trials.append(ConversionTrial(applied=applied, agreement=float(hits[-1].mean()), sqnr_db=scores_sqnr_db(scores, reference)))
-        if not applied and trials[0].agreement >= ENOUGH[kind]:
+        if not applied and (trials[0].agreement >= ENOUGH[kind] or not can_be_beaten(hits[0])):
             break
     place, why = decide(hits, trials, ENOUGH[kind])
     return made[place].quantized, _conversion(made[place], trials[place].applied, why, trials, sample, preprocessing)
@@ -67,7 +67,10 @@ def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, p
 def decide(hits: list[NDArray[np.bool_]], trials: list[ConversionTrial], enough: float) -> tuple[int, str]:
     """The place of the way to take, and why. `hits`: for each way and image, whether the class is the float model's."""
     if len(hits) == 1:
-        return 0, f"plain conversion agrees on {trials[0].agreement:.2%}: {enough:.1%} is enough"
+        agreed = f"plain conversion agrees on {trials[0].agreement:.2%}"
+        if trials[0].agreement >= enough:
+            return 0, f"{agreed}: {enough:.1%} is enough"
+        return 0, f"{agreed} of {len(hits[0])} images: too few differ to tell another way from chance"
     best = max(range(len(hits)), key=lambda place: (trials[place].agreement, _or_infinite(trials[place].sqnr_db), -place))
     won, lost = int((hits[best] & ~hits[0]).sum()), int((hits[0] & ~hits[best]).sum())
     if best and chance(won, lost) < LIKELY_CHANCE:
@@ -77,6 +80,11 @@ def decide(hits: list[NDArray[np.bool_]], trials: list[ConversionTrial], enough:
 
 def _or_infinite(ratio_db: float | None) -> float:
     return math.inf if ratio_db is None else ratio_db
+
+
+def can_be_beaten(hits: NDArray[np.bool_]) -> bool:
+    """Whether a way that agrees on all images would be better than one with these `hits` by more than chance."""
+    return chance(int((~hits).sum()), 0) < LIKELY_CHANCE
 
 
 def chance(won: int, lost: int) -> float:

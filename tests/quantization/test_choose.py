@@ -8,7 +8,7 @@ import pytest
 from hardened import PREPROCESSING, classifier, harden, pictures
 
 from edgeloop.quantization.calibration import Sample
-from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, chance, decide
+from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, can_be_beaten, chance, decide
 from edgeloop.quantization.convert import convert_network, to_int8
 from edgeloop.quantization.explain import explain
 from edgeloop.records import Conversion, ConversionTrial, TfliteModel
@@ -85,6 +85,11 @@ def trials(*agreeing: int) -> list[ConversionTrial]:
 @pytest.mark.parametrize(("agreeing", "place"), [((95,), 0), ((95, 94, 97), 0), ((80, 80, 99), 2), ((80, 99, 99), 1), ((80, 99, 85), 1)])
 def test_another_way_must_be_better_beyond_chance_and_the_cheaper_of_equals_is_taken(agreeing: tuple[int, ...], place: int) -> None:
     assert decide(hits(*agreeing), trials(*agreeing), 0.94)[0] == place
+
+
+def test_where_too_few_images_differ_no_other_way_is_tried() -> None:
+    assert not can_be_beaten(hits(94)[0]) and can_be_beaten(hits(93)[0])
+    assert "too few differ" in decide(hits(6, of=12), trials(50), 0.985)[1]
 
 
 def test_the_sign_test_is_the_binomial_one() -> None:
