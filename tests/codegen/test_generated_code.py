@@ -91,7 +91,7 @@ def test_every_file_is_clean_under_strict_warnings(
 
 
 @pytest.mark.parametrize("flags", [(), (DSP,)], ids=["portable", "dsp"])
-@pytest.mark.parametrize("seed", [None, 4, 31, 77])
+@pytest.mark.parametrize("seed", [None, 4, *(pytest.param(seed, marks=pytest.mark.long) for seed in (31, 77))])
 def test_sanitizers_find_nothing(seed: int | None, flags: tuple[str, ...], network_file: Callable[..., Path], tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     model.write_bytes(network_file("fdmobilenet_0.25", 96).read_bytes() if seed is None else random_model(seed, extreme=seed % 2 == 1))

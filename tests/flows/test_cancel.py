@@ -127,6 +127,7 @@ def installed(project: Project) -> Iterator[Project]:
     project.run(sys.executable, "-m", "flows.services", "down", timeout=400)
 
 
+@pytest.mark.long
 def test_a_run_of_the_worker_is_cancelled_too(installed: Project) -> None:
     pipeline = slow(installed)
     deployment = installed.ask("/deployments/name/retrain/scheduled")["id"]

@@ -58,6 +58,7 @@ def finished_runs(root: Path) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.long
 def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: Project) -> None:
     schedule(installed, "* * * * *")
     said = services(installed, "up")

@@ -148,6 +148,7 @@ def test_new_images_become_a_committed_revision_and_a_clone_reproduces_it(growin
     assert len(commits(growing)) == 3
 
 
+@pytest.mark.long
 def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_it(growing: Project, tmp_path: Path) -> None:
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
     params = growing.root / "params.yaml"

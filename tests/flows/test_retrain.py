@@ -129,6 +129,7 @@ MEASURED = f"""\
 """
 
 
+@pytest.mark.long
 def test_the_flow_benchmark_measures_anew_what_is_up_to_date(served: Project) -> None:
     pipeline, record = served.root / "dvc.yaml", served.root / FOLDER / "benchmarks" / "host.json"
     pipeline.write_text(pipeline.read_text(encoding="utf-8") + MEASURED, encoding="utf-8")

@@ -185,6 +185,7 @@ def test_another_part_and_another_clock_are_refused(workspace: Workspace, params
     refused(workspace, params, measurable, bench, BoardError, "runs at 400 MHz, not at 480 MHz")
 
 
+@pytest.mark.long
 def test_a_board_that_stays_silent_is_switched_off_and_on_once_where_that_is_possible(
     workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
