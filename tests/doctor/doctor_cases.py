@@ -149,10 +149,11 @@ def _(bench: Bench) -> None:
 
 @provokes("override-without-variant")
 def _(bench: Bench) -> None:
-    params, override = bench.project / "params.yaml", "- {network: st_fdmobilenet_v1, set"
+    params, declared = bench.project / "params.yaml", "    train: {}\n"
     text = params.read_text(encoding="utf-8")
-    assert override in text
-    bench.write(params, text.replace(override, "- {network: st_fdmobilenet_v1, resolution: 160, set"))
+    assert declared in text
+    stated = "    train: {overrides: [{network: st_fdmobilenet_v1, resolution: 160, set: {seed: 1}}]}\n"
+    bench.write(params, text.replace(declared, stated, 1))
 
 
 @provokes("lab-invalid")
