@@ -7,8 +7,8 @@
 calibrate, at most 500 choose, the rest (`--test` at most) is measured. `--harden S` multiplies the channels of the float model by
 factors from 1/S to S, drawn by `--seed`, and divides the weights that take them, so that it computes the same: what plain
 conversion cannot cope with. Nothing is rescaled over a ReLU6, which would cut elsewhere.
-`--mobilenet ALPHA` builds Keras' MobileNetV2 with random
-weights, normalised on the images, and a head along the directions in which their features differ most, so that the answers vary.
+`--mobilenet ALPHA` builds Keras' MobileNetV2 with random weights, normalised on the images, and a head along the directions in which
+their features differ most, so that the answers vary.
 A line for each format; exit status 1 when one agrees with float on less than 98.5 % (per tensor 97 %) of the images.
 """
 

@@ -1,6 +1,6 @@
 """The phases of one variant, written into params.yaml."""
 
-from typing import Any
+from typing import Any, Literal
 
 from edgeloop.config.params import Variant
 from edgeloop.config.training import Phase
@@ -9,13 +9,13 @@ from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import change_yaml
 
 
-def write_phases(workspace: Workspace, variant: Variant, phases: list[Phase]) -> None:
-    """State the phases of this variant among its data set's `overrides`; the rest of the file stays as it is.
+def write_phases(workspace: Workspace, variant: Variant, phases: list[Phase], final: Literal["best_epoch", "refit"]) -> None:
+    """State the phases of this variant, and which weights are kept, among its `overrides`; the rest of the file stays as it is.
 
     Raises:
         ConfigError: the data set shares its `train` with another one (a YAML alias), which would change, too.
     """
-    stated = [phase.model_dump(exclude_defaults=True) for phase in phases]
+    stated = {"phases": [phase.model_dump(exclude_defaults=True) for phase in phases], "final": final}
 
     def change(tree: Any) -> None:
         datasets = tree["datasets"]
@@ -30,8 +30,8 @@ def write_phases(workspace: Workspace, variant: Variant, phases: list[Phase]) ->
         where = {"network": variant.network, "resolution": variant.resolution}
         for override in overrides:
             if {key: override.get(key) for key in where} == where:
-                override["set"]["phases"] = stated
+                override["set"].update(stated)
                 return
-        overrides.append(where | {"set": {"phases": stated}})
+        overrides.append(where | {"set": stated})
 
     change_yaml(workspace.params, change)

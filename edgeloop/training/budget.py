@@ -23,7 +23,7 @@ def fit_into(training: Training, found: Estimate, seconds: float) -> str:
             f"{variant.id} cannot be trained in {in_words(seconds)}: an epoch of each phase alone takes {in_words(least)}.",
             "Give it more time, a smaller resolution, or final: best_epoch, which trains once instead of twice.",
         )
-    write_phases(training.workspace, variant, shorter.phases)
+    write_phases(training.workspace, variant, shorter.phases, shorter.final)
     return (
         f"params.yaml now states {shorter.epochs} of the {recipe.epochs} epochs for {variant.id} (`overrides`): a shorter training is "
         f"a worse one. Next: dvc repro train@{variant.id}"

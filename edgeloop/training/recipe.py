@@ -11,7 +11,8 @@ REFIT_BELOW = 10_000
 """Learning images. Below, a tenth more of them counts, and the best of many epochs on some hundred is chosen by noise; above,
 a refit would double the time for little."""
 SHOWN = {"trained": 600_000, "scratch": 1_200_000}
-"""How many augmented images a training shows in all, by what it starts from; measured on the flowers (docs/results.md)."""
+"""How many augmented images a training shows in all, by what it starts from. The first was tried on the flowers (docs/results.md),
+the second is a guess: fresh weights need more."""
 EPOCHS = {"trained": (20, 400), "scratch": (60, 400)}
 SMALLER_FIRST = 0.6
 """The share of the epochs that run at three quarters of the side, at a bit more than half the cost."""
@@ -91,5 +92,5 @@ def _phases(images: int, resolution: int, fresh: bool) -> list[Phase]:
 
 def _shorter(phase: Phase, factor: float) -> Phase:
     epochs = max(1, int(phase.epochs * factor))
-    stopping = phase.early_stopping if phase.early_stopping and phase.early_stopping < epochs else None
+    stopping = None if phase.early_stopping is None or epochs == 1 else min(phase.early_stopping, epochs - 1)
     return phase.model_copy(update={"epochs": epochs, "early_stopping": stopping, "warmup_epochs": min(phase.warmup_epochs, epochs - 1)})

@@ -80,7 +80,7 @@ def test_a_budget_becomes_an_override_and_the_rest_of_the_file_stays(workspace: 
     params = load_params(workspace)
     shorter = training(workspace, params).recipe
     assert shorter.epochs == 200 and "200 of the 400 epochs" in said
-    assert shorter.batch_size == 12
+    assert (shorter.batch_size, shorter.final) == (12, "refit")
     # Again: the override is replaced, not doubled.
     fit_into(training(workspace, params), Estimate(once_s=10, epochs_s=400), 210)
     assert training(workspace, load_params(workspace)).recipe.epochs == 100

@@ -87,7 +87,8 @@ def test_a_part_of_the_epochs() -> None:
     assert [phase.epochs for phase in half.phases] == [10, 61, 41]
     assert [phase.epochs for phase in whole.scaled(0.0001).phases] == [1, 1, 1]
     stopping = chosen({"phases": [{"mode": "full", "epochs": 9, "learning_rate": 0.1, "early_stopping": 5, "warmup_epochs": 3}]})
-    assert Phase.model_validate(stopping.scaled(0.3).phases[0].model_dump()).early_stopping is None
+    assert Phase.model_validate(stopping.scaled(0.5).phases[0].model_dump()).early_stopping == 3
+    assert Phase.model_validate(stopping.scaled(0.1).phases[0].model_dump()).early_stopping is None
 
 
 def test_the_record_states_the_recipe_that_was_run(tmp_path: Any) -> None:
