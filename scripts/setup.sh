@@ -39,9 +39,11 @@ if ! { [ -x .venv/bin/python ] && usable .venv/bin/python && .venv/bin/python -m
 fi
 echo "setup: installing from constraints.txt (about 250 packages, 3.5 GB; some minutes)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
-    --no-deps --require-hashes -r constraints.txt 2>.venv/install.log ||
+    --no-compile --no-deps --require-hashes -r constraints.txt 2>.venv/install.log ||
     { tail -n 20 .venv/install.log >&2; fail "The packages could not be installed." "Is the package index reachable? The whole log: .venv/install.log"; }
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
     --no-deps --no-build-isolation --editable . 2>>.venv/install.log ||
     { tail -n 20 .venv/install.log >&2; fail "edgeloop itself could not be installed." "The whole log: .venv/install.log"; }
+# pip compiles on one core. Files that are templates do not compile; nothing imports them.
+.venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 printf '%s' "$wanted" >.venv/lock

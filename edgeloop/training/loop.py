@@ -139,8 +139,8 @@ class Trainer:
 
 
 def logits_of(model: "keras.Model", inputs: NDArray[np.generic] | Rows) -> NDArray[np.float32]:
-    """(n, classes) float32 logits of a model that maps inputs to them, as they are when nothing is trained."""
-    return _in_batches(_compiled_logits(model), inputs)
+    """(n, classes) float32 logits of a model that maps inputs to them; for once: it is not compiled."""
+    return _in_batches(lambda part: model(part.astype(np.float32), training=False), inputs)
 
 
 def _in_batches(logits: Any, inputs: NDArray[np.generic] | Rows) -> NDArray[np.float32]:

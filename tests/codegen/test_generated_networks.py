@@ -119,6 +119,7 @@ def test_random_small_graphs_equal_the_reference(
 @NO_ARM
 @settings(max_examples=8)
 @given(seed=st.integers(0, 2**32), extreme=st.booleans(), level=st.sampled_from(["-O2", "-Os"]), data=st.data())
+@pytest.mark.long
 def test_random_small_graphs_equal_the_reference_on_the_emulated_core(
     seed: int, extreme: bool, level: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -88,6 +88,7 @@ def answers(postgres: Postgres) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_runs_are_kept_in_postgresql_and_its_password_nowhere(postgres: Postgres, project: Project) -> None:
     own = Project(project.root, project.env | {VARIABLE: postgres.address(), "EDGELOOP_PORTS": "any"})
     workspace = Workspace(project.root)

@@ -272,6 +272,7 @@ def test_what_was_finished_before_a_stage_failed_is_committed_and_the_next_goes_
     assert not growing.run("git", "status", "--porcelain", "dvc.lock")
 
 
+@pytest.mark.long
 def test_changes_that_are_not_the_ingests_are_not_committed(growing: Project, tmp_path: Path) -> None:
     params = growing.root / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8") + "# tried out\n", encoding="utf-8")

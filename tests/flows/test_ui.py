@@ -217,6 +217,7 @@ def assert_graph_is_that_of_dvc(drawn: Project, run: str) -> None:
     assert sorted(names.values()) == sorted({name for edge in declared for name in edge})
 
 
+@pytest.mark.long
 def test_the_button_in_the_ui_cancels_a_run_that_was_started_in_a_terminal(drawn: Project, page: Page) -> None:
     pipeline = drawn.root / "dvc.yaml"
     pipeline.write_text(

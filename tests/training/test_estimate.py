@@ -43,12 +43,10 @@ def training(workspace: Workspace, params: Params) -> Training:
     return Training.of(workspace, params.variant(VARIANT), params.train_settings(params.variant(VARIANT)))
 
 
-def test_a_refit_is_counted_and_epochs_are_in_proportion(workspace: Workspace) -> None:
+def test_the_second_fit_of_a_refit_is_counted(workspace: Workspace) -> None:
     once = estimate(training(workspace, write_params(workspace, phases=PHASES)))
     twice = estimate(training(workspace, write_params(workspace, phases=PHASES, final="refit")))
-    longer = estimate(training(workspace, write_params(workspace, phases=[phase | {"epochs": 4000} for phase in PHASES])))
     assert once.once_s > 0 and 0 < once.epochs_s < twice.epochs_s
-    assert longer.epochs_s > 10 * once.epochs_s
 
 
 def test_the_command_says_it_and_writes_nothing(

@@ -76,6 +76,7 @@ def test_the_model_kept_has_learned_from_val(refitted: tuple[Workspace, TrainRec
     assert alone.fits[0].train_images < record.fits[-1].train_images
 
 
+@pytest.mark.long
 def test_a_refit_that_was_cut_off_goes_on_with_its_own_checkpoint(refitted: tuple[Workspace, TrainRecord], tmp_path: Path) -> None:
     workspace, record = refitted
     again = project(tmp_path / "again")

@@ -48,6 +48,7 @@ def variant(workspace: Workspace, params: Params, miniatures: Path) -> VariantPa
 
 
 @pytest.mark.timeout(7200)
+@pytest.mark.long
 def test_every_wrong_program_whose_outputs_differ_is_caught(
     workspace: Workspace, params: Params, variant: VariantPaths, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def refused(project: Project, *argv: str) -> str:
     return said
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_clear_error_and_the_same_command_completes_later(small: Project) -> None:
     ballast = fill(small)
     assert "No space left on device" in refused(small, "edgeloop", "fetch", "sample")
