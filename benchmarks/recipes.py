@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--start", type=Path, default=Path("models/backbones/scratch.yaml"))
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--use-folds", type=int, default=None, help="only the first so many of them")
+    parser.add_argument("--use-folds", type=int, nargs="*", help="only these of them, counted from 0")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--recipes", type=Path)
     parser.add_argument("--only", nargs="*")
@@ -71,7 +71,9 @@ def _explore(options: argparse.Namespace, name: str, changes: dict[str, Any], se
     settings = TrainSettings.model_validate(declared.model_dump(exclude_unset=True) | changes | {"seed": declared.seed + seed})
     variant = Variant(dataset=options.dataset, network=options.network, resolution=options.resolution, start=options.start)
     training = Training.of(workspace, variant, settings)
-    for number, fold in enumerate(folds(training.images.rows, options.folds, seed=1)[: options.use_folds]):
+    for number, fold in enumerate(folds(training.images.rows, options.folds, seed=1)):
+        if options.use_folds and number not in options.use_folds:
+            continue
         key = {"variant": variant.id, "recipe": name, "changes": changes, "seed": seed, "folds": options.folds, "fold": number}
         if any(all(line[field] == value for field, value in key.items()) for line in _lines(options.out)):
             continue

@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
 
 def _trainer(name: str, resolution: int, recipe: Recipe) -> Trainer:
     preprocessing = Preprocessing(resolution=resolution, resize=recipe.resize, input_range=recipe.input_range)
-    trained, averaged = (on_pixels(build(network(name), resolution, CLASSES), preprocessing) for _ in range(2))
+    trained, averaged = (on_pixels(build(network(name), resolution, CLASSES, for_training=True), preprocessing) for _ in range(2))
     return Trainer(trained, averaged, recipe, np.ones(CLASSES, np.float32), mixes=False)
 
 

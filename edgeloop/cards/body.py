@@ -14,7 +14,7 @@ from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
 from edgeloop.datasets.outside import outside_of
 from edgeloop.markup import code, text
-from edgeloop.records import Confidence
+from edgeloop.records import Confidence, FitResult
 
 TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"
@@ -169,13 +169,19 @@ def _training(sources: Sources) -> str:
     if final.purpose == "refit":
         return (
             f"The recipe was tried on {estimate.train_images} images: its last weights score {scored} on the {estimate.held_images} "
-            f"of validation. Then it ran as long on all {final.train_images} images of train and validation, which gave the weights "
-            f"of this model: only test was held out from them.{again}"
+            f"of validation. Then {_repeated(final)} on all {final.train_images} images of train and validation, which gave the "
+            f"weights of this model: only test was held out from them.{again}"
         )
     return (
         f"{final.train_images} images to train on, {final.held_images} to choose the model by; the weights are those of epoch "
         f"{final.epoch}, with {scored} on validation, by which they were chosen.{again}"
     )
+
+
+def _repeated(refit: FitResult) -> str:
+    if not refit.begun_after:
+        return "it ran once more, from its start,"
+    return f"its last {refit.epoch - refit.begun_after} epochs ran once more, from epoch {refit.begun_after},"
 
 
 def _confidence(confidence: Confidence) -> str:

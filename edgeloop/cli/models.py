@@ -53,8 +53,10 @@ def _estimate(options: argparse.Namespace) -> None:
     variant = params.variant(options.variant)
     training = Training.of(workspace, variant, params.train_settings(variant))
     found = estimate(training)
-    fits = " and ".join(f"{purpose} on {len(fold.train)} images" for purpose, _, fold in training.fits)
-    say(f"{training.recipe.epochs} epochs each of: {fits}: about {in_words(found.total_s)}, by some steps on this machine")
+    (_, _, first), *again = training.fits
+    refits = "".join(f", then the last {training.recipe.phases[-1].epochs} once more on {len(fold.train)}" for _, _, fold in again)
+    takes = f"about {in_words(found.total_s)}, by some steps on this machine"
+    say(f"{training.recipe.epochs} epochs on {len(first.train)} images{refits}: {takes}")
     if options.budget is not None:
         say(fit_into(training, found, options.budget))
 

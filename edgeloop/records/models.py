@@ -41,12 +41,14 @@ class Accuracy(Part):
 
 
 class FitResult(Part):
-    """One run through all phases: `train` keeps its best epoch; `select` is scored and thrown away, `refit` is kept."""
+    """A run through the phases: `train` keeps its best epoch; `select` is scored, `refit` repeats its last phase and is kept."""
 
     purpose: Literal["train", "select", "refit"]
     train_images: int
     held_images: int
     phases: list[PhaseResult]
+    begun_after: int = 0
+    """Epochs of the fit before that this one went on from; its `phases` are those after them."""
     epoch: int
     """Whose weights this fit ended with, counted over all phases from 1."""
     held_accuracy: Accuracy | None
@@ -56,7 +58,8 @@ class FitResult(Part):
 
     def in_words(self) -> str:
         """What it learned from, and what it scored where."""
-        learned = f"{self.purpose}: {self.train_images} images, weights of epoch {self.epoch}"
+        begun = f" from epoch {self.begun_after} of the fit before" if self.begun_after else ""
+        learned = f"{self.purpose}: {self.train_images} images{begun}, weights of epoch {self.epoch}"
         if self.held_accuracy is None:
             return f"{learned}; no images held out"
         return f"{learned}; val accuracy {self.held_accuracy.value:.4f} (n = {self.held_images})"

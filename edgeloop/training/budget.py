@@ -21,7 +21,7 @@ def fit_into(training: Training, found: Estimate, seconds: float) -> str:
     if seconds < least:
         raise ConfigError(
             f"{variant.id} cannot be trained in {in_words(seconds)}: an epoch of each phase alone takes {in_words(least)}.",
-            "Give it more time, a smaller resolution, or final: best_epoch, which trains once instead of twice.",
+            "Give it more time, a smaller resolution, or final: best_epoch, which does not train the last phase twice.",
         )
     write_phases(training.workspace, variant, shorter.phases, shorter.final)
     return (

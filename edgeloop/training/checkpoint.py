@@ -29,7 +29,8 @@ class Best:
 
 @dataclass
 class State:
-    """Where a training stands. Arrays: weights of the network at the start of the phase, trainer state, best weights."""
+    """Where a training stands. Arrays: weights of the network at the start of the phase and of the last phase, trainer state, best
+    weights."""
 
     phase: int = 0
     epoch: int = 0
@@ -39,12 +40,29 @@ class State:
     best: Best = field(default_factory=Best)
     history: list[dict[str, Any]] = field(default_factory=list)
     resumed: int = 0
+    shared: int = 0
+    """Epochs of an earlier fit that this one goes on from."""
     network: Arrays = field(default_factory=list)
+    before_last_phase: Arrays = field(default_factory=list)
     trainer: Arrays = field(default_factory=list)
     best_weights: Arrays = field(default_factory=list)
 
+    @property
+    def epochs(self) -> int:
+        """Behind it, of all phases."""
+        return self.shared + len(self.history)
 
-_ARRAYS = ("network", "trainer", "best_weights")
+    def branch(self) -> "State":
+        """Of a fit that goes on from where this one stood before its last phase."""
+        last = self.history[-1]["phase"]
+        return State(
+            phase=last,
+            shared=self.shared + sum(row["phase"] < last for row in self.history),
+            network=self.before_last_phase,
+        )
+
+
+_ARRAYS = ("network", "before_last_phase", "trainer", "best_weights")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -69,12 +87,15 @@ def load(path: Path) -> State | None:
 def _parsed(content: bytes) -> State:
     with np.load(io.BytesIO(content)) as stored:
         plain = json.loads(stored["plain"].tobytes())
-        lists: dict[str, Arrays] = {
+        lists = {
             name: [stored[f"{name}.{index}"] for index in range(sum(key.startswith(f"{name}.") for key in stored.files))]
             for name in _ARRAYS
         }
     plain["phase_best"], plain["best"] = Best(**plain["phase_best"]), Best(**plain["best"])
-    return State(**plain, network=lists["network"], trainer=lists["trainer"], best_weights=lists["best_weights"])
+    state = State(**plain)
+    for name, arrays in lists.items():
+        setattr(state, name, arrays)
+    return state
 
 
 def _plain(state: State) -> dict[str, Any]:

@@ -51,12 +51,13 @@ def estimate(training: Training) -> Estimate:
     job, _ = training.job("select", "last", fits[0])
     speeds: dict[tuple[str, int | None], _Speed] = {}
     once, epochs = 0.0, 0.0
-    for phase in training.recipe.phases:
+    for number, phase in enumerate(training.recipe.phases, 1):
         kind = ("head" if phase.mode == "head" else "full", phase.resolution)
         if kind not in speeds:
             speeds[kind] = _measured(prepare_phase(job, phase), phase, training.recipe)
-        once += len(fits) * speeds[kind].compile_s
-        epochs += phase.epochs * sum(_epoch_s(speeds[kind], fold, training.recipe.batch_size) for fold in fits)
+        running = fits if number == len(training.recipe.phases) else fits[:1]
+        once += len(running) * speeds[kind].compile_s
+        epochs += phase.epochs * sum(_epoch_s(speeds[kind], fold, training.recipe.batch_size) for fold in running)
     return Estimate(once, epochs)
 
 

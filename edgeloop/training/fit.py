@@ -18,8 +18,9 @@ HISTORY = (
 RATE = "images_per_s"
 
 
-def fit(job: Job, checkpoint: Path) -> State:
-    """Run the phases from where the checkpoint stands to their end.
+def fit(job: Job, checkpoint: Path, earlier: State | None = None) -> State:
+    """Run the phases from where the checkpoint stands to their end; without one from the job's weights, or the last phase alone
+    from where an `earlier` fit of the same phases stood before it.
 
     The state's `best_weights` are those to keep: of the best epoch on the held-out images, or of the last one.
 
@@ -28,14 +29,16 @@ def fit(job: Job, checkpoint: Path) -> State:
     """
     state = load(checkpoint)
     if state is None:
-        state = State(network=job.network.get_weights())
+        state = earlier.branch() if earlier else State(network=job.network.get_weights())
     else:
         state.resumed += state.phase < len(job.recipe.phases)
     phases = job.recipe.phases
     total = sum(phase.epochs for phase in phases)
     with progress(job.purpose, total, "epochs") as advance, one_thread():
-        advance(len(state.history))
+        advance(state.epochs)
         while state.phase < len(phases):
+            if state.phase == len(phases) - 1:
+                state.before_last_phase = state.network
             job.network.set_weights(state.network)
             _run_phase(job, phases[state.phase], state, checkpoint, advance)
             state.phase, state.epoch, state.since_best = state.phase + 1, 0, 0
@@ -67,7 +70,7 @@ def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str,
     seconds = time.perf_counter() - begun
     scored = run.trainer.evaluate(run.held_inputs, job.held_labels) if len(job.held_labels) else None
     values = (
-        job.purpose, state.phase, phase.mode, len(state.history) + 1, trained.loss, trained.accuracy,
+        job.purpose, state.phase, phase.mode, state.epochs + 1, trained.loss, trained.accuracy,
         scored and scored.loss, scored and scored.accuracy, float(run.trainer.optimizer.learning_rate),
     )  # fmt: skip
     rate = steps * min(recipe.batch_size, len(run.train.labels)) / seconds

@@ -1,6 +1,6 @@
 """The recipe of one training: what params.yaml states, and for what it leaves open, a choice by the images and the start."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from edgeloop.augmentation import Affine, Augmentation, Color, Crop, Erase, Flip, Mixup
 from edgeloop.config import Phase, TrainSettings
@@ -9,13 +9,13 @@ from edgeloop.errors import ConfigError
 
 REFIT_BELOW = 10_000
 """Learning images. Below, a tenth more of them counts, and the best of many epochs on some hundred is chosen by noise; above,
-a refit would double the time for little."""
+a refit would cost half as much time again for little."""
 SHOWN = {"trained": 600_000, "scratch": 1_200_000}
 """How many augmented images a training shows in all, by what it starts from. The first was tried on the flowers (docs/results.md),
 the second is a guess: fresh weights need more."""
 EPOCHS = {"trained": (20, 400), "scratch": (60, 400)}
 SMALLER_FIRST = 0.6
-"""The share of the epochs that run at three quarters of the side, at a bit more than half the cost."""
+"""The share of the epochs at a constant rate, at three quarters of the side (a bit more than half the cost); a refit shares them."""
 SMALLEST = 96
 
 STRONG: tuple[Augmentation, ...] = (
@@ -75,19 +75,18 @@ def choose(settings: TrainSettings, *, images: int, resolution: int, fresh: bool
 
 
 def _phases(images: int, resolution: int, fresh: bool) -> list[Phase]:
-    """Few images are shown more often; most of the epochs at a smaller side, where the variant's own is large enough."""
+    """Few images are shown more often; most of the epochs at a constant rate, at a smaller side where the variant's own is large enough."""
     begins = "scratch" if fresh else "trained"
     fewest, most = EPOCHS[begins]
     epochs = min(max(SHOWN[begins] // images, fewest), most)
     rate, mode = (0.005, "scratch") if fresh else (0.006, "full")
     head = [] if fresh else [Phase(mode="head", epochs=20, learning_rate=0.01)]
     smaller = int(resolution * 0.75) // 32 * 32
-    if smaller < SMALLEST:
-        return [*head, Phase.model_validate({"mode": mode, "epochs": epochs, "learning_rate": rate, "warmup_epochs": 2})]
     first = round(epochs * SMALLER_FIRST)
-    begin = {"mode": mode, "epochs": first, "learning_rate": rate, "warmup_epochs": 2, "decay": "constant", "resolution": smaller}
-    end = Phase(mode="full", epochs=epochs - first, learning_rate=rate)
-    return [*head, Phase.model_validate(begin), end]
+    begin: dict[str, Any] = {"mode": mode, "epochs": first, "learning_rate": rate, "warmup_epochs": 2, "decay": "constant"}
+    if smaller >= SMALLEST:
+        begin["resolution"] = smaller
+    return [*head, Phase.model_validate(begin), Phase(mode="full", epochs=epochs - first, learning_rate=rate)]
 
 
 def _shorter(phase: Phase, factor: float) -> Phase:

@@ -37,10 +37,10 @@ class Fitted:
 def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     """Train the variant `name`, or take up a training of it that was cut off after its last whole epoch.
 
-    With `final: best_epoch` the weights kept are those of the epoch with the best accuracy on `val`. With `refit` the same
-    phases run twice: on `train`, whose last weights are scored on `val`, and then on `train` and `val` together, whose last
-    weights are kept. Writes `train/model.keras`, `train/preprocessing.json`, `history.csv` and the record. `test` is not
-    read. Equal inputs and seed give equal weights.
+    With `final: best_epoch` the weights kept are those of the epoch with the best accuracy on `val`. With `refit` the phases
+    run on `train`, and their last weights are scored on `val`; then the last phase runs once more, from the same weights, on
+    `train` and `val` together, and gives the weights that are kept. Writes `train/model.keras`, `train/preprocessing.json`,
+    `history.csv` and the record. `test` is not read. Equal inputs and seed give equal weights.
 
     Raises:
         InputError: the data set is not prepared and accepted, or the starting weights are missing.
@@ -58,11 +58,10 @@ def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     for purpose, keep, fold in training.fits:
         job, weights = training.job(purpose, keep, fold)
         checkpoints.append(workspace.cache / "training" / f"{name}-{identity}-{purpose}.state")
-        done.append(Fitted(job, fit(job, checkpoints[-1])))
+        done.append(Fitted(job, fit(job, checkpoints[-1], done[-1].state if done else None)))
 
     confidence = _confidence(done[0])
-    model = training.new_network(variant.resolution)
-    model.set_weights(done[-1].state.best_weights)
+    model = training.finished(done[-1].state.best_weights)
     divide_logits(model, confidence.temperature)
     write_model(model, paths.model)
     training.preprocessing.write(paths.preprocessing)
@@ -107,6 +106,7 @@ def _fit_result(fitted: Fitted) -> FitResult:
         train_images=len(job.fold.train),
         held_images=len(job.fold.held),
         phases=_phase_results(state.history, job.recipe.phases),
+        begun_after=state.shared,
         epoch=state.best.epoch,
         held_accuracy=Accuracy.of(round(state.best.accuracy * len(job.fold.held)), len(job.fold.held)) if len(job.fold.held) else None,
         resumed=state.resumed,

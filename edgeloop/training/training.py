@@ -15,6 +15,7 @@ from edgeloop.preprocessing import Preprocessing
 from edgeloop.quiet import load_tensorflow
 from edgeloop.records import StartingWeights
 from edgeloop.training.fold import Fold, declared_fold, whole
+from edgeloop.training.loop import Arrays
 from edgeloop.training.phases import Job, Keep, Purpose
 from edgeloop.training.recipe import Recipe, choose
 from edgeloop.training.start import Start, read_start
@@ -68,21 +69,30 @@ class Training:
 
     @cached_property
     def fits(self) -> list[tuple[Purpose, Keep, Fold]]:
-        """What is fitted, in order: once, keeping the best epoch; or once to be scored, and once on all images."""
+        """What is fitted, in order: once, keeping the best epoch; or once to be scored, and its last phase once more on all images."""
         rows = self.images.rows
         if self.recipe.final == "refit":
             return [("select", "last", declared_fold(rows)), ("refit", "last", whole(rows))]
         return [("train", "best", declared_fold(rows))]
 
-    def new_network(self, resolution: int | None = None) -> "keras.Model":
-        """Fresh weights; without a resolution for images of any size, as phases may differ in it."""
-        recipe = self.recipe
+    def new_network(self) -> "keras.Model":
+        """Fresh weights to be trained, for images of any size, as phases may differ in it."""
+        return self._build(None, for_training=True)
+
+    def finished(self, weights: Arrays) -> "keras.Model":
+        """The model to be written down, of plain Keras layers, with the weights of a `new_network`."""
+        model = self._build(self.variant.resolution, for_training=False)
+        model.set_weights(weights)
+        return model
+
+    def _build(self, resolution: int | None, *, for_training: bool) -> "keras.Model":
         return build(
             network(self.variant.network),
             resolution,
             len(self.images.classes),
-            dropout=recipe.dropout,
-            batch_norm_momentum=recipe.batch_norm_momentum,
+            dropout=self.recipe.dropout,
+            batch_norm_momentum=self.recipe.batch_norm_momentum,
+            for_training=for_training,
         )
 
     def job(self, purpose: Purpose, keep: Keep, fold: Fold) -> tuple[Job, StartingWeights]:

@@ -58,7 +58,7 @@ def test_the_command_says_it_and_writes_nothing(
     (workspace.root / "dvc.yaml").touch()
     assert main(["estimate", VARIANT]) == 0
     said = capsys.readouterr().out
-    assert "100 epochs each of: select on 36 images and refit on 48 images: about " in said
+    assert "100 epochs on 36 images, then the last 60 once more on 48: about " in said
     assert workspace.params.read_text(encoding="utf-8") == before
 
 

@@ -48,7 +48,7 @@ def test_fresh_weights_learn_longer_and_have_no_head_to_begin_with() -> None:
 def test_most_epochs_run_at_three_quarters_of_the_side(resolution: int, smaller: int | None) -> None:
     phases = full(chosen(resolution=resolution))
     assert phases[0].resolution == smaller
-    assert len(phases) == (2 if smaller else 1)
+    assert len(phases) == 2 and phases[0].decay == "constant"
     assert phases[-1].resolution is None and phases[-1].decay == "cosine"
 
 
