@@ -26,7 +26,7 @@ from edgeloop.training.fold import folds
 from edgeloop.training.training import Training
 from edgeloop.workspace import find_workspace
 
-BEGIN, END = "<!-- recipes: begin -->", "<!-- recipes: end -->"
+MARK = "recipes"
 
 
 def main() -> int:
@@ -75,7 +75,7 @@ def _explore(options: argparse.Namespace, name: str, changes: dict[str, Any], se
         if options.use_folds and number not in options.use_folds:
             continue
         key = {"variant": variant.id, "recipe": name, "changes": changes, "seed": seed, "folds": options.folds, "fold": number}
-        if any(all(line[field] == value for field, value in key.items()) for line in _lines(options.out)):
+        if any(all(line[field] == value for field, value in key.items()) for line in lines_of(options.out)):
             continue
         begun, cpu = time.perf_counter(), time.process_time()
         job, _ = training.job("select", "last", fold)
@@ -97,7 +97,8 @@ def _explore(options: argparse.Namespace, name: str, changes: dict[str, Any], se
         print(f"{name} seed {seed} fold {number}: {scored}, {line['cpu_s']:.0f} CPU-s", flush=True)
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """The runs that are done."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
@@ -135,12 +136,20 @@ def _grouped(lines: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str
 
 
 def _report(options: argparse.Namespace) -> None:
-    made = table(_lines(options.out))
+    made = table(lines_of(options.out))
     print(made, end="")
     if options.write:
-        page = options.write.read_text(encoding="utf-8")
-        before, _, rest = page.partition(BEGIN)
-        options.write.write_text(before + BEGIN + "\n" + made + END + rest.partition(END)[2], encoding="utf-8")
+        write_between(options.write, MARK, made)
+
+
+def write_between(page: Path, mark: str, text: str) -> None:
+    """Replace what stands between the two comments of that mark in a Markdown page."""
+    begin, end = (f"<!-- {mark}: {edge} -->\n" for edge in ("begin", "end"))
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        sys.exit(f"{page} has no comments {begin.strip()} and {end.strip()}: nothing was written")
+    page.write_text(before + begin + text + end + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,14 +25,14 @@ def test_photographs_from_trained_weights() -> None:
     recipe = chosen()
     assert [(phase.mode, phase.epochs, phase.resolution) for phase in recipe.phases] == [
         ("head", 20, None),
-        ("full", 122, 96),
-        ("full", 82, None),
+        ("full", 163, 96),
+        ("full", 109, None),
     ]
     assert [op.op for op in recipe.augmentation] == ["flip", "crop", "affine", "color", "erase", "mixup"]
     assert recipe.input_range == (-1, 1) and recipe.final == "refit"
 
 
-@pytest.mark.parametrize(("images", "epochs"), [(60, 400), (1500, 400), (3000, 200), (20_000, 30), (100_000, 20)])
+@pytest.mark.parametrize(("images", "epochs"), [(60, 400), (2000, 400), (3200, 250), (20_000, 40), (100_000, 20)])
 def test_few_images_are_shown_more_often(images: int, epochs: int) -> None:
     assert sum(phase.epochs for phase in full(chosen(images=images))) == epochs
 
@@ -84,7 +84,7 @@ def test_trained_weights_of_an_unknown_range_are_refused() -> None:
 def test_a_part_of_the_epochs() -> None:
     whole = chosen()
     half = whole.scaled(0.5)
-    assert [phase.epochs for phase in half.phases] == [10, 61, 41]
+    assert [phase.epochs for phase in half.phases] == [10, 81, 54]
     assert [phase.epochs for phase in whole.scaled(0.0001).phases] == [1, 1, 1]
     stopping = chosen({"phases": [{"mode": "full", "epochs": 9, "learning_rate": 0.1, "early_stopping": 5, "warmup_epochs": 3}]})
     assert Phase.model_validate(stopping.scaled(0.5).phases[0].model_dump()).early_stopping == 3
