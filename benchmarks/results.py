@@ -1,10 +1,10 @@
 """What a training recipe gives in the end: models trained, converted to int8 and tested as the product does it, for some seeds.
 
-    python benchmarks/results.py VARIANT [VARIANT ...] [--seeds 3] [--recipes FILE] [--out FILE.jsonl] [--write docs/results.md]
+    python benchmarks/results.py VARIANT [VARIANT ...] [--seeds 0 1 2] [--recipes FILE] [--out FILE.jsonl] [--write docs/results.md]
 
 The data sets must be prepared in this project. `--recipes` is a file as `benchmarks/recipes.py` takes it: a name, and what it changes of
 the data set's `train` in params.yaml; without it, the declared recipe alone. **This reads `test`**: choose by recipes.py, and come
-here once. Each run (variant, recipe, seed) is a line of JSON in `--out`; runs that are there are not repeated.
+here once. Each run (variant, recipe, seed) is a line of JSON in `--out`; runs that are there are not repeated, one that was cut off goes on.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> int:
     options = _options()
     if not options.only_report:
         recipes = read_recipes(options.recipes)
-        for seed in range(options.seeds):
+        for seed in options.seeds:
             for variant in options.variants:
                 for name, changes in recipes.items():
                     _run(options.out, variant, name, changes, seed)
@@ -52,7 +52,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variants", nargs="*", metavar="VARIANT")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="added to the declared one")
     parser.add_argument("--recipes", type=Path)
     parser.add_argument("--out", type=Path, default=Path("results.jsonl"))
     parser.add_argument("--write", type=Path, help="the page whose table is replaced, between its two comments")
