@@ -86,7 +86,7 @@ def _digests(python: Path) -> Iterator[str]:
         (backbones / "scratch.yaml").write_bytes((Path(__file__).parents[1] / "models/backbones/scratch.yaml").read_bytes())
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         for step in STEPS:
-            command = [python.absolute(), "-m", "edgeloop", *step]
+            command = [str(python.absolute()), "-m", "edgeloop", *step]
             done = subprocess.run(command, cwd=folder, env=environment, timeout=DEADLINE_S, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"{python} {' '.join(step)} failed:\n{done.stderr}")

@@ -4,7 +4,8 @@
 
 The data sets must be prepared in this project. `--recipes` is a file as `benchmarks/recipes.py` takes it: a name, and what it changes of
 the data set's `train` in params.yaml; without it, the declared recipe alone. **This reads `test`**: choose by recipes.py, and come
-here once. Each run (variant, recipe, seed) is a line of JSON in `--out`; runs that are there are not repeated, one that was cut off goes on.
+here once. Each run (variant, recipe, seed) is a line of JSON in `--out`; runs that are there are not repeated, and one that was cut off
+goes on.
 """
 
 import argparse
