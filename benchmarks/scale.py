@@ -1,10 +1,11 @@
 """Time, memory and disk of every step up to `evaluate` on data sets of the size of PlantVillage and Food-101.
 
-    python benchmarks/scale.py plant|food [--images 55448] [--resolution 128 224] [--epochs 1] [--folder DIR]
+    python benchmarks/scale.py plant|food [--images 55448] [--resolution 128 224] [--epochs 1] [--steps prepare train] [--project DIR]
 
 Draws an archive with the layout and the number of classes of the real one (JPEGs with sides of 192 to 256; each class has a
-pattern of its own), in a project folder that is deleted at the end; then runs each step of the command line there, in a
-process of its own, with the settings of params.yaml but fresh weights and so many epochs.
+pattern of its own), in a project folder that is deleted at the end, unless it was given (`--project`; what was drawn there is
+used again); then runs each step of the command line there, in a process of its own, with the settings of params.yaml but fresh
+weights and so many epochs.
 
 Of each step: wall and CPU seconds; peak of anonymous memory, which the step must have, and of all resident memory, which holds
 mapped files that the kernel takes back when it needs room; both summed over the step's processes and read ten times a second
@@ -30,13 +31,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from edgeloop.datasets.parallel import map_in_order
+from edgeloop.files import atomic_path
 from edgeloop.progress import tracked
 from edgeloop.workspace import PARAMS, find_workspace
+from edgeloop.yamlfile import change_yaml
 
+OF_DATASET, OF_VARIANT = ("fetch", "prepare", "validate"), ("train", "quantize", "evaluate")
 NETWORK = "fdmobilenet_0.25"
 TEST_OF_FOUR = 4
 """Every fourth picture of food is on the list of test images, as in Food-101."""
@@ -81,11 +84,12 @@ class Cost:
 def main() -> int:
     options = _options()
     shape = Shape(options.images or SHAPES[options.dataset].images, SHAPES[options.dataset].classes)
-    folder = Path(tempfile.mkdtemp(prefix="edgeloop-scale-", dir=options.folder))
-    try:
-        _run(options, shape, folder)
-    finally:
-        shutil.rmtree(folder)
+    if options.project:
+        options.project.mkdir(parents=True, exist_ok=True)
+        _run(options, shape, options.project.resolve())
+        return 0
+    with tempfile.TemporaryDirectory(prefix="edgeloop-scale-") as folder:
+        _run(options, shape, Path(folder))
     return 0
 
 
@@ -95,21 +99,25 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--images", type=int, help="how many are drawn (default: as many as the real data set has)")
     parser.add_argument("--resolution", type=int, nargs="+", default=[128])
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="where the project folder is made (default: the folder for temporary files)")
+    parser.add_argument("--steps", nargs="+", choices=(*OF_DATASET, *OF_VARIANT), default=[*OF_DATASET, *OF_VARIANT])
+    parser.add_argument("--project", type=Path, help="a folder for the project, which is kept")
     return parser.parse_args()
 
 
 def _run(options: argparse.Namespace, shape: Shape, folder: Path) -> None:
-    begun = time.perf_counter()
     archive = folder / "drawn-archive"
-    WRITERS[options.dataset](archive, shape)
-    drawn = f"{archive.stat().st_size / MB:.0f} MB, drawn in {time.perf_counter() - begun:.0f} s"
+    if not archive.is_file():
+        with atomic_path(archive) as temporary:
+            WRITERS[options.dataset](temporary, shape)
     variants = _write_project(folder, archive, options)
-    print(f"{options.dataset}: {shape.images} images in {shape.classes} classes, {drawn}; {os.cpu_count()} cores, {options.epochs} epochs")
+    drawn = f"{shape.images} images in {shape.classes} classes, an archive of {archive.stat().st_size / MB:.0f} MB"
+    print(f"{options.dataset}: {drawn}; {os.cpu_count()} cores, {options.epochs} epochs")
     print(f"{'step':<40} {'wall s':>8} {'CPU s':>8} {'anonymous MB':>13} {'resident MB':>12} {'cache on disk MB':>17}", flush=True)
-    steps = [(step, options.dataset) for step in ("fetch", "prepare", "validate")]
-    steps += [(step, variant) for variant in variants for step in ("train", "quantize", "evaluate")]
+    steps = [(step, options.dataset) for step in OF_DATASET]
+    steps += [(step, variant) for variant in variants for step in OF_VARIANT]
     for step, subject in steps:
+        if step not in options.steps:
+            continue
         cost = _cost([sys.executable, "-m", "edgeloop", step, subject], folder)
         cached = _size(folder / ".edgeloop") / MB
         figures = f"{cost.wall_s:>8.1f} {cost.cpu_s:>8.1f} {cost.anonymous_mb:>13.0f} {cost.resident_mb:>12.0f} {cached:>17.0f}"
@@ -119,27 +127,25 @@ def _run(options: argparse.Namespace, shape: Shape, folder: Path) -> None:
 def _write_project(folder: Path, archive: Path, options: argparse.Namespace) -> list[str]:
     """A project with the one data set; returns its variants."""
     ours = find_workspace().root
-    stated: dict[str, Any] = yaml.safe_load((ours / PARAMS).read_text(encoding="utf-8"))
-    dataset = stated["datasets"][options.dataset]
-    dataset["source"] = {"address": str(archive)}
-    dataset["train"] |= {"phases": [{"mode": "scratch", "epochs": options.epochs, "learning_rate": 0.005}]}
     start = Path("models/backbones/scratch.yaml")
     variants = {
-        f"{options.dataset}-{NETWORK}-{side}": {
-            "dataset": options.dataset, "network": NETWORK, "resolution": side, "start": str(start),
-        }
+        f"{options.dataset}-{NETWORK}-{side}": {"dataset": options.dataset, "network": NETWORK, "resolution": side}
         for side in options.resolution
-    }  # fmt: skip
-    measured = {f"{name}-host": {**_without(variant, "start"), "board": "host", "runs": "quantized"} for name, variant in variants.items()}
-    stated |= {"datasets": {options.dataset: dataset}, "variants": variants, "benchmarks": measured}
-    (folder / start).parent.mkdir(parents=True)
-    shutil.copy(ours / start, folder / start)
-    (folder / PARAMS).write_text(yaml.safe_dump(stated), encoding="utf-8")
+    }
+
+    def change(tree: Any) -> None:
+        dataset = tree["datasets"][options.dataset]
+        dataset["source"] = {"address": str(archive)}
+        dataset["train"]["phases"] = [{"mode": "scratch", "epochs": options.epochs, "learning_rate": 0.005}]
+        tree["datasets"] = {options.dataset: dataset}
+        tree["variants"] = {name: variant | {"start": str(start)} for name, variant in variants.items()}
+        tree["benchmarks"] = {f"{name}-host": variant | {"board": "host", "runs": "quantized"} for name, variant in variants.items()}
+
+    (folder / start).parent.mkdir(parents=True, exist_ok=True)
+    for file in (start, Path(PARAMS)):
+        shutil.copy(ours / file, folder / file)
+    change_yaml(folder / PARAMS, change)
     return list(variants)
-
-
-def _without(values: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name != key}
 
 
 # --- drawing
