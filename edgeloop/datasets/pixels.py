@@ -5,7 +5,7 @@ import hashlib
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +95,8 @@ def mapped(workspace: Workspace, images: SplitImages, preprocessing: Preprocessi
         with atomic_path(cached) as temporary:
             _take_room(temporary, cached, math.prod(_shape(images, preprocessing)))
             pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=_shape(images, preprocessing))
-            _decode(workspace, images, preprocessing, pixels)
+            with progress(f"decode {images.dataset} {images.name.partition('-')[0]}", len(pixels), "images") as advance:
+                _decode(workspace, images, preprocessing, pixels, advance)
             pixels.flush()
     return _with(images, np.load(cached, mmap_mode="r"))
 
@@ -103,7 +104,7 @@ def mapped(workspace: Workspace, images: SplitImages, preprocessing: Preprocessi
 def decoded(workspace: Workspace, images: SplitImages, preprocessing: Preprocessing) -> SplitPixels:
     """The images decoded by `preprocessing`, in memory: for a few, which need no file of the cache."""
     pixels = np.empty(_shape(images, preprocessing), np.uint8)
-    _decode(workspace, images, preprocessing, pixels)
+    _decode(workspace, images, preprocessing, pixels, lambda _: None)
     return _with(images, pixels)
 
 
@@ -130,10 +131,12 @@ def _take_room(file: Path, target: Path, size_bytes: int) -> None:
             ) from error
 
 
-def _decode(workspace: Workspace, images: SplitImages, preprocessing: Preprocessing, pixels: Pixels) -> None:
+def _decode(
+    workspace: Workspace, images: SplitImages, preprocessing: Preprocessing, pixels: Pixels, advance: Callable[[int], None]
+) -> None:
     """Fill `pixels`, on all cores."""
-    rows, what = images.rows, f"decode {images.dataset} {images.name}"
-    with ShardReader(workspace.dataset(images.dataset).images) as shards, progress(what, len(rows), "images") as advance:
+    rows = images.rows
+    with ShardReader(workspace.dataset(images.dataset).images) as shards:
 
         def fill(start: int) -> int:
             chunk = rows.iloc[start : start + CHUNK]
