@@ -44,7 +44,7 @@ class SplitImages:
     def chosen(self, places: NDArray[np.intp]) -> "SplitImages":
         """Some of them; `places` ascend."""
         part = hashlib.sha256(np.asarray(places, np.int64).tobytes()).hexdigest()[:12]
-        return replace(self, name=f"{self.name}-{part}", rows=self.rows.iloc[places].reset_index(drop=True), labels=self.labels[places])
+        return replace(self, name=f"{self.name}.{part}", rows=self.rows.iloc[places].reset_index(drop=True), labels=self.labels[places])
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def mapped(workspace: Workspace, images: SplitImages, preprocessing: Preprocessi
         with atomic_path(cached) as temporary:
             _take_room(temporary, cached, math.prod(_shape(images, preprocessing)))
             pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=_shape(images, preprocessing))
-            with progress(f"decode {images.dataset} {images.name.partition('-')[0]}", len(pixels), "images") as advance:
+            what = f"decode {images.dataset} {images.name.partition('.')[0]}"
+            with progress(what, len(pixels), "images") as advance:
                 _decode(workspace, images, preprocessing, pixels, advance)
             pixels.flush()
     return _with(images, np.load(cached, mmap_mode="r"))
