@@ -71,7 +71,7 @@ def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str,
     scored = run.trainer.evaluate(run.held_inputs, job.held_labels) if len(job.held_labels) else None
     values = (
         job.purpose, state.phase, phase.mode, state.epochs + 1, trained.loss, trained.accuracy,
-        scored and scored.loss, scored and scored.accuracy, float(run.trainer.optimizer.learning_rate),
+        scored and scored.loss, scored and scored.accuracy, run.trainer.rate,
     )  # fmt: skip
     rate = steps * min(recipe.batch_size, len(run.train.labels)) / seconds
     return dict(zip(HISTORY, values, strict=True)) | {RATE: rate}
