@@ -129,7 +129,7 @@ class Trainer:
             with tf.GradientTape() as tape:
                 logits = model(inputs[own], training=True)
                 losses = tf.nn.softmax_cross_entropy_with_logits(targets[own], logits)
-                loss = tf.reduce_sum(losses * tf.gather(importance, labels[own])) / len(labels)
+                loss = tf.reduce_sum(losses * tf.gather(importance, labels[own])) / tf.cast(tf.size(labels), tf.float32)
             optimizer.apply(tape.gradient(loss, [v.value for v in model.trainable_variables]), model.trainable_variables)
             return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels[own], tf.int32))
 
