@@ -1,6 +1,6 @@
 """Speed of training, and the share of a step's time that goes into its input.
 
-    python benchmarks/training.py [--network fdmobilenet_0.25] [--resolution 128] [--rounds 20]
+    python benchmarks/training.py [--network fdmobilenet_0.25] [--resolution 128] [--rounds 20] [--compute exact]
 
 Trains with the settings of `flowers` in params.yaml (batch size, weight average, all its augmentations) on images drawn
 at random. The baseline, in the same run, is the same compiled step fed with batches that lie ready in memory; epochs of
@@ -14,19 +14,24 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from statistics import median
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from edgeloop.config import Phase, load_params
+from edgeloop.config import Compute, Phase, load_params
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quiet import load_tensorflow
 from edgeloop.training.augment import Augmenter, one_thread
 from edgeloop.training.batches import Batch, Examples, ahead
+from edgeloop.training.compute import computing
 from edgeloop.training.loop import Trainer
 from edgeloop.training.phases import on_pixels
 from edgeloop.training.recipe import Recipe, choose
 from edgeloop.workspace import find_workspace
+
+if TYPE_CHECKING:
+    import keras
 
 GOAL = 0.10
 IMAGES = 2642
@@ -41,6 +46,7 @@ def main() -> int:
     options = _options()
     params = load_params(find_workspace())
     settings = params.datasets["flowers"].train.settings(options.network, options.resolution)
+    settings = settings.model_copy(update={"compute": options.compute})
     recipe = choose(settings, images=IMAGES, resolution=options.resolution, fresh=False, start_range=(-1.0, 1.0))
     load_tensorflow()
     trainer, examples = _trainer(options.network, options.resolution, recipe), _examples(options.resolution, recipe)
@@ -70,13 +76,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--network", default="fdmobilenet_0.25")
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--compute", choices=get_args(Compute), default="exact")
     return parser.parse_args()
 
 
 def _trainer(name: str, resolution: int, recipe: Recipe) -> Trainer:
     preprocessing = Preprocessing(resolution=resolution, resize=recipe.resize, input_range=recipe.input_range)
-    trained, averaged = (on_pixels(build(network(name), resolution, CLASSES, for_training=True), preprocessing) for _ in range(2))
-    return Trainer(trained, averaged, recipe, np.ones(CLASSES, np.float32), mixes=False)
+
+    def new_model() -> "keras.Model":
+        return on_pixels(build(network(name), resolution, CLASSES, for_training=True), preprocessing)
+
+    averaged = new_model()
+    with computing(recipe.compute, recipe.batch_size):
+        return Trainer(new_model(), averaged, recipe, np.ones(CLASSES, np.float32), mixes=False)
 
 
 def _examples(resolution: int, recipe: Recipe) -> Examples:

@@ -5,12 +5,13 @@ from edgeloop.config.params import BoardBenchmark, Dataset, Params, Step, Varian
 from edgeloop.config.phases import write_phases
 from edgeloop.config.section import Network, Positive, Resize, Resolution, Section, Sha256
 from edgeloop.config.steps import OFF, Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules
-from edgeloop.config.training import Override, Phase, Train, TrainSettings
+from edgeloop.config.training import Compute, Override, Phase, Train, TrainSettings
 
 __all__ = [
     "OFF",
     "Benchmark",
     "BoardBenchmark",
+    "Compute",
     "Dataset",
     "Drawn",
     "Evaluate",

@@ -30,6 +30,9 @@ class Phase(Section):
         return self
 
 
+Compute = Literal["exact", "gpus"]
+
+
 class FixedSettings(Section):
     """What of a training does not depend on the data or on what it starts from."""
 
@@ -43,6 +46,8 @@ class FixedSettings(Section):
     weight_average: Annotated[float, Field(ge=0, lt=1)] = 0.98
     resize: Resize = "area"
     stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
+    compute: Compute = "exact"
+    """In float32 on one device, to the bit; or in bfloat16 on all GPUs (see `training.compute`)."""
 
 
 class TrainSettings(FixedSettings):

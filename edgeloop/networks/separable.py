@@ -49,7 +49,8 @@ def build(
     `conv_pw_1_bn`, ..., `conv_preds`), so that weights are exchanged by name.
 
     `for_training` gives the same function and list of weights at half the cost of a step: fused batch normalisation, and
-    depthwise biases that stay as they are, since the normalisation after them takes any constant away.
+    depthwise biases that stay as they are, since the normalisation after them takes any constant away. In whichever precision
+    Keras is set to, its last layers work in float32.
 
     Raises:
         InputError: `resolution` is not a multiple of 32 from 96 to 256, or there are fewer than two classes.
@@ -72,11 +73,12 @@ def build(
         depthwise.bias.trainable = not for_training
         x = layers.Conv2D(block.channels, 1, use_bias=False, name=f"conv_pw_{number}")(x)
         x = normalised(x, f"conv_pw_{number}")
-    x = layers.GlobalAveragePooling2D(keepdims=True, name="features")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Conv2D(classes, 1, name="conv_preds")(x)
-    x = layers.Reshape((classes,), name="logits")(x)
-    return Model(image, layers.Softmax(name="probabilities")(x), name="network")
+    dtype = "float32" if for_training else None
+    x = layers.GlobalAveragePooling2D(keepdims=True, name="features", dtype=dtype)(x)
+    x = layers.Dropout(dropout, name="dropout", dtype=dtype)(x)
+    x = layers.Conv2D(classes, 1, name="conv_preds", dtype=dtype)(x)
+    x = layers.Reshape((classes,), name="logits", dtype=dtype)(x)
+    return Model(image, layers.Softmax(name="probabilities", dtype=dtype)(x), name="network")
 
 
 def parameters_folded(shape: Shape, classes: int) -> int:

@@ -150,7 +150,10 @@ def _place(image: Pixels, warp: NDArray[np.float64], window: _Window | None, out
     """Bring one image into `out` (side, side, 3)."""
     size = (out.shape[1], out.shape[0])
     if window is None:
-        cv2.warpAffine(image, warp, size, out, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REFLECT_101)
+        # With a fourth channel: OpenCV 5 gives the same values in half the time.
+        four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+        warped = cv2.warpAffine(four, warp, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101)
+        cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, out)
         return
     cv2.resize(image[window.top : window.bottom, window.left : window.right], size, out, interpolation=cv2.INTER_LINEAR)
     if window.mirror is not None:

@@ -61,7 +61,7 @@ def _run_phase(job: Job, phase: Phase, state: State, checkpoint: Path, advance: 
         state.trainer = run.trainer.state()
         _keep(job, state, row, run)
         save(state, checkpoint)
-        words = _in_words(row, state), left.in_words(job.purpose, state.phase, state.epoch)
+        words = _in_words(job, row, state), left.in_words(job.purpose, state.phase, state.epoch)
         advance(1, ", ".join(filter(None, words)))
 
 
@@ -82,7 +82,7 @@ def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State, left: TimeLe
     scored = run.trainer.evaluate(run.held_inputs, job.held_labels) if len(job.held_labels) else None
     values = (
         job.purpose, state.phase, phase.mode, state.epochs + 1, trained.loss, trained.accuracy,
-        scored and scored.loss, scored and scored.accuracy, float(run.trainer.optimizer.learning_rate),
+        scored and scored.loss, scored and scored.accuracy, run.trainer.rate,
     )  # fmt: skip
     rate = steps * min(recipe.batch_size, len(run.train.labels)) / seconds
     return dict(zip(HISTORY, values, strict=True)) | {RATE: rate}
@@ -102,8 +102,8 @@ def _keep(job: Job, state: State, row: dict[str, Any], run: PhaseRun) -> None:
         state.best, state.best_weights = Best(accuracy, loss, epoch), run.network_weights()
 
 
-def _in_words(row: dict[str, Any], state: State) -> str:
+def _in_words(job: Job, row: dict[str, Any], state: State) -> str:
     if row["val_accuracy"] is None:
         return f"loss {row['train_loss']:.3f}"
-    best = f", best {state.best.accuracy:.3f}" if state.best.epoch else ""
+    best = f", best {state.best.accuracy:.3f}" if job.keep == "best" and state.best.epoch else ""
     return f"val {row['val_accuracy']:.3f}{best}"

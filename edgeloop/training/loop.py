@@ -35,7 +35,8 @@ class Trainer:
     """Trains all weights of `model`, which maps inputs (as `Batch.inputs`) to logits (n, classes).
 
     `averaged` is a second model of the same form; it follows an exponential average of the weights and is what is
-    evaluated and kept. It may be `model` itself where no average is wanted.
+    evaluated and kept. It may be `model` itself where no average is wanted. Batches are divided among the replicas of the
+    strategy in whose scope `model` and this are made; the average is of the first one.
     """
 
     def __init__(
@@ -100,6 +101,11 @@ class Trainer:
             variable.assign(value)
         self.steps_done = int(state[-1])
 
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(np.asarray(self.optimizer.learning_rate))
+
     def kept_weights(self) -> Arrays:
         """The weights that are evaluated."""
         return [np.asarray(value) for value in self.averaged.get_weights()]
@@ -115,6 +121,17 @@ class Trainer:
         averages = [] if self.averaged is model else list(zip(self.averaged.weights, model.weights, strict=True))
         importance = tf.constant(self._class_weights)
         classes = len(self._class_weights)
+        strategy = tf.distribute.get_strategy()
+
+        def learn(inputs: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            replica = tf.distribute.get_replica_context()
+            own = slice(replica.replica_id_in_sync_group, None, replica.num_replicas_in_sync)
+            with tf.GradientTape() as tape:
+                logits = model(inputs[own], training=True)
+                losses = tf.nn.softmax_cross_entropy_with_logits(targets[own], logits)
+                loss = tf.reduce_sum(losses * tf.gather(importance, labels[own])) / tf.cast(tf.size(labels), tf.float32)
+            optimizer.apply(tape.gradient(loss, [v.value for v in model.trainable_variables]), model.trainable_variables)
+            return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels[own], tf.int32))
 
         def step(
             inputs: tf.Tensor, labels: tf.Tensor, partner: tf.Tensor, share: tf.Tensor, decay: tf.Tensor
@@ -125,14 +142,10 @@ class Trainer:
                 own = share[:, None]
                 targets = own * targets + (1 - own) * tf.gather(targets, partner)
                 inputs = own[..., None, None] * inputs + (1 - own[..., None, None]) * tf.gather(inputs, partner)
-            with tf.GradientTape() as tape:
-                logits = model(inputs, training=True)
-                losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-                loss = tf.reduce_mean(losses * tf.gather(importance, labels))
-            optimizer.apply(tape.gradient(loss, [v.value for v in model.trainable_variables]), model.trainable_variables)
+            losses, right = strategy.run(learn, (inputs, targets, labels))
             for average, weight in averages:
                 average.assign(decay * average + (1 - decay) * weight)
-            return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
+            return strategy.reduce("SUM", losses, axis=None), strategy.reduce("SUM", right, axis=None)
 
         # jit_compile stays off: on CPUs it is thirty times slower for these networks.
         return tf.function(step, jit_compile=False, reduce_retracing=True)

@@ -12,6 +12,7 @@ from edgeloop.datasets.pixels import SplitImages, SplitPixels, mapped
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.training.augment import Augmenter
 from edgeloop.training.batches import Examples
+from edgeloop.training.compute import computing
 from edgeloop.training.features import cached_features
 from edgeloop.training.fold import Fold, Rows
 from edgeloop.training.loop import Arrays, Trainer, logits_of
@@ -40,8 +41,9 @@ class Job:
     recipe: Recipe
     preprocessing: Preprocessing
     network: "keras.Model"
+    """In float32: what is scored and kept."""
     new_network: Callable[[], "keras.Model"]
-    """Builds another network of the same form."""
+    """Builds another network of the same form, in the precision that Keras is set to."""
     class_weights: NDArray[np.float32]
 
     @property
@@ -100,16 +102,18 @@ def _full(job: Job, side: int) -> PhaseRun:
     stored = round(side * recipe.stored_scale)
     pixels = mapped(job.workspace, job.images, job.preprocessing.model_copy(update={"resolution": stored})).pixels
     augmenter = Augmenter(recipe.augmentation, side)
-    _reseed_dropout(job.network, recipe.seed)
-    averaged = job.network
-    if recipe.weight_average:
-        averaged = job.new_network()
-        averaged.set_weights(job.network.get_weights())
-    model = on_pixels(job.network, job.preprocessing)
-    kept = model if averaged is job.network else on_pixels(averaged, job.preprocessing)
-    trainer = Trainer(model, kept, recipe, job.class_weights, augmenter.mixes)
+    kept = on_pixels(job.network, job.preprocessing)
+    with computing(recipe.compute, min(recipe.batch_size, len(job.fold.train))):
+        trained = job.network
+        if recipe.weight_average or recipe.compute != "exact":
+            trained = job.new_network()
+            trained.set_weights(job.network.get_weights())
+        _reseed_dropout(trained, recipe.seed)
+        model = kept if trained is job.network else on_pixels(trained, job.preprocessing)
+        trainer = Trainer(model, kept, recipe, job.class_weights, augmenter.mixes)
     train = Examples(Rows(pixels, job.fold.train), job.images.labels[job.fold.train], augmenter)
-    return PhaseRun(trainer, train, _held(job) if len(job.fold.held) else Rows(pixels, job.fold.held), averaged.get_weights)
+    held = _held(job) if len(job.fold.held) else Rows(pixels, job.fold.held)
+    return PhaseRun(trainer, train, held, job.network.get_weights)
 
 
 def held_logits(job: Job) -> NDArray[np.float32]:
@@ -129,10 +133,10 @@ def _reseed_dropout(network: "keras.Model", seed: int) -> None:
 
 
 def on_pixels(network: "keras.Model", preprocessing: Preprocessing) -> "keras.Model":
-    """The network with raw pixels as its input and logits as its output; the weights are shared."""
+    """The network with raw pixels as its input and logits as its output; the weights are shared. Pixels are mapped in float32."""
     import keras
 
     low, high = preprocessing.stated_range
     pixels = keras.Input(network.input.shape[1:])
     logits = keras.Model(network.input, network.get_layer("logits").output)
-    return keras.Model(pixels, logits(keras.layers.Rescaling((high - low) / 255, low)(pixels)))
+    return keras.Model(pixels, logits(keras.layers.Rescaling((high - low) / 255, low, dtype="float32")(pixels)))

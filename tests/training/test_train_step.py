@@ -1,17 +1,14 @@
 """The step `train` on coloured squares: reproducible, resumed after a kill, and refused where it makes no sense."""
 
 import csv
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from killed_training import epochs_on_disk, killed_after
 from miniature import CLASSES, SIDE
 from variant_in_miniature import COUNTS, DATASET, NETWORK, VARIANT, accept, project, write_params
 
@@ -20,7 +17,6 @@ from edgeloop.errors import ConfigError, DataError, InputError, TrainingError
 from edgeloop.files import sha256_file
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.records import TrainRecord
-from edgeloop.training.checkpoint import load
 from edgeloop.training.fit import HISTORY
 from edgeloop.training.train import train
 from edgeloop.training.training import class_weights
@@ -38,7 +34,6 @@ SCRATCH: dict[str, Any] = {
 TRANSFER: dict[str, Any] = SCRATCH | {
     "phases": [{"mode": "head", "epochs": 3, "learning_rate": 0.01}, {"mode": "full", "epochs": 8, "learning_rate": 0.002}],
 }
-DEADLINE_S = 240
 
 
 def variant(workspace: Workspace) -> VariantPaths:
@@ -152,33 +147,13 @@ def test_nothing_is_left_of_the_checkpoint_after_the_end(scratch: tuple[Workspac
     assert not list((scratch[0].cache / "training").iterdir())
 
 
-def killed_after(workspace: Workspace, epochs: int) -> None:
-    """Train in a process of its own and kill it without warning once so many epochs are on disk."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "edgeloop", "train", VARIANT], cwd=workspace.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as child:
-        try:
-            end = time.monotonic() + DEADLINE_S
-            while child.poll() is None and _epochs_on_disk(workspace) < epochs and time.monotonic() < end:
-                time.sleep(0.02)
-        finally:
-            os.kill(child.pid, signal.SIGKILL) if child.poll() is None else None
-        child.wait(timeout=30)
-    assert child.returncode == -signal.SIGKILL
-
-
-def _epochs_on_disk(workspace: Workspace) -> int:
-    states = [load(path) for path in (workspace.cache / "training").glob("*.state")]
-    return max((len(state.history) for state in states if state), default=0)
-
-
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(
     data: Path, scratch: tuple[Workspace, TrainRecord], transferred: tuple[Workspace, TrainRecord], tmp_path: Path
 ) -> None:
     workspace = transfer(data, tmp_path / "killed", scratch[0])
-    killed_after(workspace, 5)
-    done = _epochs_on_disk(workspace)
+    killed_after(workspace, 5, [sys.executable, "-m", "edgeloop", "train", VARIANT])
+    done = epochs_on_disk(workspace)
     assert 5 <= done < 11
     record = train(workspace, load_params(workspace), VARIANT)
     assert record.fits[0].resumed == 1
