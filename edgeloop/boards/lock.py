@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edgeloop.boards.lockfiles import LockFiles, held_elsewhere, is_at, lock_files, open_shared, rewrite, try_lock
 from edgeloop.boards.queue import Queue
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardBusy, BoardError
 from edgeloop.services.processes import Identity, identify, is_alive
 
@@ -100,10 +101,10 @@ def occupancy(key: str) -> Occupancy:
         BoardError: the machine's folder of locks cannot be used.
     """
     files = lock_files(key)
-    deadline = time.monotonic() + SETTLE_S
+    settled = Deadline.after(SETTLE_S)
     while held_elsewhere(files.lock):
         holder = _read_holder(files)
-        if (holder is not None and holder.is_alive) or time.monotonic() >= deadline:
+        if (holder is not None and holder.is_alive) or settled.is_over:
             alive = holder if holder is not None and holder.is_alive else None
             return Occupancy(True, alive, Queue(files.queue).runs())
         time.sleep(POLL_S)
@@ -128,7 +129,7 @@ def _signed(descriptor: int, me: Holder) -> Iterator[None]:
 
 def _acquire(files: LockFiles, me: Holder, wait_s: float, watcher: Watcher | None) -> int:
     """The descriptor of the locked file, once it is this process's turn and the board is free."""
-    deadline = time.monotonic() + max(wait_s, LEAST_WAIT_S)
+    deadline = Deadline.after(max(wait_s, LEAST_WAIT_S))
     descriptor, queue, told = open_shared(files.lock), Queue(files.queue), None
     ticket = queue.new_ticket(me.run)
     acquired = False
@@ -145,7 +146,7 @@ def _acquire(files: LockFiles, me: Holder, wait_s: float, watcher: Watcher | Non
             if watcher is not None and (ahead, holder) != told:
                 told = (ahead, holder)
                 watcher(ahead, holder)
-            if time.monotonic() >= deadline:
+            if deadline.is_over:
                 raise _busy(me, holder, ahead, wait_s)
             time.sleep(POLL_S)
     finally:

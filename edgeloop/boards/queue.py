@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from edgeloop.boards.lockfiles import MOST_BYTES, open_shared, rewrite, try_lock
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardBusy
 from edgeloop.services.processes import PROC, Identity, identify, is_alive
 
@@ -54,7 +55,7 @@ class Queue:
         assert me is not None, "a running process is alive"
         return Ticket(token=uuid.uuid4().hex, pid=me.pid, start_ticks=me.start_ticks, boot_id=me.boot_id, run=run)
 
-    def place(self, ticket: Ticket, deadline: float) -> int:
+    def place(self, ticket: Ticket, deadline: Deadline) -> int:
         """How many wait in front of this ticket, which joins at the end if it is not in the queue.
 
         Raises:
@@ -73,7 +74,7 @@ class Queue:
         Raises:
             BoardBusy: as for `place`.
         """
-        with self._edited(0.0) as tickets:
+        with self._edited(Deadline.after(EDIT_S)) as tickets:
             tickets[:] = [other for other in tickets if other.token != ticket.token]
 
     def runs(self) -> list[str]:
@@ -84,13 +85,14 @@ class Queue:
             return []
 
     @contextmanager
-    def _edited(self, deadline: float) -> Iterator[list[Ticket]]:
+    def _edited(self, deadline: Deadline) -> Iterator[list[Ticket]]:
         """The tickets, under the file's lock; what changed is written back."""
-        latest = max(deadline, time.monotonic() + EDIT_S)
+        # Whoever waits no longer still leaves the queue in order.
+        editing = Deadline.after(EDIT_S)
         descriptor = open_shared(self._path)
         try:
             while not try_lock(descriptor):
-                if time.monotonic() >= latest:
+                if deadline.is_over and editing.is_over:
                     raise BoardBusy(
                         f"The queue {self._path} is locked by a process that does not go on.", "End it: see `fuser -v` on that file."
                     )
