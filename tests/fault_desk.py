@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 from lab_bench import PROGRAMS, Bench, bench_in
-from linux_board import SSHD, LinuxBoard, linux_board
+from linux_board import LinuxBoard
 from miniature import CLASSES, coloured, prepare
 
 from edgeloop.boards.benchmark import benchmark
@@ -197,12 +197,6 @@ def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield desk
 
 
-@pytest.fixture(scope="module")
-def shared_linux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
-    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
-        yield running
-
-
 @pytest.fixture
 def desk(
     tmp_path: Path,
@@ -210,7 +204,7 @@ def desk(
     built: Path,
     firmware: Callable[[str], Path],
     shared_bench: Bench,
-    shared_linux: LinuxBoard,
+    linux_server: LinuxBoard,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Desk]:
     reset(shared_bench)
@@ -218,4 +212,4 @@ def desk(
     scratch.mkdir()
     variant = prepared_variant(workspace, pristine)
     with ExitStack() as stack:
-        yield Desk(workspace, variant, shared_bench, shared_linux, built, firmware("stm32h747"), scratch, monkeypatch, stack)
+        yield Desk(workspace, variant, shared_bench, linux_server, built, firmware("stm32h747"), scratch, monkeypatch, stack)

@@ -18,6 +18,8 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edgeloop.boards.lab.config import BoardEntry, Deadlines, Find, Lab, LabBoard, Linux, Ssh
 from edgeloop.services.ports import LOOPBACK, choose
 
@@ -173,3 +175,16 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def linux_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
+    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
+        yield running
+
+
+@pytest.fixture
+def linux(linux_server: LinuxBoard) -> Iterator[LinuxBoard]:
+    """The board; at the end of every test nothing may be left on it."""
+    yield linux_server
+    assert linux_server.is_clean()

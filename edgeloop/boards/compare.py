@@ -55,14 +55,14 @@ def check(board: str, loaded: Loaded, compared: ComparedOutputs) -> None:
         WrongOutputs: the outputs are not as this model's on this board must be.
     """
     others = compared.images - compared.equal_outputs
-    if loaded.must == "equal" and others:
+    if loaded.tolerance == "exact" and others:
         raise WrongOutputs(
             f"{board} gives other outputs than {REFERENCE} on {others} of {compared.images} images, "
             f"by {compared.max_difference:g} at most; this code gives the same bits everywhere.",
             "Its code was changed by hand, a kernel or the compiler is wrong, its memory is too slow or overclocked, or a byte was lost "
             "on the line: generate it anew and run it again; if it stays, report it.",
         )
-    if loaded.must == "agree" and not compared.agrees:
+    if loaded.tolerance == "agreement" and not compared.agrees:
         raise WrongOutputs(
             f"{board} predicts the class of {REFERENCE} on only {compared.same_class} of {compared.images} images.",
             "It computes something else, so its time is not one of this model: check input formats, profile and memory pools.",

@@ -37,14 +37,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is on the board, verified, and how its outputs must compare with the reference's."""
+    """A model that is on the board, verified."""
 
     model: Path
     """The .tflite file that it was made of, or is."""
     format: Format | None
     """Of a variant's model; None for a model file of its own."""
-    must: Literal["equal", "agree", "be told"]
-    """Every bit, or nearly every class; or a difference is recorded and no error."""
+    tolerance: Literal["exact", "agreement", "reported"]
+    """Of its outputs: every bit must be the reference's, or nearly every class; or a difference is recorded and no error."""
     runtime: str
     """What executes it, with its version."""
     file: Literal["tflite", "nb", "firmware"] = "tflite"

@@ -43,7 +43,7 @@ class HostBoard(Driver):
         for form, file in subject.models():
             self.load(file, subject.threads)
             runtime = f"{RUNTIME} {version(RUNTIME)}"
-            yield Loaded(file, form, "be told", runtime, file_sha256=sha256_file(file), threads=subject.threads)
+            yield Loaded(file, form, "reported", runtime, file_sha256=sha256_file(file), threads=subject.threads)
 
     def load(self, model: Path, threads: int = 1) -> None:
         """Load one."""

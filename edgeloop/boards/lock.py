@@ -11,15 +11,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from edgeloop.boards.lockfiles import LockFiles, held_elsewhere, is_at, lock_files, open_shared, rewrite, try_lock
-from edgeloop.boards.queue import Queue
+from edgeloop.boards.queue import Claim, Queue, myself
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardBusy, BoardError
-from edgeloop.services.processes import Identity, identify, is_alive
 
 POLL_S = 0.05
 LEAST_WAIT_S = 0.3
@@ -30,24 +29,14 @@ SETTLE_S = 0.2
 _open_locks: set[int] = set()
 
 
-class Holder(BaseModel):
+class Holder(Claim):
     """Who holds a board."""
 
     model_config = ConfigDict(frozen=True)
 
     host: str
     user: str
-    pid: int
-    start_ticks: int
-    boot_id: str
-    run: str
-    """What it holds the board for, e.g. a stage."""
     since_utc: str
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether that very process still runs, as far as this process can see."""
-        return is_alive(Identity(self.pid, self.start_ticks, self.boot_id))
 
     def __str__(self) -> str:
         return f"{self.run} ({self.user}@{self.host}, process {self.pid}) since {self.since_utc}"
@@ -175,18 +164,8 @@ def _read_holder(files: LockFiles) -> Holder | None:
 
 
 def _myself(run: str) -> Holder:
-    identity = identify(os.getpid())
-    if identity is None:
-        raise BoardError("This process cannot see itself in /proc.", "Mount /proc.")
-    return Holder(
-        host=socket.gethostname(),
-        user=_user(),
-        pid=identity.pid,
-        start_ticks=identity.start_ticks,
-        boot_id=identity.boot_id,
-        run=run,
-        since_utc=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )
+    since_utc = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return Holder(host=socket.gethostname(), user=_user(), run=run, since_utc=since_utc, **asdict(myself()))
 
 
 def _user() -> str:

@@ -1,12 +1,11 @@
 """The step `benchmark` on the board `host`, and how timings become a latency."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from in_hand import host
-from miniature import CLASSES, PREPROCESSING, coloured, prepare
+from miniature import CLASSES, PREPROCESSING, coloured
 
 from edgeloop.boards.benchmark import benchmark, benchmark_model
 from edgeloop.boards.driver import Observe
@@ -26,24 +25,16 @@ def params(workspace: Workspace) -> Params:
     return load_params(workspace).model_copy(update={"benchmark": QUICK})
 
 
-@pytest.fixture
-def variant(workspace: Workspace, miniatures: Path) -> VariantPaths:
-    prepare(workspace, "sample", [(label, "test", coloured(label, number)) for label in CLASSES for number in range(3)])
-    paths = workspace.variant("sample", "fdmobilenet_0.25", 96)
-    shutil.copytree(miniatures, paths.quantized)
-    return paths
-
-
-def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Params, variant: VariantPaths) -> None:
+def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Params, measurable: VariantPaths) -> None:
     record = benchmark(workspace, params, VARIANT, "host")
-    assert read_benchmark(variant.benchmark_record("host")) == record
+    assert read_benchmark(measurable.benchmark_record("host")) == record
     assert isinstance(record, MeasuredBenchmark)
     assert (record.board, record.board_kind, record.target) == ("host", "host", None)
     assert record.device == record.provenance.cpu
     assert [entry.format for entry in record.models] == ["float", "int8 per-channel", "int8 per-tensor"]
     for entry in record.models:
         assert entry.runtime.startswith("ai-edge-litert ") and entry.threads == 1
-        assert (entry.compared.images, entry.compared.same_class) == (9, 9)
+        assert (entry.compared.images, entry.compared.same_class) == (6, 6)
         assert entry.accuracy is not None and entry.accuracy.value == 1.0
         latency = entry.latency
         assert (latency.runs, latency.warmup_runs, len(latency.window_medians_ms)) == (20, 2, 5)
@@ -51,17 +42,17 @@ def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Pa
         assert latency.clock == "time.perf_counter_ns"
 
 
-def test_the_number_of_images_is_chosen_and_at_least_one(workspace: Workspace, params: Params, variant: VariantPaths) -> None:
+def test_the_number_of_images_is_chosen_and_at_least_one(workspace: Workspace, params: Params, measurable: VariantPaths) -> None:
     record = benchmark(workspace, params, VARIANT, "host", images=3)
     assert isinstance(record, MeasuredBenchmark) and {entry.compared.images for entry in record.models} == {3}
     with pytest.raises(InputError, match="--images 0: at least one is run"):
         benchmark(workspace, params, VARIANT, "host", images=0)
 
 
-def test_another_board_is_answered_with_what_there_is(workspace: Workspace, params: Params, variant: VariantPaths) -> None:
+def test_another_board_is_answered_with_what_there_is(workspace: Workspace, params: Params, measurable: VariantPaths) -> None:
     with pytest.raises(InputError, match=r"no board 'hots' in lab.yaml \(did you mean 'host'\?\)"):
         benchmark(workspace, params, VARIANT, "hots")
-    assert not variant.benchmark_record("hots").exists()
+    assert not measurable.benchmark_record("hots").exists()
 
 
 def test_the_host_really_runs_the_model(miniatures: Path) -> None:

@@ -48,7 +48,7 @@ class PaperBoard(Driver):
         assert occupancy(self._key).held, "whoever prepares a board holds it"
         form, file = subject.model("int8 per-channel")
         self._model = LiteModel(file, reference=True)
-        yield Loaded(file, form, must="equal", runtime="pencil 1.0")
+        yield Loaded(file, form, tolerance="exact", runtime="pencil 1.0")
 
     def run(self, inputs: NDArray[Any], observe: Observe) -> MeasuredRun:
         assert self._model is not None and len(inputs) <= self.at_once

@@ -92,7 +92,7 @@ class McuBoard(Driver):
         yield Loaded(
             model=file,
             format=form,
-            must="equal" if firmware.codegen.backend.name == PORTABLE else "agree",
+            tolerance="exact" if firmware.codegen.backend.name == PORTABLE else "agreement",
             runtime=self._flashed.network.runtime_description,
             file="firmware",
             file_sha256=firmware.sha256,

@@ -107,7 +107,7 @@ class VirtualBoard(Driver):
             folder = Path(self._work.name) / "generated"
             self._codegen = generate_file(model, folder, Options(target=self._target, backend=BACKEND))
             self.load(folder)
-        yield Loaded(model, form, "equal", self.running.network.runtime_description, "firmware")
+        yield Loaded(model, form, "exact", self.running.network.runtime_description, "firmware")
 
     def load(self, generated: Path) -> None:
         """Build the firmware around a folder of generated code, start it and connect.

@@ -84,7 +84,7 @@ def scores(*classes: int) -> Scores:
 def test_portable_code_must_give_the_same_bits_and_other_code_nearly_always_the_same_class() -> None:
     reference = scores(*[0, 1] * 10)
     near = reference + reference.dtype.type(0.001)
-    exact, agreeing, told = (Loaded(Path("a.tflite"), None, must, "a runtime") for must in ("equal", "agree", "be told"))
+    exact, agreeing, told = (Loaded(Path("a.tflite"), None, tolerance, "a runtime") for tolerance in ("exact", "agreement", "reported"))
     check("h7", exact, compare(reference, reference))
     check("h7", agreeing, compare(near, reference))
     with pytest.raises(WrongOutputs, match="other outputs than LiteRT's reference kernels on 20 of 20 images"):

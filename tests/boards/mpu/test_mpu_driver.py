@@ -1,7 +1,6 @@
 """The driver of Linux boards over a real SSH server on loopback, with a real runtime on its other end."""
 
 import ast
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,19 +19,6 @@ from edgeloop.boards.subject import inputs_for
 from edgeloop.errors import BoardRefusal, InputError
 
 PIXELS = np.stack([coloured(label, seed) for label in CLASSES for seed in range(4)])
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
-    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
-        yield running
-
-
-@pytest.fixture
-def linux(server: LinuxBoard) -> Iterator[LinuxBoard]:
-    """The board; at the end of every test nothing may be left on it."""
-    yield server
-    assert server.is_clean()
 
 
 @pytest.mark.parametrize("kind", ["openssh", "asyncssh"])

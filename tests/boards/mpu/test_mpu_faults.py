@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from in_hand import linux as driver
-from linux_board import QUICK, SSHD, LinuxBoard, linux_board, running_in
+from linux_board import QUICK, SSHD, LinuxBoard, running_in
 from miniature import CLASSES, PREPROCESSING, coloured
 from stand_ins import bare_python, python_with, runtime, script
 
@@ -33,19 +33,6 @@ PIXELS = np.stack([coloured(label, 1) for label in CLASSES])
 HASTY = QUICK.model_copy(update={"connect_s": 2, "hello_s": 2, "answer_s": 2, "silence_s": 2, "close_s": 1})
 FOREIGN_ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xf3\x00\x01" + bytes(43)
 """The head of a program for another processor."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
-    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
-        yield running
-
-
-@pytest.fixture
-def linux(server: LinuxBoard) -> Iterator[LinuxBoard]:
-    """The board; at the end of every test nothing may be left on it."""
-    yield server
-    assert server.is_clean()
 
 
 @contextmanager
@@ -280,7 +267,8 @@ while True:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_benchmark_is_killed_and_the_board_is_clean(linux: LinuxBoard, miniatures: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", BENCHMARK, linux.entry().model_dump_json(), str(miniatures / "per_channel.tflite")]
+    entry = linux.entry().model_dump_json(exclude_defaults=True)
+    command = [sys.executable, "-c", BENCHMARK, entry, str(miniatures / "per_channel.tflite")]
     path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=path) as process:
         assert process.stdout is not None
