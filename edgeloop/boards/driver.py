@@ -1,5 +1,6 @@
 """What every board can do, physical, virtual or this host: the protocol that each driver implements."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -101,14 +102,18 @@ class Driver(Protocol):
     def __init__(self, used: BoardInUse) -> None:
         """Nothing is opened yet."""
 
+    @abstractmethod
     def identify(self) -> Identity:
         """Ask the board what it is; before `prepare`, too."""
 
+    @abstractmethod
     def prepare(self, subject: Subject) -> Iterator[Loaded]:
         """Generate, build, flash, load: whatever this board needs. Each model that it runs is on it when it is yielded."""
 
+    @abstractmethod
     def run(self, inputs: NDArray[Any], observe: Observe) -> Run:
         """Run the loaded model on each of the inputs (n, ...) in the model's own type, at batch 1."""
 
+    @abstractmethod
     def close(self) -> None:
         """Give the board back, after any error, too; may be called twice."""

@@ -183,12 +183,12 @@ class Measurement(MeasuredDetails):
     accuracy: Accuracy | None
     """On the compared images; null where they have no labels."""
 
-    def in_words(self, where: str) -> Iterator[str]:
+    def in_words(self, where: str, how: str) -> Iterator[str]:
         """Lines for people."""
         latency, found = self.latency, self.accuracy
         yield (
             f"{f'{self.format} on ' if self.format else ''}{where}: median {latency.median_ms:.3f} ms, "
-            f"{latency.min_ms:.3f} - {latency.max_ms:.3f} ms over {latency.runs} runs"
+            f"{latency.min_ms:.3f} - {latency.max_ms:.3f} ms over {latency.runs} runs, {how}"
         )
         yield from (f"  unstable, the board was busy or its clock moved: {reason}" for reason in latency.unstable)
         yield f"  {self.compared.in_words()}" + (f"; accuracy on the board {found.value:.1%} of {found.n}" if found else "")
@@ -202,7 +202,7 @@ class Measurement(MeasuredDetails):
             yield f"code by {self.code.backend} {self.code.backend_version or ''}".rstrip()
         if self.shares:
             yield f"NPU {self.shares.npu_percent:g} %, GPU {self.shares.gpu_percent:g} %, CPU {self.shares.cpu_percent:g} %"
-        if self.protocol_errors:
+        if self.retries is not None:
             yield f"{self.protocol_errors} protocol errors, {self.retries} retries"
 
 
@@ -237,8 +237,9 @@ class MeasuredBenchmark(_Benchmark):
     def in_words(self) -> str:
         """Lines for people."""
         where = f"{self.board} ({self.device})"
-        lines = [line for model in self.models for line in model.in_words(where)]
-        return "\n".join([*lines, "measured on hardware" if self.target else "measured on this machine, which is no target"])
+        other = "measured on this host" if self.board_kind == "host" else "measured on a machine that is no target"
+        how = "measured on hardware" if self.target else other
+        return "\n".join(line for model in self.models for line in model.in_words(where, how))
 
 
 class EmulatedDetails(Part):

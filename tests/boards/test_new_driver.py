@@ -74,7 +74,7 @@ def test_it_goes_through_the_whole_pipeline(desk: Workspace, measurable: Variant
     assert main(["boards"]) == main(["boards", "identify", "desk"]) == main(["benchmark", VARIANT, "--board", "desk", "--images", "6"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"desk +paper-board +free", printed) and "  device  Paper board" in printed
-    assert "int8 per-channel on desk (Paper board): median 1.000 ms, 1.000 - 1.000 ms over 350 runs" in printed
+    assert "int8 per-channel on desk (Paper board): median 1.000 ms, 1.000 - 1.000 ms over 350 runs, measured on hardware" in printed
     assert "outputs equal to the host's: 6 of 6, same class: 6, by 0 at most; accuracy on the board 100.0% of 6" in printed
     record = read_benchmark(measurable.benchmark_record("desk"))
     assert isinstance(record, MeasuredBenchmark) and record.models[0].stack_bytes == 512
