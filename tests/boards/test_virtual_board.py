@@ -94,47 +94,12 @@ def test_an_input_of_another_size_is_refused(board: VirtualBoard, pictures: Pixe
         board.run(pictures[:, :90], Observe.OUTPUTS)
 
 
-@pytest.mark.parametrize(
-    ("fault", "after"),
-    [
-        ("silence", CONNECTION),
-        ("garbage", CONNECTION + 3),
-        ("truncated", CONNECTION + 1),
-        ("duplicated", CONNECTION + 2),
-        ("wrong-reqid", CONNECTION),
-        ("reset", CONNECTION + 2),
-    ],
-)
-def test_a_fault_in_a_run_is_a_counted_repetition_with_the_right_result(
-    fault: str, after: int, generated: Path, model: Path, pictures: Pixels
-) -> None:
-    board = virtual("virtual-h7", faults=[f"{fault}:after={after}"], patience=QUICK)
-    try:
-        board.load(generated)
-        run = board.run(pictures[:2], Observe.OUTPUTS)
-        np.testing.assert_array_equal(run.outputs, reference_scores(model, pictures[:2]))
-        assert board.running.client.disturbances.retries == 1
-        assert board.running.client.disturbances.protocol_errors >= 1
-    finally:
-        board.close()
-
-
 def test_a_fault_while_connecting_is_counted(generated: Path, model: Path, pictures: Pixels) -> None:
     board = virtual("virtual-h7", faults=["garbage"], patience=QUICK)
     try:
         board.load(generated)
         np.testing.assert_array_equal(board.run(pictures[:1], Observe.OUTPUTS).outputs, reference_scores(model, pictures[:1]))
         assert board.running.client.disturbances.protocol_errors >= 1
-    finally:
-        board.close()
-
-
-def test_slow_answers_are_waited_for(generated: Path, model: Path, pictures: Pixels) -> None:
-    board = virtual("virtual-h7", faults=[f"slow:after={CONNECTION}:seconds=0.5"], patience=QUICK)
-    try:
-        board.load(generated)
-        np.testing.assert_array_equal(board.run(pictures[:1], Observe.OUTPUTS).outputs, reference_scores(model, pictures[:1]))
-        assert board.running.client.disturbances.retries == 0
     finally:
         board.close()
 
