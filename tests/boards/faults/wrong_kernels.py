@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgeloop.codegen.toolchain import Compiler
 from edgeloop.errors import ToolchainError
+from edgeloop.tflite.interpreter import LiteModel
 
 Wrong = Callable[[Random, Path], str]
 """Changes a folder of generated code; says what."""
@@ -137,6 +138,16 @@ def host_outputs(folder: Path, compiler: Compiler, work: Path, inputs: NDArray[A
     if done.returncode != 0 or rest or not size:
         return None
     return [done.stdout[place * size : (place + 1) * size] for place in range(len(inputs))]
+
+
+def reference_stored(model: Path, inputs: NDArray[Any]) -> NDArray[Any]:
+    """What LiteRT's reference kernels give: (n, classes) in the output's own type."""
+    loaded, outputs = LiteModel(model, reference=True), []
+    for image in inputs:
+        loaded.set_input(image[None])
+        loaded.invoke()
+        outputs.append(loaded.stored().copy())
+    return np.concatenate(outputs)
 
 
 def stored_bytes(outputs: NDArray[Any]) -> list[bytes]:

@@ -1,10 +1,7 @@
-"""From a board of the lab to its driver: a serial connection whose version is found out, the settings of a Linux board."""
-
-from typing import Any
+"""A connection to a board of the lab that speaks the serial validation protocol: its version found out, its part checked."""
 
 from edgeloop.boards.lab.config import LabBoard
-from edgeloop.boards.lab.find import Found, ssh_address
-from edgeloop.boards.mpu.settings import MpuSettings
+from edgeloop.boards.lab.find import Found
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.exchange import V31, V32, VERSIONS
 from edgeloop.boards.stm32msg.link import RATE, Link
@@ -35,18 +32,6 @@ def connect(board: LabBoard, found: Found) -> BoardClient:
         return BoardClient(found.address, rate=rate, version=V32)
     except (BoardSilent, ProtocolError) as error:
         raise _neither(board, found, rate, error) from error
-
-
-def linux_settings(board: LabBoard) -> MpuSettings:
-    """What the driver of Linux boards needs to know of it."""
-    ssh = board.entry.find.ssh
-    assert ssh is not None, "a board of this driver has one"
-    given: dict[str, Any] = board.entry.linux.model_dump()
-    if ssh.known_hosts is not None:
-        given["known_hosts"] = ssh.known_hosts
-    if ssh.key is not None:
-        given["keys"] = [ssh.key]
-    return MpuSettings(name=board.name, address=f"ssh://{ssh_address(ssh)}", kind=board.entry.kind, **given)
 
 
 def check_part(board: LabBoard, system: System) -> None:
