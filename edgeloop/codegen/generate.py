@@ -8,13 +8,13 @@ from pathlib import Path
 from edgeloop.codegen.choice import Chosen, choose_backend, model_format
 from edgeloop.codegen.copy_model import copy_model
 from edgeloop.codegen.portable.codesize import FLAGS, Sizes, measure
-from edgeloop.codegen.portable.emit import Described, emit, network_weight_bytes
+from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.portable.importer import read_network
+from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.literals import check_name
-from edgeloop.codegen.portable.lowering import computing_layers, lower
-from edgeloop.codegen.portable.network import Layer, Network
+from edgeloop.codegen.portable.lowering import lower
+from edgeloop.codegen.portable.network import Network
 from edgeloop.codegen.portable.plan import Plan, make_plan
-from edgeloop.codegen.portable.tables import layer_name, weight_bytes
 from edgeloop.codegen.stedgeai.backend import Request, generate_with_tool
 from edgeloop.codegen.targets import find_target, portable_cpu
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
@@ -187,13 +187,13 @@ class _Work:
             name=self._options.name,
             stream_input=self._options.stream_input,
             macs=network.macs,
-            weight_bytes=network_weight_bytes(network),
+            weight_bytes=network.weight_bytes,
             activation_ram_bytes=self._plan.arena_bytes,
             runtime_ram_bytes=self._sizes.variables - self._plan.arena_bytes if self._sizes else None,
             code_flash_bytes=compiled.code_bytes + compiled.constant_bytes if compiled else None,
             compiled=compiled,
             pools=None,
-            layers=[_layer(layer) for layer in computing_layers(network)],
+            layers=[_layer(layer) for layer in network.computing],
         )
 
     def _compiled(self) -> CompiledSize | None:
@@ -204,7 +204,7 @@ class _Work:
             flags=[*FLAGS],
             cpu=self._cpu.name,
             code_bytes=self._sizes.code,
-            constant_bytes=self._sizes.constants - network_weight_bytes(self._network),
+            constant_bytes=self._sizes.constants - self._network.weight_bytes,
         )
 
 
@@ -216,10 +216,10 @@ def _measured(folder: Path, name: str, cpu: Cpu) -> tuple[Compiler | None, Sizes
 
 def _layer(layer: Layer) -> CodegenLayer:
     return CodegenLayer(
-        name=layer_name(layer),
+        name=layer.name,
         type=layer.operator,
         position=layer.position,
         output_shape=list(layer.output.shape),
         macs=layer.macs,
-        weight_bytes=weight_bytes(layer),
+        weight_bytes=layer.weight_bytes,
     )
