@@ -10,7 +10,7 @@ from edgeloop.codegen.portable import fixed_point
 from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.node import QUANTIZE_IT, Node
 from edgeloop.codegen.portable.parameters import Array, Number
-from edgeloop.codegen.portable.values import Limits, Scaling
+from edgeloop.codegen.portable.values import Limits, Scaling, Value
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 """schema.fbs: ActivationFunctionType."""
@@ -63,13 +63,13 @@ class Weighted(Layer):
         return {"output_zero_point": self.output.zero_point, "low": self.limits.low, "high": self.limits.high}
 
 
-def fused_limits(node: Node, scale: float, zero_point: int) -> Limits:
+def fused_limits(node: Node, output: Value) -> Limits:
     """What the activation that is fused with an operator leaves of the range of its output."""
     code = node.option("FusedActivationFunction")
     name = ACTIVATIONS[code] if 0 <= code < len(ACTIVATIONS) else f"activation {code}"
     if name not in fixed_point.ACTIVATIONS:
         raise node.refuse(f"is fused with {name}, and the kernels take NONE, RELU, RELU6 and RELU_N1_TO_1")
-    return fixed_point.activation_limits(name, scale, zero_point)
+    return fixed_point.activation_limits(name, output.scale, output.zero_point)
 
 
 class Kernel(NamedTuple):

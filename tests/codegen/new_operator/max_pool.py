@@ -32,7 +32,7 @@ class MaxPool(Layer):
         window, rows, columns = sliding(node, source, node.option("FilterHeight"), node.option("FilterWidth"), range(1, MOST_WINDOW + 1))
         output = node.int8_output(1, rows, columns, source.channels)
         node.like(source)
-        return cls(**node.ends(output, source), window=window, limits=fused_limits(node, output.scale, output.zero_point))
+        return cls(**node.ends(output, source), window=window, limits=fused_limits(node, output))
 
     def check(self) -> None:
         self.expect_int8()

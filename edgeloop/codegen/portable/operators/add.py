@@ -37,7 +37,7 @@ class Add(Layer):
             raise node.refuse(f"adds the shapes {node.shape(first)} and {node.shape(second)}, and the kernel adds values of one shape")
         output = node.int8_output(*node.shape(first))
         one, other, both = _scalings(first.scale, second.scale, output.scale)
-        limits = fused_limits(node, output.scale, output.zero_point)
+        limits = fused_limits(node, output)
         return cls(**node.ends(output, first, second), input_scalings=(one, other), output_scaling=both, limits=limits)
 
     def check(self) -> None:

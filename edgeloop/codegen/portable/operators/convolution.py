@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from edgeloop.codegen.portable.node import Node
-from edgeloop.codegen.portable.operators.scaled import CONVOLUTION_STRIDES, Scaled, scalings
+from edgeloop.codegen.portable.operators.scaled import Scaled
 from edgeloop.codegen.portable.operators.tiles import GROUP, aligned, filled, pair_bytes, tile_bytes
 from edgeloop.codegen.portable.parameters import Values
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.values import Value, Window
-from edgeloop.codegen.portable.weights import check_sums, fused_limits, read_kernel
-from edgeloop.codegen.portable.windows import sliding
+from edgeloop.codegen.portable.weights import read_kernel
 from edgeloop.errors import ModelError
 
 RESIDENT_WEIGHT_BYTES = 2048
@@ -38,18 +37,7 @@ class Convolution(Scaled):
             raise node.refuse(f"has weights for {channels} of {source.channels} input channels (groups)")
         if height % 2 == 0 or width % 2 == 0:
             raise node.refuse(f"has a window of {height}x{width}, and the kernels take odd sizes")
-        window, rows, columns = sliding(node, source, height, width, CONVOLUTION_STRIDES)
-        output = node.int8_output(1, rows, columns, outputs)
-        scaled = scalings(source.scale, kernel.scales, output.scale)
-        check_sums(node, kernel.weights.reshape(outputs, -1), kernel.bias, scaled)
-        return cls(
-            **node.ends(output, source),
-            weights=kernel.weights,
-            bias=kernel.bias,
-            scalings=scaled,
-            window=window,
-            limits=fused_limits(node, output.scale, output.zero_point),
-        )
+        return cls.of_kernel(node, kernel, kernel.weights, kernel.weights.reshape(outputs, -1), (height, width))
 
     @property
     def macs(self) -> int:

@@ -46,7 +46,7 @@ class Dense(Weighted):
         for reach, factor in zip(reaches(kernel.weights, kernel.bias), factors, strict=True):
             if max(reach, reach * factor) > MOST_SCALED:
                 raise node.refuse(f"can leave 32 bits: its sums reach {reach}, scaled by {factor:g}", QUANTIZE_IT)
-        limits = fused_limits(node, output.scale, output.zero_point)
+        limits = fused_limits(node, output)
         return cls(**node.ends(output, source), weights=kernel.weights, bias=kernel.bias, factors=factors, limits=limits)
 
     @property

@@ -7,11 +7,10 @@ from typing import Self
 import numpy as np
 
 from edgeloop.codegen.portable.node import Node
-from edgeloop.codegen.portable.operators.scaled import CONVOLUTION_STRIDES, Scaled, scalings
+from edgeloop.codegen.portable.operators.scaled import Scaled
 from edgeloop.codegen.portable.parameters import Values
 from edgeloop.codegen.portable.stages import Site
-from edgeloop.codegen.portable.weights import check_sums, fused_limits, read_kernel
-from edgeloop.codegen.portable.windows import sliding
+from edgeloop.codegen.portable.weights import read_kernel
 
 SIZES = (3, 5)
 _ORDER_3X3 = (0, 1, 3, 4, 2, 6, 5, 7, 8)
@@ -36,19 +35,8 @@ class Depthwise(Scaled):
             raise node.refuse(f"makes {channels} channels of {source.channels}, and the kernels take the depth multiplier 1")
         if height != width or height not in SIZES:
             raise node.refuse(f"has a window of {height}x{width}, and the kernels take 3x3 and 5x5")
-        window, rows, columns = sliding(node, source, height, width, CONVOLUTION_STRIDES)
-        output = node.int8_output(1, rows, columns, channels)
-        scaled = scalings(source.scale, kernel.scales, output.scale)
         weights = kernel.weights.reshape(height, width, channels)
-        check_sums(node, weights.reshape(-1, channels).T, kernel.bias, scaled)
-        return cls(
-            **node.ends(output, source),
-            weights=weights,
-            bias=kernel.bias,
-            scalings=scaled,
-            window=window,
-            limits=fused_limits(node, output.scale, output.zero_point),
-        )
+        return cls.of_kernel(node, kernel, weights, weights.reshape(-1, channels).T, (height, width))
 
     @property
     def macs(self) -> int:

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.codegen.portable.fixed_point import scaling
+from edgeloop.codegen.portable.node import Node
 from edgeloop.codegen.portable.parameters import Array, Number
 from edgeloop.codegen.portable.pipeline import Tap
 from edgeloop.codegen.portable.values import Limits, Scaling, Value, Window
-from edgeloop.codegen.portable.weights import Weighted
-from edgeloop.codegen.portable.windows import expect_window, window_tap
+from edgeloop.codegen.portable.weights import Kernel, Weighted, check_sums, fused_limits
+from edgeloop.codegen.portable.windows import expect_window, sliding, window_tap
 
-CONVOLUTION_STRIDES = (1, 2)
+STRIDES = (1, 2)
 ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE = range(3)
 """EDGELOOP_ROUND_... of edgeloop_rounding.h."""
 _FAST_SHIFTS = range(-22, 0)
@@ -29,6 +31,17 @@ class Scaled(Weighted):
     scalings: tuple[Scaling, ...]
     """One for each output channel, also where the file has one scale for all."""
     window: Window
+
+    @classmethod
+    def of_kernel(cls, node: Node, kernel: Kernel, weights: NDArray[np.int8], rows: NDArray[np.int8], size: tuple[int, int]) -> Self:
+        """The layer of an operator whose window has this size; `weights` as it keeps them, `rows` those of each output channel."""
+        source = node.int8(0)
+        window, height, width = sliding(node, source, *size, STRIDES)
+        output = node.int8_output(1, height, width, len(rows))
+        scalings = _scalings(source.scale, kernel.scales, output.scale)
+        check_sums(node, rows, kernel.bias, scalings)
+        limits = fused_limits(node, output)
+        return cls(**node.ends(output, source), weights=weights, bias=kernel.bias, scalings=scalings, window=window, limits=limits)
 
     def expect_scaled(self, *shape: int) -> None:
         self.expect_int8()
@@ -76,6 +89,6 @@ class Scaled(Weighted):
         return int(sums.max(initial=0))
 
 
-def scalings(input_scale: float, weight_scales: Iterable[float], output_scale: float) -> tuple[Scaling, ...]:
+def _scalings(input_scale: float, weight_scales: Iterable[float], output_scale: float) -> tuple[Scaling, ...]:
     """One scaling for each weight scale (PopulateConvolutionQuantizationParams, kernels/kernel_util.cc): all in double."""
     return tuple(scaling(input_scale * weight_scale / output_scale) for weight_scale in weight_scales)
