@@ -44,7 +44,7 @@ def read_c_info(content: dict[str, Any], where: str) -> Source:
     """
     _check_writer(parse(Head, content, where), where)
     info = parse(Info, content, where)
-    if info.memory_footprint is None and info.memory_pools is None and info.validation is None:
+    if not info.has_memory and info.validation is None:
         raise missing("the field 'memory_footprint'", where)
     environment, footprint = info.environment, info.memory_footprint
     core, compiler = environment.tool(CORE), environment.tool(COMPILER)
@@ -53,7 +53,7 @@ def read_c_info(content: dict[str, Any], where: str) -> Source:
     # Nodes of an NPU are its epochs, and all have 0 MACs.
     layers = _layers(info, graph, where) if graph and not compiler else None
     generic = _is_of_generic_model(info, command)
-    memory, notes = (None, [_overwritten(info, where)]) if generic or not (footprint or info.memory_pools is not None) else _memory(info)
+    memory, notes = (None, [_overwritten(info, where)]) if generic or not info.has_memory else _memory(info)
     code, code_notes = (None, []) if generic or footprint is None or built is None else _code(footprint, environment, where)
     return Source(
         where=where,
@@ -99,7 +99,7 @@ def _is_of_generic_model(info: Info, command: str | None) -> bool:
 
 
 def _overwritten(info: Info, where: str) -> str:
-    if info.memory_footprint is None and info.memory_pools is None:
+    if not info.has_memory:
         return f"{where} was overwritten by `validate`: it holds no memory figures any more."
     return f"{where} was overwritten by `validate`: its figures are those of a generic C model, not of the NPU's network, and left out."
 

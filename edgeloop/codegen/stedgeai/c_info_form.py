@@ -168,3 +168,8 @@ class Info(Head):
     aton_execution_time: list[_EpochTime] | None = None
     """Of an NPU's epochs, after a `validate` on a board."""
     ec_blobs_info: list[Any] | None = None
+
+    @property
+    def has_memory(self) -> bool:
+        """Not after a `validate` on the board of an N6."""
+        return self.memory_footprint is not None or self.memory_pools is not None
