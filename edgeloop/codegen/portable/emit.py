@@ -112,7 +112,6 @@ class _Context:
             "output_type": C_TYPES[network.output.dtype],
             "output_rows": output_rows,
             "activation_bytes": plan.arena_bytes,
-            "frame_bytes": network.input.bytes,
             "weight_bytes": network.weight_bytes,
             "macs": network.macs,
             "layers": [_layer_row(layer) for layer in layers],
