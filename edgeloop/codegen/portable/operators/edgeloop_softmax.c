@@ -1,7 +1,7 @@
 /* SOFTMAX of int8 values in fixed-point arithmetic (reference/softmax.h, gemmlowp's fixedpoint.h).
  * In comments, Qm.n is a 32-bit value with m integer and n fractional bits. */
 #include "edgeloop_fixed_point.h"
-#include "edgeloop_kernels.h"
+#include "edgeloop_softmax.h"
 
 enum { SUM_INTEGER_BITS = 12, LOWEST = -128, HIGHEST = 127 };
 

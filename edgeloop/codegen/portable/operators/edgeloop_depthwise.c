@@ -1,6 +1,8 @@
 /* DEPTHWISE_CONV_2D, row by row. */
 #include "edgeloop_depthwise.h"
 
+#include "edgeloop_depthwise_groups.h"
+
 /* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
 EDGELOOP_INLINE int32_t value_at(const edgeloop_depthwise *layer, const int8_t *row, uint32_t column, uint32_t channel) {
     if (row == NULL || column >= layer->input_width) return layer->input_zero_point;
@@ -23,8 +25,7 @@ static int32_t output_at(const edgeloop_depthwise *layer, const int8_t *const *r
             sum = edgeloop_wrapping_add(sum, weight * value_at(layer, rows[ky], first + kx, channel));
         }
     }
-    return edgeloop_requantized(sum, layer->multiplier[channel], layer->shift[channel], layer->output_zero_point, layer->low,
-                                layer->high);
+    return edgeloop_requantized(sum, layer->multiplier[channel], layer->shift[channel], layer->output_zero_point, layer->low, layer->high);
 }
 
 #if EDGELOOP_DSP
@@ -109,9 +110,9 @@ typedef struct {
 /* A tile is computed in two passes, so that everything fits into the registers: rows 0 and 1 as pairs, then row 2. Columns
  * are taken two by two: an even one at `at`, an odd one a step further, behind which `at` is moved on.
  * In a pass, PRODUCTS_k multiplies an input column by column k of the window. */
-#define PAIR_EVEN                                 \
-    EDGELOOP_LOAD_BYTE(v, at);                    \
-    EDGELOOP_LOAD_BYTE_AT(high, at, second);      \
+#define PAIR_EVEN                            \
+    EDGELOOP_LOAD_BYTE(v, at);               \
+    EDGELOOP_LOAD_BYTE_AT(high, at, second); \
     edgeloop_pack_high_to(&v, high)
 #define PAIR_ODD                                  \
     EDGELOOP_LOAD_BYTE_AT(v, at, step);           \
@@ -319,7 +320,8 @@ static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows
     EDGELOOP_WRITTEN(present);
     const uintptr_t any = (uintptr_t)present;
     uintptr_t base = rows[0] != NULL ? (uintptr_t)rows[0] : any;
-    const row_work w = row_work_of(layer, base, rows[1] != NULL ? (uintptr_t)rows[1] : any, rows[2] != NULL ? (uintptr_t)rows[2] : any, place);
+    const row_work w =
+        row_work_of(layer, base, rows[1] != NULL ? (uintptr_t)rows[1] : any, rows[2] != NULL ? (uintptr_t)rows[2] : any, place);
     for (uint32_t channel = 0; channel < layer->channels; channel++, base++) {
         channel_3x3 c = channel_of(layer, channel);
         if (!complete) c = without_rows(c, rows, layer->input_zero_point);

@@ -4,14 +4,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeloop.codegen.portable.network import Value, ValueType
+from edgeloop.codegen.portable.values import Value, ValueType
 from edgeloop.errors import ModelError
 from edgeloop.tflite.graph import Graph, Operator, Tensor
+from edgeloop.tflite.options import Setting
 
 QUANTIZE_IT = "Quantize the model in full int8 (edgeloop quantize), with a fixed batch of 1."
 OTHER_LAYERS = "docs/generate.md lists what the portable generator takes: build the network from that."
@@ -32,7 +33,7 @@ class Refuse(Protocol):
 
 
 @dataclass(frozen=True)
-class Step:
+class Node:
     """Operator number `position` of a graph, with what the operators before it have computed."""
 
     path: Path
@@ -42,10 +43,16 @@ class Step:
     """By tensor."""
     folded: Mapping[int, NDArray[np.int32]]
     """Constants that follow from shapes, by tensor."""
+    table: str = ""
+    """The options table that such an operator has."""
 
     @property
     def operator(self) -> Operator:
         return self.graph.operators[self.position]
+
+    def ends(self, output: Value, *inputs: Value) -> dict[str, Any]:
+        """The fields that every layer has."""
+        return {"position": self.position, "operator": self.operator.name, "inputs": inputs, "output": output}
 
     def refuse(self, reason: str, remedy: str = OTHER_LAYERS) -> ModelError:
         """The error that says why this operator is not imported."""
@@ -57,9 +64,14 @@ class Step:
         if not fewest <= inputs <= most or outputs != 1:
             raise self.refuse(f"has {inputs} inputs and {outputs} outputs")
 
+    @property
+    def options(self) -> Mapping[str, Setting]:
+        """Its settings; none where it has those of another operator."""
+        return self.operator.options if self.operator.table == self.table else {}
+
     def option(self, name: str) -> int:
         """A setting of the operator: a number, or the code of an enumeration."""
-        setting = self.operator.options.get(name)
+        setting = self.options.get(name)
         if not isinstance(setting, int):
             raise self.refuse(f"does not say its {name}", "Convert the model again.")
         return setting

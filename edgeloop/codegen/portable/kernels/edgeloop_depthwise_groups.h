@@ -1,9 +1,9 @@
 /* The depthwise kernel behind edgeloop_depthwise_row and edgeloop_separable_depthwise. Internal. */
-#ifndef EDGELOOP_DEPTHWISE_H
-#define EDGELOOP_DEPTHWISE_H
+#ifndef EDGELOOP_DEPTHWISE_GROUPS_H
+#define EDGELOOP_DEPTHWISE_GROUPS_H
 
+#include "edgeloop_depthwise.h"
 #include "edgeloop_dsp.h"
-#include "edgeloop_kernels.h"
 
 #if EDGELOOP_DSP
 /* Output rows in the form of edgeloop_tile.h: groups of columns, 16 bits each, inputs filled up. `rows` as for

@@ -1,33 +1,26 @@
-"""Targets that run the .tflite file itself (STM32MP1): the file is passed on, with a record of what it holds."""
+"""Targets that run the .tflite file itself (STM32MP1): the file is copied, with a record of what it holds."""
 
 import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from edgeloop.codegen.stedgeai.record import Subject
-from edgeloop.errors import InputError
 from edgeloop.records import CodegenBackend, CodegenRecord, Provenance
 from edgeloop.tflite.inspect import inspect_model
 
 
-def pass_on(model: Path, folder: Path, name: str, made: Provenance, subject: Subject) -> CodegenRecord:
+def copy_model(model: Path, folder: Path, name: str, target: str, made: Provenance) -> CodegenRecord:
     """Copy the model to `folder`, which is empty, as `<name>.tflite`. The runtime's memory on the target is not known.
 
     Raises:
-        InputError: there is no such model, or it is no target's.
+        InputError: there is no such model.
         ModelError: it is damaged.
     """
-    if subject.target is None:
-        raise InputError("No target is named.", "Give --target.")
     report = inspect_model(model)
     shutil.copyfile(model, folder / f"{name}.tflite")
     return CodegenRecord(
         provenance=made,
-        dataset=subject.dataset,
-        network=subject.network,
-        resolution=subject.resolution,
         backend=CodegenBackend(name="none", version=version("edgeloop")),
-        target=subject.target,
+        target=target,
         cpu=None,
         note="The target runs the .tflite file itself; no code is generated.",
         model_sha256=report.sha256,

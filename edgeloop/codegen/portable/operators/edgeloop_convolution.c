@@ -1,14 +1,14 @@
 /* CONV_2D, row by row. */
-#include "edgeloop_kernels.h"
+#include "edgeloop_convolution.h"
 #include "edgeloop_tile.h"
 
 #if EDGELOOP_DSP
 
 enum {
     COLUMNS = EDGELOOP_COLUMNS,
-    /* Up to this size the weights of all output channels are expanded once for a row (scratch.py: RESIDENT_WEIGHT_BYTES). */
+    /* Up to this size the weights of all output channels are expanded once for a row (convolution.py: RESIDENT_WEIGHT_BYTES). */
     RESIDENT_WEIGHT_BYTES = 2048,
-    /* Then, so many groups of columns are expanded before they are multiplied (scratch.py: GROUPS). */
+    /* Then, so many groups of columns are expanded before they are multiplied (convolution.py: GROUPS). */
     GROUPS = 4
 };
 

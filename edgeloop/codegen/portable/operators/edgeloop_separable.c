@@ -1,6 +1,7 @@
 /* A depthwise layer and the 1x1 convolution behind it, in two halves. */
-#include "edgeloop_depthwise.h"
-#include "edgeloop_kernels.h"
+#include "edgeloop_separable.h"
+
+#include "edgeloop_depthwise_groups.h"
 #include "edgeloop_tile.h"
 
 void edgeloop_depthwise_rows(const edgeloop_depthwise *layer, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
