@@ -1,6 +1,6 @@
 """Which way of conversion an int8 file takes: plain, unless another one agrees clearly better with the float model.
 
-The ways are tried in order of cost, and only where plain conversion falls short.
+The ways are tried in order of cost, and only where plain conversion falls short; fine-tuning where these others do, too.
 """
 
 import math
@@ -16,14 +16,16 @@ from edgeloop.errors import ModelError
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.quantization.calibration import Sample
 from edgeloop.quantization.compare import agreement, layer_errors, scores_sqnr_db
+from edgeloop.quantization.replica import obstacle
 from edgeloop.records import Conversion, ConversionTrial
 from edgeloop.tflite.classifier import Classifier
 from edgeloop.tflite.formats import Format
 from edgeloop.tflite.interpreter import Scores
 
-EQUALIZATION, BIAS_CORRECTION = "cross-layer equalization", "bias correction"
+EQUALIZATION, BIAS_CORRECTION, FINE_TUNING = "cross-layer equalization", "bias correction", "fine-tuning"
 Applied = tuple[str, ...]
-WAYS: tuple[Applied, ...] = ((), (BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION))
+WAYS: tuple[Applied, ...] = ((BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION))
+"""What is tried beside plain conversion, before fine-tuning."""
 ENOUGH: Mapping[Format, float] = {"int8 per-channel": 0.985, "int8 per-tensor": 0.97}
 """A share of images with the float model's class at which nothing else is tried."""
 LIKELY_CHANCE = 0.01
@@ -51,17 +53,42 @@ def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, p
     plain = make(())
     if reference is None:
         return plain.quantized, _conversion(plain, (), "it is no image classifier that can be judged", [], sample, preprocessing)
-    made, trials, hits = [plain], list[ConversionTrial](), list[NDArray[np.bool_]]()
-    for applied in WAYS:
-        one = plain if not applied else make(applied)
+    made, trials, hits, hindered = list[Made](), list[ConversionTrial](), list[NDArray[np.bool_]](), ""
+
+    def judge(applied: Applied, one: Made) -> None:
         scores = score(one.quantized, preprocessing, sample.judged)
+        made.append(one)
         hits.append(agreement(scores, reference))
-        made += [one] if applied else []
         trials.append(ConversionTrial(applied=applied, agreement=float(hits[-1].mean()), sqnr_db=scores_sqnr_db(scores, reference)))
-        if not applied and (trials[0].agreement >= ENOUGH[kind] or not can_be_beaten(hits[0])):
-            break
+
+    judge((), plain)
+    if trials[0].agreement < ENOUGH[kind] and can_be_beaten(hits[0]):
+        for applied in WAYS:
+            judge(applied, make(applied))
+        if max(trial.agreement for trial in trials) < ENOUGH[kind]:
+            hindered = obstacle(plain.floating, plain.quantized)
+            if not hindered:
+                tuned = to_tune(hits, trials)
+                judge(tuned, make(tuned))
     place, why = decide(hits, trials, ENOUGH[kind])
+    if hindered:
+        why = f"{why}; {FINE_TUNING} cannot be tried: {hindered}"
     return made[place].quantized, _conversion(made[place], trials[place].applied, why, trials, sample, preprocessing)
+
+
+def to_tune(hits: list[NDArray[np.bool_]], trials: list[ConversionTrial]) -> Applied:
+    """Fine-tuning of the plain model, as biases are learned anyway; of the equalized one where that alone, or with its biases
+    corrected, is better than what is not equalized by more than chance.
+    """
+    best = {
+        equalized: max(
+            (place for place, trial in enumerate(trials) if (EQUALIZATION in trial.applied) == equalized),
+            key=lambda place: trials[place].agreement,
+        )
+        for equalized in (True, False)
+    }
+    won, lost = int((hits[best[True]] & ~hits[best[False]]).sum()), int((hits[best[False]] & ~hits[best[True]]).sum())
+    return (EQUALIZATION, FINE_TUNING) if chance(won, lost) < LIKELY_CHANCE else (FINE_TUNING,)
 
 
 def decide(hits: list[NDArray[np.bool_]], trials: list[ConversionTrial], enough: float) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """Which way of conversion is taken: plain where it is as good, and what brings a hardened model back to its float model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from hardened import PREPROCESSING, classifier, harden, pictures
 
+from edgeloop.quantization import tune
 from edgeloop.quantization.calibration import Sample
 from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, can_be_beaten, chance, decide
 from edgeloop.quantization.convert import convert_network, to_int8
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 LEAST: dict[Format, float] = {"int8 per-channel": 0.95, "int8 per-tensor": 0.93}
 """Of a network of random weights, whose answers are close to each other."""
 SAMPLE = Sample(pictures(48), pictures(400, 21), "pictures")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short() -> Iterator[None]:
+    """Fine-tuning has tests of its own; here it is only one more way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tune, "STEPS", 10)
+        yield
 
 
 def converted(model: "keras.Model", folder: Path) -> dict[Format, Conversion]:
