@@ -3,7 +3,8 @@
     python benchmarks/determinism.py [--folders 2] [PYTHON ...]
 
 Each PYTHON is the interpreter of an environment with edgeloop (default: this one). In each, so many new project folders are built from
-nothing by its own `edgeloop` commands. Prints the SHA-256 of what each has built; exit status 1 when two differ.
+nothing by its own `edgeloop` commands. Prints the SHA-256 of what each has built; exit status 1 when two differ. TensorFlow's sums depend
+on its number of threads: compare runs on equal numbers of cores.
 """
 
 import argparse

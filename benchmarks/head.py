@@ -77,7 +77,8 @@ def _images(split: str, count: int, side: int) -> SplitPixels:
     rng = np.random.default_rng(count)
     pixels = rng.integers(0, 256, (count, side, side, 3), np.uint8)
     labels = rng.integers(0, CLASSES, count).astype(np.int32)
-    return SplitPixels(pd.DataFrame({"split": [split] * count}), pixels, labels, [str(index) for index in range(CLASSES)], "drawn")
+    rows, classes = pd.DataFrame({"split": [split] * count}), [str(index) for index in range(CLASSES)]
+    return SplitPixels("drawn", split, rows, labels, classes, "drawn", pixels)
 
 
 def _head(features: int, recipe: Recipe) -> Trainer:

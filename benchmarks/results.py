@@ -1,11 +1,12 @@
 """What a training recipe gives in the end: models trained, converted to int8 and tested as the product does it, for some seeds.
 
-    python benchmarks/results.py VARIANT [VARIANT ...] [--seeds 0 1 2] [--recipes FILE] [--out FILE.jsonl] [--write docs/results.md]
+    python benchmarks/results.py VARIANT [VARIANT ...] [--seeds 0 1 2] [--recipes FILE] [--out FILE.jsonl] [--keep FOLDER]
+                                 [--write docs/results.md]
 
 The data sets must be prepared in this project. `--recipes` is a file as `benchmarks/recipes.py` takes it: a name, and what it changes of
 the data set's `train` in params.yaml; without it, the declared recipe alone. **This reads `test`**: choose by recipes.py, and come
 here once. Each run (variant, recipe, seed) is a line of JSON in `--out`; runs that are there are not repeated, and one that was cut off
-goes on.
+goes on. `--keep` holds the trained models: a run whose line is taken out of `--out` is then converted and tested anew, not trained.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from edgeloop.config import Params, load_params
 from edgeloop.config.training import Train
 from edgeloop.evaluation.evaluate import evaluate
 from edgeloop.quantization.quantize import quantize
+from edgeloop.records import TrainRecord
 from edgeloop.tflite.formats import FILES
 from edgeloop.training.train import train
 from edgeloop.workspace import Workspace, find_workspace
@@ -42,7 +44,7 @@ def main() -> int:
         for seed in options.seeds:
             for variant in options.variants:
                 for name, changes in recipes.items():
-                    _run(options.out, variant, name, changes, seed)
+                    _run(options.out, options.keep, variant, name, changes, seed)
     made = table(lines_of(options.out))
     print(made, end="")
     if options.write:
@@ -56,12 +58,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="added to the declared one")
     parser.add_argument("--recipes", type=Path)
     parser.add_argument("--out", type=Path, default=Path("results.jsonl"))
+    parser.add_argument("--keep", type=Path, help="a folder for the trained models; none is kept without it")
     parser.add_argument("--write", type=Path, help="the page whose table is replaced, between its two comments")
     parser.add_argument("--only-report", action="store_true", help="run nothing")
     return parser.parse_args()
 
 
-def _run(out: Path, name: str, recipe: str, changes: dict[str, Any], seed: int) -> None:
+def _run(out: Path, keep: Path | None, name: str, recipe: str, changes: dict[str, Any], seed: int) -> None:
     key = {"variant": name, "recipe": recipe, "changes": changes, "seed": seed}
     if any(all(line[field] == value for field, value in key.items()) for line in lines_of(out)):
         return
@@ -69,10 +72,8 @@ def _run(out: Path, name: str, recipe: str, changes: dict[str, Any], seed: int) 
     params = _with(load_params(workspace), name, changes, seed)
     variant = params.variant(name)
     with TemporaryDirectory(dir=workspace.root) as scratch:
-        beside = _sharing(workspace, Path(scratch))
-        begun, cpu = time.perf_counter(), time.process_time()
-        trained = train(beside, params, name)
-        took = {"train_wall_s": round(time.perf_counter() - begun, 1), "train_cpu_s": round(time.process_time() - cpu, 1)}
+        beside = _sharing(workspace, Path(scratch) if keep is None else keep.absolute() / f"{name}-{recipe}-{seed}")
+        trained, took = _trained(beside, params, name)
         converted = quantize(beside, params, name)
         tested = evaluate(beside, params, name)
         predictions = pd.read_parquet(beside.variant(variant.dataset, variant.network, variant.resolution).predictions)
@@ -92,6 +93,20 @@ def _run(out: Path, name: str, recipe: str, changes: dict[str, Any], seed: int) 
     print(f"{name} {recipe} seed {seed}: {top1} %, {took['train_wall_s']:.0f} s", flush=True)
 
 
+def _trained(beside: Workspace, params: Params, name: str) -> tuple[TrainRecord, dict[str, float]]:
+    """The record of a training and what it took; of an earlier run where that was kept."""
+    cost = beside.root / "cost.json"
+    variant = params.variant(name)
+    if cost.exists():
+        kept = beside.variant(variant.dataset, variant.network, variant.resolution)
+        return TrainRecord.read(kept.train_record), json.loads(cost.read_text("utf-8"))
+    begun, cpu = time.perf_counter(), time.process_time()
+    trained = train(beside, params, name)
+    took = {"train_wall_s": round(time.perf_counter() - begun, 1), "train_cpu_s": round(time.process_time() - cpu, 1)}
+    cost.write_text(json.dumps(took), "utf-8")
+    return trained, took
+
+
 def _with(params: Params, name: str, changes: dict[str, Any], seed: int) -> Params:
     """The same with other training settings for the data set of a variant."""
     variant = params.variant(name)
@@ -107,7 +122,8 @@ def _sharing(workspace: Workspace, folder: Path) -> Workspace:
     for shared in (workspace.root / "data", workspace.root / "models" / "backbones", workspace.cache):
         link = beside.root / shared.relative_to(workspace.root)
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(shared, target_is_directory=True)
+        if not link.is_symlink():
+            link.symlink_to(shared, target_is_directory=True)
     return beside
 
 

@@ -19,13 +19,16 @@ class Advance(Protocol):
 
 
 @contextmanager
-def progress(what: str, total: int | None, unit: str, stream: TextIO | None = None) -> Iterator[Advance]:
+def progress(
+    what: str, total: int | None, unit: str, stream: TextIO | None = None, *, done: int = 0, tells_time: bool = False
+) -> Iterator[Advance]:
     """Show the progress of `total` units of work (None: unknown) on `stream`, by default stderr.
 
-    `unit` is the plural noun of what is counted; `bytes` is shown in MB.
+    `unit` is the plural noun of what is counted; `bytes` is shown in MB. `done` of them were done before, and do not count for the
+    rate. `tells_time`: they do not all take the same, and the notes say how long it still takes.
     """
     out = stream or sys.stderr
-    with (_bar if out.isatty() else _lines)(what, total, unit, out) as advance:
+    with (_bar if out.isatty() else _lines)(what, _Meter(total, unit, done), out, tells_time) as advance:
         yield advance
 
 
@@ -38,14 +41,14 @@ def tracked(items: Iterable[Item], what: str, total: int | None, unit: str) -> I
 
 
 @contextmanager
-def _bar(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Advance]:
+def _bar(what: str, meter: "_Meter", out: TextIO, tells_time: bool) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}")]
+    columns += [] if tells_time else [TimeRemainingColumn()]
     with Progress(*columns, console=Console(file=out)) as bars:
-        task = bars.add_task(what, total=total, rate="")
-        meter = _Meter(total, unit)
+        task = bars.add_task(what, total=meter.total, completed=meter.before, rate="")
 
         def advance(steps: int = 1, note: str = "") -> None:
             meter.advance(steps)
@@ -55,8 +58,7 @@ def _bar(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Advan
 
 
 @contextmanager
-def _lines(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Advance]:
-    meter = _Meter(total, unit)
+def _lines(what: str, meter: "_Meter", out: TextIO, _: bool) -> Iterator[Advance]:
     last, latest = time.monotonic(), ""
 
     def advance(steps: int = 1, note: str = "") -> None:
@@ -75,8 +77,8 @@ def _lines(what: str, total: int | None, unit: str, out: TextIO) -> Iterator[Adv
 class _Meter:
     """Counts units and words the count with its rate."""
 
-    def __init__(self, total: int | None, unit: str) -> None:
-        self.total, self.unit, self.done = total, unit, 0
+    def __init__(self, total: int | None, unit: str, before: int) -> None:
+        self.total, self.unit, self.before, self.done = total, unit, before, before
         self.started = time.monotonic()
 
     @property
@@ -90,6 +92,6 @@ class _Meter:
         scale, unit = (1e6, "MB") if self.unit == "bytes" else (1.0, self.unit)
         digits = 1 if scale > 1 else 0
         total = "" if self.total is None else f"/{self.total / scale:.{digits}f}"
-        rate = self.done / scale / max(self.elapsed_s, 1e-9)
+        rate = (self.done - self.before) / scale / max(self.elapsed_s, 1e-9)
         counted = f"{self.done / scale:.{digits}f}{total} {unit}, {rate:.{1 if rate < 100 else 0}f} {unit}/s"
         return f"{counted}, {note}" if note else counted

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.config import Variant
-from edgeloop.datasets.pixels import split_pixels
+from edgeloop.datasets.pixels import decoded, split_images
 from edgeloop.errors import InputError
 from edgeloop.evaluation.evaluate import SPLIT
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
@@ -41,10 +41,10 @@ def test_images(workspace: Workspace, variant: Variant, most: int) -> Images:
     """
     paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
     preprocessing = Preprocessing.read(paths.quantized / FILE_NAME)
-    images = split_pixels(workspace, variant.dataset, SPLIT, preprocessing)
-    places = stratified(images.labels, most)
+    images = split_images(workspace, variant.dataset, SPLIT)
+    chosen = decoded(workspace, images.chosen(stratified(images.labels, most)), preprocessing)
     words = f"images of the split {SPLIT} of {variant.dataset}"
-    return Images(np.asarray(images.pixels[places]), preprocessing, words, images.manifest_sha256, images.labels[places])
+    return Images(chosen.pixels, preprocessing, words, chosen.manifest_sha256, chosen.labels)
 
 
 def stratified(labels: NDArray[np.int32], most: int) -> NDArray[np.intp]:

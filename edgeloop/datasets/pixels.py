@@ -1,10 +1,13 @@
-"""Decoded images of a split as one array on disk, made once and shared by training, calibration and evaluation."""
+"""Decoded images of a split: all of them as one array on disk, made once and shared by training and evaluation, or a few in memory."""
 
+import errno
 import hashlib
+import math
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edgeloop.datasets.manifest import ShardReader, class_names, read_manifest
-from edgeloop.errors import InputError
+from edgeloop.errors import DiskError, InputError
 from edgeloop.files import atomic_path, sha256_file
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.progress import progress
@@ -24,65 +27,117 @@ LEARNING = ("train", "val")
 
 
 @dataclass(frozen=True)
-class SplitPixels:
-    """The images of one split, in the order of the manifest."""
+class SplitImages:
+    """The images of one split or of several, in the order of the manifest, not decoded yet."""
 
+    dataset: str
+    name: str
+    """Which they are, in a word that a file's name can hold."""
     rows: pd.DataFrame
     """Their manifest rows."""
-    pixels: Pixels
-    """(n, side, side, 3) uint8 RGB, mapped from disk."""
     labels: NDArray[np.int32]
     """(n,) class indices."""
     classes: list[str]
     """Class names by index."""
     manifest_sha256: str
 
+    def chosen(self, places: NDArray[np.intp]) -> "SplitImages":
+        """Some of them; `places` ascend."""
+        part = hashlib.sha256(np.asarray(places, np.int64).tobytes()).hexdigest()[:12]
+        return replace(self, name=f"{self.name}.{part}", rows=self.rows.iloc[places].reset_index(drop=True), labels=self.labels[places])
 
-def split_pixels(workspace: Workspace, dataset: str, split: str, preprocessing: Preprocessing) -> SplitPixels:
-    """Decode a split of a prepared data set by `preprocessing`, or take it from the cache.
+
+@dataclass(frozen=True)
+class SplitPixels(SplitImages):
+    """The images with their pixels."""
+
+    pixels: Pixels
+    """(n, side, side, 3) uint8 RGB."""
+
+
+def split_images(workspace: Workspace, dataset: str, *splits: str) -> SplitImages:
+    """The images of these splits of a prepared data set.
 
     Raises:
-        InputError: the data set is not prepared, or the split is empty.
+        InputError: the data set is not prepared, or one of the splits is empty.
     """
-    return _pixels(workspace, dataset, (split,), preprocessing)
-
-
-def learning_pixels(workspace: Workspace, dataset: str, preprocessing: Preprocessing) -> SplitPixels:
-    """As `split_pixels`, for `train` and `val` together, in the manifest's order.
-
-    Raises:
-        InputError: the data set is not prepared, or one of the two is empty.
-    """
-    return _pixels(workspace, dataset, LEARNING, preprocessing)
-
-
-def learning_images(workspace: Workspace, dataset: str) -> int:
-    """How many images a model may learn from."""
-    return int(read_manifest(workspace.dataset(dataset).manifest)["split"].isin(LEARNING).sum())
-
-
-def _pixels(workspace: Workspace, dataset: str, splits: tuple[str, ...], preprocessing: Preprocessing) -> SplitPixels:
     paths = workspace.dataset(dataset)
     manifest = read_manifest(paths.manifest)
     rows = manifest[manifest["split"].isin(splits)].reset_index(drop=True)
     for split in splits:
         if not (rows["split"] == split).any():
             raise InputError(f"The split '{split}' of {dataset} has no images.", f"See {paths.prepare_record} and its quarantine.")
-    split = "+".join(splits)
     classes = class_names(manifest)
-    digest = sha256_file(paths.manifest)
-    key = hashlib.sha256(f"{digest} {split} {preprocessing.resolution} {preprocessing.resize}".encode()).hexdigest()[:24]
-    cached = workspace.cache / "pixels" / f"{dataset}-{split}-{preprocessing.resolution}-{key}.npy"
-    if not cached.exists():
-        _decode(rows, paths.images, preprocessing, cached, f"decode {dataset} {split}")
     labels = pd.Categorical(rows["label"], categories=classes).codes.astype(np.int32)
-    return SplitPixels(rows, np.load(cached, mmap_mode="r"), labels, classes, digest)
+    return SplitImages(dataset, "+".join(splits), rows, labels, classes, sha256_file(paths.manifest))
 
 
-def _decode(rows: pd.DataFrame, folder: Path, preprocessing: Preprocessing, target: Path, what: str) -> None:
-    side = preprocessing.resolution
-    with atomic_path(target) as temporary, ShardReader(folder) as shards, progress(what, len(rows), "images") as advance:
-        pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(len(rows), side, side, 3))
+def split_pixels(workspace: Workspace, dataset: str, split: str, preprocessing: Preprocessing) -> SplitPixels:
+    """Every image of a split, as `mapped` gives them.
+
+    Raises:
+        InputError: the data set is not prepared, or the split is empty.
+        DiskError: there is no room for them.
+    """
+    return mapped(workspace, split_images(workspace, dataset, split), preprocessing)
+
+
+def mapped(workspace: Workspace, images: SplitImages, preprocessing: Preprocessing) -> SplitPixels:
+    """The images decoded by `preprocessing`, mapped from a file of the cache, which is written where it is not there yet.
+
+    Raises:
+        DiskError: there is no room for it.
+    """
+    of = f"{images.manifest_sha256} {images.name} {preprocessing.resolution} {preprocessing.resize}"
+    key = hashlib.sha256(of.encode()).hexdigest()[:24]
+    cached = workspace.cache / "pixels" / f"{images.dataset}-{images.name}-{preprocessing.resolution}-{key}.npy"
+    if not cached.exists():
+        with atomic_path(cached) as temporary:
+            _take_room(temporary, cached, math.prod(_shape(images, preprocessing)))
+            pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=_shape(images, preprocessing))
+            what = f"decode {images.dataset} {images.name.partition('.')[0]}"
+            with progress(what, len(pixels), "images") as advance:
+                _decode(workspace, images, preprocessing, pixels, advance)
+            pixels.flush()
+    return _with(images, np.load(cached, mmap_mode="r"))
+
+
+def decoded(workspace: Workspace, images: SplitImages, preprocessing: Preprocessing) -> SplitPixels:
+    """The images decoded by `preprocessing`, in memory: for a few, which need no file of the cache."""
+    pixels = np.empty(_shape(images, preprocessing), np.uint8)
+    _decode(workspace, images, preprocessing, pixels, lambda _: None)
+    return _with(images, pixels)
+
+
+def _with(images: SplitImages, pixels: Pixels) -> SplitPixels:
+    return SplitPixels(images.dataset, images.name, images.rows, images.labels, images.classes, images.manifest_sha256, pixels)
+
+
+def _shape(images: SplitImages, preprocessing: Preprocessing) -> tuple[int, int, int, int]:
+    return len(images.labels), preprocessing.resolution, preprocessing.resolution, 3
+
+
+def _take_room(file: Path, target: Path, size_bytes: int) -> None:
+    """Refuse at once what the disk cannot hold: a mapped file that outgrows it would end the process with SIGBUS."""
+    with file.open("r+b") as opened:
+        try:
+            os.posix_fallocate(opened.fileno(), 0, size_bytes)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return  # the file system cannot reserve
+            free = shutil.disk_usage(target.parent).free
+            raise DiskError(
+                f"{target} cannot be written: it takes {size_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.",
+                "Free some space (the decoded images of other data sets in that folder may be deleted), then give the same command again.",
+            ) from error
+
+
+def _decode(
+    workspace: Workspace, images: SplitImages, preprocessing: Preprocessing, pixels: Pixels, advance: Callable[[int], None]
+) -> None:
+    """Fill `pixels`, on all cores."""
+    rows = images.rows
+    with ShardReader(workspace.dataset(images.dataset).images) as shards:
 
         def fill(start: int) -> int:
             chunk = rows.iloc[start : start + CHUNK]
@@ -93,7 +148,6 @@ def _decode(rows: pd.DataFrame, folder: Path, preprocessing: Preprocessing, targ
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for done in pool.map(fill, range(0, len(rows), CHUNK)):
                 advance(done)
-        pixels.flush()
 
 
 def batches(count: int, size: int) -> Iterator[slice]:

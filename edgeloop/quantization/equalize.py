@@ -36,7 +36,7 @@ MOST_SWEEPS = 200
 SETTLED = 2.0**-6
 """Scales that move by less, in powers of two, are found."""
 MOST_EXPONENT = 24
-"""Scales lie between 2**-24 and 2**24: beyond, a channel is dead rather than small."""
+"""Scales lie between 2**-24 and 2**24."""
 LEAST_SHARE = 2.0**-12
 """A channel below this share of the typical one is treated as if it had it."""
 
@@ -295,11 +295,11 @@ def _largest(profiles: list[Vector], channels: int) -> Vector:
 
 
 def _profile(magnitudes: Vector) -> Vector:
-    """Ranges of channels by the typical one; those of dead channels are small, not nothing."""
-    alive = magnitudes[magnitudes > 0]
-    if not alive.size:
-        return np.ones_like(magnitudes)
-    profile: Vector = np.maximum(magnitudes / np.exp(np.log(alive).mean()), LEAST_SHARE)
+    """Ranges of channels by the typical one. Dead channels count as typical: no scale would ever bring them nearer to it."""
+    alive = magnitudes > 0
+    profile = np.ones_like(magnitudes)
+    if alive.any():
+        profile[alive] = np.maximum(magnitudes[alive] / np.exp(np.log(magnitudes[alive]).mean()), LEAST_SHARE)
     return profile
 
 

@@ -2,15 +2,13 @@
 
 import datetime as dt
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from edgeloop.config import Params
 from edgeloop.datasets.folder import read_picture, walk_folder
-from edgeloop.datasets.pixels import SplitPixels, split_pixels
+from edgeloop.datasets.pixels import SplitPixels, decoded, split_images
 from edgeloop.errors import DataError, InputError, ModelError, PictureError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
@@ -43,24 +41,23 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
     if not paths.model.is_file():
         raise InputError(f"{name} is not trained.", f"Run: dvc repro train@{name}")
     preprocessing = Preprocessing.read(paths.preprocessing)
-    images = split_pixels(workspace, variant.dataset, "train", preprocessing)
-    chosen = stratified_sample(images.labels, settings.calibration_images, settings.seed)
-    calibration = np.ascontiguousarray(images.pixels[chosen])
-    held = split_pixels(workspace, variant.dataset, "val", preprocessing)
-    judged = stratified_sample(held.labels, JUDGED_IMAGES, settings.seed)
-    sample = Sample(calibration, np.ascontiguousarray(held.pixels[judged]), "val")
+    calibration, judged = (
+        _drawn(workspace, variant.dataset, split, preprocessing, count, settings.seed)
+        for split, count in (("train", settings.calibration_images), ("val", JUDGED_IMAGES))
+    )
+    sample = Sample(calibration.pixels, judged.pixels, "val")
     models = convert_all(paths.model, sample, preprocessing, paths.quantized)
     record = QuantizeRecord(
         provenance=provenance(
-            workspace.root, settings.model_dump(), ["tensorflow", "keras", "ai-edge-litert"], started, images.manifest_sha256
+            workspace.root, settings.model_dump(), ["tensorflow", "keras", "ai-edge-litert"], started, calibration.manifest_sha256
         ),
         dataset=variant.dataset,
         network=variant.network,
         resolution=variant.resolution,
         model_sha256=sha256_file(paths.model),
-        calibration_images=len(chosen),
-        calibration_per_class=_per_class(images, chosen),
-        calibration_sha256=hashlib.sha256(calibration.tobytes()).hexdigest(),
+        calibration_images=len(calibration.labels),
+        calibration_per_class=_per_class(calibration),
+        calibration_sha256=hashlib.sha256(calibration.pixels.tobytes()).hexdigest(),
         models=models,
     )
     record.write(paths.quantize_record)
@@ -139,9 +136,15 @@ def _check_raw_input(taken: TensorReport, preprocessing: Preprocessing) -> None:
         )
 
 
-def _per_class(images: SplitPixels, chosen: Iterable[int]) -> dict[str, int]:
-    counts = Counter(images.classes[images.labels[index]] for index in chosen)
-    return {label: counts[label] for label in images.classes}
+def _drawn(workspace: Workspace, dataset: str, split: str, preprocessing: Preprocessing, count: int, seed: int) -> SplitPixels:
+    """A stratified sample of a split."""
+    images = split_images(workspace, dataset, split)
+    return decoded(workspace, images.chosen(stratified_sample(images.labels, count, seed)), preprocessing)
+
+
+def _per_class(images: SplitPixels) -> dict[str, int]:
+    counts = np.bincount(images.labels, minlength=len(images.classes))
+    return {label: int(count) for label, count in zip(images.classes, counts, strict=True)}
 
 
 def _read_pixels(files: list[Path], preprocessing: Preprocessing) -> Pixels:

@@ -30,17 +30,18 @@ def compute_features(network: "keras.Model", images: SplitPixels, preprocessing:
     """(n, features) float32 of every image of a split."""
     import tensorflow as tf
 
-    extract = tf.function(backbone(network), jit_compile=False, reduce_retracing=True)
-    parts = []
-    with progress("features", len(images.labels), "images") as advance:
-        for part in batches(len(images.labels), BATCH):
-            parts.append(extract(preprocessing.normalised(images.pixels[part]), training=False).numpy())
+    model = backbone(network)
+    extract = tf.function(model, jit_compile=False, reduce_retracing=True)
+    features = np.empty((len(images.labels), model.output.shape[1]), np.float32)
+    with progress("features", len(features), "images") as advance:
+        for part in batches(len(features), BATCH):
+            features[part] = extract(preprocessing.normalised(images.pixels[part]), training=False).numpy()
             advance(part.stop - part.start)
-    return np.concatenate(parts)
+    return features
 
 
 def cached_features(workspace: Workspace, network: "keras.Model", images: SplitPixels, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """As `compute_features`, but read from disk when the same weights have seen the same images before."""
+    """As `compute_features`, but mapped from disk when the same weights have seen the same images before."""
     splits = "+".join(sorted(set(images.rows["split"])))
     digest = hashlib.sha256(f"{images.manifest_sha256} {preprocessing.model_dump_json()} {splits}".encode())
     for weight in network.get_weights()[:-2]:  # the classifier's two do not matter
@@ -50,4 +51,4 @@ def cached_features(workspace: Workspace, network: "keras.Model", images: SplitP
         features = compute_features(network, images, preprocessing)
         with atomic_path(cached) as temporary, temporary.open("wb") as file:
             np.save(file, features)
-    return np.asarray(np.load(cached), np.float32)
+    return np.asarray(np.load(cached, mmap_mode="r"), np.float32)

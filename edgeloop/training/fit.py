@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from edgeloop.config import Phase
+from edgeloop.console import courtesy
 from edgeloop.progress import Advance, progress
 from edgeloop.training.augment import one_thread
 from edgeloop.training.batches import ahead
 from edgeloop.training.checkpoint import Best, State, load, save
 from edgeloop.training.phases import Job, PhaseRun, prepare_phase
+from edgeloop.training.time_left import TimeLeft, stretches, watched
 
 HISTORY = (
     "fit", "phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate",
@@ -18,10 +20,11 @@ HISTORY = (
 RATE = "images_per_s"
 
 
-def fit(job: Job, checkpoint: Path, earlier: State | None = None) -> State:
+def fit(job: Job, checkpoint: Path, earlier: State | None = None, left: TimeLeft | None = None) -> State:
     """Run the phases from where the checkpoint stands to their end; without one from the job's weights, or the last phase alone
     from where an `earlier` fit of the same phases stood before it.
 
+    `left` knows the fits of the same training that are still to come, and says how long it takes where that is long.
     The state's `best_weights` are those to keep: of the best epoch on the held-out images, or of the last one.
 
     Raises:
@@ -34,39 +37,47 @@ def fit(job: Job, checkpoint: Path, earlier: State | None = None) -> State:
         state.resumed += state.phase < len(job.recipe.phases)
     phases = job.recipe.phases
     total = sum(phase.epochs for phase in phases)
-    with progress(job.purpose, total, "epochs") as advance, one_thread():
-        advance(state.epochs)
+    left = left or TimeLeft(stretches(job.recipe, job.preprocessing.resolution, [(job.purpose, job.fold)]))
+    with progress(job.purpose, total, "epochs", done=state.epochs, tells_time=True) as advance, one_thread():
         while state.phase < len(phases):
             if state.phase == len(phases) - 1:
                 state.before_last_phase = state.network
             job.network.set_weights(state.network)
-            _run_phase(job, phases[state.phase], state, checkpoint, advance)
+            _run_phase(job, phases[state.phase], state, checkpoint, advance, left)
             state.phase, state.epoch, state.since_best = state.phase + 1, 0, 0
             state.network, state.trainer, state.phase_best = state.best_weights, [], Best()
             save(state, checkpoint)
     return state
 
 
-def _run_phase(job: Job, phase: Phase, state: State, checkpoint: Path, advance: Advance) -> None:
+def _run_phase(job: Job, phase: Phase, state: State, checkpoint: Path, advance: Advance, left: TimeLeft) -> None:
     run = prepare_phase(job, phase)
     if state.trainer:
         run.trainer.restore(state.trainer)
     while state.epoch < phase.epochs and (phase.early_stopping is None or state.since_best < phase.early_stopping):
-        row = _run_epoch(job, run, phase, state)
+        row = _run_epoch(job, run, phase, state, left)
         state.history.append(row)
         state.epoch += 1
         state.trainer = run.trainer.state()
         _keep(job, state, row, run)
         save(state, checkpoint)
-        advance(1, _in_words(row, state))
+        words = _in_words(row, state), left.in_words(job.purpose, state.phase, state.epoch)
+        advance(1, ", ".join(filter(None, words)))
 
 
-def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State) -> dict[str, Any]:
+def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State, left: TimeLeft) -> dict[str, Any]:
     recipe = job.recipe
     steps = run.train.steps(recipe.batch_size)
     begun = time.perf_counter()
+
+    def told(ran: int, seconds: float) -> None:
+        first = not left.knows(job.purpose, state.phase)
+        left.took(job.purpose, state.phase, ran, seconds)
+        if first and ran + 1 < steps and (words := left.in_words(job.purpose, state.phase, state.epoch)):
+            courtesy(f"{job.purpose}: {words}, by its first {ran} steps")
+
     items = ahead(run.train.epoch((recipe.seed, state.phase, state.epoch), recipe.batch_size))
-    trained = run.trainer.epoch(items, phase, state.epoch, steps)
+    trained = run.trainer.epoch(watched(items, told), phase, state.epoch, steps)
     seconds = time.perf_counter() - begun
     scored = run.trainer.evaluate(run.held_inputs, job.held_labels) if len(job.held_labels) else None
     values = (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.config import Phase
-from edgeloop.datasets.pixels import SplitPixels
+from edgeloop.datasets.pixels import SplitImages, SplitPixels, mapped
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.training.augment import Augmenter
 from edgeloop.training.batches import Examples
@@ -34,10 +34,8 @@ class Job:
     keep: Keep
     """Which weights a phase ends with: those of the best epoch on the held-out images, or the last ones."""
     workspace: Workspace
-    images: Callable[[Preprocessing], SplitPixels]
-    """The learning images by a preprocessing, in an order that is always the same."""
-    labels: NDArray[np.int32]
-    """(n,) their class indices."""
+    images: SplitImages
+    """The learning images, in an order that is always the same."""
     fold: Fold
     recipe: Recipe
     preprocessing: Preprocessing
@@ -49,7 +47,12 @@ class Job:
     @property
     def held_labels(self) -> NDArray[np.int32]:
         """Class indices of the images that the training is scored on."""
-        return self.labels[self.fold.held]
+        return self.images.labels[self.fold.held]
+
+    @property
+    def held_pixels(self) -> SplitPixels:
+        """These images, as the model takes them."""
+        return mapped(self.workspace, self.images.chosen(self.fold.held), self.preprocessing)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def prepare_phase(job: Job, phase: Phase) -> PhaseRun:
 
 
 def _head(job: Job) -> PhaseRun:
-    features = cached_features(job.workspace, job.network, job.images(job.preprocessing), job.preprocessing)
+    features = cached_features(job.workspace, job.network, mapped(job.workspace, job.images, job.preprocessing), job.preprocessing)
     head, averaged = _new_head(job), _new_head(job)
     trainer = Trainer(head, averaged if job.recipe.weight_average else head, job.recipe, job.class_weights, mixes=False)
 
@@ -76,7 +79,7 @@ def _head(job: Job) -> PhaseRun:
         kernel, bias = trainer.kept_weights()
         return [*job.network.get_weights()[:-2], kernel[None, None], bias]
 
-    train = Examples(Rows(features, job.fold.train), job.labels[job.fold.train])
+    train = Examples(Rows(features, job.fold.train), job.images.labels[job.fold.train])
     return PhaseRun(trainer, train, Rows(features, job.fold.held), network_weights)
 
 
@@ -95,7 +98,7 @@ def _new_head(job: Job) -> "keras.Model":
 def _full(job: Job, side: int) -> PhaseRun:
     recipe = job.recipe
     stored = round(side * recipe.stored_scale)
-    pixels = job.images(job.preprocessing.model_copy(update={"resolution": stored})).pixels
+    pixels = mapped(job.workspace, job.images, job.preprocessing.model_copy(update={"resolution": stored})).pixels
     augmenter = Augmenter(recipe.augmentation, side)
     _reseed_dropout(job.network, recipe.seed)
     averaged = job.network
@@ -105,14 +108,17 @@ def _full(job: Job, side: int) -> PhaseRun:
     model = on_pixels(job.network, job.preprocessing)
     kept = model if averaged is job.network else on_pixels(averaged, job.preprocessing)
     trainer = Trainer(model, kept, recipe, job.class_weights, augmenter.mixes)
-    train = Examples(Rows(pixels, job.fold.train), job.labels[job.fold.train], augmenter)
-    held = Rows(job.images(job.preprocessing).pixels if len(job.fold.held) else pixels, job.fold.held)
-    return PhaseRun(trainer, train, held, averaged.get_weights)
+    train = Examples(Rows(pixels, job.fold.train), job.images.labels[job.fold.train], augmenter)
+    return PhaseRun(trainer, train, _held(job) if len(job.fold.held) else Rows(pixels, job.fold.held), averaged.get_weights)
 
 
 def held_logits(job: Job) -> NDArray[np.float32]:
     """(held, classes) of the network's present weights."""
-    return logits_of(on_pixels(job.network, job.preprocessing), Rows(job.images(job.preprocessing).pixels, job.fold.held))
+    return logits_of(on_pixels(job.network, job.preprocessing), _held(job))
+
+
+def _held(job: Job) -> Rows:
+    return Rows(job.held_pixels.pixels, np.arange(len(job.fold.held)))
 
 
 def _reseed_dropout(network: "keras.Model", seed: int) -> None:

@@ -22,6 +22,7 @@ from edgeloop.training.checkpoint import State
 from edgeloop.training.fit import RATE, fit
 from edgeloop.training.model_file import divide_logits, write_history, write_model
 from edgeloop.training.phases import Job, held_logits
+from edgeloop.training.time_left import TimeLeft, stretches
 from edgeloop.training.training import Training
 from edgeloop.workspace import VariantPaths, Workspace
 
@@ -55,10 +56,11 @@ def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     identity = _identity(training, manifest_sha256)
     done: list[Fitted] = []
     checkpoints: list[Path] = []
+    left = TimeLeft(stretches(training.recipe, variant.resolution, [(purpose, fold) for purpose, _, fold in training.fits]))
     for purpose, keep, fold in training.fits:
         job, weights = training.job(purpose, keep, fold)
         checkpoints.append(workspace.cache / "training" / f"{name}-{identity}-{purpose}.state")
-        done.append(Fitted(job, fit(job, checkpoints[-1], done[-1].state if done else None)))
+        done.append(Fitted(job, fit(job, checkpoints[-1], done[-1].state if done else None, left)))
 
     confidence = _confidence(done[0])
     model = training.finished(done[-1].state.best_weights)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.config import TrainSettings, Variant
-from edgeloop.datasets.pixels import SplitPixels, learning_images, learning_pixels
+from edgeloop.datasets.pixels import LEARNING, SplitImages, split_images
 from edgeloop.errors import ConfigError
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
@@ -31,6 +31,8 @@ class Training:
 
     workspace: Workspace
     variant: Variant
+    images: SplitImages
+    """All images to learn from (`train` and `val`)."""
     recipe: Recipe
     start: Start
 
@@ -43,29 +45,21 @@ class Training:
             ConfigError: the phases do not fit the starting weights.
         """
         start = read_start(workspace, variant.start)
+        images = split_images(workspace, variant.dataset, *LEARNING)
         recipe = choose(
             settings,
-            images=learning_images(workspace, variant.dataset),
+            images=len(images.labels),
             resolution=variant.resolution,
             fresh=start.kind == "scratch",
             start_range=start.input_range,
         )
         _check_phases(start, recipe, variant.id)
-        return cls(workspace, variant, recipe, start)
+        return cls(workspace, variant, images, recipe, start)
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
         """Of the variant's model."""
         return Preprocessing(resolution=self.variant.resolution, resize=self.recipe.resize, input_range=self.recipe.input_range)
-
-    @cached_property
-    def images(self) -> SplitPixels:
-        """All images to learn from (`train` and `val`), as the model takes them."""
-        return self.images_by(self.preprocessing)
-
-    def images_by(self, preprocessing: Preprocessing) -> SplitPixels:
-        """The same images in the same order, by another preprocessing."""
-        return learning_pixels(self.workspace, self.variant.dataset, preprocessing)
 
     @cached_property
     def fits(self) -> list[tuple[Purpose, Keep, Fold]]:
@@ -114,8 +108,7 @@ class Training:
             purpose=purpose,
             keep=keep,
             workspace=self.workspace,
-            images=self.images_by,
-            labels=self.images.labels,
+            images=self.images,
             fold=fold,
             recipe=self.recipe,
             preprocessing=self.preprocessing,

@@ -107,3 +107,23 @@ def test_what_mixes_or_bends_channels_stays_as_it_is(body: Callable[[Any], Any])
     content, images = to_float(model, 32), pictures(6)
     even = equalized(content, channel_ranges(content, images, PREPROCESSING), per_channel=False)
     assert np.array_equal(outputs(even, PREPROCESSING.normalised(images)), outputs(content, PREPROCESSING.normalised(images)))
+
+
+def unevenness(content: bytes) -> float:
+    """How many times as large as the median one an output channel's weights are, in the worst convolution."""
+    graph = graph_of(content)
+    kernels = (graph.operand(operator, 1) for operator in graph.operators if operator.name == "CONV_2D")
+    channels = [np.abs(kernel.stored.view(np.float32)).reshape(kernel.shape[0], -1).max(axis=1) for kernel in kernels if kernel is not None]
+    return max(float(largest.max() / np.median(largest)) for largest in channels)
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_a_channel_that_no_picture_wakes_is_not_scaled_without_end(per_channel: bool) -> None:
+    """LiteRT refuses an int8 convolution whose output is more than 256 times as fine as the product of its inputs."""
+    model, images = classifier(), pictures(24)
+    gamma, beta, mean, variance = model.get_layer("pw_2_bn").get_weights()
+    beta[:2] = -100
+    model.get_layer("pw_2_bn").set_weights([gamma, beta, mean, variance])
+    content = to_float(model, PREPROCESSING.resolution)
+    even = equalized(content, channel_ranges(content, images, PREPROCESSING), per_channel=per_channel)
+    assert unevenness(even) < 64

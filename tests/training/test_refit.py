@@ -11,7 +11,7 @@ import pytest
 from miniature import SIDE
 from variant_in_miniature import COUNTS, DATASET, NETWORK, VARIANT, project, write_params
 
-from edgeloop.datasets.pixels import learning_pixels, split_pixels
+from edgeloop.datasets.pixels import LEARNING, mapped, split_images, split_pixels
 from edgeloop.errors import ConfigError
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.records import TrainRecord
@@ -116,7 +116,7 @@ def test_early_stopping_and_a_refit_exclude_each_other(tmp_path: Path) -> None:
 def test_the_learning_images_are_train_and_val_in_one_order(refitted: tuple[Workspace, TrainRecord]) -> None:
     workspace, _ = refitted
     preprocessing = Preprocessing(resolution=SIDE, resize="area", input_range=(0, 1))
-    both = learning_pixels(workspace, DATASET, preprocessing)
+    both = mapped(workspace, split_images(workspace, DATASET, *LEARNING), preprocessing)
     for split in ("train", "val"):
         alone = split_pixels(workspace, DATASET, split, preprocessing)
         assert np.array_equal(both.pixels[(both.rows["split"] == split).to_numpy()], alone.pixels)

@@ -287,6 +287,8 @@ def test_a_phase_may_train_at_a_lower_resolution_and_is_scored_at_the_variants(w
         {"mode": "full", "epochs": 2, "learning_rate": 0.01},
     ]
     record = train(workspace, write_params(workspace, **SCRATCH | {"phases": phases}), VARIANT)
-    stored = {path.name.split("-")[2] for path in (workspace.cache / "pixels").iterdir()}
-    assert stored == {str(round(64 * 1.15)), str(round(SIDE * 1.15)), str(SIDE)}
+    stored = {len(pixels[0]): len(pixels) for pixels in map(np.load, (workspace.cache / "pixels").iterdir())}
+    held = 3 * COUNTS["val"]
+    every = 3 * COUNTS["train"] + held
+    assert stored == {round(64 * 1.15): every, round(SIDE * 1.15): every, SIDE: held}, "of those that are scored alone, the model's size"
     assert [phase.epochs_run for phase in record.fits[0].phases] == [2, 2]

@@ -1,0 +1,123 @@
+"""How long a training still takes, reckoned from its own steps: nothing is run for it.
+
+An epoch at another side than those that ran is reckoned by its pixels; a phase of mode `head` says nothing about the others.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import dropwhile
+from typing import TypeVar
+
+from edgeloop.times import in_words
+from edgeloop.training.fold import Fold
+from edgeloop.training.recipe import Recipe
+
+Item = TypeVar("Item")
+LONG_S = 180.0
+"""Less is not worth a word."""
+WATCHED_S = 10.0
+"""Of steps, before the first word."""
+LEARNING = 3.0
+"""A training step takes about three times the arithmetic of scoring the same image: forward, and the gradients of inputs and weights."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The epochs of one phase of one fit."""
+
+    purpose: str
+    phase: int
+    epochs: int
+    side: int | None
+    """Of the images that are trained on; None where it is over features."""
+    steps: int
+    """Of an epoch."""
+    step_work: float
+    """Pixels that go forward through the network in a training step, those of the gradients included."""
+    score_work: float
+    """The same, of the images that an epoch ends with scoring."""
+    may_stop: bool
+
+    @property
+    def epoch_work(self) -> float:
+        """Of one epoch."""
+        return self.steps * self.step_work + self.score_work
+
+
+def stretches(recipe: Recipe, side: int, fits: Sequence[tuple[str, Fold]]) -> list[Stretch]:
+    """Those of a training of a variant of that side, in order; the fits behind the first repeat the last phase only."""
+    found = []
+    for place, (purpose, fold) in enumerate(fits):
+        size = min(recipe.batch_size, len(fold.train))
+        for number, phase in enumerate(recipe.phases):
+            if place and number < len(recipe.phases) - 1:
+                continue
+            own = None if phase.mode == "head" else phase.resolution or side
+            pixels, scored = (1, 1) if own is None else (own**2, side**2)
+            work = LEARNING * size * pixels, float(len(fold.held) * scored)
+            found.append(Stretch(purpose, number, phase.epochs, own, len(fold.train) // size, *work, bool(phase.early_stopping)))
+    return found
+
+
+class TimeLeft:
+    """Reckons with seconds per work, by the side."""
+
+    def __init__(self, planned: Sequence[Stretch]) -> None:
+        self._planned = planned
+        self._rates: dict[int | None, float] = {}
+        self._latest: float | None = None
+
+    def knows(self, purpose: str, phase: int) -> bool:
+        """Whether something at the side of this phase has been timed."""
+        return self._of(purpose, phase)[0].side in self._rates
+
+    def took(self, purpose: str, phase: int, steps: int, seconds: float) -> None:
+        """So many steps of this phase took so long."""
+        stretch = self._of(purpose, phase)[0]
+        rate = self._rates[stretch.side] = seconds / (steps * stretch.step_work)
+        if stretch.side is not None:
+            self._latest = rate
+
+    def seconds(self, purpose: str, phase: int, epochs_done: int) -> float | None:
+        """From behind so many epochs of this phase to the training's end; None where nothing like what is to come has run."""
+        ahead = self._of(purpose, phase)
+        works = [(stretch.side, stretch.epochs * stretch.epoch_work) for stretch in ahead]
+        works[0] = ahead[0].side, (ahead[0].epochs - epochs_done) * ahead[0].epoch_work
+        total = 0.0
+        for side, work in works:
+            rate = self._rates.get(side, None if side is None else self._latest)
+            if work and rate is None:
+                return None
+            total += work * (rate or 0.0)
+        return total
+
+    def in_words(self, purpose: str, phase: int, epochs_done: int) -> str:
+        """Such as "about 2 h 10 min left"; empty where it is not known, or not long."""
+        left = self.seconds(purpose, phase, epochs_done)
+        if left is None or left < LONG_S:
+            return ""
+        most = "at most " if any(stretch.may_stop for stretch in self._of(purpose, phase)) else ""
+        return f"{most}about {in_words(left)} left"
+
+    def _of(self, purpose: str, phase: int) -> list[Stretch]:
+        """The stretch of this phase and those behind it."""
+        return list(dropwhile(lambda stretch: (stretch.purpose, stretch.phase) != (purpose, phase), self._planned))
+
+
+def watched(items: Iterator[Item], told: Callable[[int, float], None]) -> Iterator[Item]:
+    """Pass on what each step takes; tell after some seconds, and at the end, how many steps took how long.
+
+    The first is left out: TensorFlow compiles in it.
+    """
+    begun, passed, waits = 0.0, 0, True
+    for item in items:
+        if passed == 1:
+            begun = time.perf_counter()
+        elif passed > 1 and waits and (took := time.perf_counter() - begun) >= WATCHED_S:
+            waits = False
+            told(passed - 1, took)
+        passed += 1
+        yield item
+    if passed > 1:
+        told(passed - 1, time.perf_counter() - begun)
