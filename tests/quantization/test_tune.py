@@ -11,18 +11,16 @@ from hardened import PREPROCESSING, SIDE, classifier, pictures
 from edgeloop.preprocessing import Pixels
 from edgeloop.quantization import tune
 from edgeloop.quantization.calibration import Sample
-from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, choose, reference_scores, score, to_tune
+from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, choose, reference_scores, score
 from edgeloop.quantization.compare import scores_sqnr_db
 from edgeloop.quantization.convert import Maker, to_float, to_int8
 from edgeloop.quantization.replica import Replica, obstacle
 from edgeloop.quantization.tune import fine_tuned
 from edgeloop.quiet import load_tensorflow
-from edgeloop.records import ConversionTrial
 from edgeloop.tflite.graph import graph_of
 
 if TYPE_CHECKING:
     import keras
-    from numpy.typing import NDArray
 
 
 def pale(count: int, seed: int = 4) -> Pixels:
@@ -53,7 +51,7 @@ def test_what_the_cheaper_ways_do_not_bring_back_fine_tuning_does(model: "keras.
     make = Maker(model, sample.calibration, PREPROCESSING, per_channel=False)
     _, made = choose("int8 per-tensor", make, reference, sample, PREPROCESSING)
     assert FINE_TUNING in made.applied and BIAS_CORRECTION not in made.applied
-    assert "images more than plain conversion" in made.why
+    assert "nearer to float than those of plain conversion" in made.why
     assert [FINE_TUNING in trial.applied for trial in made.trials] == [False, False, False, False, True], "tried last"
     assert made.kept is not None and made.kept.agreement > max(trial.agreement for trial in made.trials[:-1]) + 0.05
 
@@ -97,20 +95,6 @@ def test_a_replica_computes_what_both_files_compute(seed: int, per_channel: bool
     assert np.allclose(written, score(quantized, PREPROCESSING, images), atol=0.05)
 
 
-def _trials(*hits: "NDArray[np.bool_]") -> list[ConversionTrial]:
-    ways = ((), (BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION))
-    return [ConversionTrial(applied=way, agreement=float(hit.mean()), sqnr_db=20.0) for way, hit in zip(ways, hits, strict=True)]
-
-
-@pytest.mark.parametrize(
-    ("agreeing", "tuned"),
-    [((80, 85, 70, 86), (FINE_TUNING,)), ((60, 61, 85, 84), (EQUALIZATION, FINE_TUNING)), ((80, 95, 95, 95), (FINE_TUNING,))],
-)
-def test_the_equalized_model_is_tuned_where_it_is_clearly_better(agreeing: tuple[int, ...], tuned: tuple[str, ...]) -> None:
-    hits = [np.arange(100) < count for count in agreeing]
-    assert to_tune(hits, _trials(*hits)) == tuned
-
-
 def _bent(x: Any) -> Any:
     from keras import layers
 
@@ -141,11 +125,11 @@ def test_what_is_not_covered_leaves_fine_tuning_out_with_a_word(body: Callable[[
     x = keras.layers.Conv2D(6, 3, activation="relu")(body(image))
     network = keras.Model(image, keras.layers.Dense(3, activation=end)(keras.layers.GlobalAveragePooling2D()(x)))
     images = pictures(40)
-    sample, make = Sample.of_calibration(images), Maker(network, images, PREPROCESSING, per_channel=True)
+    sample, make = Sample(images, pictures(40, 8), "pictures"), Maker(network, images, PREPROCESSING, per_channel=True)
     # Of another model, so that conversion falls short.
-    reference = np.roll(score(make(()).quantized, PREPROCESSING, images), 1, axis=1)
+    reference = np.roll(score(make(()).quantized, PREPROCESSING, sample.judged), 1, axis=1)
     _, made = choose("int8 per-channel", make, reference, sample, PREPROCESSING)
-    assert made.why.endswith(f"{FINE_TUNING} cannot be tried: {reason}")
+    assert f"{FINE_TUNING} cannot be tried: {reason}" in made.why
     assert [trial.applied for trial in made.trials][1:] == [(BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION)]
 
 
@@ -157,3 +141,12 @@ def test_more_steps_come_nearer_to_float(model: "keras.Model", monkeypatch: pyte
     reference = score(floating, PREPROCESSING, unseen)
     before, after = (scores_sqnr_db(score(content, PREPROCESSING, unseen), reference) for content in (plain, tuned))
     assert before is not None and after is not None and after > before + 1
+
+
+def test_where_no_images_are_left_to_judge_it_on_it_is_not_tried(model: "keras.Model") -> None:
+    sample = Sample.of_calibration(pictures(48))
+    make = Maker(model, sample.calibration, PREPROCESSING, per_channel=True)
+    reference = np.roll(score(make(()).quantized, PREPROCESSING, sample.judged), 1, axis=1)
+    _, made = choose("int8 per-channel", make, reference, sample, PREPROCESSING)
+    assert all(FINE_TUNING not in trial.applied for trial in made.trials)
+    assert "no images but those that it would learn of" in made.why
