@@ -89,4 +89,5 @@ def _step(replica: Replica) -> Callable[..., Any]:
             direction = mean / (1 - MOMENTUM**number) / (tf.sqrt(square / (1 - SQUARES**number)) + TINY)
             variable.assign_sub(share * rate * direction)
 
-    return tf.function(step, jit_compile=False)
+    compiled: Callable[..., Any] = tf.function(step, jit_compile=False)
+    return compiled
