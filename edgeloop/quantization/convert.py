@@ -23,6 +23,7 @@ from edgeloop.quantization.form import check_form
 from edgeloop.quantization.tune import fine_tuned
 from edgeloop.quiet import quiet
 from edgeloop.records import Conversion
+from edgeloop.tflite.buffers import apart
 from edgeloop.tflite.formats import FILES, Format
 
 if TYPE_CHECKING:
@@ -111,6 +112,9 @@ class Maker:
             return floating
 
         def after(quantized: bytes) -> bytes:
+            if not applied:
+                return quantized
+            quantized = apart(quantized)
             if BIAS_CORRECTION in applied:
                 quantized = corrected(quantized, floats[-1], some(self.calibration), self.preprocessing)
             if FINE_TUNING in applied:
