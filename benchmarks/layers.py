@@ -17,8 +17,11 @@ from statistics import median
 import numpy as np
 from portable import random_model
 
+from edgeloop.boards.lab.config import Lab
+from edgeloop.boards.lab.use import in_use
 from edgeloop.boards.stm32msg.run import Mode
-from edgeloop.boards.virtual_board import KINDS, VirtualBoard
+from edgeloop.boards.virtual.driver import VirtualBoard
+from edgeloop.codegen.generate import Options, generate_file
 
 CLASSES = 5
 MODES = (Mode.IO_ONLY, Mode.PER_LAYER, Mode.PER_LAYER_WITH_DATA)
@@ -29,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="fdmobilenet_0.25")
     parser.add_argument("--resolution", nargs="+", type=int, default=[96, 224])
-    parser.add_argument("--board", choices=KINDS, default="virtual-h7")
+    parser.add_argument("--board", choices=("virtual-h7", "virtual-f4"), default="virtual-h7")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     print(f"{'seconds, median':<24}" + "".join(f"{mode.name:>22}" for mode in MODES) + f"{'ratio to IO_ONLY':>20}{'layers, bytes':>16}")
@@ -44,11 +47,16 @@ def measured(network: str, resolution: int, name: str, runs: int) -> tuple[dict[
     """Median seconds of an inference in each mode, and how many bytes of layers' outputs were sent."""
     image = np.random.default_rng(3).integers(0, 256, (resolution, resolution, 3), np.uint8)
     spent: dict[Mode, list[float]] = {mode: [] for mode in MODES}
-    board = VirtualBoard(name)
-    with closing(board), tempfile.TemporaryDirectory(prefix="edgeloop-benchmark-") as folder:
-        model = Path(folder) / "model.tflite"
+    lab_board = Lab(boards={}).board(name)
+    with (
+        tempfile.TemporaryDirectory(prefix="edgeloop-benchmark-") as folder,
+        in_use(lab_board, Path(folder), "benchmarks/layers.py", 0) as used,
+        closing(VirtualBoard(used)) as board,
+    ):
+        model, generated = Path(folder) / "model.tflite", Path(folder) / "generated"
         model.write_bytes(random_model(network, resolution, CLASSES))
-        board.flash(model)
+        generate_file(model, generated, Options(target=lab_board.kind.target or "", backend="portable"))
+        board.load(generated)
         for _ in range(runs):
             for mode in MODES:
                 begun = time.monotonic()

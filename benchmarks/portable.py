@@ -23,7 +23,7 @@ from edgeloop.boards.virtual.parts import STM32H747
 from edgeloop.codegen.generate import plan_model
 from edgeloop.codegen.portable.bare import Memory, link_bare
 from edgeloop.codegen.portable.codesize import measure
-from edgeloop.codegen.portable.emit import Described, emit, network_weight_bytes
+from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.targets import find_target, portable_cpu
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
 from edgeloop.networks import build, network
@@ -93,7 +93,7 @@ def measured(name: str, resolution: int, classes: int, compilers: list[Compiler]
     resident, plan = plan_model(model)
     streamed, stream_plan = plan_model(model, stream_input=True)
     figures = Figures(
-        name, resolution, resident.macs, network_weight_bytes(resident) / 1024, plan.arena_bytes / 1024, stream_plan.arena_bytes / 1024
+        name, resolution, resident.macs, resident.weight_bytes / 1024, plan.arena_bytes / 1024, stream_plan.arena_bytes / 1024
     )
     described = Described("network", model.name, hashlib.sha256(model.read_bytes()).hexdigest(), "the benchmark")
     for kind, made, chosen in (("resident", resident, plan), ("streamed", streamed, stream_plan)):

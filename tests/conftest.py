@@ -11,7 +11,7 @@ import pytest
 from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.workspace import Workspace
 
-pytest_plugins = ("flows_in_miniature", "lab_bench", "network_files", "tiny_firmware", "fault_desk")
+pytest_plugins = ("flows_in_miniature", "lab_bench", "linux_board", "network_files", "tiny_firmware", "fault_desk")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -16,19 +16,18 @@ from uuid import uuid4
 
 import pytest
 from lab_bench import PROGRAMS, Bench, bench_in
-from linux_board import SSHD, LinuxBoard, linux_board
+from linux_board import LinuxBoard
 from miniature import CLASSES, coloured, prepare
 
-from edgeloop.boards import emulated
 from edgeloop.boards.benchmark import benchmark
-from edgeloop.boards.lab import connect
 from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.find import find
 from edgeloop.boards.lock import occupancy
-from edgeloop.boards.mcu import driver
+from edgeloop.boards.mcu import connect, driver
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.run import Patience
-from edgeloop.boards.virtual_board import VirtualBoard
+from edgeloop.boards.virtual import driver as virtual_driver
+from edgeloop.boards.virtual.driver import VirtualBoard
 from edgeloop.codegen.generate import Options, generate
 from edgeloop.config import Benchmark, load_params
 from edgeloop.errors import BoardAbsent, EdgeloopError
@@ -111,13 +110,11 @@ class Desk:
 
     def virtual(self, *faults: str) -> None:
         """Virtual boards with these faults."""
-        self.patch.setattr(emulated, "VirtualBoard", lambda name: VirtualBoard(name, faults=faults, patience=HASTY))
+        self.patch.setattr(virtual_driver, "VirtualBoard", partial(VirtualBoard, faults=faults, patience=HASTY))
 
     def is_free(self, chain: Chain) -> bool:
         """Whether nobody holds the chain's board; what was injected no longer counts."""
         self.stack.close()
-        if chain == "virtual":
-            return True
         try:
             return not occupancy(find(load_lab(self.workspace).board(BOARDS[chain]), self.workspace.root).key).held
         except BoardAbsent:
@@ -200,12 +197,6 @@ def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield desk
 
 
-@pytest.fixture(scope="module")
-def shared_linux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
-    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
-        yield running
-
-
 @pytest.fixture
 def desk(
     tmp_path: Path,
@@ -213,7 +204,7 @@ def desk(
     built: Path,
     firmware: Callable[[str], Path],
     shared_bench: Bench,
-    shared_linux: LinuxBoard,
+    linux_server: LinuxBoard,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Desk]:
     reset(shared_bench)
@@ -221,4 +212,4 @@ def desk(
     scratch.mkdir()
     variant = prepared_variant(workspace, pristine)
     with ExitStack() as stack:
-        yield Desk(workspace, variant, shared_bench, shared_linux, built, firmware("stm32h747"), scratch, monkeypatch, stack)
+        yield Desk(workspace, variant, shared_bench, linux_server, built, firmware("stm32h747"), scratch, monkeypatch, stack)

@@ -24,7 +24,7 @@ import pytest
 from miniature import CLASSES, coloured, prepare
 
 from edgeloop.boards.virtual.parts import find_part
-from edgeloop.boards.virtual_board import BoardProcess
+from edgeloop.boards.virtual.process import BoardProcess
 from edgeloop.workspace import VariantPaths, Workspace
 
 PROGRAMS = Path(__file__).parent / "boards" / "mcu"

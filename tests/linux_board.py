@@ -18,7 +18,9 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from edgeloop.boards.mpu.settings import Deadlines, MpuSettings
+import pytest
+
+from edgeloop.boards.lab.config import BoardEntry, Deadlines, Find, Lab, LabBoard, Linux, Ssh
 from edgeloop.services.ports import LOOPBACK, choose
 
 START_S = 20.0
@@ -40,18 +42,16 @@ class LinuxBoard:
         """Where the board's temporary files go."""
         return self.folder / "disk"
 
-    def settings(self, **changes: Any) -> MpuSettings:
-        """How edgeloop reaches it: with the right key and the right known_hosts, unless `changes` say otherwise."""
-        known = {
-            "name": "loopback",
-            "address": f"ssh://{getuser()}@{LOOPBACK}:{self.port}",
-            "known_hosts": self.folder / "known_hosts",
-            "keys": [self.folder / "key"],
-            "python": sys.executable,
-            "folder": str(self.disk),
-            "deadlines": QUICK,
-        }
-        return MpuSettings.model_validate(known | changes)
+    def entry(self, kind: str = "any-linux", **changes: Any) -> BoardEntry:
+        """In lab.yaml: with the right key and the right known_hosts, unless `changes` of `ssh` or `linux` say otherwise."""
+        ssh = {"host": LOOPBACK, "port": self.port, "user": getuser(), "key": self.folder / "key"}
+        ssh |= {"known_hosts": self.folder / "known_hosts"} | {name: changes.pop(name) for name in [*changes] if name in Ssh.model_fields}
+        linux = {"python": sys.executable, "folder": str(self.disk), "deadlines": QUICK}
+        return BoardEntry(kind=kind, find=Find(ssh=Ssh.model_validate(ssh)), linux=Linux.model_validate(linux | changes))
+
+    def board(self, kind: str = "any-linux", **changes: Any) -> LabBoard:
+        """The board `loopback` of a lab."""
+        return Lab(boards={"loopback": self.entry(kind, **changes)}).board("loopback")
 
     def trust(self, port: int, key: str = "host_key") -> None:
         """Add a line to known_hosts."""
@@ -175,3 +175,16 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def linux_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
+    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
+        yield running
+
+
+@pytest.fixture
+def linux(linux_server: LinuxBoard) -> Iterator[LinuxBoard]:
+    """The board; at the end of every test nothing may be left on it."""
+    yield linux_server
+    assert linux_server.is_clean()

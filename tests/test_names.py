@@ -163,4 +163,4 @@ def test_a_benchmarks_address_names_its_variant_and_its_board(
     assert main(["benchmark", "benchmark@sample-fdmobilenet_0.25-96-hosts"]) == 1
     assert "did you mean 'sample-fdmobilenet_0.25-96-host'" in capsys.readouterr().err
     assert main(["benchmark", "benchmark@sample-fdmobilenet_0.25-96-virtual-h7"]) == 1
-    assert "generate.json does not exist" in capsys.readouterr().err
+    assert "sample-fdmobilenet_0.25-96 is not quantized" in capsys.readouterr().err

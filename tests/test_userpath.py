@@ -7,7 +7,6 @@ import pytest
 
 from edgeloop.boards.lab.command import Command, run_commands
 from edgeloop.boards.lab.config import Find, Ssh
-from edgeloop.boards.mpu.settings import MpuSettings
 from edgeloop.cli import main
 from edgeloop.codegen.stedgeai.profiles import check_profile
 from edgeloop.config import Generate, Params, Source, Variant, load_params
@@ -56,8 +55,7 @@ def test_tools_keys_and_backbones(workspace: Workspace, home: Path) -> None:
     assert Generate.model_validate({"backend": "stedgeai", "tool": "~/ST"}).tool == home / "ST"
     ssh = Find.model_validate({"ssh": {"host": "board", "key": "~/.ssh/lab", "known_hosts": "~/hosts"}}).ssh
     assert ssh == Ssh(host="board", key=home / ".ssh/lab", known_hosts=home / "hosts")
-    assert MpuSettings(name="one", address="ssh://root@board", keys=[Path("~/key")]).keys == [home / "key"]
-    assert MpuSettings(name="one", address="ssh://root@board").known_hosts == home / ".ssh/known_hosts"
+    assert Ssh(host="board").known_hosts == home / ".ssh/known_hosts"
     backbone = Backbone.model_validate({"kind": "keras", "path": "~/photos/cat/1.jpg", "sha256": _digest(b"a picture")})
     assert fetch_backbone(workspace, backbone) == home / "photos/cat/1.jpg"
     with pytest.raises(InputError, match=f"no profile file {home}/absent.json"):

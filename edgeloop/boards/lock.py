@@ -11,14 +11,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from edgeloop.boards.lockfiles import LockFiles, held_elsewhere, is_at, lock_files, open_shared, rewrite, try_lock
-from edgeloop.boards.queue import Queue
+from edgeloop.boards.queue import Claim, Queue, myself
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardBusy, BoardError
-from edgeloop.services.processes import Identity, identify, is_alive
 
 POLL_S = 0.05
 LEAST_WAIT_S = 0.3
@@ -29,24 +29,14 @@ SETTLE_S = 0.2
 _open_locks: set[int] = set()
 
 
-class Holder(BaseModel):
+class Holder(Claim):
     """Who holds a board."""
 
     model_config = ConfigDict(frozen=True)
 
     host: str
     user: str
-    pid: int
-    start_ticks: int
-    boot_id: str
-    run: str
-    """What it holds the board for, e.g. a stage."""
     since_utc: str
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether that very process still runs, as far as this process can see."""
-        return is_alive(Identity(self.pid, self.start_ticks, self.boot_id))
 
     def __str__(self) -> str:
         return f"{self.run} ({self.user}@{self.host}, process {self.pid}) since {self.since_utc}"
@@ -100,10 +90,10 @@ def occupancy(key: str) -> Occupancy:
         BoardError: the machine's folder of locks cannot be used.
     """
     files = lock_files(key)
-    deadline = time.monotonic() + SETTLE_S
+    settled = Deadline.after(SETTLE_S)
     while held_elsewhere(files.lock):
         holder = _read_holder(files)
-        if (holder is not None and holder.is_alive) or time.monotonic() >= deadline:
+        if (holder is not None and holder.is_alive) or settled.is_over:
             alive = holder if holder is not None and holder.is_alive else None
             return Occupancy(True, alive, Queue(files.queue).runs())
         time.sleep(POLL_S)
@@ -128,7 +118,7 @@ def _signed(descriptor: int, me: Holder) -> Iterator[None]:
 
 def _acquire(files: LockFiles, me: Holder, wait_s: float, watcher: Watcher | None) -> int:
     """The descriptor of the locked file, once it is this process's turn and the board is free."""
-    deadline = time.monotonic() + max(wait_s, LEAST_WAIT_S)
+    deadline = Deadline.after(max(wait_s, LEAST_WAIT_S))
     descriptor, queue, told = open_shared(files.lock), Queue(files.queue), None
     ticket = queue.new_ticket(me.run)
     acquired = False
@@ -145,7 +135,7 @@ def _acquire(files: LockFiles, me: Holder, wait_s: float, watcher: Watcher | Non
             if watcher is not None and (ahead, holder) != told:
                 told = (ahead, holder)
                 watcher(ahead, holder)
-            if time.monotonic() >= deadline:
+            if deadline.is_over:
                 raise _busy(me, holder, ahead, wait_s)
             time.sleep(POLL_S)
     finally:
@@ -174,18 +164,8 @@ def _read_holder(files: LockFiles) -> Holder | None:
 
 
 def _myself(run: str) -> Holder:
-    identity = identify(os.getpid())
-    if identity is None:
-        raise BoardError("This process cannot see itself in /proc.", "Mount /proc.")
-    return Holder(
-        host=socket.gethostname(),
-        user=_user(),
-        pid=identity.pid,
-        start_ticks=identity.start_ticks,
-        boot_id=identity.boot_id,
-        run=run,
-        since_utc=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )
+    since_utc = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return Holder(host=socket.gethostname(), user=_user(), run=run, since_utc=since_utc, **asdict(myself()))
 
 
 def _user() -> str:

@@ -9,12 +9,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from edgeloop.boards.lockfiles import MOST_BYTES, open_shared, rewrite, try_lock
-from edgeloop.errors import BoardBusy
+from edgeloop.deadline import Deadline
+from edgeloop.errors import BoardBusy, BoardError
 from edgeloop.services.processes import PROC, Identity, identify, is_alive
 
 EDIT_S = 5.0
@@ -22,19 +24,30 @@ POLL_S = 0.005
 _STOPPED = ("T", "t")
 
 
-class Ticket(BaseModel):
-    """One waiter."""
+class Claim(BaseModel):
+    """A process that holds a board, or waits for it."""
 
-    token: str
     pid: int
     start_ticks: int
     boot_id: str
     run: str
+    """What it wants the board for, e.g. a stage."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether that very process still runs, as far as this process can see."""
+        return is_alive(Identity(self.pid, self.start_ticks, self.boot_id))
+
+
+class Ticket(Claim):
+    """One waiter."""
+
+    token: str
 
     @property
     def waits(self) -> bool:
         """Whether its process is alive and goes on."""
-        return is_alive(Identity(self.pid, self.start_ticks, self.boot_id)) and _state(self.pid) not in _STOPPED
+        return self.is_alive and _state(self.pid) not in _STOPPED
 
 
 class _Tickets(BaseModel):
@@ -50,18 +63,16 @@ class Queue:
     @staticmethod
     def new_ticket(run: str) -> Ticket:
         """A ticket of this process; it is in no queue before `place` is asked for."""
-        me = identify(os.getpid())
-        assert me is not None, "a running process is alive"
-        return Ticket(token=uuid.uuid4().hex, pid=me.pid, start_ticks=me.start_ticks, boot_id=me.boot_id, run=run)
+        return Ticket(token=uuid.uuid4().hex, run=run, **asdict(myself()))
 
-    def place(self, ticket: Ticket, deadline: float) -> int:
+    def place(self, ticket: Ticket, deadline: Deadline) -> int:
         """How many wait in front of this ticket, which joins at the end if it is not in the queue.
 
         Raises:
             BoardBusy: somebody has kept the queue's file locked until `deadline` (and for some seconds).
         """
         with self._edited(deadline) as tickets:
-            tickets[:] = [other for other in tickets if other.token == ticket.token or is_alive(_identity(other))]
+            tickets[:] = [other for other in tickets if other.token == ticket.token or other.is_alive]
             if all(other.token != ticket.token for other in tickets):
                 tickets.append(ticket)
             ahead = tickets[: [other.token for other in tickets].index(ticket.token)]
@@ -73,7 +84,7 @@ class Queue:
         Raises:
             BoardBusy: as for `place`.
         """
-        with self._edited(0.0) as tickets:
+        with self._edited(Deadline.after(EDIT_S)) as tickets:
             tickets[:] = [other for other in tickets if other.token != ticket.token]
 
     def runs(self) -> list[str]:
@@ -84,13 +95,14 @@ class Queue:
             return []
 
     @contextmanager
-    def _edited(self, deadline: float) -> Iterator[list[Ticket]]:
+    def _edited(self, deadline: Deadline) -> Iterator[list[Ticket]]:
         """The tickets, under the file's lock; what changed is written back."""
-        latest = max(deadline, time.monotonic() + EDIT_S)
+        # Whoever waits no longer still leaves the queue in order.
+        editing = Deadline.after(EDIT_S)
         descriptor = open_shared(self._path)
         try:
             while not try_lock(descriptor):
-                if time.monotonic() >= latest:
+                if deadline.is_over and editing.is_over:
                     raise BoardBusy(
                         f"The queue {self._path} is locked by a process that does not go on.", "End it: see `fuser -v` on that file."
                     )
@@ -105,15 +117,23 @@ class Queue:
             os.close(descriptor)
 
 
+def myself() -> Identity:
+    """This process.
+
+    Raises:
+        BoardError: it cannot see itself.
+    """
+    identity = identify(os.getpid())
+    if identity is None:
+        raise BoardError("This process cannot see itself in /proc.", "Mount /proc.")
+    return identity
+
+
 def _parse(content: bytes) -> list[Ticket]:
     try:
         return _Tickets.model_validate_json(content).waiting
     except ValidationError:
         return []
-
-
-def _identity(ticket: Ticket) -> Identity:
-    return Identity(ticket.pid, ticket.start_ticks, ticket.boot_id)
 
 
 def _state(pid: int) -> str:

@@ -1,13 +1,23 @@
 """What a card is made from: the records of one variant, read together and checked to speak of the same model."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeloop.errors import InputError
 from edgeloop.files import FINISHED
-from edgeloop.records import CodegenRecord, EvaluateRecord, FormatResult, PrepareRecord, QuantizeRecord, Record, TrainRecord, ValidateRecord
+from edgeloop.records import (
+    BenchmarkRecord,
+    CodegenRecord,
+    EvaluateRecord,
+    FormatResult,
+    PrepareRecord,
+    QuantizeRecord,
+    Record,
+    TrainRecord,
+    ValidateRecord,
+    read_benchmark,
+)
 from edgeloop.workspace import DatasetPaths, VariantPaths
 
 HEADLINE = "int8 per-channel"
@@ -25,8 +35,8 @@ class Sources:
     evaluate: EvaluateRecord
     codegen: CodegenRecord | None
     """Of the generated code; None where none was generated."""
-    benchmarks: dict[str, dict[str, object]]
-    """Raw performance records by file name; cards/performance.py knows their kinds."""
+    benchmarks: dict[str, BenchmarkRecord]
+    """By file name."""
     digests: dict[str, str]
     """SHA-256 of every record read, by file name."""
 
@@ -60,7 +70,7 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
         quantize=QuantizeRecord.read(variant.quantize_record),
         evaluate=EvaluateRecord.read(variant.evaluate_record),
         codegen=CodegenRecord.read(variant.generate_record) if generated else None,
-        benchmarks={_name(path): _raw(path) for path in performance},
+        benchmarks={_name(path): read_benchmark(path) for path in performance},
         digests={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()},
     )
     _check_chain(sources)
@@ -70,16 +80,6 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
 def _name(benchmark: Path) -> str:
     """`benchmarks/<board>.json`."""
     return f"{benchmark.parent.name}/{benchmark.name}"
-
-
-def _raw(path: Path) -> dict[str, object]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is not a record: {error}", "Delete it and build it again.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is not a record.", "Delete it and build it again.")
-    return content
 
 
 def _check_chain(sources: Sources) -> None:

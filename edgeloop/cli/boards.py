@@ -2,16 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgeloop.cli.common import FILE, Command, address_of, name_or_path, path, project, subject
 from edgeloop.console import say
 
-if TYPE_CHECKING:
-    from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuMeasurement
-
 STATES, PROBES = "the list of boards", "the list of probes"
-SOMETHING_ELSE = "\n  It computes something else: update the runtime, or choose another; the time is not one of this model."
 
 
 def add(command: Command) -> None:
@@ -23,7 +18,7 @@ def add(command: Command) -> None:
         help="host (LiteRT here, the default), virtual-h7, virtual-f4, a board of lab.yaml, or ssh://USER@HOST",
     )
     benchmark.add_argument(
-        "--images", type=int, help="how many test images a microcontroller runs (default: 64; a virtual one: benchmark.images)"
+        "--images", type=int, help="how many test images are compared (default: 64; on the host and virtual boards benchmark.images)"
     )
     benchmark.add_argument("--json", type=path, metavar="OUT", help="write the result there, too")
     boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
@@ -41,80 +36,22 @@ def add(command: Command) -> None:
 
 def _benchmark(options: argparse.Namespace) -> None:
     from edgeloop.boards.benchmark import benchmark, benchmark_model
-    from edgeloop.files import write_text
 
     if options.json:
         # Whatever happens, an older result is not that of this run.
         options.json.unlink(missing_ok=True)
     if subject(options, ".tflite") == FILE:
-        report = benchmark_model(Path(options.model), options.board, images=options.images)
-        if options.json:
-            write_text(options.json, report.model_dump_json(indent=2) + "\n")
-        if report.kind == "benchmark-emulated":
-            _print_emulated(report)
-        elif report.kind == "benchmark-mcu":
-            _print_mcu(report)
-        elif report.kind == "benchmark-mpu-model":
-            say(f"{report.board}, {report.device}: {_measured(report.measured)}")
-        else:
-            say(f"{report.device}: {_latency(report.latency.median_ms, report.latency.stable)}")
-        return
-    workspace, params = project()
-    variant, board = options.model, options.board
-    if (key := address_of("benchmark", variant)) is not None:
-        declared = params.board_benchmark(key)
-        variant, board = declared.variant, declared.board
-    record = benchmark(workspace, params, variant, board, options.images)
+        record = benchmark_model(Path(options.model), options.board, images=options.images)
+    else:
+        workspace, params = project()
+        variant, board = options.model, options.board
+        if (key := address_of("benchmark", variant)) is not None:
+            declared = params.board_benchmark(key)
+            variant, board = declared.variant, declared.board
+        record = benchmark(workspace, params, variant, board, options.images)
     if options.json:
-        write_text(options.json, record.model_dump_json(indent=2) + "\n")
-    if record.kind == "benchmark-emulated":
-        _print_emulated(record)
-        return
-    if record.kind == "benchmark-mcu":
-        _print_mcu(record)
-        return
-    if record.kind == "benchmark-mpu":
-        for entry in record.models:
-            say(f"{entry.format} on {record.board} ({record.device}): {_measured(entry)}")
-        return
-    for model in record.models:
-        say(f"{model.format} on {record.board} ({record.device}): {_latency(model.latency.median_ms, model.latency.stable)}")
-
-
-def _print_emulated(record: "EmulatedBenchmarkRecord") -> None:
-    counted = f"{record.instructions.median:,} instructions"
-    per_mac = f" ({record.instructions.median / record.macs:.3f} for each multiply-accumulate)" if record.macs else ""
-    say(f"{record.board} (emulated {record.part}): {counted}{per_mac}, {record.assumption}")
-    say(f"outputs equal to the host's reference kernels: {record.equal_outputs} of {record.images}, by {record.max_difference:g} at most")
-    say(f"activation RAM {record.activation_ram_bytes / 1024:.2f} KiB, weights {record.weight_bytes / 1024:.2f} KiB")
-
-
-def _print_mcu(record: "McuBenchmarkRecord") -> None:
-    board, latency, compared = record.board, record.latency, record.compared
-    spread = f"{latency.min_ms:.3f} - {latency.max_ms:.3f} ms over {latency.runs} runs"
-    say(f"{board.name} ({board.title}, {board.clock_hz / 1e6:g} MHz): median {latency.median_ms:.3f} ms, {spread}, measured on hardware")
-    for reason in record.unstable:
-        say(f"  unstable: {reason}")
-    same = f"outputs equal to the host's: {compared.equal_outputs} of {compared.images}, same class: {compared.same_class}"
-    found = f"; accuracy on the board {record.accuracy.value:.1%} of {record.accuracy.n}" if record.accuracy else ""
-    say(f"{same}, by {compared.max_difference:g} at most{found}")
-    code, disturbed = record.code, f", {record.protocol_errors} protocol errors" if record.protocol_errors else ""
-    say(f"code by {code.backend} {code.backend_version or ''}, protocol {board.protocol}{disturbed}, {record.retries} retries")
-
-
-def _measured(on_board: "MpuMeasurement") -> str:
-    compared, latency = on_board.compared, on_board.latency
-    shares = on_board.shares
-    engines = f", NPU {shares.npu_percent:g} %, GPU {shares.gpu_percent:g} %, CPU {shares.cpu_percent:g} %" if shares else ""
-    return (
-        f"median {latency.median_ms:.3f} ms{'' if latency.stable else ' (unstable: the board was busy, or its clock moved)'} on "
-        f"{on_board.engine} with {on_board.runtime}{engines}; outputs equal to the host's: {compared.equal_outputs} of {compared.images}, "
-        f"same class: {compared.same_class}, by {compared.max_difference:g} at most" + ("" if compared.agrees else SOMETHING_ELSE)
-    )
-
-
-def _latency(median_ms: float, stable: bool) -> str:
-    return f"median {median_ms:.3f} ms{'' if stable else ' (unstable: the machine was busy)'}, measured on this host"
+        record.write(options.json)
+    say(record.in_words())
 
 
 def _boards(options: argparse.Namespace) -> None:
@@ -138,14 +75,14 @@ def _boards(options: argparse.Namespace) -> None:
 
 
 def _identify(options: argparse.Namespace) -> None:
+    from edgeloop.boards.identify import identify
     from edgeloop.boards.lab.config import load_lab
-    from edgeloop.boards.lab.identify import identify, render
     from edgeloop.boards.lab.waiting import tell
     from edgeloop.workspace import find_workspace
 
     options.parser.check_options(options, "identify")
     workspace = find_workspace()
-    say(render(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board))))
+    say(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board)).in_words())
 
 
 def _doctor(options: argparse.Namespace) -> None:

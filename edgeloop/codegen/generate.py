@@ -6,17 +6,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edgeloop.codegen.choice import Chosen, choose_backend, model_format
-from edgeloop.codegen.pass_on import pass_on
+from edgeloop.codegen.copy_model import copy_model
 from edgeloop.codegen.portable.codesize import FLAGS, Sizes, measure
-from edgeloop.codegen.portable.emit import Described, emit, network_weight_bytes
+from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.portable.importer import read_network
+from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.literals import check_name
-from edgeloop.codegen.portable.lowering import computing_layers, lower
-from edgeloop.codegen.portable.network import Layer, Network
+from edgeloop.codegen.portable.lowering import lower
+from edgeloop.codegen.portable.network import Network
 from edgeloop.codegen.portable.plan import Plan, make_plan
-from edgeloop.codegen.portable.tables import layer_name, weight_bytes
 from edgeloop.codegen.stedgeai.backend import Request, generate_with_tool
-from edgeloop.codegen.stedgeai.record import Subject
 from edgeloop.codegen.targets import find_target, portable_cpu
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
 from edgeloop.config import Params
@@ -66,15 +65,6 @@ BACKEND_TITLES: dict[Chosen, str] = {
 }
 
 
-@dataclass(frozen=True)
-class _Variant:
-    """What a record names; all None for a model file of its own."""
-
-    dataset: str | None = None
-    network: str | None = None
-    resolution: int | None = None
-
-
 def generate(workspace: Workspace, params: Params, name: str, options: Options | None = None) -> CodegenRecord:
     """Generate code of the variant's int8 model; `options` default to `generate` of params.yaml.
 
@@ -98,8 +88,8 @@ def generate(workspace: Workspace, params: Params, name: str, options: Options |
         raise InputError(f"{name} is not quantized.", f"Run: dvc repro quantize@{name}")
     with atomic_folder(paths.generated) as folder:
         made = provenance(workspace.root, settings.model_dump(mode="json"), TOOLS, started)
-        subject = _Variant(variant.dataset, variant.network, variant.resolution)
-        record = _generate(model, chosen, folder, paths.generate_record.with_suffix(".log"), made, subject)
+        record = _generate(model, chosen, folder, paths.generate_record.with_suffix(".log"), made)
+        record = record.model_copy(update={"dataset": variant.dataset, "network": variant.network, "resolution": variant.resolution})
     record.write(paths.generate_record)
     return record
 
@@ -118,26 +108,25 @@ def generate_file(model: Path, out: Path, options: Options | None = None) -> Cod
         raise InputError(f"{out} holds something else than generated code, and would be replaced.", "Give another folder, or empty it.")
     with atomic_folder(out) as folder:
         log = out.parent / f"{out.name}.{LOG}"
-        record = _generate(model, options or Options(), folder, log, provenance(Path.cwd(), {}, TOOLS, started), _Variant())
+        record = _generate(model, options or Options(), folder, log, provenance(Path.cwd(), {}, TOOLS, started))
         record.write(folder / RECORD)
         if log.is_file() and record.backend.name == "stedgeai":
             log.replace(folder / LOG)
     return record
 
 
-def _generate(model: Path, options: Options, folder: Path, log: Path, made: Provenance, variant: _Variant) -> CodegenRecord:
+def _generate(model: Path, options: Options, folder: Path, log: Path, made: Provenance) -> CodegenRecord:
     """Generate into an empty folder with the backend that the options ask for."""
     target = find_target(options.target)
     chosen = choose_backend(options.backend, target, options.tool)
     check_name(options.name)
     _refuse_unused(options, chosen)
     if chosen == "portable":
-        return _Work(model, options, folder).record(made, variant)
-    subject = Subject(target.name, None, variant.dataset, variant.network, variant.resolution)
+        return _Work(model, options, folder).record(made)
     if chosen == "none":
-        return pass_on(model, folder, options.name, made, subject)
+        return copy_model(model, folder, options.name, target.name, made)
     request = Request(model, target.name, options.name, log, options.profile, options.tool, options.analyze)
-    return generate_with_tool(request, folder, made, subject)
+    return generate_with_tool(request, folder, made)
 
 
 def _refuse_unused(options: Options, chosen: Chosen) -> None:
@@ -185,14 +174,11 @@ class _Work:
         emit(self._network, self._plan, Described(options.name, model.name, self._sha256, self._target.title), folder)
         self._compiler, self._sizes = _measured(folder, options.name, self._cpu)
 
-    def record(self, made: Provenance, variant: _Variant) -> CodegenRecord:
+    def record(self, made: Provenance) -> CodegenRecord:
         """What was generated; what no compiler measured is null."""
         network, compiled = self._network, self._compiled()
         return CodegenRecord(
             provenance=made,
-            dataset=variant.dataset,
-            network=variant.network,
-            resolution=variant.resolution,
             backend=CodegenBackend(name="portable", version=version("edgeloop")),
             target=self._target.name,
             cpu=self._cpu.name,
@@ -201,13 +187,13 @@ class _Work:
             name=self._options.name,
             stream_input=self._options.stream_input,
             macs=network.macs,
-            weight_bytes=network_weight_bytes(network),
+            weight_bytes=network.weight_bytes,
             activation_ram_bytes=self._plan.arena_bytes,
             runtime_ram_bytes=self._sizes.variables - self._plan.arena_bytes if self._sizes else None,
             code_flash_bytes=compiled.code_bytes + compiled.constant_bytes if compiled else None,
             compiled=compiled,
             pools=None,
-            layers=[_layer(layer) for layer in computing_layers(network)],
+            layers=[_layer(layer) for layer in network.computing],
         )
 
     def _compiled(self) -> CompiledSize | None:
@@ -218,7 +204,7 @@ class _Work:
             flags=[*FLAGS],
             cpu=self._cpu.name,
             code_bytes=self._sizes.code,
-            constant_bytes=self._sizes.constants - network_weight_bytes(self._network),
+            constant_bytes=self._sizes.constants - self._network.weight_bytes,
         )
 
 
@@ -230,10 +216,10 @@ def _measured(folder: Path, name: str, cpu: Cpu) -> tuple[Compiler | None, Sizes
 
 def _layer(layer: Layer) -> CodegenLayer:
     return CodegenLayer(
-        name=layer_name(layer),
+        name=layer.name,
         type=layer.operator,
         position=layer.position,
         output_shape=list(layer.output.shape),
         macs=layer.macs,
-        weight_bytes=weight_bytes(layer),
+        weight_bytes=layer.weight_bytes,
     )

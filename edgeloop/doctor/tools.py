@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgeloop.boards.drivers import DRIVERS
 from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.lab.use import root_of
 from edgeloop.codegen.stedgeai.locate import ROOT_VARIABLE, Tool, find_tool, is_installed
@@ -87,7 +88,7 @@ def _tool(machine: Machine) -> Tool | EdgeloopError:
 
 def lab_commands(machine: Machine) -> Iterator[Finding]:
     for board in machine.lab.all():
-        if board.kind.driver == "stm32msg" and not board.entry.flash:
+        if "flash" in DRIVERS[board.kind.driver].keys and not board.entry.flash:
             yield found("no-flash-command", board=board.name)
         for step in STEPS:
             for command in getattr(board.entry, step):

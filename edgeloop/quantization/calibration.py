@@ -18,6 +18,11 @@ class Sample:
     judged_on: str
     """Where these come from, in words."""
 
+    @property
+    def judges_apart(self) -> bool:
+        """Whether others are judged on than those that calibrate."""
+        return self.judged is not self.calibration
+
     @classmethod
     def of_calibration(cls, calibration: Pixels) -> "Sample":
         """Where there are no other images."""

@@ -1,6 +1,6 @@
-"""Which way of conversion an int8 file takes: plain, unless another one agrees clearly better with the float model.
+"""Which way of conversion an int8 file takes: plain, unless another one is clearly nearer to the float model.
 
-The ways are tried in order of cost, and only where plain conversion falls short.
+The ways are tried in order of cost, until one agrees with float on enough images.
 """
 
 import math
@@ -21,13 +21,16 @@ from edgeloop.tflite.classifier import Classifier
 from edgeloop.tflite.formats import Format
 from edgeloop.tflite.interpreter import Scores
 
-EQUALIZATION, BIAS_CORRECTION = "cross-layer equalization", "bias correction"
+EQUALIZATION, BIAS_CORRECTION, FINE_TUNING = "cross-layer equalization", "bias correction", "fine-tuning"
 Applied = tuple[str, ...]
-WAYS: tuple[Applied, ...] = ((), (BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION))
-ENOUGH: Mapping[Format, float] = {"int8 per-channel": 0.985, "int8 per-tensor": 0.97}
-"""A share of images with the float model's class at which nothing else is tried."""
+WAYS: tuple[Applied, ...] = ((BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION), (FINE_TUNING,))
+"""What is tried beside plain conversion; fine-tuning begins at the equalized model where that is kept so far."""
+ENOUGH: Mapping[Format, float] = {"int8 per-channel": 0.99, "int8 per-tensor": 0.98}
+"""A share of images with the float model's class at which nothing else is tried: half a point or a point above what is wanted of other
+images, as a few hundred tell it no better.
+"""
 LIKELY_CHANCE = 0.01
-"""Another way must agree on more images than plain conversion, by more than chance does in one case of a hundred."""
+"""Another way must be nearer on more images, by more than chance does in one case of a hundred."""
 OBSERVED_IMAGES = 64
 """For what is measured layer by layer."""
 
@@ -43,54 +46,83 @@ class Made:
 Make = Callable[[Applied], Made]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A way that was tried."""
+
+    made: Made
+    trial: ConversionTrial
+    distances: NDArray[np.float64]
+    """(n,) of the scores from the float model's, squared."""
+
+
 def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, preprocessing: Preprocessing) -> tuple[bytes, Conversion]:
     """The int8 file of the way that is taken, and why it is.
 
     `reference` holds the float model's scores (n, classes) of the judged images; without them conversion is plain.
+
+    Raises:
+        ModelError: plain conversion is refused.
     """
     plain = make(())
     if reference is None:
         return plain.quantized, _conversion(plain, (), "it is no image classifier that can be judged", [], sample, preprocessing)
-    made, trials, hits = [plain], list[ConversionTrial](), list[NDArray[np.bool_]]()
-    for applied in WAYS:
-        one = plain if not applied else make(applied)
-        scores = score(one.quantized, preprocessing, sample.judged)
-        hits.append(agreement(scores, reference))
-        made += [one] if applied else []
-        trials.append(ConversionTrial(applied=applied, agreement=float(hits[-1].mean()), sqnr_db=scores_sqnr_db(scores, reference)))
-        if not applied and (trials[0].agreement >= ENOUGH[kind] or not can_be_beaten(hits[0])):
+    tried, notes = [_judged(plain, (), reference, sample, preprocessing)], list[str]()
+    kept = tried[0]
+    for way in WAYS:
+        if kept.trial.agreement >= ENOUGH[kind]:
             break
-    place, why = decide(hits, trials, ENOUGH[kind])
-    return made[place].quantized, _conversion(made[place], trials[place].applied, why, trials, sample, preprocessing)
+        applied = (EQUALIZATION, *way) if way == (FINE_TUNING,) and EQUALIZATION in kept.trial.applied else way
+        try:
+            if FINE_TUNING in way and not sample.judges_apart:
+                raise ModelError("there are no images but those that it would learn of", "Give more images.")
+            tried.append(_judged(make(applied), applied, reference, sample, preprocessing))
+        except ModelError as error:
+            notes.append(f"{in_words(way)} cannot be tried: {error.what}")
+            continue
+        kept = tried[-1] if is_better(tried[-1], kept) else kept
+    why = "; ".join([reason_for(kept, tried, ENOUGH[kind]), *notes])
+    return kept.made.quantized, _conversion(kept.made, kept.trial.applied, why, [one.trial for one in tried], sample, preprocessing)
 
 
-def decide(hits: list[NDArray[np.bool_]], trials: list[ConversionTrial], enough: float) -> tuple[int, str]:
-    """The place of the way to take, and why. `hits`: for each way and image, whether the class is the float model's."""
-    if len(hits) == 1:
-        agreed = f"plain conversion agrees on {trials[0].agreement:.2%}"
-        if trials[0].agreement >= enough:
-            return 0, f"{agreed}: {enough:.1%} is enough"
-        return 0, f"{agreed} of {len(hits[0])} images: too few differ to tell another way from chance"
-    best = max(range(len(hits)), key=lambda place: (trials[place].agreement, _or_infinite(trials[place].sqnr_db), -place))
-    won, lost = int((hits[best] & ~hits[0]).sum()), int((hits[0] & ~hits[best]).sum())
-    if best and chance(won, lost) < LIKELY_CHANCE:
-        return best, f"agrees on {won} images more than plain conversion, on {lost} less"
-    return 0, f"no other way is better beyond chance (the best one agrees on {won} images more, on {lost} less)"
+def _judged(made: Made, applied: Applied, reference: Scores, sample: Sample, preprocessing: Preprocessing) -> Judged:
+    scores = score(made.quantized, preprocessing, sample.judged)
+    trial = ConversionTrial(
+        applied=applied, agreement=float(agreement(scores, reference).mean()), sqnr_db=scores_sqnr_db(scores, reference)
+    )
+    return Judged(made, trial, np.square(scores - reference, dtype=np.float64).sum(axis=1))
 
 
-def _or_infinite(ratio_db: float | None) -> float:
-    return math.inf if ratio_db is None else ratio_db
+def is_better(one: Judged, kept: Judged) -> bool:
+    """Nearer to float on clearly more images than what is kept, with no fewer of its classes."""
+    return one.trial.agreement >= kept.trial.agreement and chance(*nearer(one, kept)) < LIKELY_CHANCE
 
 
-def can_be_beaten(hits: NDArray[np.bool_]) -> bool:
-    """Whether a way that agrees on all images would be better than one with these `hits` by more than chance."""
-    return chance(int((~hits).sum()), 0) < LIKELY_CHANCE
+def nearer(one: Judged, other: Judged) -> tuple[int, int]:
+    """On how many images one is nearer to the float model's scores than the other, and on how many it is farther."""
+    return int((one.distances < other.distances).sum()), int((one.distances > other.distances).sum())
+
+
+def reason_for(kept: Judged, tried: list[Judged], enough: float) -> str:
+    """Why this way is kept, in words."""
+    plain = tried[0]
+    if kept is not plain:
+        won, lost = nearer(kept, plain)
+        return f"its scores are nearer to float than those of plain conversion on {won} images, farther on {lost}"
+    if kept.trial.agreement >= enough:
+        return f"plain conversion agrees on {kept.trial.agreement:.2%}: {enough:.1%} is enough"
+    return "no other way is clearly nearer to float with as many equal classes"
 
 
 def chance(won: int, lost: int) -> float:
     """The probability that of so many differing images as many or more are won, where either is as likely (sign test)."""
     count = won + lost
     return float(sum(math.comb(count, number) for number in range(won, count + 1)) / 2**count)
+
+
+def in_words(applied: Applied) -> str:
+    """What is done beside plain conversion."""
+    return " and ".join(applied) or "plain conversion"
 
 
 def score(content: bytes, preprocessing: Preprocessing, pixels: Pixels) -> Scores:

@@ -16,12 +16,14 @@ from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.progress import progress
 from edgeloop.quantization.bias import corrected
 from edgeloop.quantization.calibration import Sample, with_full_range
-from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, Applied, Made, choose, reference_scores, some
+from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, Applied, Made, choose, reference_scores, some
 from edgeloop.quantization.compare import same_function
 from edgeloop.quantization.equalize import channel_ranges, equalized
 from edgeloop.quantization.form import check_form
+from edgeloop.quantization.tune import fine_tuned
 from edgeloop.quiet import quiet
 from edgeloop.records import Conversion
+from edgeloop.tflite.buffers import apart
 from edgeloop.tflite.formats import FILES, Format
 
 if TYPE_CHECKING:
@@ -110,9 +112,14 @@ class Maker:
             return floating
 
         def after(quantized: bytes) -> bytes:
-            if BIAS_CORRECTION not in applied:
+            if not applied:
                 return quantized
-            return corrected(quantized, floats[-1], some(self.calibration), self.preprocessing)
+            quantized = apart(quantized)
+            if BIAS_CORRECTION in applied:
+                quantized = corrected(quantized, floats[-1], some(self.calibration), self.preprocessing)
+            if FINE_TUNING in applied:
+                quantized = fine_tuned(quantized, floats[-1], self.calibration, self.preprocessing)
+            return quantized
 
         quantized = to_int8(self.network, self.calibration, self.preprocessing, per_channel=self.per_channel, before=before, after=after)
         return Made(quantized, floats[-1])

@@ -1,9 +1,20 @@
-"""Records of benchmarks. What was measured and what was emulated are different types."""
+"""Records of benchmarks: a union of what was measured and what was emulated, which are different types. Each says itself in words."""
 
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean, median
+from typing import Annotated, Literal
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from edgeloop.errors import InputError
+from edgeloop.files import read_text
 from edgeloop.records.base import Part, Record
+from edgeloop.records.mcu import McuCode, McuDevice, McuFirmware
 from edgeloop.records.models import Accuracy
+
+STABLE_VARIATION = 0.01
+"""Largest coefficient of variation, and largest drift, of window medians that count as stable."""
 
 
 class MeasuredLatency(Part):
@@ -21,27 +32,25 @@ class MeasuredLatency(Part):
     stable: bool
     clock: str
 
+    @property
+    def unstable(self) -> list[str]:
+        """Why it is not stable; empty where it is."""
+        moved, reasons = drift(self.window_medians_ms), []
+        if self.coefficient_of_variation > STABLE_VARIATION:
+            reasons.append(f"the windows' medians vary by {self.coefficient_of_variation:.1%}")
+        if abs(moved) > STABLE_VARIATION:
+            reasons.append(f"they drift by {moved:+.1%} from the first to the last")
+        return reasons
 
-class HostBenchmark(Part):
-    """One model file on this host."""
 
-    format: Literal["float", "int8 per-channel", "int8 per-tensor"]
-    sha256: str
-    latency: MeasuredLatency
+def drift(medians: Sequence[float]) -> float:
+    """How far the window medians rise from first to last, as a share of their mean.
 
-
-class BenchmarkRecord(Record):
-    """Latency measured on the host that runs edgeloop: never a figure for a target."""
-
-    kind: Literal["benchmark-host"] = "benchmark-host"
-    dataset: str
-    network: str
-    resolution: int
-    board: str
-    device: str
-    runtime: str
-    threads: int
-    models: list[HostBenchmark]
+    By the median of the slopes of all pairs (Theil and Sen), so that one disturbed window is no drift.
+    """
+    last = len(medians) - 1
+    slopes = [(medians[right] - medians[left]) / (right - left) for left in range(last) for right in range(left + 1, last + 1)]
+    return median(slopes) * last / fmean(medians)
 
 
 class ExecutedInstructions(Part):
@@ -63,50 +72,6 @@ class EmulatedLayer(Part):
     instructions: int | None
     """Null for a QUANTIZE of the input that the first convolution does as it reads: it is counted there."""
     macs: int | None
-
-
-class EmulatedBenchmarkRecord(Record):
-    """Generated code on an emulated microcontroller: exact counts of instructions, and whether the outputs are right."""
-
-    kind: Literal["benchmark-emulated"] = "benchmark-emulated"
-    dataset: str | None
-    network: str | None
-    resolution: int | None
-    """Of the variant; null where the model is a file of its own."""
-    board: str
-    part: str
-    model_sha256: str
-    pixels: str
-    """What the model was run on."""
-    images: int
-    equal_outputs: int
-    """Images on which every output equals that of LiteRT's reference kernels on this host, bit for bit."""
-    max_difference: float
-    """Largest absolute difference of any output from the host's, as the model gives them (an int8 output: steps)."""
-    output_type: str
-    instructions: ExecutedInstructions
-    """Of the whole network, without observers."""
-    assumption: str
-    """What the median would mean in time, and under which assumption: never a measurement."""
-    layers: list[EmulatedLayer]
-    """From one more inference, whose layers are observed; they add up to the whole but for the code between them."""
-    macs: int | None
-    activation_ram_bytes: int
-    weight_bytes: int
-    code_flash_bytes: int | None
-    """These four as the record of the generated code says."""
-    firmware_flash_bytes: int
-    """The whole validation firmware, which holds the network's code twice."""
-    firmware_ram_bytes: int
-    """Its variables, the network's memory, and what is reserved for its stack."""
-    compiler: str
-    emulator: str
-    runtime: str
-    """What the firmware says of itself."""
-    protocol: str
-    protocol_errors: int
-    """Answers that did not come or were wrong; no run that saw one counts."""
-    retries: int
 
 
 class LinuxMachine(Part):
@@ -167,48 +132,189 @@ class ComparedOutputs(Part):
     agrees: bool
     """Whether at least nine in ten images have the same class: else the board computes something else, however fast."""
 
+    def in_words(self) -> str:
+        """One line."""
+        equal = f"outputs equal to the host's: {self.equal_outputs} of {self.images}, same class: {self.same_class}"
+        return f"{equal}, by {self.max_difference:g} at most"
 
-class MpuMeasurement(Part):
-    """What a Linux board does with one model file."""
 
-    sha256: str
-    """Of the file, as read back on the board."""
+class MeasuredDetails(Part):
+    """What a board tells of a model on it beside outputs and times; null or empty is what it does not tell."""
+
+    code: McuCode | None = None
+    firmware: McuFirmware | None = None
+    cycles: list[int] = Field(default_factory=list)
+    """The counters of one timed run with the median latency: CPU cycles (STM32N6: before, on, and after the NPU)."""
+    stack_bytes: int | None = None
+    """The most that a run used."""
+    heap_bytes: int | None = None
+    protocol_errors: int | None = None
+    """Answers that did not come or were wrong; no run that saw one counts."""
+    retries: int | None = None
+    power_cycles: int | None = None
+    """How often the board had to be switched off and on before it answered."""
+    cpu_frequencies: list[CpuFrequency] = Field(default_factory=list)
+    shares: EngineShares | None = None
+    no_shares: str = ""
+    """Why `shares` is null."""
+
+
+class Measurement(MeasuredDetails):
+    """What a board does with one model."""
+
+    format: Literal["float", "int8 per-channel", "int8 per-tensor"] | None
+    """Null where the model is a file of its own."""
+    model_sha256: str
+    """Of the .tflite file that the board runs, or that what it runs was made of."""
+    file: Literal["tflite", "nb", "firmware"]
+    """What it runs; `nb` is an NPU binary."""
+    file_sha256: str | None
+    """Of that; null where nobody knows (a flash command that builds the firmware itself)."""
     runtime: str
     engine: str
     """What the runtime says that it runs on; how the work was really shared is in `shares`."""
     threads: int | None
-    """Null where the runtime chooses."""
+    """Null where nobody chooses."""
     latency: MeasuredLatency
-    cpu_frequencies: list[CpuFrequency]
-    """Empty where the kernel tells none."""
+    """Of the timed runs; on a microcontroller their input is one repeated value, so that no picture crosses the line."""
+    images_median_ms: float
+    """Median over the compared images, each run once."""
     compared: ComparedOutputs
     accuracy: Accuracy | None
     """On the compared images; null where they have no labels."""
-    shares: EngineShares | None
-    no_shares: str
-    """Why `shares` is null."""
+
+    def in_words(self, where: str, how: str) -> Iterator[str]:
+        """Lines for people."""
+        latency, found = self.latency, self.accuracy
+        yield (
+            f"{f'{self.format} on ' if self.format else ''}{where}: median {latency.median_ms:.3f} ms, "
+            f"{latency.min_ms:.3f} - {latency.max_ms:.3f} ms over {latency.runs} runs, {how}"
+        )
+        yield from (f"  unstable, the board was busy or its clock moved: {reason}" for reason in latency.unstable)
+        yield f"  {self.compared.in_words()}" + (f"; accuracy on the board {found.value:.1%} of {found.n}" if found else "")
+        if not self.compared.agrees:
+            yield "  It computes something else: update the runtime, or choose another; the time is not one of this model."
+        yield f"  {', '.join(self._made_by())}"
+
+    def _made_by(self) -> Iterator[str]:
+        yield f"{self.file if self.file != 'tflite' else 'model'} on {self.engine} with {self.runtime}"
+        if self.code:
+            yield f"code by {self.code.backend} {self.code.backend_version or ''}".rstrip()
+        if self.shares:
+            yield f"NPU {self.shares.npu_percent:g} %, GPU {self.shares.gpu_percent:g} %, CPU {self.shares.cpu_percent:g} %"
+        if self.retries is not None:
+            yield f"{self.protocol_errors} protocol errors, {self.retries} retries"
 
 
-class MpuModelBenchmark(MpuMeasurement):
-    """One of a variant's model files on a Linux board."""
+class _Benchmark(Record):
+    """What all benchmarks state."""
 
-    format: Literal["float", "int8 per-channel", "int8 per-tensor"]
-    file: Literal["tflite", "nb"] = "tflite"
-    """`nb`: the NPU binary that was generated from the model of that format."""
-
-
-class MpuBenchmarkRecord(Record):
-    """Latency measured on a Linux board over SSH. `target` is `stm32mp` where the device tree says so; else it is no target's figure."""
-
-    kind: Literal["benchmark-mpu"] = "benchmark-mpu"
-    origin: Literal["measured on hardware"] = "measured on hardware"
-    dataset: str
-    network: str
-    resolution: int
+    dataset: str | None
+    network: str | None
+    resolution: int | None
+    """Of the variant; null where the model is a file of its own."""
     board: str
+    """In lab.yaml."""
+    pixels: str
+    """What the model was run on."""
+
+
+class MeasuredBenchmark(_Benchmark):
+    """Latency measured by a board's own clock. A device that calls itself virtual never gets one."""
+
+    kind: Literal["benchmark-measured"] = "benchmark-measured"
     board_kind: str
-    target: Literal["stm32mp", "linux"]
+    """In kinds.yaml."""
+    target: Literal["MCU", "MPU"] | None
+    """Whose figures these are; null: of the host, or of an ordinary Linux machine, and no target's."""
     device: str
-    """The machine in one line; one that is no STM32 is called so."""
-    machine: LinuxMachine
-    models: list[MpuModelBenchmark]
+    """In one line; a machine that is no STM32 is called so."""
+    microcontroller: McuDevice | None
+    machine: LinuxMachine | None
+    """As a microcontroller and a Linux machine describe themselves."""
+    models: list[Measurement]
+
+    def in_words(self) -> str:
+        """Lines for people."""
+        where = f"{self.board} ({self.device})"
+        other = "measured on this host" if self.board_kind == "host" else "measured on a machine that is no target"
+        how = "measured on hardware" if self.target else other
+        return "\n".join(line for model in self.models for line in model.in_words(where, how))
+
+
+class EmulatedDetails(Part):
+    """What an emulated board tells of a model on it."""
+
+    part: str
+    layers: list[EmulatedLayer]
+    """From one more inference, whose layers are observed; they add up to the whole but for the code between them."""
+    macs: int | None
+    activation_ram_bytes: int
+    weight_bytes: int
+    code_flash_bytes: int | None
+    """These four as the record of the generated code says."""
+    firmware_flash_bytes: int
+    """The whole validation firmware, which holds the network's code twice."""
+    firmware_ram_bytes: int
+    """Its variables, the network's memory, and what is reserved for its stack."""
+    compiler: str
+    emulator: str
+    protocol: str
+    protocol_errors: int
+    """Answers that did not come or were wrong; no run that saw one counts."""
+    retries: int
+
+
+class Emulation(EmulatedDetails):
+    """What an emulated board does with one model: exact counts of instructions, and whether the outputs are right."""
+
+    model_sha256: str
+    runtime: str
+    """What the firmware says of itself."""
+    images: int
+    equal_outputs: int
+    """Images on which every output equals that of LiteRT's reference kernels on this host, bit for bit."""
+    max_difference: float
+    """Largest absolute difference of any score from the host's."""
+    output_type: str
+    instructions: ExecutedInstructions
+    """Of the whole network, without observers."""
+    assumption: str
+    """What the median would mean in time, and under which assumption: never a measurement."""
+
+
+class EmulatedBenchmark(_Benchmark, Emulation):
+    """Generated code on an emulated microcontroller."""
+
+    kind: Literal["benchmark-emulated"] = "benchmark-emulated"
+
+    def in_words(self) -> str:
+        """Lines for people."""
+        per_mac = f" ({self.instructions.median / self.macs:.3f} for each multiply-accumulate)" if self.macs else ""
+        equal = f"{self.equal_outputs} of {self.images}, by {self.max_difference:g} at most"
+        memory = f"activation RAM {self.activation_ram_bytes / 1024:.2f} KiB, weights {self.weight_bytes / 1024:.2f} KiB"
+        return (
+            f"{self.board} (emulated {self.part}): {self.instructions.median:,} instructions{per_mac}, {self.assumption}\n"
+            f"outputs equal to the host's reference kernels: {equal}\n{memory}"
+        )
+
+
+BenchmarkRecord = MeasuredBenchmark | EmulatedBenchmark
+_UNION: TypeAdapter[BenchmarkRecord] = TypeAdapter(Annotated[BenchmarkRecord, Field(discriminator="kind")])
+
+
+def read_benchmark(path: Path) -> BenchmarkRecord:
+    """Read the record of a board.
+
+    Raises:
+        InputError: the file is absent, or is no record of a benchmark, or one of another version of edgeloop.
+    """
+    try:
+        return _UNION.validate_json(read_text(path))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.", "Build it: dvc repro lists the stage that makes it.") from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is no benchmark of this version of edgeloop: {error}",
+            f"Measure anew: dvc repro --force --single-item benchmark@VARIANT-{path.stem}; or delete it, if that board is no more.",
+        ) from error

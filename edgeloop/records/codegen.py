@@ -106,23 +106,23 @@ class ToolValidation(Part):
 class ToolRun(Part):
     """What a vendor's generator states of its own run."""
 
-    command: str | None
+    command: str | None = None
     """Its arguments as it repeats them."""
-    components: dict[str, str]
+    components: dict[str, str] = Field(default_factory=dict)
     """Versions of its parts, as it prints them."""
-    model: str | None
-    model_format: str | None
-    model_hash: str | None
-    optimization: str | None
-    compression: str | None
-    profile: str | None
+    model: str | None = None
+    model_format: str | None = None
+    model_hash: str | None = None
+    optimization: str | None = None
+    compression: str | None = None
+    profile: str | None = None
     """The NPU's profile, NAME or NAME@FILE."""
-    npu_compiler: str | None
-    npu_options: str | None
-    size_series: str | None
+    npu_compiler: str | None = None
+    npu_options: str | None = None
+    size_series: str | None = None
     """The series that code sizes were measured for."""
-    network_signature: str | None
-    errors: list[str]
+    network_signature: str | None = None
+    errors: list[str] = Field(default_factory=list)
     """Failures of later steps in the same log (a board that did not answer); the figures here are from before."""
 
 
@@ -130,9 +130,9 @@ class CodegenRecord(Record):
     """Code generated from a model, by any backend. Null is what this backend does not state or nobody measured."""
 
     kind: Literal["codegen"] = "codegen"
-    dataset: str | None
-    network: str | None
-    resolution: int | None
+    dataset: str | None = None
+    network: str | None = None
+    resolution: int | None = None
     """Of the variant; null where the model is a file of its own."""
     backend: CodegenBackend
     target: str | None

@@ -1,10 +1,6 @@
-"""The record of a benchmark on a physical microcontroller board."""
+"""What a record says of a physical microcontroller board: the device, the generated code, and the firmware."""
 
-from typing import Literal
-
-from edgeloop.records.base import Part, Record
-from edgeloop.records.benchmarks import ComparedOutputs, MeasuredLatency
-from edgeloop.records.models import Accuracy
+from edgeloop.records.base import Part
 
 
 class McuDevice(Part):
@@ -64,39 +60,3 @@ class McuFirmware(Part):
     """Whether it had to be that of the generated code. ST's firmware for the NPU gives none that could be compared."""
     activation_ram_bytes: int
     weight_bytes: int
-
-
-class McuBenchmarkRecord(Record):
-    """Latency measured on a microcontroller board by its own clock. A device that calls itself virtual never gets one."""
-
-    kind: Literal["benchmark-mcu"] = "benchmark-mcu"
-    origin: Literal["measured on hardware"] = "measured on hardware"
-    dataset: str | None
-    network: str | None
-    resolution: int | None
-    """Of the variant; null where the model is a file of its own."""
-    board: McuDevice
-    model_sha256: str
-    code: McuCode
-    firmware: McuFirmware
-    latency: MeasuredLatency
-    """Of the timed runs, whose input is one repeated value: only inference is timed, and no picture crosses the line."""
-    unstable: list[str]
-    """Why the latency is not stable; empty where it is."""
-    images_median_ms: float
-    """Median over the compared images, each sent and run once."""
-    cycles: list[int]
-    """The counters of one timed run with the median latency: CPU cycles (STM32N6: before, on, and after the NPU); may be empty."""
-    stack_bytes: int | None
-    """The most that a run used; null where the firmware does not measure it."""
-    heap_bytes: int | None
-    pixels: str
-    """What was compared."""
-    compared: ComparedOutputs
-    accuracy: Accuracy | None
-    """On the compared images; null where they have no labels."""
-    protocol_errors: int
-    """Answers that did not come or were wrong; no run that saw one counts."""
-    retries: int
-    power_cycles: int
-    """How often the board had to be switched off and on before it answered."""

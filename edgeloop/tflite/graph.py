@@ -77,6 +77,8 @@ class Operator:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    table: str = ""
+    """The name of its options table."""
     options: Mapping[str, Setting] = field(default_factory=dict)
 
 
@@ -164,7 +166,7 @@ class _Reader:
         inputs = self._operands(operator.InputsAsNumpy, operator.InputsLength(), tensors, optional=True)
         outputs = self._operands(operator.OutputsAsNumpy, operator.OutputsLength(), tensors, optional=False)
         name = codes[operator.OpcodeIndex()]
-        return Operator(name, inputs, outputs, read_options(self._schema, operator, name))
+        return Operator(name, inputs, outputs, *read_options(self._schema, operator))
 
     def _operands(self, read: Callable[[], Any], length: int, tensors: int, *, optional: bool) -> tuple[int, ...]:
         operands = tuple(int(index) for index in read()) if self._count(length) else ()

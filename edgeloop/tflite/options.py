@@ -1,48 +1,49 @@
-"""The settings of a TensorFlow Lite operator: the scalars of its options table, by the schema's names.
+"""The settings of a TensorFlow Lite operator: the numbers of its options table, by the schema's names."""
 
-Only operators that edgeloop generates code for have an entry; the others come without settings.
-"""
-
+import inspect
+from functools import cache
 from typing import Any
 
 Setting = int | float | tuple[int, ...]
 
-_WINDOW = ("Padding", "StrideH", "StrideW", "FusedActivationFunction")
-_DILATION = ("DilationHFactor", "DilationWFactor")
-_TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "CONV_2D": ("Conv2DOptions", (*_WINDOW, *_DILATION)),
-    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (*_WINDOW, *_DILATION, "DepthMultiplier")),
-    "AVERAGE_POOL_2D": ("Pool2DOptions", (*_WINDOW, "FilterHeight", "FilterWidth")),
-    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat", "KeepNumDims")),
-    "ADD": ("AddOptions", ("FusedActivationFunction",)),
-    "MEAN": ("ReducerOptions", ("KeepDims",)),
-    "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
-    "RESHAPE": ("ReshapeOptions", ("NewShape",)),
-    "STRIDED_SLICE": ("StridedSliceOptions", ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")),
-    "PACK": ("PackOptions", ("ValuesCount", "Axis")),
-}  # fmt: skip
-_MOST_DIMENSIONS = 8
+_MOST_ITEMS = 8
+"""Of a setting that is a vector: those that matter here are shapes."""
+_OF_VECTORS = ("AsNumpy", "Length", "IsNone")
 
 
-def read_options(schema: Any, operator: Any, name: str) -> dict[str, Setting]:
-    """The settings of one operator of the file; empty where it has none, or those of another operator.
+def read_options(schema: Any, operator: Any) -> tuple[str, dict[str, Setting]]:
+    """The name of an operator's options table, e.g. Conv2DOptions, and its settings; both empty where it has none.
+
+    Which table belongs to which operator the file does not say: whoever takes the settings for a certain operator's compares the name.
 
     Raises:
         ValueError, struct.error: the table does not lie in the file.
     """
-    table, names = _TABLES.get(name, ("", ()))
-    if not names or operator.BuiltinOptionsType() != getattr(schema.BuiltinOptions, table):
-        return {}
-    stored = operator.BuiltinOptions()
-    if stored is None:
-        return {}
+    table, stored = _tables(schema).get(operator.BuiltinOptionsType(), ""), operator.BuiltinOptions()
+    if not table or stored is None:
+        return "", {}
     options = getattr(schema, table)()
     options.Init(stored.Bytes, stored.Pos)
-    return {setting: _shape(options) if setting == "NewShape" else getattr(options, setting)() for setting in names}
+    form: Any = type(options)
+    settings = {name: _setting(options, name) for name in _settings(form)}
+    return table, {name: setting for name, setting in settings.items() if isinstance(setting, int | float | tuple)}
 
 
-def _shape(options: Any) -> tuple[int, ...]:
-    length = options.NewShapeLength()
-    if length > _MOST_DIMENSIONS:
-        raise ValueError(f"a tensor is given {length} dimensions")
-    return tuple(int(options.NewShape(place)) for place in range(length))
+@cache
+def _tables(schema: Any) -> dict[int, str]:
+    return {code: name for name, code in vars(schema.BuiltinOptions).items() if isinstance(code, int) and hasattr(schema, name)}
+
+
+@cache
+def _settings(table: Any) -> tuple[str, ...]:
+    """The getters of a table: without an argument of a number, with a place of a vector."""
+    getters = {name: getter for name, getter in vars(table).items() if inspect.isfunction(getter) and name != "Init"}
+    return tuple(name for name in getters if not name.endswith(_OF_VECTORS))
+
+
+def _setting(options: Any, name: str) -> Any:
+    length = getattr(options, f"{name}Length", None)
+    if length is None:
+        return getattr(options, name)()
+    items = [getattr(options, name)(place) for place in range(min(length(), _MOST_ITEMS + 1))]
+    return tuple(items) if len(items) <= _MOST_ITEMS and all(isinstance(item, int) for item in items) else None

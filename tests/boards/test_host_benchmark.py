@@ -1,19 +1,19 @@
 """The step `benchmark` on the board `host`, and how timings become a latency."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import CLASSES, PREPROCESSING, coloured, prepare
+from in_hand import host
+from miniature import CLASSES, PREPROCESSING, coloured
 
 from edgeloop.boards.benchmark import benchmark, benchmark_model
-from edgeloop.boards.host import HostBoard
-from edgeloop.boards.inputs import inputs_for
-from edgeloop.boards.latency import drift, measure, summarise
+from edgeloop.boards.driver import Observe
+from edgeloop.boards.latency import measure, summarise
+from edgeloop.boards.subject import inputs_for
 from edgeloop.config import Benchmark, Params, load_params
 from edgeloop.errors import InputError, ModelError
-from edgeloop.records import BenchmarkRecord
+from edgeloop.records import MeasuredBenchmark, drift, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
 
 VARIANT = "sample-fdmobilenet_0.25-96"
@@ -25,52 +25,55 @@ def params(workspace: Workspace) -> Params:
     return load_params(workspace).model_copy(update={"benchmark": QUICK})
 
 
-@pytest.fixture
-def variant(workspace: Workspace, miniatures: Path) -> VariantPaths:
-    prepare(workspace, "sample", [(label, "test", coloured(label, number)) for label in CLASSES for number in range(3)])
-    paths = workspace.variant("sample", "fdmobilenet_0.25", 96)
-    shutil.copytree(miniatures, paths.quantized)
-    return paths
-
-
-def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Params, variant: VariantPaths) -> None:
+def test_the_record_says_what_ran_where_and_how(workspace: Workspace, params: Params, measurable: VariantPaths) -> None:
     record = benchmark(workspace, params, VARIANT, "host")
-    assert BenchmarkRecord.read(variant.benchmark_record("host")) == record
-    assert (record.kind, record.board, record.threads) == ("benchmark-host", "host", 1)
+    assert read_benchmark(measurable.benchmark_record("host")) == record
+    assert isinstance(record, MeasuredBenchmark)
+    assert (record.board, record.board_kind, record.target) == ("host", "host", None)
     assert record.device == record.provenance.cpu
-    assert record.runtime.startswith("ai-edge-litert ")
     assert [entry.format for entry in record.models] == ["float", "int8 per-channel", "int8 per-tensor"]
-    for latency in (entry.latency for entry in record.models):
+    for entry in record.models:
+        assert entry.runtime.startswith("ai-edge-litert ") and entry.threads == 1
+        assert (entry.compared.images, entry.compared.same_class) == (6, 6)
+        assert entry.accuracy is not None and entry.accuracy.value == 1.0
+        latency = entry.latency
         assert (latency.runs, latency.warmup_runs, len(latency.window_medians_ms)) == (20, 2, 5)
         assert 0 < latency.min_ms <= latency.median_ms <= latency.max_ms
         assert latency.clock == "time.perf_counter_ns"
 
 
-def test_another_board_is_answered_with_what_there_is(workspace: Workspace, params: Params, variant: VariantPaths) -> None:
-    with pytest.raises(InputError, match=r"no board 'hots' \(did you mean 'host'\?\)"):
+def test_the_number_of_images_is_chosen_and_at_least_one(workspace: Workspace, params: Params, measurable: VariantPaths) -> None:
+    record = benchmark(workspace, params, VARIANT, "host", images=3)
+    assert isinstance(record, MeasuredBenchmark) and {entry.compared.images for entry in record.models} == {3}
+    with pytest.raises(InputError, match="--images 0: at least one is run"):
+        benchmark(workspace, params, VARIANT, "host", images=0)
+
+
+def test_another_board_is_answered_with_what_there_is(workspace: Workspace, params: Params, measurable: VariantPaths) -> None:
+    with pytest.raises(InputError, match=r"no board 'hots' in lab.yaml \(did you mean 'host'\?\)"):
         benchmark(workspace, params, VARIANT, "hots")
-    assert not variant.benchmark_record("hots").exists()
+    assert not measurable.benchmark_record("hots").exists()
 
 
 def test_the_host_really_runs_the_model(miniatures: Path) -> None:
     pixels = np.stack([coloured(label, 1) for label in CLASSES])
-    board = HostBoard()
-    board.flash(miniatures / "int8.tflite")
-    run = board.run(inputs_for(miniatures / "int8.tflite", pixels, PREPROCESSING))
+    board = host()
+    board.load(miniatures / "int8.tflite")
+    run = board.run(inputs_for(miniatures / "int8.tflite", pixels, PREPROCESSING), Observe.OUTPUTS)
     assert run.outputs.argmax(axis=1).tolist() == [0, 1, 2]
     assert len(run.latencies_ns) == 3
     board.close()
     board.close()
     with pytest.raises(InputError, match="No model is on the board"):
-        board.run(pixels)
+        board.run(pixels, Observe.TIME)
 
 
 @pytest.mark.parametrize("name", ["float", "int8", "per_channel"])
 def test_any_classifier_can_be_timed_and_the_result_says_that_its_pixels_are_random(miniatures: Path, name: str) -> None:
     result = benchmark_model(miniatures / f"{name}.tflite", settings=QUICK)
-    assert result.kind == "benchmark-host-model"
+    assert isinstance(result, MeasuredBenchmark)
     assert "random" in result.pixels
-    assert result.latency.runs == 20
+    assert [(entry.format, entry.latency.runs, entry.accuracy) for entry in result.models] == [(None, 20, None)]
 
 
 def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
@@ -107,6 +110,7 @@ def test_windows_that_creep_are_not_stable_though_they_scatter_little() -> None:
     creeping = summarise([[value] * 3 for value in (1_000_000, 1_005_000, 1_010_000, 1_015_000, 1_020_000)], 10, "a clock")
     assert creeping.coefficient_of_variation < 0.01
     assert not creeping.stable
+    assert creeping.unstable == ["they drift by +2.0% from the first to the last"]
 
 
 def test_one_disturbed_window_is_no_drift() -> None:

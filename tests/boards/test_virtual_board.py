@@ -5,22 +5,24 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_hand import virtual
 from miniature import CLASSES, coloured
 
-from edgeloop.boards.emulated import reference_outputs
+from edgeloop.boards.compare import reference_scores
+from edgeloop.boards.driver import Observe
 from edgeloop.boards.signature import signature, signature_of
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.boards.virtual.build import build_firmware
-from edgeloop.boards.virtual_board import BoardProcess, VirtualBoard
+from edgeloop.boards.virtual.driver import VirtualBoard
+from edgeloop.boards.virtual.process import BoardProcess
 from edgeloop.codegen.generate import Options, generate_file
-from edgeloop.errors import BoardError, BoardSilent, InputError, ModelError
+from edgeloop.errors import BoardError, InputError, ModelError
 from edgeloop.preprocessing import Pixels
 from edgeloop.services.processes import identify, is_alive
 
@@ -47,9 +49,9 @@ def generated(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def board(model: Path) -> Iterator[VirtualBoard]:
-    board = VirtualBoard("virtual-h7")
-    board.flash(model)
+def board(generated: Path) -> Iterator[VirtualBoard]:
+    board = virtual("virtual-h7")
+    board.load(generated)
     yield board
     board.close()
 
@@ -57,146 +59,77 @@ def board(model: Path) -> Iterator[VirtualBoard]:
 def test_it_says_that_it_is_virtual_and_what_it_counts(board: VirtualBoard) -> None:
     identity = board.identify()
     assert identity.device.startswith("VIRTUAL STM32H747")
-    assert "VIRTUAL" in identity.runtime
+    assert "VIRTUAL" in board.running.network.runtime_description
     assert "instructions" in identity.clock
 
 
 def test_its_outputs_equal_the_hosts_reference_kernels(board: VirtualBoard, model: Path, pictures: Pixels) -> None:
-    run = board.run(pictures)
-    np.testing.assert_array_equal(run.stored.view(np.uint32), reference_outputs(model, pictures).view(np.uint32))
+    run = board.run(pictures, Observe.OUTPUTS)
+    np.testing.assert_array_equal(run.outputs.view(np.uint32), reference_scores(model, pictures).view(np.uint32))
     assert run.outputs.argmax(axis=1).tolist() == [0, 1, 2]
-    assert min(run.instructions) > board.network.macs
-    assert board.disturbances.protocol_errors == 0
+    assert min(run.instructions) > board.running.network.macs
+    assert board.running.client.disturbances.protocol_errors == 0
 
 
 def test_equal_inputs_take_equally_many_instructions(board: VirtualBoard, pictures: Pixels) -> None:
-    assert len(set(board.run(np.stack([pictures[0]] * 3)).instructions)) == 1
+    assert len(set(board.run(np.stack([pictures[0]] * 3), Observe.OUTPUTS).instructions)) == 1
 
 
 def test_layers_are_counted_one_by_one(board: VirtualBoard, pictures: Pixels) -> None:
     run = board.run_one(pictures[0], Mode.PER_LAYER_WITH_DATA)
-    assert len(run.layers) == board.network.nodes
+    assert len(run.layers) == board.running.network.nodes
     assert 0 < sum(layer.counters[0] for layer in run.layers) <= run.total.counters[0]
     assert all(len(layer.tensors) == 1 for layer in run.layers)
     assert run.layers[-1].tensors[0].tobytes() == run.outputs[0].tobytes()
 
 
 def test_the_firmware_fits_its_part_and_holds_the_model(board: VirtualBoard, model: Path) -> None:
-    assert board.footprint is not None
-    assert board.network.weight_bytes < board.footprint.flash_bytes < board.part.flash.size
-    assert board.network.activation_bytes < board.footprint.ram_bytes < board.part.memory(board.part.data).size
-    assert board.network.signature == signature(model)
+    assert board.running.network.weight_bytes < board.running.footprint.flash_bytes < board.part.flash.size
+    assert board.running.network.activation_bytes < board.running.footprint.ram_bytes < board.part.memory(board.part.data).size
+    assert board.running.network.signature == signature(model)
 
 
 def test_an_input_of_another_size_is_refused(board: VirtualBoard, pictures: Pixels) -> None:
     with pytest.raises(InputError, match="takes uint8"):
-        board.run(pictures[:, :90])
-
-
-@pytest.mark.parametrize(
-    ("fault", "after"),
-    [
-        ("silence", CONNECTION),
-        ("garbage", CONNECTION + 3),
-        ("truncated", CONNECTION + 1),
-        ("duplicated", CONNECTION + 2),
-        ("wrong-reqid", CONNECTION),
-        ("reset", CONNECTION + 2),
-    ],
-)
-def test_a_fault_in_a_run_is_a_counted_repetition_with_the_right_result(
-    fault: str, after: int, generated: Path, model: Path, pictures: Pixels
-) -> None:
-    board = VirtualBoard("virtual-h7", faults=[f"{fault}:after={after}"], patience=QUICK)
-    try:
-        board.flash(generated)
-        run = board.run(pictures[:2])
-        np.testing.assert_array_equal(run.stored, reference_outputs(model, pictures[:2]))
-        assert board.disturbances.retries == 1
-        assert board.disturbances.protocol_errors >= 1
-    finally:
-        board.close()
-
-
-@pytest.mark.parametrize("fault", ["garbage", "truncated", "duplicated", "wrong-reqid", "reset"])
-def test_a_fault_that_stays_is_a_typed_error_and_no_result(fault: str, generated: Path, pictures: Pixels) -> None:
-    board = VirtualBoard("virtual-h7", faults=[f"{fault}:after={CONNECTION}:times=0"], patience=QUICK)
-    begin = time.monotonic()
-    try:
-        board.flash(generated)
-        with pytest.raises(BoardError):
-            board.run(pictures[:1])
-        assert time.monotonic() - begin < 60
-    finally:
-        board.close()
+        board.run(pictures[:, :90], Observe.OUTPUTS)
 
 
 def test_a_fault_while_connecting_is_counted(generated: Path, model: Path, pictures: Pixels) -> None:
-    board = VirtualBoard("virtual-h7", faults=["garbage"], patience=QUICK)
+    board = virtual("virtual-h7", faults=["garbage"], patience=QUICK)
     try:
-        board.flash(generated)
-        np.testing.assert_array_equal(board.run(pictures[:1]).stored, reference_outputs(model, pictures[:1]))
-        assert board.disturbances.protocol_errors >= 1
-    finally:
-        board.close()
-
-
-def test_slow_answers_are_waited_for(generated: Path, model: Path, pictures: Pixels) -> None:
-    board = VirtualBoard("virtual-h7", faults=[f"slow:after={CONNECTION}:seconds=0.5"], patience=QUICK)
-    try:
-        board.flash(generated)
-        np.testing.assert_array_equal(board.run(pictures[:1]).stored, reference_outputs(model, pictures[:1]))
-        assert board.disturbances.retries == 0
-    finally:
-        board.close()
-
-
-def test_a_board_that_holds_another_model_is_refused(generated: Path) -> None:
-    board = VirtualBoard("virtual-h7", faults=["wrong-network"], patience=QUICK)
-    try:
-        with pytest.raises(BoardError, match="holds another model"):
-            board.flash(generated)
-    finally:
-        board.close()
-
-
-def test_a_board_that_says_nothing_is_given_up(generated: Path) -> None:
-    board = VirtualBoard("virtual-h7", faults=["silence:times=0"], patience=QUICK)
-    try:
-        with pytest.raises(BoardSilent):
-            board.flash(generated)
+        board.load(generated)
+        np.testing.assert_array_equal(board.run(pictures[:1], Observe.OUTPUTS).outputs, reference_scores(model, pictures[:1]))
+        assert board.running.client.disturbances.protocol_errors >= 1
     finally:
         board.close()
 
 
 def test_its_process_is_gone_after_it_was_closed(generated: Path) -> None:
-    board = VirtualBoard("virtual-f4")
-    board.flash(generated)
-    assert board._process is not None
-    process = identify(board._process._process.pid)
+    board = virtual("virtual-f4")
+    board.load(generated)
+    process = identify(board.running.process._process.pid)
     assert process is not None
     board.close()
     board.close()
     assert not is_alive(process)
     with pytest.raises(InputError, match="No model is on"):
-        board.run(np.zeros((1, 96, 96, 3), np.uint8))
+        board.run(np.zeros((1, 96, 96, 3), np.uint8), Observe.OUTPUTS)
 
 
 def test_a_board_whose_process_was_killed_says_so(generated: Path, pictures: Pixels) -> None:
-    board = VirtualBoard("virtual-h7", patience=QUICK)
+    board = virtual("virtual-h7", patience=QUICK)
     try:
-        board.flash(generated)
-        assert board._process is not None
-        board._process._process.kill()
-        board._process._process.wait(10)
+        board.load(generated)
+        board.running.process._process.kill()
+        board.running.process._process.wait(10)
         with pytest.raises(BoardError, match="has ended"):
-            board.run(pictures[:1])
+            board.run(pictures[:1], Observe.OUTPUTS)
     finally:
         board.close()
 
 
 def test_firmware_that_does_not_start_is_explained(tmp_path: Path) -> None:
-    board = VirtualBoard("virtual-h7")
+    board = virtual("virtual-h7")
     try:
         (tmp_path / "firmware.elf").write_bytes(b"\x7fELF" + bytes(100))
         with pytest.raises(BoardError, match="did not start"):
@@ -206,10 +139,10 @@ def test_firmware_that_does_not_start_is_explained(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_generated_code_is_refused(tmp_path: Path) -> None:
-    board = VirtualBoard("virtual-h7")
+    board = virtual("virtual-h7")
     try:
         with pytest.raises(InputError):
-            board.flash(tmp_path)
+            board.load(tmp_path)
     finally:
         board.close()
 
@@ -221,10 +154,10 @@ def test_a_model_that_does_not_fit_the_part_is_refused(generated: Path, tmp_path
     grown = re.sub(r"(NETWORK_ACTIVATION_BYTES) \d+", rf"\1 {200 * 1024}", header)
     assert grown != header
     (folder / "network.h").write_text(grown)
-    board = VirtualBoard("virtual-f4")
+    board = virtual("virtual-f4")
     try:
         with pytest.raises(ModelError, match="does not fit into the memories of STM32F405"):
-            board.flash(folder)
+            board.load(folder)
     finally:
         board.close()
 

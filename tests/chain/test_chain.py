@@ -15,7 +15,7 @@ from flows_in_miniature import ROOT, Project, environment
 from edgeloop.records import (
     CardRecord,
     CodegenRecord,
-    EmulatedBenchmarkRecord,
+    EmulatedBenchmark,
     EvaluateRecord,
     FetchRecord,
     PrepareRecord,
@@ -91,7 +91,7 @@ def test_the_trained_network_is_over_90_percent_on_test(sample: tuple[Project, s
 
 def test_the_generated_code_gives_the_reference_outputs_on_the_emulated_board(sample: tuple[Project, str]) -> None:
     folder = sample[0].root / "models" / "sample" / "fdmobilenet_0.25-96"
-    emulated = EmulatedBenchmarkRecord.read(folder / "benchmarks" / "virtual-h7.json")
+    emulated = EmulatedBenchmark.read(folder / "benchmarks" / "virtual-h7.json")
     generated = CodegenRecord.read(folder / "generate.json")
     assert (emulated.equal_outputs, emulated.max_difference) == (emulated.images, 0)
     assert generated.macs is not None

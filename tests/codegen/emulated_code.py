@@ -13,8 +13,8 @@ from edgeloop.boards.virtual.core import Core
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import STM32H747, Region
 from edgeloop.codegen.portable.bare import Memory, link_bare
-from edgeloop.codegen.portable.lowering import computing_layers
-from edgeloop.codegen.portable.network import Layer, Network
+from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.network import Network
 from edgeloop.codegen.toolchain import Compiler
 
 SDRAM = Region("SDRAM", 0xD000_0000, 16 << 20)
@@ -29,7 +29,7 @@ class EmulatedNetwork:
     """Generated code, observed, on an STM32H747 with external memory."""
 
     def __init__(self, network: Network, folder: Path, compiler: Compiler, level: str = "-O2") -> None:
-        self.layers: list[Layer] = computing_layers(network)
+        self.layers: list[Layer] = network.computing
         self._output = network.output
         elf, data = folder / "emulated.elf", PART.memory(PART.data)
         observer = "".join(

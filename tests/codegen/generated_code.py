@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from edgeloop.codegen.generate import plan_model
 from edgeloop.codegen.portable.emit import Described, emit
-from edgeloop.codegen.portable.kernels import kernel_files
-from edgeloop.codegen.portable.lowering import computing_layers
-from edgeloop.codegen.portable.network import Layer, Network
+from edgeloop.codegen.portable.kernels import kernel_sources, write_kernels
+from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.network import Network
 from edgeloop.codegen.portable.plan import Plan
 from edgeloop.codegen.toolchain import Compiler
 
@@ -104,7 +104,7 @@ class HostNetwork:
     ) -> None:
         self.network, self.folder, self.name = network, folder, name
         self._streamed = "STREAM_INPUT" in (folder / f"{name}.h").read_text(encoding="utf-8")
-        self.layers: list[Layer] = computing_layers(network)
+        self.layers: list[Layer] = network.computing
         self.observed = observed
         work = folder / ("observed" if observed else "plain")
         work.mkdir()
@@ -116,7 +116,7 @@ class HostNetwork:
         objects = [work / f"{source.stem}.o" for source in sources]
         for source, target in zip(sources, objects, strict=True):
             compiler.compile(source, target, [*STRICT, "-O1", "-fPIC", f"-I{folder}", *hooks, *flags])
-        compiler.link_shared([*objects, *_kernels(compiler, tuple(flags))], work / "network.so", flags)
+        compiler.link_shared([*objects, *_kernels(compiler, tuple(flags), tuple(kernel_sources()))], work / "network.so", flags)
         self._library = ctypes.CDLL(str(work / "network.so"))
         self._run = self._library.run
         self._run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
@@ -161,11 +161,12 @@ class HostNetwork:
 
 
 @cache
-def _kernels(compiler: Compiler, flags: tuple[str, ...]) -> list[Path]:
+def _kernels(compiler: Compiler, flags: tuple[str, ...], names: tuple[str, ...]) -> list[Path]:
     """The kernels' objects: compiled once, as in a program of several networks."""
     folder = Path(tempfile.mkdtemp(prefix="edgeloop-kernels-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    sources = [path for path in kernel_files() if path.suffix == ".c"]
+    write_kernels(folder)
+    sources = [folder / name for name in names]
     objects = [folder / f"{source.stem}.o" for source in sources]
     for source, target in zip(sources, objects, strict=True):
         compiler.compile(source, target, [*STRICT, "-O1", "-fPIC", *flags])

@@ -10,27 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeloop.codegen.portable.fixed_point import ADD_LEFT_SHIFT
-from edgeloop.codegen.portable.network import (
+from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.network import Network
+from edgeloop.codegen.portable.operators import (
     Add,
     AveragePool,
     Convolution,
     Dense,
     Depthwise,
     Dequantize,
-    Layer,
-    Limits,
     Mean,
-    Network,
     Pad,
     Rectify,
     Requantize,
     Reshape,
-    Scaling,
     Softmax,
-    Value,
-    Window,
 )
+from edgeloop.codegen.portable.operators.add import LEFT_SHIFT
+from edgeloop.codegen.portable.values import Limits, Scaling, Value, Window
 
 Integers = NDArray[np.int64]
 DTYPES = {"int8": np.int8, "uint8": np.uint8, "float32": np.float32}
@@ -97,7 +94,7 @@ def _(layer: AveragePool, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 def _(layer: Add, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     sums = np.zeros(layer.output.shape, np.int64)
     for stored, value, scaling in zip(inputs, layer.inputs, layer.input_scalings, strict=True):
-        sums += multiply((stored.astype(np.int64) - value.zero_point) << ADD_LEFT_SHIFT, scaling)
+        sums += multiply((stored.astype(np.int64) - value.zero_point) << LEFT_SHIFT, scaling)
     return _scaled(sums, (layer.output_scaling,), layer.output, layer.limits)
 
 

@@ -13,27 +13,23 @@ from random_models import random_images, random_model
 from reference import Reference
 
 from edgeloop.codegen.portable.importer import read_network
-from edgeloop.codegen.portable.kernels.parameters import Parameters, convolution_of_pixels, parameters
-from edgeloop.codegen.portable.network import (
+from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.operators import (
     Add,
     AveragePool,
     Convolution,
     Dense,
     Depthwise,
     Dequantize,
-    Layer,
-    Limits,
     Mean,
     Pad,
     Rectify,
     Requantize,
     Reshape,
-    Scaling,
     Softmax,
-    Value,
-    ValueType,
-    Window,
 )
+from edgeloop.codegen.portable.parameters import Structure
+from edgeloop.codegen.portable.values import Limits, Scaling, Value, ValueType, Window
 
 DTYPES: dict[str, Any] = {"int8": np.int8, "uint8": np.uint8, "float32": np.float32}
 
@@ -43,7 +39,7 @@ class Case:
     """A layer (with a second one behind it: a depthwise layer and its pointwise one), what goes in and what must come out."""
 
     layers: tuple[Layer, ...]
-    structures: tuple[Parameters, ...]
+    structures: tuple[Structure, ...]
     inputs: tuple[NDArray[Any], ...]
     """(height, width, channels) each, as the kernel reads them."""
     expected: tuple[NDArray[Any], ...]
@@ -53,7 +49,7 @@ class Case:
 def case_of(layer: Layer, *inputs: NDArray[Any]) -> Case:
     """A case whose expected output is the NumPy interpreter's."""
     expected = compute(layer, list(inputs)).reshape(layer.output.shape).astype(DTYPES[layer.output.dtype])
-    return Case((layer,), (parameters(layer),), inputs, (expected,))
+    return Case((layer,), (layer.structure(layer.parameters()),), inputs, (expected,))
 
 
 class Drawer:
@@ -75,7 +71,7 @@ class Drawer:
         shape = (quantized.height, quantized.width, quantized.channels)
         pixels = Value(0, "pixels", *shape, "uint8", quantized.scale, quantized.zero_point + 128)
         seen = (stored.astype(np.int16) + 128).astype(np.uint8)
-        return Case(plain.layers, (convolution_of_pixels(layer, pixels),), (seen,), plain.expected)
+        return Case(plain.layers, (layer.structure(layer.parameters_of_pixels(pixels)),), (seen,), plain.expected)
 
     def depthwise(self) -> Case:
         layer = self._depthwise()
@@ -157,12 +153,12 @@ class Drawer:
 
     def _convolution(self, height: int, width: int, channels: int | None = None, source: Value | None = None) -> Convolution:
         most = 40 if height * width == 1 else 9
-        given = source or self._value(self._between(1, 11), self._between(1, 19), channels or self._between(1, most))
+        read = source or self._value(self._between(1, 11), self._between(1, 19), channels or self._between(1, most))
         stride = (1, 1) if source else None
-        window, rows, columns = self._window(given, height, width, stride)
-        weights = self._weights(self._between(1, 12), height, width, given.channels)
+        window, rows, columns = self._window(read, height, width, stride)
+        weights = self._weights(self._between(1, 12), height, width, read.channels)
         output = self._value(rows, columns, len(weights))
-        return Convolution(**self._ends(given, output), weights=weights, window=window, **self._scaled(weights.reshape(len(weights), -1)))
+        return Convolution(**self._ends(read, output), weights=weights, window=window, **self._scaled(weights.reshape(len(weights), -1)))
 
     def _depthwise(self) -> Depthwise:
         size = self._one_of((3, 3), (3, 3), (3, 3), (5, 5))
@@ -267,7 +263,7 @@ def reference_cases(seed: int, folder: Path, *, extreme: bool = False) -> Iterat
         if not isinstance(layer, Reshape):
             inputs = tuple(reference.tensor(value.tensor).reshape(value.shape) for value in layer.inputs)
             expected = reference.tensor(layer.output.tensor).reshape(layer.output.shape)
-            yield Case((layer,), (parameters(layer),), inputs, (expected,))
+            yield Case((layer,), (layer.structure(layer.parameters()),), inputs, (expected,))
 
 
 def _scaling_of(real: float) -> Scaling:

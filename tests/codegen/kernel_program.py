@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 from edgeloop.boards.virtual.core import Core
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import MPS2_AN500
-from edgeloop.codegen.portable.kernels import FOLDER, kernel_files
-from edgeloop.codegen.portable.kernels.parameters import Number, Parameters
-from edgeloop.codegen.portable.kernels.scratch import convolution_scratch_bytes, mean_scratch_bytes, separable_scratch_bytes
-from edgeloop.codegen.portable.literals import array_lines, real, real32, signed
-from edgeloop.codegen.portable.network import (
+from edgeloop.codegen.portable.kernels import kernel_sources, write_kernels
+from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.literals import array_lines, real32
+from edgeloop.codegen.portable.operators import (
     Add,
     AveragePool,
     Convolution,
     Dense,
     Depthwise,
     Dequantize,
-    Layer,
     Mean,
     Pad,
     Rectify,
     Requantize,
     Softmax,
 )
+from edgeloop.codegen.portable.operators.separable import separable_scratch_bytes
+from edgeloop.codegen.portable.parameters import Structure, initializer
 from edgeloop.codegen.toolchain import Compiler
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
@@ -83,7 +83,7 @@ def run_on_host(cases: Sequence[Case], folder: Path, compiler: Compiler, flags: 
     """Compile and run for this machine; 0, or the number of the first case that differs. What a sanitizer says is an error."""
     assert len(cases) < 255
     program = folder / "cases"
-    compiler.link(_sources(cases, folder), program, [*STRICT, *flags, f"-I{FOLDER}"])
+    compiler.link(_sources(cases, folder), program, [*STRICT, *flags, f"-I{folder}"])
     done = subprocess.run([program], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert not done.stderr, done.stderr
     return done.returncode
@@ -97,14 +97,15 @@ def run_on_core(cases: Sequence[Case], folder: Path, compiler: Compiler, flags: 
         f"ENTRY(run) SECTIONS {{ . = {flash:#x}; .text : {{ LONG(0) LONG(run) *(.text*) *(.rodata*) }} .ARM.exidx : {{ *(.ARM.exidx*) }}"
         f" . = {memory:#x}; .data : {{ *(.data*) }} .bss : {{ *(.bss*) *(COMMON) }} }}"
     )
-    compiler.link(_sources(cases, folder), program, [*STRICT, *flags, f"-I{FOLDER}", f"-Wl,-T,{script}"])
+    compiler.link(_sources(cases, folder), program, [*STRICT, *flags, f"-I{folder}", f"-Wl,-T,{script}"])
     return Core(MPS2_AN500, read_program(program)).call("run", deadline_s=DEADLINE_S)
 
 
 def _sources(cases: Sequence[Case], folder: Path) -> list[Path]:
     main = folder / "cases.c"
     main.write_text(program_text(cases), encoding="utf-8")
-    return [main, *(path for path in kernel_files() if path.suffix == ".c")]
+    write_kernels(folder)
+    return [main, *(folder / name for name in kernel_sources())]
 
 
 def _case(name: str, case: Case) -> Iterator[str]:
@@ -142,9 +143,7 @@ def _scratch_bytes(case: Case) -> int:
     first = case.layers[0]
     if len(case.layers) > 1 and isinstance(first, Depthwise):
         return separable_scratch_bytes(first, first.output.height)
-    if isinstance(first, Convolution):
-        return convolution_scratch_bytes(first)
-    return mean_scratch_bytes(first.output.channels) if isinstance(first, Mean) else 0
+    return first.scratch_bytes()
 
 
 def _separable(name: str, case: Case) -> Iterator[str]:
@@ -200,7 +199,7 @@ def _(layer: Dense, name: str, case: Case) -> Iterator[str]:
 
 @calls.register(Mean)
 def _(layer: Mean, name: str, case: Case) -> Iterator[str]:
-    yield f"    memset({name}_scratch.data, 0, {mean_scratch_bytes(layer.output.channels)});"
+    yield f"    memset({name}_scratch.data, 0, {layer.scratch_bytes()});"
     for y in range(layer.inputs[0].height):
         yield f"    edgeloop_mean_add_row(&{name}_layer0, {name}_in0_{y}, (int32_t *){name}_scratch.data);"
     yield f"    edgeloop_mean_finish(&{name}_layer0, (const int32_t *){name}_scratch.data, {name}_out.data);"
@@ -239,11 +238,13 @@ def _rows(name: str, case: Case, layer: Convolution | Depthwise | AveragePool) -
     return f"    static const void *const rows[{count}] = {{{', '.join(items)}}};"
 
 
-def _structure(name: str, structure: Parameters) -> Iterator[str]:
-    for field, values in structure.arrays.items():
-        yield from _array(f"{name}_{field}", values)
-    items = [f"{name}_{field}" for field in structure.arrays] + [_number(value) for value in structure.numbers.values()]
-    yield f"static const {structure.structure} {name} = {{{', '.join(items)}}};"
+def _structure(name: str, structure: Structure) -> Iterator[str]:
+    items = []
+    for field, value in structure.fields():
+        if isinstance(value, np.ndarray):
+            yield from _array(f"{name}_{field.name}", value)
+        items.append(f"{name}_{field.name}" if isinstance(value, np.ndarray) else initializer(field, value))
+    yield f"static const {structure.name} {name} = {{{', '.join(items)}}};"
 
 
 def _array(name: str, values: NDArray[Any]) -> Iterator[str]:
@@ -254,9 +255,3 @@ def _array(name: str, values: NDArray[Any]) -> Iterator[str]:
     else:
         yield from array_lines(values)
     yield "};"
-
-
-def _number(value: Number) -> str:
-    if isinstance(value, tuple):
-        return f"{{{', '.join(signed(item) for item in value)}}}"
-    return real(value) if isinstance(value, float) else signed(value)

@@ -2,8 +2,8 @@
 
 import random
 
-from edgeloop.codegen.portable.network import Value, ValueType
 from edgeloop.codegen.portable.pipeline import Batch, Buffer, Pipeline, Stage, Tap
+from edgeloop.codegen.portable.values import Value, ValueType
 
 
 def value(height: int, width: int, channels: int, dtype: ValueType = "int8") -> Value:
@@ -21,7 +21,7 @@ class _Builder:
         self.rng = rng
         self.values = [value(rng.randint(1, 14), rng.randint(1, 9), rng.randint(1, 4))]
         self.whole = {0: False}
-        self.stages = [Stage((), (), 0)] if streamed else []
+        self.stages = [Stage(None, (), 0)] if streamed else []
 
     def build(self) -> Pipeline:
         for _ in range(self.rng.randint(1, 9)):
@@ -38,7 +38,7 @@ class _Builder:
         self.whole[len(self.values) - 1] = False
         single = Batch(1, self.rng.choice((0, 3, 24)))
         batches = ((single,), (Batch(2, 40), single), (Batch(output.height, 100), Batch(3, 30), single))
-        self.stages.append(Stage((), taps, len(self.values) - 1, self.rng.choice(batches)))
+        self.stages.append(Stage(None, taps, len(self.values) - 1, self.rng.choice(batches)))
 
     def window(self) -> None:
         source, rows, stride = self.source(), self.rng.choice((1, 3, 3, 5)), self.rng.choice((1, 1, 2))

@@ -16,7 +16,7 @@ from reference import Reference
 
 from edgeloop.codegen.generate import Options, generate_file, plan_model
 from edgeloop.codegen.portable.emit import Described, emit
-from edgeloop.codegen.portable.kernels import kernel_files
+from edgeloop.codegen.portable.kernels import kernel_sources
 from edgeloop.codegen.portable.literals import check_name, comment, real32, signed, string
 from edgeloop.codegen.toolchain import Compiler, find_host_compiler, host_compilers
 from edgeloop.errors import InputError, ModelError
@@ -104,7 +104,7 @@ def test_sanitizers_find_nothing(seed: int | None, flags: tuple[str, ...], netwo
             main,
             folder / "network.c",
             folder / "network_data.c",
-            *(folder / path.name for path in kernel_files() if path.suffix == ".c"),
+            *(folder / name for name in kernel_sources()),
         ]
         hooks = ("-DNETWORK_OBSERVE",) if observed else ()
         find_host_compiler().link(sources, tmp_path / "program", ["-std=c99", "-g", "-O1", f"-I{folder}", *SANITIZERS, *hooks, *flags])
@@ -120,7 +120,7 @@ def test_two_networks_link_into_one_program(network_file: Callable[..., Path], t
         generate_folder(model, tmp_path / name, name=name)
     program = tmp_path / "two.c"
     program.write_text(TWO)
-    kernels = [tmp_path / "first" / path.name for path in kernel_files() if path.suffix == ".c"]
+    kernels = [tmp_path / "first" / name for name in kernel_sources()]
     sources = [program, *kernels, *(tmp_path / name / f"{name}{part}.c" for name in models for part in ("", "_data"))]
     library = tmp_path / "two.so"
     find_host_compiler().link_shared(sources, library, [*STRICT, "-O1", f"-I{tmp_path / 'first'}", f"-I{tmp_path / 'second'}"])

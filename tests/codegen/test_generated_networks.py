@@ -20,7 +20,7 @@ from random_models import random_images, random_model
 from reference import Reference
 
 from edgeloop.codegen.generate import plan_model
-from edgeloop.codegen.portable.network import Layer
+from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_host_compiler
 from edgeloop.networks.table import NETWORKS
 from edgeloop.preprocessing import Preprocessing

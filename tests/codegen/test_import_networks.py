@@ -9,7 +9,8 @@ from comparing import all_differ, equal_to_reference
 from converted_models import smooth_images
 
 from edgeloop.codegen.portable.importer import read_network
-from edgeloop.codegen.portable.network import Convolution, Dense, Depthwise, Network
+from edgeloop.codegen.portable.network import Network
+from edgeloop.codegen.portable.operators import Convolution, Dense, Depthwise
 from edgeloop.errors import ModelError
 from edgeloop.networks import NETWORKS, multiply_accumulates, network, parameters_folded
 

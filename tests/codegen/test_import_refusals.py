@@ -12,7 +12,9 @@ from model_file import ModelFile, packed, unpacked
 
 from edgeloop.codegen.portable.check import check
 from edgeloop.codegen.portable.importer import MOST_OPERATORS, read_network
-from edgeloop.codegen.portable.network import Convolution, Limits, Network, Scaling, Window
+from edgeloop.codegen.portable.network import Network
+from edgeloop.codegen.portable.operators import Convolution
+from edgeloop.codegen.portable.values import Limits, Scaling, Window
 from edgeloop.errors import EdgeloopError, InputError, ModelError
 
 Change = Callable[[Any], None]

@@ -1,24 +1,31 @@
 """What kernels are told about a layer: folded biases, the order of weights, and when fast rounding is equal to the exact one."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from kernel_cases import Drawer
+from numpy.typing import NDArray
 
-from edgeloop.codegen.portable.kernels import FOLDER, kernel_files
-from edgeloop.codegen.portable.kernels.parameters import (
-    ROUND_EXACT,
-    ROUND_FAST,
-    ROUND_POSITIVE,
-    convolution_of_pixels,
-    parameters,
-)
-from edgeloop.codegen.portable.kernels.scratch import convolution_scratch_bytes, separable_scratch_bytes
-from edgeloop.codegen.portable.network import Convolution, Depthwise, Limits, Reshape, Scaling, Value, Window
+from edgeloop.codegen.portable.kernels import HEADER, kernel_sources, write_kernels
+from edgeloop.codegen.portable.operators import KINDS, Convolution, Depthwise
+from edgeloop.codegen.portable.operators.scaled import ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE
+from edgeloop.codegen.portable.operators.separable import separable_scratch_bytes
+from edgeloop.codegen.portable.parameters import Structure, initializer
+from edgeloop.codegen.portable.values import Limits, Scaling, Value, Window
 from edgeloop.errors import ModelError
 
 FINE = Scaling(1 << 30, -6)
+
+
+def bias_of(layer: Convolution) -> NDArray[np.int32]:
+    """The bias that the kernel starts from."""
+    bias = layer.parameters()["bias"]
+    assert isinstance(bias, np.ndarray) and bias.dtype == np.int32
+    return cast("NDArray[np.int32]", bias)
 
 
 def convolution(
@@ -44,13 +51,13 @@ def convolution(
 def test_the_zero_point_is_folded_into_the_bias() -> None:
     layer = convolution(zero_point=-7)
     sums = layer.weights.reshape(8, -1).astype(int).sum(axis=1)
-    np.testing.assert_array_equal(parameters(layer).arrays["bias"], 100 + 7 * sums)
+    np.testing.assert_array_equal(bias_of(layer), 100 + 7 * sums)
 
 
 def test_a_folded_bias_wraps_as_the_kernels_sums_do() -> None:
     layer = replace(convolution(zero_point=127, bias=(1 << 31) - 1), weights=np.full((8, 3, 3, 3), -127, np.int8))
     folded = (1 << 31) - 1 + 127 * 27 * 127
-    assert parameters(layer).arrays["bias"][0] == folded - (1 << 32)
+    assert bias_of(layer)[0] == folded - (1 << 32)
 
 
 @pytest.mark.parametrize(
@@ -69,15 +76,15 @@ def test_a_folded_bias_wraps_as_the_kernels_sums_do() -> None:
     ],
 )
 def test_fast_rounding_only_where_it_is_exact(layer: Convolution, rounding: int) -> None:
-    assert parameters(layer).numbers["rounding"] == rounding
+    assert layer.parameters()["rounding"] == rounding
 
 
 def test_pixels_are_read_as_they_are() -> None:
     layer = convolution(zero_point=-128)
     pixels = Value(2, "pixels", 224, 224, 3, "uint8", 0.5, 0)
-    structure = convolution_of_pixels(layer, pixels)
-    assert (structure.numbers["input_is_unsigned"], structure.numbers["input_zero_point"]) == (1, 0)
-    np.testing.assert_array_equal(structure.arrays["bias"], layer.bias)
+    values = layer.parameters_of_pixels(pixels)
+    assert (values["input_is_unsigned"], values["input_zero_point"]) == (1, 0)
+    np.testing.assert_array_equal(values["bias"], layer.bias)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,7 @@ def test_pixels_are_read_as_they_are() -> None:
 )
 def test_pixels_that_differ_by_more_than_128_are_refused(pixels: Value) -> None:
     with pytest.raises(ModelError, match="pixels"):
-        convolution_of_pixels(convolution(zero_point=-128), pixels)
+        convolution(zero_point=-128).parameters_of_pixels(pixels)
 
 
 def test_depthwise_weights_of_3x3_are_stored_as_pairs() -> None:
@@ -105,26 +112,80 @@ def test_depthwise_weights_of_3x3_are_stored_as_pairs() -> None:
         scalings=(FINE,) * 2,
         inputs=(replace(layer.inputs[0], channels=2),),
     )
-    assert parameters(ordered).arrays["weights"].tolist() == [0, 1, 3, 4, 2, 6, 5, 7, 8] * 2
-
-
-def test_a_layer_without_a_kernel_is_refused() -> None:
-    source = Value(0, "a", 1, 1, 1, "int8", 1.0, 0)
-    with pytest.raises(ModelError, match=r"Operator 7 \(RESHAPE\) has no kernel"):
-        parameters(Reshape(position=7, operator="RESHAPE", inputs=(source,), output=source))
+    np.testing.assert_array_equal(ordered.parameters()["weights"], [0, 1, 3, 4, 2, 6, 5, 7, 8] * 2)
 
 
 def test_scratch_memory_stays_small() -> None:
     """The first layer of FdMobileNet 0.25 at 224 computes over its input; what it needs besides counts."""
-    assert convolution_scratch_bytes(convolution()) <= 2048
+    assert convolution().scratch_bytes() <= 2048
     depthwise = Drawer(1).depthwise().layers[0]
     assert isinstance(depthwise, Depthwise)
     one, three = (separable_scratch_bytes(depthwise, rows) for rows in (1, 3))
     assert one < three <= 3 * one
 
 
-def test_kernel_files_are_headers_and_sources() -> None:
-    names = [path.name for path in kernel_files()]
-    assert "edgeloop_kernels.h" in names
-    assert names == sorted(names)
-    assert all(name.startswith("edgeloop_") and (FOLDER / name).is_file() for name in names)
+def test_the_kernels_are_complete(tmp_path: Path) -> None:
+    """Every header that one of them includes is there, and one header includes those of all operators."""
+    write_kernels(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {HEADER, *kernel_sources()} <= names
+    assert all(name.startswith("edgeloop_") for name in names)
+    included = {name for path in tmp_path.iterdir() for name in re.findall(r'#include "(.*)"', path.read_text(encoding="utf-8"))}
+    assert included <= names
+    assert {f"{kind.KERNEL}.h" for kind in KINDS if kind.KERNEL} <= set(
+        re.findall('"(.*)"', (tmp_path / HEADER).read_text(encoding="utf-8"))
+    )
+
+
+HEADER_TEXT = """\
+/* Two of them. */
+typedef struct {
+    const int8_t *weights; /* [output
+                              channel] */
+    uint32_t count;
+    int32_t zero_point[2];
+    double scale;
+} edgeloop_other;
+typedef struct {
+    int32_t wrong;
+} edgeloop_another;
+"""
+
+
+VALUES: dict[str, Any] = {"scale": 0.5, "zero_point": (-1, 2), "count": 3, "weights": np.zeros(2, np.int8)}
+
+
+@pytest.fixture
+def header(tmp_path: Path) -> Path:
+    path = tmp_path / "edgeloop_other.h"
+    path.write_text(HEADER_TEXT, encoding="utf-8")
+    return path
+
+
+def test_the_header_alone_states_the_order_and_the_types_of_fields(header: Path) -> None:
+    fields = list(Structure("edgeloop_other", header, VALUES).fields())
+    assert [field.name for field, _ in fields] == ["weights", "count", "zero_point", "scale"]
+    assert [initializer(field, value) for field, value in fields[1:]] == ["3u", "{-1, 2}", "0.5"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"more": 1}, "not"),
+        ({"count": 0.5}, "count is uint32_t"),
+        ({"scale": 1}, "scale is double"),
+        ({"zero_point": 1}, "zero_point is int32_t"),
+        ({"zero_point": (1, 2, 3)}, "zero_point is int32_t"),
+        ({"weights": np.zeros(2, np.int32)}, r"weights is int8_t \*"),
+        ({"weights": 1}, r"weights is int8_t \*"),
+    ],
+)
+def test_values_that_the_header_has_no_field_for_are_refused(header: Path, change: dict[str, Any], words: str) -> None:
+    values = VALUES | change
+    with pytest.raises(ValueError, match=words):
+        list(Structure("edgeloop_other", header, values).fields())
+
+
+def test_a_structure_that_no_header_declares_is_refused(header: Path) -> None:
+    with pytest.raises(ValueError, match="does not declare edgeloop_none"):
+        list(Structure("edgeloop_none", header, {}).fields())

@@ -7,7 +7,7 @@ import pytest
 from kernel_cases import KINDS, Case, drawn_cases, reference_cases
 from kernel_program import run_on_core, run_on_host
 
-from edgeloop.codegen.portable.kernels.parameters import ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE
+from edgeloop.codegen.portable.operators.scaled import ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler, find_host_compiler, host_compilers
 
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -85,7 +85,7 @@ def test_a_wrong_output_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["convolution", "depthwise", "separable", "pixels"])
 def test_cases_reach_every_rounding(kind: str) -> None:
-    drawn = {case.structures[0].numbers["rounding"] for case in drawn_cases(kind, 60)}
+    drawn = {case.structures[0].values["rounding"] for case in drawn_cases(kind, 60)}
     assert drawn == {ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE}
 
 

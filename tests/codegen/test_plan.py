@@ -52,7 +52,7 @@ def test_wide_middle_is_kept_as_a_ring_of_rows() -> None:
 
 def test_streamed_input_needs_no_frame() -> None:
     resident = _chain([(64, 96), (32, 32), (16, 32), (8, 32)], rows=3, stride=2, top=0)
-    streamed = dataclasses.replace(resident, stages=(Stage((), (), 0), *resident.stages))
+    streamed = dataclasses.replace(resident, stages=(Stage(None, (), 0), *resident.stages))
     assert make_plan(resident).arena_bytes > 64 * 96
     plan = make_plan(streamed)
     Simulator(plan).run()
@@ -61,7 +61,7 @@ def test_streamed_input_needs_no_frame() -> None:
 
 
 def test_output_stays_while_the_next_input_is_filled() -> None:
-    pipeline = Pipeline((Buffer(value(4, 8, 1)), Buffer(value(4, 8, 1))), (Stage((), (Tap(0, value(4, 8, 1), 1),), 1),), 0, 1)
+    pipeline = Pipeline((Buffer(value(4, 8, 1)), Buffer(value(4, 8, 1))), (Stage(None, (Tap(0, value(4, 8, 1), 1),), 1),), 0, 1)
     plan = make_plan(pipeline)
     output, taken = plan.buffer(1), plan.buffer(0)
     assert output.offset + output.bytes <= taken.offset or taken.offset + taken.bytes <= output.offset
@@ -102,9 +102,9 @@ def _chain(sizes: list[tuple[int, int]], *, rows: int, stride: int, top: int) ->
     """Buffers of (rows, bytes a row), each read by the stage of the next one; the last one is summed up to 8 bytes."""
     values = [value(height, width, 1) for height, width in sizes]
     buffers = (*(Buffer(made, whole=made is values[-1]) for made in values), Buffer(value(1, 1, 8)))
-    stages = [Stage((), (Tap(place, values[place], rows, stride, top),), place + 1) for place in range(len(sizes) - 1)]
+    stages = [Stage(None, (Tap(place, values[place], rows, stride, top),), place + 1) for place in range(len(sizes) - 1)]
     last = len(values) - 1
-    return Pipeline(buffers, (*stages, Stage((), (Tap(last, values[last], values[last].height),), last + 1)), 0, last + 1)
+    return Pipeline(buffers, (*stages, Stage(None, (Tap(last, values[last], values[last].height),), last + 1)), 0, last + 1)
 
 
 def _up(size: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from flows_in_miniature import ROOT, Project, environment
 from lab_bench import Bench
 
-from edgeloop.records import McuBenchmarkRecord
+from edgeloop.records import MeasuredBenchmark, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
 
 VARIANT = {"dataset": "sample", "network": "fdmobilenet_0.25", "resolution": 96}
@@ -30,8 +30,9 @@ def test_a_board_is_measured_by_its_stage_and_one_that_is_not_there_leaves_no_nu
     repro = (sys.executable, "-m", "dvc", "repro", "--single-item", STAGE)
 
     assert "benchmark on h747: " in project.run(*repro, timeout=BUSY_S)
-    record = McuBenchmarkRecord.read(measurable.benchmark_record("h747"))
-    assert (record.board.name, record.latency.runs) == ("h747", 10)
+    record = read_benchmark(measurable.benchmark_record("h747"))
+    assert isinstance(record, MeasuredBenchmark)
+    assert (record.board, record.models[0].latency.runs) == ("h747", 10)
     assert "didn't change, skipping" in project.run(*repro, timeout=BUSY_S)
     assert len(bench.flashed) == 1
 
@@ -41,7 +42,7 @@ def test_a_board_is_measured_by_its_stage_and_one_that_is_not_there_leaves_no_nu
 
     bench.plug()
     project.run(*repro, "--force", timeout=BUSY_S)
-    assert McuBenchmarkRecord.read(measurable.benchmark_record("h747")).provenance.time_utc >= record.provenance.time_utc
+    assert read_benchmark(measurable.benchmark_record("h747")).provenance.time_utc >= record.provenance.time_utc
 
 
 def declare(workspace: Workspace) -> None:

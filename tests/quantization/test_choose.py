@@ -1,5 +1,6 @@
 """Which way of conversion is taken: plain where it is as good, and what brings a hardened model back to its float model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,12 +8,16 @@ import numpy as np
 import pytest
 from hardened import PREPROCESSING, classifier, harden, pictures
 
+from edgeloop.errors import ModelError
+from edgeloop.quantization import choose as choosing
+from edgeloop.quantization import tune
 from edgeloop.quantization.calibration import Sample
-from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, can_be_beaten, chance, decide
+from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, Applied, Made, chance
 from edgeloop.quantization.convert import convert_network, to_int8
 from edgeloop.quantization.explain import explain
-from edgeloop.records import Conversion, ConversionTrial, TfliteModel
+from edgeloop.records import Conversion, TfliteModel
 from edgeloop.tflite.formats import FILES, Format
+from edgeloop.tflite.interpreter import Scores
 
 if TYPE_CHECKING:
     import keras
@@ -20,6 +25,14 @@ if TYPE_CHECKING:
 LEAST: dict[Format, float] = {"int8 per-channel": 0.95, "int8 per-tensor": 0.93}
 """Of a network of random weights, whose answers are close to each other."""
 SAMPLE = Sample(pictures(48), pictures(400, 21), "pictures")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short() -> Iterator[None]:
+    """Fine-tuning has tests of its own; here it is only one more way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tune, "STEPS", 10)
+        yield
 
 
 def converted(model: "keras.Model", folder: Path) -> dict[Format, Conversion]:
@@ -68,28 +81,57 @@ def test_the_record_names_the_ways_that_were_tried_and_the_worst_layers(repaired
     assert {"dw_1", "dw_2", "dw_3", "branch", "head"} <= {layer.layer for layer in made.layers}
     model = TfliteModel(format="int8 per-channel", file="per_channel.tflite", sha256="", bytes=1, weight_bytes=1, conversion=made)
     text = explain(model)
-    for words in ("plain", EQUALIZATION, "pictures", made.worst_layers(1)[0].layer, "images more than plain conversion"):
+    for words in ("plain", EQUALIZATION, "pictures", made.worst_layers(1)[0].layer, "nearer to float than those of plain conversion"):
         assert words in text
 
 
-def hits(*agreeing: int, of: int = 100) -> list["np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
-    """The first so many images agree."""
-    return [np.arange(of) < count for count in agreeing]
+KIND: Format = "int8 per-channel"
+APART = Sample(np.zeros((1, 2, 2, 3), np.uint8), np.zeros((100, 2, 2, 3), np.uint8), "pictures")
 
 
-def trials(*agreeing: int) -> list[ConversionTrial]:
-    ways = ((), (BIAS_CORRECTION,), (EQUALIZATION,))
-    return [ConversionTrial(applied=way, agreement=count / 100, sqnr_db=20.0) for way, count in zip(ways, agreeing, strict=False)]
+def tried(monkeypatch: pytest.MonkeyPatch, *ways: tuple[int, float] | None) -> Conversion:
+    """The choice where plain conversion and the other ways have so many of 100 classes right, and so large errors; None: refused."""
+    reference = np.tile(np.array([[0.6, 0.4]], np.float32), (100, 1))
+    scores = iter([_scores(reference, *way) for way in ways if way])
+    refused = iter([way is None for way in ways])
+
+    def make(applied: Applied) -> Made:
+        if next(refused):
+            raise ModelError("LiteRT refuses it.", "")
+        return Made(repr(applied).encode(), b"")
+
+    monkeypatch.setattr(choosing, "score", lambda *_: next(scores))
+    monkeypatch.setattr(choosing, "layer_errors", lambda *_: [])
+    content, made = choosing.choose(KIND, make, reference, APART, PREPROCESSING)
+    assert content == repr(made.applied).encode()
+    return made
 
 
-@pytest.mark.parametrize(("agreeing", "place"), [((95,), 0), ((95, 94, 97), 0), ((80, 80, 99), 2), ((80, 99, 99), 1), ((80, 99, 85), 1)])
-def test_another_way_must_be_better_beyond_chance_and_the_cheaper_of_equals_is_taken(agreeing: tuple[int, ...], place: int) -> None:
-    assert decide(hits(*agreeing), trials(*agreeing), 0.94)[0] == place
+def _scores(reference: Scores, agreeing: int, error: float) -> Scores:
+    scores = reference + np.array([error, -error], np.float32)
+    scores[agreeing:] = scores[agreeing:, ::-1]
+    return scores
 
 
-def test_where_too_few_images_differ_no_other_way_is_tried() -> None:
-    assert not can_be_beaten(hits(94)[0]) and can_be_beaten(hits(93)[0])
-    assert "too few differ" in decide(hits(6, of=12), trials(50), 0.985)[1]
+@pytest.mark.parametrize(
+    ("ways", "applied"),
+    [
+        ([(99, 0.01)], ()),
+        ([(80, 0.02), (80, 0.02), (99, 0.01)], (EQUALIZATION,)),
+        ([(80, 0.02), (99, 0.01)], (BIAS_CORRECTION,)),
+        ([(80, 0.02), (85, 0.01), (85, 0.01), (85, 0.01), (85, 0.01)], (BIAS_CORRECTION,)),
+        ([(80, 0.02), (79, 0.01), (79, 0.01), (79, 0.01), (79, 0.01)], ()),
+        ([(80, 0.02), (80, 0.02), (85, 0.01), (84, 0.015), (90, 0.001)], (EQUALIZATION, FINE_TUNING)),
+        ([(80, 0.02), None, None, None, (90, 0.001)], (FINE_TUNING,)),
+    ],
+)
+def test_another_way_must_be_clearly_nearer_and_the_cheaper_of_equals_is_taken(
+    ways: list[tuple[int, float] | None], applied: Applied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tried(monkeypatch, *ways)
+    assert made.applied == applied
+    assert len(made.trials) == len([way for way in ways if way]), "nothing is tried after enough"
+    assert made.why.count("cannot be tried: LiteRT refuses it.") == ways.count(None)
 
 
 def test_the_sign_test_is_the_binomial_one() -> None:

@@ -3,5 +3,5 @@
 kinds.yaml   what is known of each kind of board    kinds.py   that file as a typed model
 config.py    lab.yaml as a typed model              command.py the commands that build, flash and switch
 usb.py       USB devices and their serial ports     find.py    from an entry of lab.yaml to a device and its lock's key
-state.py     free, held, absent                     identify.py what a board says that it is
+use.py       held, built for, flashed, switched     state.py   free, held, absent
 """

@@ -1,11 +1,13 @@
 """lab.yaml as a typed model: the boards of this lab, where each is, and the commands that build for it and flash it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from edgeloop.boards.drivers import DRIVERS
 from edgeloop.boards.lab.command import Command, check_parts
 from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
@@ -15,20 +17,10 @@ from edgeloop.userpath import UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
-_NEEDS_NO_ENTRY = ("host", "virtual")
-_WAYS = {
-    "stm32msg": ("probe", "usb", "port"),
-    "mpu": ("ssh",),
-    "virtual": (),
-    "host": (),
-}
-_USES = {
-    "stm32msg": {"baud", "clock_mhz", "protocol", "memory", "generate", "firmware", "build", "flash", "power_cycle"},
-    "mpu": {"linux"},
-    "virtual": set[str](),
-    "host": set[str](),
-}
-"""The keys of a board's entry that each driver has a use for, beside those of all."""
+SCHEME = "ssh://"
+SSH_PORT = 22
+ANY_LINUX = "any-linux"
+Seconds = Annotated[float, Field(gt=0)]
 _OF_ALL = {"kind", "lab", "find"}
 
 
@@ -37,11 +29,40 @@ class Ssh(Section):
 
     host: Host
     user: User = "root"
-    port: Annotated[int, Field(gt=0, lt=65536)] = 22
+    port: Annotated[int, Field(gt=0, lt=65536)] = SSH_PORT
     key: UserPath | None = None
     """A private key; None: the agent's and the usual ones of ~/.ssh."""
-    known_hosts: UserPath | None = None
-    """None: ~/.ssh/known_hosts."""
+    known_hosts: Annotated[UserPath, Field(validate_default=True)] = Path("~/.ssh/known_hosts")
+
+    def __str__(self) -> str:
+        """`user@host:port`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return f"{SCHEME}{self}"
+
+
+class Deadlines(Section):
+    """The longest that each step on a Linux board may take, in seconds."""
+
+    connect_s: Seconds = 15.0
+    """Until the login is done."""
+    hello_s: Seconds = 20.0
+    """Until Python runs on the board."""
+    answer_s: Seconds = 30.0
+    """For any small request."""
+    load_s: Seconds = 120.0
+    """For loading a model: an NPU's driver may compile it."""
+    silence_s: Seconds = 30.0
+    """Between two signs of life while inferences run: the longest that one inference may take."""
+    tool_s: Seconds = 120.0
+    """For x-linux-ai-benchmark."""
+    close_s: Seconds = 10.0
+    """For each step of cleaning up."""
+    idle_s: Seconds = 900.0
+    """A board that hears nothing for so long cleans up by itself: somebody pulled the cable."""
 
 
 class Linux(Section):
@@ -55,6 +76,7 @@ class Linux(Section):
     """None: the first of them that is installed."""
     acceleration: bool = True
     """Whether stai_mpu may use the NPU and the GPU."""
+    deadlines: Deadlines = Deadlines()
 
 
 class Find(Section):
@@ -140,6 +162,16 @@ class LabBoard:
         return self.entry.clock_mhz or self.kind.clock_mhz
 
     @property
+    def linux(self) -> Linux:
+        return self.entry.linux
+
+    @property
+    def ssh(self) -> Ssh:
+        """How a Linux board is reached."""
+        assert self.entry.find.ssh is not None, "lab.yaml is refused without it"
+        return self.entry.find.ssh
+
+    @property
     def memory(self) -> Memory:
         """The kind's, with the entry's instead where it says something."""
         return self.kind.memory.model_copy(update=self.entry.memory.model_dump(exclude_none=True))
@@ -163,19 +195,45 @@ class Lab(Section):
         return self
 
     def board(self, name: str) -> LabBoard:
-        """The board of that name.
+        """The board of that name; one that needs no entry is there without one.
 
         Raises:
             InputError: there is none; the message names the near match.
         """
-        if name not in self.boards:
-            raise InputError(f"There is no board '{name}' in lab.yaml{near_match(name, self.boards)}.", "List them with: edgeloop boards")
-        entry = self.boards[name]
+        entry = self.boards.get(name) or _without_entry().get(name)
+        if entry is None:
+            near = near_match(name, [*self.boards, *_without_entry()])
+            raise InputError(f"There is no board '{name}' in lab.yaml{near}.", "List them with: edgeloop boards")
         return LabBoard(name, entry, kinds()[entry.kind])
 
     def all(self) -> list[LabBoard]:
         """Every board, in the order of the file."""
         return [self.board(name) for name in self.boards]
+
+
+def is_address(board: str) -> bool:
+    """Whether a board is named by an SSH address."""
+    return board.startswith(SCHEME)
+
+
+def board_at(address: str) -> LabBoard:
+    """A board of no declared kind, named by nothing but `ssh://user@host:port`; user and port may be left away.
+
+    Raises:
+        InputError: it is no such address, or holds a password.
+    """
+    try:
+        parts = urlsplit(address)
+        given = {"host": parts.hostname or "", "user": parts.username, "port": parts.port}
+        if parts.password is not None:
+            raise ValueError("it holds no password: use a key or an SSH agent")
+        if parts.path or parts.query:
+            raise ValueError("give ssh://user@host or ssh://user@host:port")
+        ssh = Ssh.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise InputError(f"'{address}' is no address of a board: {reason}.") from None
+    return LabBoard(address, BoardEntry(kind=ANY_LINUX, find=Find(ssh=ssh)), kinds()[ANY_LINUX])
 
 
 def load_lab(workspace: Workspace) -> Lab:
@@ -185,18 +243,18 @@ def load_lab(workspace: Workspace) -> Lab:
         ConfigError: with file, line and the near match of every key that does not fit.
     """
     if not workspace.lab.exists():
-        return Lab(boards=_without_entries(kinds()))
+        return Lab(boards=_without_entry())
     return read_yaml(workspace.lab, Lab)
 
 
-def _without_entries(known: Mapping[str, Kind]) -> dict[str, BoardEntry]:
-    return {name: BoardEntry(kind=name) for name, kind in known.items() if kind.driver in _NEEDS_NO_ENTRY}
+def _without_entry() -> dict[str, BoardEntry]:
+    return {name: BoardEntry(kind=name) for name, kind in kinds().items() if not kind.needs_entry}
 
 
 def _check_ways(where: tuple[str, str], entry: BoardEntry) -> None:
     """Exactly one way of finding it, and one that its driver can use."""
     kind, given = kinds()[entry.kind], entry.find.ways
-    possible = _WAYS[kind.driver]
+    possible = DRIVERS[kind.driver].found_by
     if not possible and given:
         raise misfit((*where, "find"), f"{kind.title} is found without being looked for")
     if possible and (len(given) != 1 or given[0] not in possible):
@@ -207,7 +265,7 @@ def _check_ways(where: tuple[str, str], entry: BoardEntry) -> None:
 def _check_keys(where: tuple[str, str], entry: BoardEntry) -> None:
     """No key that would do nothing."""
     kind = kinds()[entry.kind]
-    if unused := sorted(entry.model_fields_set - _OF_ALL - _USES[kind.driver]):
+    if unused := sorted(entry.model_fields_set - _OF_ALL - {*DRIVERS[kind.driver].keys}):
         raise misfit((*where, unused[0]), f"{unused[0]} has no use for a {kind.title}")
     if entry.find.interface is not None and not set(entry.find.ways) & {"probe", "usb"}:
         raise misfit((*where, "find"), "interface chooses between the serial ports of a probe or USB device; a port is one already")

@@ -80,14 +80,8 @@ def reach(found: Found, deadline_s: float = REACH_S) -> None:
         raise BoardAbsent(f"{host} cannot be reached on port {port}: {error.strerror}.", "Check the network.") from None
 
 
-def ssh_address(ssh: Ssh) -> str:
-    """`user@host:port`."""
-    host = f"[{ssh.host}]" if ":" in ssh.host else ssh.host
-    return f"{ssh.user}@{host}:{ssh.port}"
-
-
 def _over_ssh(ssh: Ssh) -> Found:
-    return Found(f"ssh {_host(ssh.host)}:{ssh.port}", ssh_address(ssh), endpoint=(ssh.host, ssh.port))
+    return Found(f"ssh {_host(ssh.host)}:{ssh.port}", str(ssh), endpoint=(ssh.host, ssh.port))
 
 
 def _at_url(url: str) -> Found:

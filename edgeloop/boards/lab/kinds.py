@@ -2,14 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
-from pydantic import RootModel
+from pydantic import RootModel, field_validator
 
+from edgeloop.boards.drivers import DRIVERS
 from edgeloop.config import Positive, Section
-from edgeloop.yamlfile import read_yaml
-
-Driver = Literal["stm32msg", "mpu", "virtual", "host"]
+from edgeloop.yamlfile import near_match, read_yaml
 
 
 class Memory(Section):
@@ -25,17 +23,34 @@ class Kind(Section):
     """What all boards of one kind have in common."""
 
     title: str
-    driver: Driver
+    driver: str
+    """One of `DRIVERS` (edgeloop/boards/drivers.py)."""
     target: str | None = None
     """What code is generated for; None: it runs a .tflite file."""
     part: str | None = None
     """Of a virtual board: the part that is emulated."""
+    architecture: str | None = None
+    """Of a Linux board, as `uname -m` prints it; None takes any."""
+    compatible: str | None = None
+    """Of a Linux board: part of an entry of /proc/device-tree/compatible; None takes any."""
     device_id: Positive | None = None
     """As the serial validation protocol reports it."""
     baud: Positive | None = None
     clock_mhz: Positive | None = None
     memory: Memory = Memory()
     boot: str = ""
+
+    @field_validator("driver")
+    @classmethod
+    def _is_registered(cls, value: str) -> str:
+        if value not in DRIVERS:
+            raise ValueError(f"there is no driver '{value}'{near_match(value, DRIVERS)}")
+        return value
+
+    @property
+    def needs_entry(self) -> bool:
+        """Whether a board of this kind is there only if lab.yaml says how it is found."""
+        return bool(DRIVERS[self.driver].found_by)
 
 
 class _Kinds(RootModel[dict[str, Kind]]):

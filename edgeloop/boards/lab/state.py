@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,14 +23,14 @@ class BoardState(BaseModel):
     kind: str
     title: str
     state: Literal["free", "held", "absent"]
-    address: str | None
+    address: str | None = None
     """Where it is; None when it is absent, empty for a board that needs no address."""
-    probe: str | None
-    holder: Holder | None
+    probe: str | None = None
+    holder: Holder | None = None
     """None while it is held: whoever holds it has not said, or is gone and left a program behind that keeps the board."""
-    waiting: list[str]
+    waiting: list[str] = []
     """What waits for it, in order."""
-    why: str | None
+    why: str | None = None
     """Why it is absent, and what to do."""
 
 
@@ -46,6 +46,7 @@ def state(board: LabBoard, project: Path, root: Path = Path("/")) -> BoardState:
     Raises:
         BoardError: the machine's folder of locks cannot be used.
     """
+    described: dict[str, Any] = {"name": board.name, "kind": board.entry.kind, "title": board.kind.title}
     try:
         found = find(board, project, root)
         seen = occupancy(found.key)
@@ -54,11 +55,17 @@ def state(board: LabBoard, project: Path, root: Path = Path("/")) -> BoardState:
             with hold(found.key, "edgeloop boards", 0):
                 reach(found)
     except BoardAbsent as error:
-        return _state(board, "absent", why=str(error))
+        return BoardState(**described, state="absent", why=str(error))
     except BoardBusy:
         seen = occupancy(found.key)
-    occupied: Literal["held", "free"] = "held" if seen.held else "free"
-    return _state(board, occupied, found.address, found.probe, seen.holder, seen.waiting)
+    return BoardState(
+        **described,
+        state="held" if seen.held else "free",
+        address=found.address,
+        probe=found.probe,
+        holder=seen.holder,
+        waiting=seen.waiting,
+    )
 
 
 def render(boards: list[BoardState]) -> str:
@@ -82,25 +89,3 @@ def _details(board: BoardState) -> str:
             f"by {board.holder}" if board.holder else "by a process that did not say who it is, or left a program behind: edgeloop doctor"
         )
     return board.address or ""
-
-
-def _state(
-    board: LabBoard,
-    what: Literal["free", "held", "absent"],
-    address: str | None = None,
-    probe: str | None = None,
-    holder: Holder | None = None,
-    waiting: list[str] | None = None,
-    why: str | None = None,
-) -> BoardState:
-    return BoardState(
-        name=board.name,
-        kind=board.entry.kind,
-        title=board.kind.title,
-        state=what,
-        address=address,
-        probe=probe,
-        holder=holder,
-        waiting=waiting or [],
-        why=why,
-    )

@@ -11,7 +11,9 @@ from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.lab.find import Found, find
 from edgeloop.boards.lock import Held, Watcher, hold
 from edgeloop.codegen.stedgeai.locate import Tool, find_tool
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardAbsent, FlashError
+from edgeloop.workspace import Workspace
 
 RETURN_S = 20.0
 """How long a board may be away after it was flashed or switched off and on: Linux lists USB devices anew."""
@@ -27,6 +29,11 @@ class BoardInUse:
     held: Held
     project: Path
     root: Path = Path("/")
+
+    @property
+    def folder(self) -> Path:
+        """For what is generated and built for it, and the output of its commands."""
+        return Workspace(self.project).board(self.board.name)
 
     def build(self, parts: Mapping[str, str], log: Path) -> None:
         """Run the entry's `build` commands; `parts` names what they may need beside the board's own (`PARTS` of command.py).
@@ -68,13 +75,13 @@ class BoardInUse:
         Raises:
             BoardAbsent: it is not there in time, or what is there is another one.
         """
-        deadline = time.monotonic() + deadline_s
+        deadline = Deadline.after(deadline_s)
         while True:
             try:
                 again = find(self.board, self.project, self.root)
                 break
             except BoardAbsent:
-                if time.monotonic() >= deadline:
+                if deadline.is_over:
                     raise
             time.sleep(POLL_S)
         if again.key != self.found.key:

@@ -36,7 +36,7 @@ class Runtime(_Answer):
     version: str | None
 
 
-class Loaded(Runtime):
+class LoadedModel(Runtime):
     """A model that is loaded there."""
 
     engine: str

@@ -1,13 +1,13 @@
 """An SSH connection to a board, with a deadline on everything and every failure in words."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.mpu.login import connect
-from edgeloop.boards.mpu.settings import MpuSettings
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardError, BoardRefusal, BoardSilent, BoardUnreachable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 class Connection:
     """One connection; not to be shared between threads, nor used where an event loop runs already."""
 
-    def __init__(self, settings: MpuSettings) -> None:
+    def __init__(self, board: LabBoard) -> None:
         """Connect.
 
         Raises:
@@ -32,11 +32,11 @@ class Connection:
             BoardSilent: it does not answer in time.
             ConfigError: known_hosts or a key file cannot be read.
         """
-        self._settings = settings
+        self._board = board
         self._runner = asyncio.Runner()
         self._closed = False
         try:
-            self._ssh = self._run(connect(settings), settings.deadlines.connect_s, "to let us in")
+            self._ssh = self._run(connect(board), Deadline.after(board.linux.deadlines.connect_s), "to let us in")
         except BaseException:
             self._runner.close()
             raise
@@ -48,18 +48,15 @@ class Connection:
             BoardRefusal: it refuses to run commands.
             BoardSilent, BoardUnreachable: as for every step.
         """
-        return Process(self, self.wait(self._ssh.create_process(command, encoding=None), deadline_s, "to start a program"))
+        return Process(self, self.wait(self._ssh.create_process(command, encoding=None), Deadline.after(deadline_s), "to start a program"))
 
-    def wait(self, awaited: Awaitable[Answer], deadline_s: float, what: str, limit_s: float | None = None) -> Answer:
-        """Wait for something on this connection; `what` ends the sentence `... did not answer in time when it was asked ...`.
-
-        `limit_s` is the limit that it names, where `deadline_s` is what is left of it.
-        """
+    def wait(self, awaited: Awaitable[Answer], deadline: Deadline, what: str) -> Answer:
+        """Wait for something on this connection; `what` ends the sentence `... did not answer in time when it was asked ...`."""
 
         async def awaiting() -> Answer:
             return await awaited
 
-        return self._run(awaiting(), deadline_s, what, limit_s)
+        return self._run(awaiting(), deadline, what)
 
     def close(self) -> None:
         """Disconnect; may be called twice."""
@@ -68,7 +65,7 @@ class Connection:
         self._closed = True
         with suppress(BoardError):
             self._ssh.close()
-            self.wait(self._ssh.wait_closed(), self._settings.deadlines.close_s, "to say goodbye")
+            self.wait(self._ssh.wait_closed(), Deadline.after(self._board.linux.deadlines.close_s), "to say goodbye")
         self._runner.close()
 
     @property
@@ -79,20 +76,20 @@ class Connection:
     def lost(self, reason: object) -> BoardUnreachable:
         """The error for a connection that broke."""
         return BoardUnreachable(
-            f"The connection to the board '{self._settings.name}' ({self._settings.address}) broke: {reason}.",
+            f"The connection to the board '{self._board.name}' ({self._board.ssh.address}) broke: {reason}.",
             "Check its power and its network, and run it again; what is on the board removes itself.",
         )
 
-    def _run(self, coroutine: Coroutine[Any, Any, Answer], deadline_s: float, what: str, limit_s: float | None = None) -> Answer:
+    def _run(self, coroutine: Coroutine[Any, Any, Answer], deadline: Deadline, what: str) -> Answer:
         import asyncssh
 
-        name, address = self._settings.name, self._settings.address
+        name, address = self._board.name, self._board.ssh.address
         try:
-            return self._runner.run(asyncio.wait_for(coroutine, deadline_s))
+            return self._runner.run(asyncio.wait_for(coroutine, max(deadline.left_s, LEAST_WAIT_S)))
         except TimeoutError:
             raise BoardSilent(
-                f"The board '{name}' ({address}) did not answer within {limit_s or deadline_s:g} s when it was asked {what}.",
-                "Check its power, its network and its load; slow boards get more time by `deadlines` in lab.yaml.",
+                f"The board '{name}' ({address}) did not answer within {deadline.seconds:g} s when it was asked {what}.",
+                "Check its power, its network and its load; slow boards get more time by `linux: {deadlines: ...}` in lab.yaml.",
             ) from None
         except asyncssh.ChannelOpenError as error:
             raise BoardRefusal(f"The board '{name}' ({address}) runs no commands: {error}.", "Let its SSH server allow `exec`.") from error
@@ -114,15 +111,15 @@ class Process:
         with suppress(BrokenPipeError, OSError):  # its end is seen in what it gives
             self._process.stdin.write(content)
 
-    def read(self, deadline: float, what: str, limit_s: float) -> bytes:
-        """The next bytes of its output until `deadline` (monotonic), which is `limit_s` after the request; empty at its end."""
-        return self._connection.wait(self._read(), max(deadline - time.monotonic(), LEAST_WAIT_S), what, limit_s)
+    def read(self, deadline: Deadline, what: str) -> bytes:
+        """The next bytes of its output until the deadline; empty at its end."""
+        return self._connection.wait(self._read(), deadline, what)
 
     def end(self, deadline_s: float) -> int | None:
         """Close its input and wait for its end; its exit code, None when a signal or the connection ended it."""
         with suppress(BrokenPipeError, OSError):
             self._process.stdin.write_eof()
-        return self._connection.wait(self._end(), deadline_s, "to clean up")
+        return self._connection.wait(self._end(), Deadline.after(deadline_s), "to clean up")
 
     @property
     def errors(self) -> str:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeloop.boards.mpu.settings import SSH_PORT, MpuSettings
+from edgeloop.boards.lab.config import SSH_PORT, LabBoard, Ssh
 from edgeloop.errors import BoardError, BoardNotTrusted, BoardUnreachable, ConfigError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ KEEPALIVE_S = 5
 KEEPALIVES_MISSED = 3
 
 
-async def connect(settings: MpuSettings) -> "asyncssh.SSHClientConnection":
+async def connect(board: LabBoard) -> "asyncssh.SSHClientConnection":
     """Log in; what ~/.ssh/config says of the host (jump hosts, say) counts too.
 
     Raises:
@@ -25,12 +25,13 @@ async def connect(settings: MpuSettings) -> "asyncssh.SSHClientConnection":
     """
     import asyncssh
 
-    known = _known_hosts(settings)
-    options: dict[str, Any] = {"username": settings.user} if settings.user else {}
-    options |= {"client_keys": _keys(settings)} if settings.keys else {}
+    known = _known_hosts(board.ssh)
+    options: dict[str, Any] = {} if board.ssh.key is None else {"client_keys": [_key(board, board.ssh.key)]}
     try:
         return await asyncssh.connect(
-            settings.host,
+            board.ssh.host,
+            port=board.ssh.port,
+            username=board.ssh.user,
             known_hosts=known,
             preferred_auth="publickey",
             password_auth=False,
@@ -38,87 +39,79 @@ async def connect(settings: MpuSettings) -> "asyncssh.SSHClientConnection":
             login_timeout=0,  # the deadline is the caller's
             keepalive_interval=KEEPALIVE_S,
             keepalive_count_max=KEEPALIVES_MISSED,
-            **_port(settings),
             **options,
         )
     except asyncssh.PermissionDenied as error:
         raise BoardNotTrusted(
-            f"The board '{settings.name}' ({settings.address}) lets none of the keys in: {error}.",
-            f"Put your key there: ssh-copy-id {_target(settings)}; name another key by `keys` in lab.yaml, or load it: ssh-add.",
+            f"The board '{board.name}' ({board.ssh.address}) lets none of the keys in: {error}.",
+            f"Put your key there: ssh-copy-id {_target(board.ssh)}; name another key in lab.yaml, or load it: ssh-add.",
         ) from error
     except (asyncssh.DisconnectError, ConnectionResetError) as error:
-        raise await _untrusted(settings, known) or _unreachable(settings, error) from error
+        raise await _untrusted(board, known) or _unreachable(board, error) from error
     except OSError as error:
-        raise _unreachable(settings, error) from error
+        raise _unreachable(board, error) from error
 
 
-def _unreachable(settings: MpuSettings, error: Exception) -> BoardError:
+def _unreachable(board: LabBoard, error: Exception) -> BoardError:
     return BoardUnreachable(
-        f"There is no connection to the board '{settings.name}' ({settings.address}): {error}.",
-        f"Check its power, its network and its address; this must work by hand: ssh {_target(settings)} true",
+        f"There is no connection to the board '{board.name}' ({board.ssh.address}): {error}.",
+        f"Check its power, its network and its address; this must work by hand: ssh {_target(board.ssh)} true",
     )
 
 
-async def _untrusted(settings: MpuSettings, known: "asyncssh.SSHKnownHosts") -> BoardError | None:
+async def _untrusted(board: LabBoard, known: "asyncssh.SSHKnownHosts") -> BoardError | None:
     """Words for a host key that is unknown, or is not the one that is known; None where it is neither."""
     import asyncssh
 
-    offered = None
+    ssh, offered = board.ssh, None
     with suppress(OSError, asyncssh.DisconnectError):
-        offered = await asyncssh.get_server_host_key(settings.host, **_port(settings))
+        offered = await asyncssh.get_server_host_key(board.ssh.host, board.ssh.port)
     if offered is None:
         return None
-    listed = known.match(settings.host, "", settings.port if settings.port != SSH_PORT else None)[0]
+    listed = known.match(ssh.host, "", ssh.port if ssh.port != SSH_PORT else None)[0]
     fingerprints = [key.get_fingerprint() for key in listed]
-    board, shown = f"the board '{settings.name}' ({settings.address})", offered.get_fingerprint()
+    named, shown = f"the board '{board.name}' ({board.ssh.address})", offered.get_fingerprint()
     if not listed:
         return BoardNotTrusted(
-            f"The host key of {board} is not in {settings.known_hosts}. It shows {shown}.",
-            f"Connect once by hand, ssh {_target(settings)}, and compare the fingerprint with the board's own: "
+            f"The host key of {named} is not in {ssh.known_hosts}. It shows {shown}.",
+            f"Connect once by hand, ssh {_target(board.ssh)}, and compare the fingerprint with the board's own: "
             "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
         )
     if shown in fingerprints:
         return None
-    name = settings.host if settings.port in (None, SSH_PORT) else f"'[{settings.host}]:{settings.port}'"
+    entry = ssh.host if ssh.port == SSH_PORT else f"'[{ssh.host}]:{ssh.port}'"
     return BoardNotTrusted(
-        f"The host key of {board} is not the one that {settings.known_hosts} says ({', '.join(fingerprints)}). It shows {shown}.",
-        f"If its system was installed anew: ssh-keygen -R {name}, then ssh {_target(settings)}. Otherwise another machine answers.",
+        f"The host key of {named} is not the one that {ssh.known_hosts} says ({', '.join(fingerprints)}). It shows {shown}.",
+        f"If its system was installed anew: ssh-keygen -R {entry}, then ssh {_target(board.ssh)}. Otherwise another machine answers.",
     )
 
 
-def _known_hosts(settings: MpuSettings) -> "asyncssh.SSHKnownHosts":
+def _known_hosts(ssh: Ssh) -> "asyncssh.SSHKnownHosts":
     """What known_hosts and the machine's own list say; nothing where they do not exist."""
     import asyncssh
 
-    files = [str(path) for path in (settings.known_hosts, GLOBAL_KNOWN_HOSTS) if path.is_file()]
+    files = [str(path) for path in (ssh.known_hosts, GLOBAL_KNOWN_HOSTS) if path.is_file()]
     try:
         return asyncssh.read_known_hosts(files)
     except (OSError, ValueError) as error:
         raise ConfigError(f"The known hosts cannot be read from {' and '.join(files)}: {error}.", "Mend that file.") from error
 
 
-def _keys(settings: MpuSettings) -> "list[asyncssh.SSHKey]":
-    """The private keys that the settings name."""
+def _key(board: LabBoard, path: Path) -> "asyncssh.SSHKey":
+    """The private key that lab.yaml names."""
     import asyncssh
 
-    keys = []
-    for path in settings.keys:
-        try:
-            keys.append(asyncssh.read_private_key(str(path)))
-        except (OSError, ValueError) as error:
-            locked = "assphrase" in str(error) or isinstance(error, asyncssh.KeyEncryptionError)
-            raise ConfigError(
-                f"The key {path} of the board '{settings.name}' cannot be read: {error}.",
-                f"Load it into the SSH agent, ssh-add {path}, and leave `keys` empty." if locked else "Name a file with a private key.",
-            ) from error
-    return keys
+    try:
+        return asyncssh.read_private_key(str(path))
+    except (OSError, ValueError) as error:
+        locked = "assphrase" in str(error) or isinstance(error, asyncssh.KeyEncryptionError)
+        raise ConfigError(
+            f"The key {path} of the board '{board.name}' cannot be read: {error}.",
+            f"Load it into the SSH agent, ssh-add {path}, and leave `key` away." if locked else "Name a file with a private key.",
+        ) from error
 
 
-def _port(settings: MpuSettings) -> dict[str, Any]:
-    return {"port": settings.port} if settings.port else {}
-
-
-def _target(settings: MpuSettings) -> str:
+def _target(ssh: Ssh) -> str:
     """As ssh and ssh-copy-id take it."""
-    port = f"-p {settings.port} " if settings.port not in (None, SSH_PORT) else ""
-    return f"{port}{settings.user}@{settings.host}" if settings.user else f"{port}{settings.host}"
+    port = f"-p {ssh.port} " if ssh.port != SSH_PORT else ""
+    return f"{port}{ssh.user}@{ssh.host}"

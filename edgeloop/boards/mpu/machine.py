@@ -2,11 +2,15 @@
 
 import re
 
+from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.mpu.answers import Facts
-from edgeloop.boards.mpu.kinds import NPU_PLATFORMS, STM32_MPU, Kind
 from edgeloop.errors import BoardRefusal
 from edgeloop.records import CpuFrequency, LinuxMachine
 
+NPU_PLATFORMS = ("stm32mp257", "stm32mp255", "stm32mp235")
+"""Parts with an NPU, as X-LINUX-AI tells them by the device tree."""
+STM32_MPU = "st,stm32mp"
+"""What every STM32MP device tree is compatible with begins like this."""
 DEVICE_TREE = "/proc/device-tree"
 PRODUCT = "/sys/class/dmi/id/product_name"
 VENDOR = "/sys/class/dmi/id/sys_vendor"
@@ -86,18 +90,18 @@ def has_npu(machine: LinuxMachine) -> bool:
     return any(platform in entry for platform in NPU_PLATFORMS for entry in machine.compatible)
 
 
-def check_kind(machine: LinuxMachine, kind: Kind, name: str, kind_name: str) -> None:
+def check_kind(machine: LinuxMachine, board: LabBoard) -> None:
     """Refuse a machine that is not of the kind that the lab says.
 
     Raises:
         BoardRefusal: it is another one.
     """
-    for wanted, found in ((kind.architecture, [machine.architecture]), (kind.compatible, machine.compatible)):
+    for wanted, found in ((board.kind.architecture, [machine.architecture]), (board.kind.compatible, machine.compatible)):
         if wanted and not any(wanted in entry for entry in found):
             seen = ", ".join(found) or "no device tree"
             raise BoardRefusal(
-                f"The board '{name}' is declared as {kind_name}, but {machine.host} says: {seen} (expected: {wanted}).",
-                "Correct `address` or `kind` in lab.yaml.",
+                f"The board '{board.name}' is declared as {board.entry.kind}, but {machine.host} says: {seen} (expected: {wanted}).",
+                "Correct `find` or `kind` in lab.yaml.",
             )
 
 

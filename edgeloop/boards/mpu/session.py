@@ -3,14 +3,14 @@
 import json
 import re
 import shlex
-import time
 from contextlib import suppress
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
+from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.mpu.connection import Connection, Process
-from edgeloop.boards.mpu.settings import MpuSettings
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardError, BoardRefusal, ProtocolError
 
 MARK = b"EDGELOOP "
@@ -46,17 +46,17 @@ REMEDIES = {
 class Session:
     """The board's keeper, from its start to the board's being clean again."""
 
-    def __init__(self, settings: MpuSettings) -> None:
+    def __init__(self, board: LabBoard) -> None:
         """Connect and start the keeper.
 
         Raises:
             BoardError: one of its kinds; nothing is left on the board.
         """
-        self._settings = settings
+        self._board, self._linux = board, board.linux
         self._buffer = bytearray()
         self._folder = ""
         self._pid: int | None = None
-        self._connection = Connection(settings)
+        self._connection = Connection(board)
         self._process: Process | None = None
         try:
             self.hello = self._begin()
@@ -76,7 +76,7 @@ class Session:
         """
         whole = {**header, "bytes": len(payload)} if payload else header
         self._running.converse(MARK + json.dumps(whole).encode() + b"\n" + payload)
-        silence_s = (deadline_s or self._settings.deadlines.answer_s) + len(payload) / SLOWEST_UPLOAD
+        silence_s = (deadline_s or self._linux.deadlines.answer_s) + len(payload) / SLOWEST_UPLOAD
         answer, content = self._frame(silence_s, f"for '{header['op']}'")
         while answer.get("event") == "tick":
             answer, content = self._frame(silence_s, f"for '{header['op']}'")
@@ -93,13 +93,13 @@ class Session:
         self._connection.close()
 
     def _begin(self) -> Header:
-        settings = self._settings
-        boot = [settings.python, "-u", "-c", BOOT, str(settings.deadlines.idle_s), settings.folder]
-        self._process = self._connection.start(shlex.join(["exec", "sh", "-c", WRAP, "sh", *boot]), settings.deadlines.hello_s)
+        linux, hello_s = self._linux, self._linux.deadlines.hello_s
+        boot = [linux.python, "-u", "-c", BOOT, str(linux.deadlines.idle_s), linux.folder]
+        self._process = self._connection.start(shlex.join(["exec", "sh", "-c", WRAP, "sh", *boot]), hello_s)
         keeper = source("keeper.py")
         self._process.converse(b"%d\n" % len(keeper) + keeper)
-        self._skip_noise(settings.deadlines.hello_s)
-        hello, _ = self._frame(settings.deadlines.hello_s, "to begin")
+        self._skip_noise(Deadline.after(hello_s))
+        hello, _ = self._frame(hello_s, "to begin")
         if "error" in hello:
             raise self._refusal(hello)
         if hello.get("event") != "hello" or hello.get("version") != VERSION or not isinstance(hello.get("folder"), str):
@@ -109,7 +109,7 @@ class Session:
 
     def _clean_up(self, process: Process) -> None:
         """The keeper cleans up by itself when its input ends; where it does not, that is done over the connection."""
-        close_s = self._settings.deadlines.close_s
+        close_s = self._linux.deadlines.close_s
         commands = []
         try:
             ended_well = process.end(close_s) == 0
@@ -124,17 +124,16 @@ class Session:
     @property
     def _running(self) -> Process:
         if self._process is None:
-            raise BoardError(f"The session with the board '{self._settings.name}' is over.", "Begin a new one.")
+            raise BoardError(f"The session with the board '{self._board.name}' is over.", "Begin a new one.")
         return self._process
 
-    def _skip_noise(self, limit_s: float) -> None:
+    def _skip_noise(self, deadline: Deadline) -> None:
         """Pass over what a login script prints before the keeper speaks."""
-        deadline = time.monotonic() + limit_s
         while (place := self._buffer.find(MARK)) < 0:
             self._note_pid()
             if len(self._buffer) > MOST_NOISE:
                 raise self._garbled(bytes(self._buffer))
-            self._more(deadline, "to begin", limit_s)
+            self._more(deadline, "to begin")
         self._note_pid()
         del self._buffer[:place]
 
@@ -142,17 +141,17 @@ class Session:
         if self._pid is None and (said := PID.search(self._buffer)):
             self._pid = int(said.group(1))
 
-    def _frame(self, limit_s: float, what: str) -> tuple[Header, bytes]:
-        deadline = time.monotonic() + limit_s
+    def _frame(self, within_s: float, what: str) -> tuple[Header, bytes]:
+        deadline = Deadline.after(within_s)
         while b"\n" not in self._buffer:
             if len(self._buffer) > MOST_LINE:
                 raise self._garbled(bytes(self._buffer))
-            self._more(deadline, what, limit_s)
+            self._more(deadline, what)
         line, _, self._buffer = self._buffer.partition(b"\n")
         header = self._header(bytes(line))
         size = header.get("bytes", 0)
         while len(self._buffer) < size:
-            self._more(deadline, what, limit_s)
+            self._more(deadline, what)
         payload = bytes(self._buffer[:size])
         del self._buffer[:size]
         return header, payload
@@ -169,34 +168,34 @@ class Session:
             raise self._garbled(line)
         return header
 
-    def _more(self, deadline: float, what: str, limit_s: float) -> None:
-        piece = self._running.read(deadline, what, limit_s)
+    def _more(self, deadline: Deadline, what: str) -> None:
+        piece = self._running.read(deadline, what)
         if not piece:
             raise self._ended()
         self._buffer += piece
 
     def _ended(self) -> BoardError:
         """Words for a keeper that is gone."""
-        settings, process = self._settings, self._running
-        code = process.end(settings.deadlines.close_s)
+        process = self._running
+        code = process.end(self._linux.deadlines.close_s)
         if self._connection.is_lost:
             return self._connection.lost("it was closed by the board")
         if code in (126, 127) and not self._folder:
             return BoardRefusal(
-                f"The board '{settings.name}' cannot run '{settings.python}': {process.errors or f'exit code {code}'}.",
+                f"The board '{self._board.name}' cannot run '{self._linux.python}': {process.errors or f'exit code {code}'}.",
                 "Install Python 3.8 or later there, or name the one that has the runtime by `python` in lab.yaml.",
             )
         if self._buffer:
             return self._garbled(bytes(self._buffer))
         ending = "a signal" if code in (None, -1) else f"exit code {code}"
         return BoardError(
-            f"The runner on the board '{settings.name}' ended ({ending}): {process.errors or 'it said nothing'}.",
+            f"The runner on the board '{self._board.name}' ended ({ending}): {process.errors or 'it said nothing'}.",
             "Run it again; if memory is short there (dmesg shows it), free some.",
         )
 
     def _refusal(self, answer: Header) -> BoardError:
         kind, text = str(answer["error"]), str(answer.get("text", "")).strip()
-        name = self._settings.name
+        name = self._board.name
         if kind == "worker-ended":
             code = answer.get("exit")
             ending = f"signal {-code}" if isinstance(code, int) and code < 0 else f"exit code {code}"
@@ -207,8 +206,8 @@ class Session:
 
     def _garbled(self, content: bytes | str) -> ProtocolError:
         return ProtocolError(
-            f"The board '{self._settings.name}' answers something that is no answer: {content[:SHOWN]!r}",
-            f"Is '{self._settings.python}' there a Python, and does the login print nothing while programs run?",
+            f"The board '{self._board.name}' answers something that is no answer: {content[:SHOWN]!r}",
+            f"Is '{self._linux.python}' there a Python, and does the login print nothing while programs run?",
         )
 
 

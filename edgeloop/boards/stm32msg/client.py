@@ -10,10 +10,11 @@ from typing import Any, Self, TypeVar
 from numpy.typing import NDArray
 
 from edgeloop.boards.stm32msg.exchange import V31, AnswersEarlier, AsksForMore, Exchange, Version, unexpected
-from edgeloop.boards.stm32msg.link import RATE, Deadline, Link
+from edgeloop.boards.stm32msg.link import RATE, Link
 from edgeloop.boards.stm32msg.messages import Capability, Command, Failure, SystemInformation32
 from edgeloop.boards.stm32msg.results import Disturbances, NetworkInformation, NetworkRun, System, network_information, system
 from edgeloop.boards.stm32msg.run import Mode, Patience, run_once
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardError, BoardRefusal, BoardSilent, ProtocolError
 
 MOST_NETWORKS = 64

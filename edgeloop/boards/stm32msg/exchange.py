@@ -4,9 +4,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 
 from edgeloop.boards.stm32msg.framing import ASK, MOST_PACKET, SMALL_PACKET, Framing
-from edgeloop.boards.stm32msg.link import Deadline, Link
+from edgeloop.boards.stm32msg.link import Link
 from edgeloop.boards.stm32msg.messages import Acknowledgement, Command, Failure, Log, Request, Response, Response32, State
 from edgeloop.boards.stm32msg.wire import DataclassLike, decode, delimited, encode
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardRefusal, BoardSilent, ProtocolError
 
 SLOWEST_BYTES_PER_S = 2_000

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import serial
 
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardError, BoardSilent
 
 RATE = 115_200
@@ -17,26 +17,6 @@ QUIET_S = 0.1
 """A port that gave nothing for this long is quiet."""
 WRITE_S = 5.0
 MOST_DRAINED_BYTES = 1 << 25
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """A point in time until which something must have happened."""
-
-    at: float
-    seconds: float
-
-    @classmethod
-    def after(cls, seconds: float) -> Self:
-        return cls(time.monotonic() + seconds, seconds)
-
-    def later(self, seconds: float) -> "Deadline":
-        """The same, prolonged."""
-        return Deadline(self.at + seconds, self.seconds + seconds)
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self.at
 
 
 class Link:

@@ -4,7 +4,6 @@ Every executed instruction is counted, exactly (docs/virtual-board.md says what 
 """
 
 import struct
-import time
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
@@ -17,6 +16,7 @@ from unicorn import unicorn_const as uc
 from edgeloop.boards.virtual.counting import block_counter, instruction_offsets
 from edgeloop.boards.virtual.elf import Program, Symbol
 from edgeloop.boards.virtual.parts import Part, Region
+from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardError, CoreFault
 
 SLICE_INSTRUCTIONS = 1_000_000
@@ -110,7 +110,7 @@ class Core:
             CoreFault: the program did what faults on the real part.
             BoardError: it was not done by the deadline.
         """
-        return self._run(_NEVER, self.instructions + limit, time.monotonic() + deadline_s)
+        return self._run(_NEVER, self.instructions + limit, Deadline.after(deadline_s))
 
     def call(self, function: str, *arguments: int, limit: int = CALL_LIMIT, deadline_s: float = DEADLINE_S) -> int:
         """Call one function by the C calling convention (integers and pointers only), and give what it returns in r0.
@@ -132,7 +132,7 @@ class Core:
         self._uc.reg_write(arm.UC_ARM_REG_SP, stack)
         self._uc.reg_write(arm.UC_ARM_REG_LR, _RETURN.start | 1)
         self._at = symbol.address
-        stop = self._run(_RETURN.start, self.instructions + limit, time.monotonic() + deadline_s)
+        stop = self._run(_RETURN.start, self.instructions + limit, Deadline.after(deadline_s))
         if stop is not Stop.RETURNED:
             raise BoardError(f"{function} was not done after {limit} instructions.", "It may hang; else allow more instructions.")
         return int(self._uc.reg_read(arm.UC_ARM_REG_R0))
@@ -199,13 +199,13 @@ class Core:
             raise BoardError(f"The program has no function {name}.", "Give the name as the linker sees it.")
         return symbol
 
-    def _run(self, until: int, limit: int, deadline: float) -> Stop:
+    def _run(self, until: int, limit: int, deadline: Deadline) -> Stop:
         while True:
             self._counter.start(min(limit, self.instructions + SLICE_INSTRUCTIONS))
             stop = self._slice(until)
             if stop is not Stop.LIMIT or self.instructions >= limit:
                 return stop
-            if time.monotonic() >= deadline:
+            if deadline.is_over:
                 where = self.program.nearest(self._at)
                 what = f"The emulated {self.part.title} was still in {where or hex(self._at)} at its deadline."
                 raise BoardError(what, "It may hang; else allow more time.")

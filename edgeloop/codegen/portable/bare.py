@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeloop.codegen.portable.kernels import kernel_files
+from edgeloop.codegen.portable.kernels import kernel_sources
 from edgeloop.codegen.toolchain import Compiler
 
 FLAGS = ("-std=c99", "-ffunction-sections", "-fdata-sections")
@@ -78,7 +78,7 @@ def link_bare(
         library.write_text(_LIBRARY, encoding="utf-8")
         own.write_text(extra, encoding="utf-8")
         script.write_text(_SCRIPT.format(entry=f"{name}_run", flash=flash, ram=ram), encoding="utf-8")
-        kernels = [folder / path.name for path in kernel_files() if path.suffix == ".c"]
+        kernels = [folder / kernel for kernel in kernel_sources()]
         sources = [folder / f"{name}.c", folder / f"{name}_data.c", *kernels, library, *([own] if extra else [])]
         objects = [work / f"{source.stem}.o" for source in sources]
         for source, made in zip(sources, objects, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeloop.codegen.portable.kernels import kernel_files
+from edgeloop.codegen.portable.kernels import kernel_sources
 from edgeloop.codegen.toolchain import Compiler
 from edgeloop.errors import ToolchainError
 
@@ -69,7 +69,7 @@ def measure(folder: Path, name: str, compiler: Compiler) -> Sizes:
         work = Path(temporary)
         application = work / "application.c"
         application.write_text(_APPLICATION.format(name=name, upper=name.upper(), section=_STAND_IN), encoding="utf-8")
-        kernels = [folder / path.name for path in kernel_files() if path.suffix == ".c"]
+        kernels = [folder / kernel for kernel in kernel_sources()]
         sources = [application, folder / f"{name}.c", folder / f"{name}_data.c", *kernels]
         objects = [work / f"{source.stem}.o" for source in sources]
         for source, target in zip(sources, objects, strict=True):

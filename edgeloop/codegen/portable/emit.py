@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from edgeloop import __version__
-from edgeloop.codegen.portable.kernels import kernel_files
-from edgeloop.codegen.portable.kernels.parameters import Number, Parameters, convolution_of_pixels, parameters
-from edgeloop.codegen.portable.literals import array_lines, comment, real, real32, signed, string, unsigned
-from edgeloop.codegen.portable.lowering import computing_layers
-from edgeloop.codegen.portable.network import Convolution, Layer, Network, Requantize, Value
+from edgeloop.codegen.portable.kernels import kernel_sources, write_kernels
+from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.literals import array_lines, comment, real32, signed, string
+from edgeloop.codegen.portable.network import Network
+from edgeloop.codegen.portable.parameters import Structure, initializer
 from edgeloop.codegen.portable.picture import draw
 from edgeloop.codegen.portable.plan import Plan
-from edgeloop.codegen.portable.stages import StageWriter, folded_input
-from edgeloop.codegen.portable.tables import FORMATS, layer_name, node_type, shape_text, weight_bytes
+from edgeloop.codegen.portable.stages import StageWriter
+from edgeloop.codegen.portable.values import Value, ValueType
 from edgeloop.markup import one_line, text
 
 C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "float32": "float"}
-ARRAY_TYPES = {"int8": "int8_t", "int32": "int32_t", "float64": "double"}
-_SIGNED = ("zero_point", "offset", "multiplier", "shift", "low", "high", "fill", "lowest_difference")
-"""How the names of int32_t fields end; all other integers are uint32_t."""
+FORMATS: dict[ValueType, int] = {"int8": 0x00840440, "uint8": 0x00040440, "float32": 0x00821040}
+"""Format words of the serial validation protocol: sign, type and bits of an element."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,8 @@ def emit(network: Network, plan: Plan, described: Described, folder: Path) -> No
     ):
         text = _templates().get_template(f"{template}.jinja").render(context)
         (folder / file).write_text(text, encoding="utf-8", newline="\n")
-    for kernel in kernel_files():
-        (folder / kernel.name).write_bytes(kernel.read_bytes())
+    write_kernels(folder)
     (folder / "plan.svg").write_text(draw(plan, context["picture_title"]), encoding="utf-8", newline="\n")
-
-
-def network_weight_bytes(network: Network) -> int:
-    """int8 weights and int32 biases of a network."""
-    return sum(weight_bytes(layer) for layer in network.layers)
 
 
 def _templates() -> jinja2.Environment:
@@ -80,24 +74,26 @@ class _Context:
 
     def __init__(self, network: Network, plan: Plan, described: Described) -> None:
         self._network, self._plan, self._described = network, plan, described
-        self._writer = StageWriter(network, plan, described.name)
-        self._folded = {id(folded): folded for stage in plan.pipeline.stages if (folded := folded_input(network, stage))}
+        self._writer = StageWriter(network.computing, plan, described.name)
+        works = [(stage.work, plan.batch(place)) for place, stage in enumerate(plan.pipeline.stages) if stage.work]
+        self._structures_of = {id(layer): structure for work, _ in works for layer, structure in work.structures()}
+        self._observed_only = [layer for work, _ in works for layer in work.observed_only]
+        self._observed_bytes = max(work.observed_row_bytes * batch.rows for work, batch in works)
+        self._shows_between = any(work.SHOWS_BETWEEN for work, _ in works)
 
     def values(self) -> dict[str, Any]:
         network, plan, described = self._network, self._plan, self._described
-        pipeline = plan.pipeline
-        functions = [self._writer.lines(place) for place in range(len(pipeline.stages))]
+        pipeline, places = plan.pipeline, range(len(plan.pipeline.stages))
+        functions = [self._writer.lines(place) for place in places]
         output_rows = self._writer.value_rows(pipeline.output).name
         if not pipeline.streamed:
             self._writer.value_rows(pipeline.input)
-        body = "\n".join(line for lines in functions for line in lines)
-        folded = next(iter(self._folded.values()), None)
-        layers = computing_layers(network)
-        taken, given = (f"{shape_text(value)} {value.dtype}" for value in (network.input, network.output))
+        layers = network.computing
+        source, output = (f"{value.shape_text} {value.dtype}" for value in (network.input, network.output))
         return {
             "name": described.name,
             "upper": described.name.upper(),
-            "title": comment(f"{described.model}: {taken} to {given}"),
+            "title": comment(f"{described.model}: {source} to {output}"),
             "model": text(described.model),
             "model_in_comment": comment(described.model),
             "sha256": described.sha256,
@@ -116,8 +112,7 @@ class _Context:
             "output_type": C_TYPES[network.output.dtype],
             "output_rows": output_rows,
             "activation_bytes": plan.arena_bytes,
-            "frame_bytes": network.input.bytes,
-            "weight_bytes": network_weight_bytes(network),
+            "weight_bytes": network.weight_bytes,
             "macs": network.macs,
             "layers": [_layer_row(layer) for layer in layers],
             "functions": functions,
@@ -125,45 +120,45 @@ class _Context:
             "buffers": list(self._writer.rows.values()),
             "structures": list(self._structures(layers)),
             "arrays": list(self._arrays(layers)),
-            "folded_layer": None if folded is None else self._writer.index(folded),
-            "observed_bytes": max(self._writer.observed_bytes, folded.output.row_bytes if folded is not None else 0),
-            "uses_between": "SHOW_BETWEEN" in body,
-            "uses_row_or_null": "row_or_null(" in body,
-            "uses_scratch": "scratch(" in body,
-            "uses_least": "least(" in body,
-            "kernels": [path.name for path in kernel_files() if path.suffix == ".c"],
+            "folded_layer": next((self._writer.index(layer) for layer in self._observed_only), None),
+            "observed_bytes": self._observed_bytes,
+            "uses_between": self._shows_between,
+            "uses_row_or_null": any(tap.padded for stage in pipeline.stages for tap in stage.taps),
+            "uses_scratch": any(plan.batch(place).scratch_bytes for place in places),
+            "uses_least": any(plan.batch(place).rows > 1 or plan.pulls(place) for place in places),
+            "kernels": kernel_sources(),
             "picture_title": f"{described.model}: {plan.arena_bytes / 1024:.2f} KiB of activations",
         }
 
-    def _parameters(self, layer: Layer) -> Parameters:
-        if isinstance(layer, Convolution):
-            for folded in self._folded.values():
-                if folded.output.tensor == layer.inputs[0].tensor:
-                    return convolution_of_pixels(layer, folded.inputs[0])
-        return parameters(layer)
-
     def _structures(self, layers: list[Layer]) -> Iterator[dict[str, Any]]:
         for number, layer in enumerate(layers):
-            found = self._parameters(layer)
-            fields = [(field, f"{self._described.name}_{field}_{number}") for field in found.arrays]
+            structure = self._structures_of[id(layer)]
             yield {
-                "title": comment(f"{layer_name(layer)}: {shape_text(layer.inputs[0])} to {shape_text(layer.output)}"),
-                "type": found.structure,
+                "title": comment(f"{layer.name}: {layer.inputs[0].shape_text} to {layer.output.shape_text}"),
+                "type": structure.name,
                 "name": f"layer_{number}",
-                "fields": [*fields, *((field, _number(field, value)) for field, value in found.numbers.items())],
-                "observed_only": isinstance(layer, Requantize) and id(layer) in self._folded,
+                "fields": list(self._fields(structure, number)),
+                "observed_only": layer in self._observed_only,
             }
+
+    def _fields(self, structure: Structure, number: int) -> Iterator[tuple[str, str]]:
+        for field, value in structure.fields():
+            yield field.name, self._array(field.name, number) if isinstance(value, np.ndarray) else initializer(field, value)
 
     def _arrays(self, layers: list[Layer]) -> Iterator[dict[str, Any]]:
         for number, layer in enumerate(layers):
-            for field, values in self._parameters(layer).arrays.items():
-                yield {
-                    "type": ARRAY_TYPES[values.dtype.name],
-                    "name": f"{self._described.name}_{field}_{number}",
-                    "size": values.size,
-                    "lines": list(array_lines(values)),
-                    "title": comment(f"{layer_name(layer)}, {field}"),
-                }
+            for field, values in self._structures_of[id(layer)].fields():
+                if isinstance(values, np.ndarray):
+                    yield {
+                        "type": field.type,
+                        "name": self._array(field.name, number),
+                        "size": values.size,
+                        "lines": list(array_lines(values)),
+                        "title": comment(f"{layer.name}, {field.name}"),
+                    }
+
+    def _array(self, field: str, number: int) -> str:
+        return f"{self._described.name}_{field}_{number}"
 
 
 def _format(value: Value) -> str:
@@ -173,11 +168,11 @@ def _format(value: Value) -> str:
 def _layer_row(layer: Layer) -> dict[str, Any]:
     output = layer.output
     return {
-        "name": string(layer_name(layer)),
-        "type": f"0x{node_type(layer):x}u",
+        "name": string(layer.name),
+        "type": f"0x{layer.NODE_TYPE:x}u",
         "position": layer.position,
         "operator": layer.operator,
-        "shape": shape_text(output),
+        "shape": output.shape_text,
         "height": output.height,
         "width": output.width,
         "channels": output.channels,
@@ -185,14 +180,5 @@ def _layer_row(layer: Layer) -> dict[str, Any]:
         "scale": real32(output.scale),
         "zero_point": signed(output.zero_point),
         "macs": layer.macs,
-        "weight_bytes": weight_bytes(layer),
+        "weight_bytes": layer.weight_bytes,
     }
-
-
-def _number(field: str, value: Number) -> str:
-    """A field's initializer: sizes are unsigned, what may be negative is signed."""
-    if isinstance(value, tuple):
-        return f"{{{', '.join(signed(item) for item in value)}}}"
-    if isinstance(value, float):
-        return real(value)
-    return signed(value) if field.endswith(_SIGNED) else unsigned(value)

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.codegen.portable.check import check
-from edgeloop.codegen.portable.network import Convolution, Dense, Depthwise, Layer, Network, Reshape, Value
-from edgeloop.codegen.portable.operators import LAYERS
+from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.network import Network
+from edgeloop.codegen.portable.node import OTHER_LAYERS, QUANTIZE_IT, Node, read_value
+from edgeloop.codegen.portable.operators import find_kind
 from edgeloop.codegen.portable.shapes import FOLDED
-from edgeloop.codegen.portable.step import OTHER_LAYERS, QUANTIZE_IT, Step, read_value
+from edgeloop.codegen.portable.values import Value
 from edgeloop.errors import ModelError
 from edgeloop.tflite.graph import Graph, Tensor, read_graph
 
@@ -51,17 +53,17 @@ class _Importer:
         self._channels_left = MOST_SCALED_CHANNELS
 
     def network(self) -> Network:
-        taken = self._input()
+        source = self._input()
         layers = [layer for position in range(len(self._graph.operators)) if (layer := self._layer(position))]
         if len(self._graph.outputs) != 1:
             raise self._refuse(f"has {len(self._graph.outputs)} outputs, where one is expected")
-        given = self._values.get(self._graph.outputs[0])
-        if given is None:
+        output = self._values.get(self._graph.outputs[0])
+        if output is None:
             raise self._refuse("has an output that no operator computes", "Convert the model again.")
-        needed = needed_layers(layers, given)
-        if all(isinstance(layer, Reshape) for layer in needed) or all(taken not in layer.inputs for layer in needed):
+        needed = needed_layers(layers, output)
+        if not any(layer.KERNEL for layer in needed) or all(source not in layer.inputs for layer in needed):
             raise self._refuse("computes nothing from its input", "Convert the model again.")
-        return Network(taken, given, needed)
+        return Network(source, output, needed)
 
     def _input(self) -> Value:
         if len(self._graph.inputs) != 1:
@@ -77,38 +79,40 @@ class _Importer:
 
     def _layer(self, position: int) -> Layer | None:
         """The layer of the operator at that position; None where it is folded away."""
-        step = Step(self._path, self._graph, position, self._values, self._folded)
-        name = step.operator.name
-        if name in FOLDED:
-            self._folded[self._folded_output(step)] = FOLDED[name](step)
+        name = self._graph.operators[position].name
+        folded, kind = FOLDED.get(name), find_kind(name)
+        table = folded[0] if folded else kind.OPTIONS if kind else ""
+        node = Node(self._path, self._graph, position, self._values, self._folded, table)
+        if folded:
+            self._folded[self._folded_output(node)] = folded[1](node)
             return None
-        if name not in LAYERS:
-            raise step.refuse("is not supported by the portable generator")
-        self._count_weights(step)
+        if kind is None:
+            raise node.refuse("is not supported by the portable generator")
+        self._count_weights(node)
         try:
-            layer = LAYERS[name](step)
+            layer = kind.read(node)
         except ValueError as error:  # A scale without a multiplier (fixed_point).
-            raise step.refuse(f"cannot be computed in 32 bits: {error}", QUANTIZE_IT) from error
+            raise node.refuse(f"cannot be computed in 32 bits: {error}", QUANTIZE_IT) from error
         self._count_channels(layer)
         self._values[layer.output.tensor] = layer.output
         return layer
 
-    def _folded_output(self, step: Step) -> int:
-        index = step.operator.outputs[0] if step.operator.outputs else -1
+    def _folded_output(self, node: Node) -> int:
+        index = node.operator.outputs[0] if node.operator.outputs else -1
         tensor: Tensor | None = self._graph.tensors[index] if index >= 0 else None
         if tensor is None or tensor.dtype != "INT32" or tensor.constant_bytes or index in self._folded or index in self._values:
-            raise step.refuse("computes other than new INT32 numbers")
+            raise node.refuse("computes other than new INT32 numbers")
         return index
 
-    def _count_weights(self, step: Step) -> None:
-        for place in range(len(step.operator.inputs)):
-            operand = self._graph.operand(step.operator, place)
+    def _count_weights(self, node: Node) -> None:
+        for place in range(len(node.operator.inputs)):
+            operand = self._graph.operand(node.operator, place)
             self._weight_bytes_left -= operand.constant_bytes if operand else 0
         if self._weight_bytes_left < 0:
             raise self._refuse(f"uses more than {MOST_WEIGHT_BYTES:,} bytes of weights")
 
     def _count_channels(self, layer: Layer) -> None:
-        self._channels_left -= layer.output.channels if isinstance(layer, Convolution | Depthwise | Dense) else 0
+        self._channels_left -= layer.scaled_channels
         if self._channels_left < 0:
             raise self._refuse(f"has more than {MOST_SCALED_CHANNELS:,} output channels in all")
 

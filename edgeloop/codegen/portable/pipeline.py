@@ -5,8 +5,13 @@ A stage is one layer, or several that are computed together; a buffer holds one 
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from edgeloop.codegen.portable.network import Layer, Value
+from edgeloop.codegen.portable.values import Value
+
+if TYPE_CHECKING:
+    from edgeloop.codegen.portable.layer import Layer
+    from edgeloop.codegen.portable.work import Work
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,8 @@ class Tap:
     the input's very place."""
     read_first: bool = False
     """All that is read for some output rows is read before the first byte of them is written."""
+    padded: bool = False
+    """Rows above and below the input are read as well, as missing ones."""
 
     def first(self, row: int) -> int:
         """The first input row, of those there are, that output row `row` and all later ones need."""
@@ -70,13 +77,17 @@ class Batch:
 class Stage:
     """What is computed together, one output row at a time."""
 
-    layers: tuple[Layer, ...]
-    """In order; empty for the reader of a streamed input."""
+    work: "Work | None"
+    """None for the reader of a streamed input."""
     taps: tuple[Tap, ...]
     output: int
     """Its place in the pipeline's buffers."""
     batches: tuple[Batch, ...] = (Batch(1, 0),)
     """In how many rows at once its kernel can compute a whole output, the best first; the last one is of one row."""
+
+    @property
+    def layers(self) -> "tuple[Layer, ...]":
+        return self.work.layers if self.work else ()
 
     @property
     def single(self) -> Batch:

@@ -75,13 +75,13 @@ def _lowest(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[in
     """Each block in turn at the lowest place that those before it leave."""
     offsets: dict[int, int] = {}
     for block in order:
-        taken = sorted(
-            _taken(blocks, allowed, block, other, offset)
+        blocked = sorted(
+            _blocked(blocks, allowed, block, other, offset)
             for other, offset in offsets.items()
             if _meet(blocks[block], blocks[other]) or (block, other) in apart or (other, block) in apart
         )
         offset = 0
-        for low, high in taken:
+        for low, high in blocked:
             if low < offset < high:
                 offset = aligned(high)
         offsets[block] = offset
@@ -93,8 +93,10 @@ def _meet(one: Block, other: Block) -> bool:
     return one.first <= other.last and other.first <= one.last
 
 
-def _taken(blocks: Sequence[Block], allowed: Allowed, block: int, other: int, offset: int) -> tuple[int, int]:
+def _blocked(blocks: Sequence[Block], allowed: Allowed, block: int, other: int, offset: int) -> tuple[int, int]:
     """The open interval of offsets that `block` cannot have where `other` lies at `offset`."""
+    # Apart are those that end before the other begins: above offset - bytes(block) and below offset + bytes(other) they meet.
+    # Where one may be written over the other, beginning `lag` bytes before it is enough.
     before, after = blocks[block].bytes, blocks[other].bytes
     if (block, other) in allowed:
         before = min(before, allowed[block, other])

@@ -7,7 +7,7 @@ little as possible; among cuts that reach that, as few stages as possible are co
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgeloop.codegen.portable.pipeline import Batch, Pipeline
+from edgeloop.codegen.portable.pipeline import Batch, Pipeline, Tap
 from edgeloop.codegen.portable.placement import Block, aligned, place
 from edgeloop.codegen.portable.segment import MOST_STAGES, Segment, segment
 
@@ -51,6 +51,12 @@ class Plan:
         part = self.segment(stage)
         return part.batch if stage == part.last else self.pipeline.stages[stage].single
 
+    def pulls(self, stage: int) -> list[tuple[int, Tap]]:
+        """The stages of its own segment from which a stage must first ask for rows, each with its tap."""
+        first, taps = self.segment(stage).first, self.pipeline.stages[stage].taps
+        producers = ((self.pipeline.producer(tap.buffer), tap) for tap in taps)
+        return [(producer, tap) for producer, tap in producers if producer is not None and producer >= first]
+
     def scratch(self, stage: int) -> Area | None:
         """What the kernels of the stage's segment work in, one after the other; None where they need nothing."""
         number = self.segments.index(self.segment(stage))
@@ -71,6 +77,7 @@ def make_plan(pipeline: Pipeline) -> Plan:
     least = _least_peak(len(pipeline.stages), needed)
     best: Plan | None = None
     for peak in sorted(size for size in set(needed.values()) if size >= least)[:CUTS]:
+        # Every further cut takes at least `peak`: no plan of it can be smaller than what is found.
         if best is not None and best.arena_bytes <= aligned(peak):
             break
         segments = tuple(parts[ends] for ends in _fewest_rings(len(pipeline.stages), needed, peak))
@@ -118,6 +125,7 @@ def _segments(pipeline: Pipeline) -> dict[tuple[int, int], Segment]:
 
 def _least_peak(count: int, needed: dict[tuple[int, int], int]) -> int:
     """The smallest maximum over segments, over all ways to cut the stages."""
+    # peaks[n] is the least peak of the first n stages: their last segment begins somewhere, and the peak before it is known.
     peaks = [0]
     for last in range(count):
         peaks.append(min(max(peaks[first], needed[first, last]) for first in range(last + 1) if (first, last) in needed))
@@ -126,6 +134,7 @@ def _least_peak(count: int, needed: dict[tuple[int, int], int]) -> int:
 
 def _fewest_rings(count: int, needed: dict[tuple[int, int], int], peak: int) -> Cut:
     """The cut with the fewest stages in segments with others, of those whose segments all take at most `peak`."""
+    # As in _least_peak; among equals in rings the one whose segments take least together, which leaves the placement most room.
     cuts: list[tuple[int, int, Cut] | None] = [(0, 0, [])]
     for last in range(count):
         found: list[tuple[int, int, Cut]] = []
@@ -156,7 +165,11 @@ def _overlapped(pipeline: Pipeline, part: Segment, size: int, ending: list[int])
     """The least extent of an output of `size` bytes and the inputs that it may be written over."""
     sizes = [pipeline.buffers[buffer].bytes for buffer in ending]
     if len(ending) == 1:
+        # The output begins `lag` bytes before the input, so together they reach from there to the input's end, or to the
+        # output's own where that is farther. Never worse than one behind the other. With a negative lag (read before anything
+        # is written) the smaller lies within the larger.
         return min(size + sizes[0], max(size, sizes[0] + max(part.lags[ending[0]], 0)))
+    # Several inputs lie beside each other until the segment ends; at best the output lies over them.
     return max(size, sum(sizes))
 
 

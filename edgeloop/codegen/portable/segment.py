@@ -15,7 +15,7 @@ MOST_STAGES = 16
 
 
 @dataclass(frozen=True)
-class Step:
+class KernelCall:
     """One call of a kernel."""
 
     stage: int
@@ -38,18 +38,18 @@ class Segment:
     written over it as it is read. Negative where the output may even start behind it."""
 
 
-def pull_order(pipeline: Pipeline, first: int, last: int, batch: Batch) -> Iterator[Step]:
+def pull_order(pipeline: Pipeline, first: int, last: int, batch: Batch) -> Iterator[KernelCall]:
     """The rows of a segment in the order in which they are computed."""
     inner = {pipeline.stages[place].output: place for place in range(first, last)}
     done = dict.fromkeys(range(first, last + 1), 0)
 
-    def until(place: int, rows: int) -> Iterator[Step]:
+    def until(place: int, rows: int) -> Iterator[KernelCall]:
         while done[place] < rows:
             count = min(batch.rows, rows - done[place]) if place == last else 1
             for tap in pipeline.stages[place].taps:
                 if tap.buffer in inner:
                     yield from until(inner[tap.buffer], tap.end(done[place] + count - 1))
-            yield Step(place, done[place], count)
+            yield KernelCall(place, done[place], count)
             done[place] += count
 
     yield from until(last, pipeline.buffers[pipeline.stages[last].output].height)
@@ -66,29 +66,33 @@ def segment(pipeline: Pipeline, first: int, last: int, batch: Batch | None = Non
     # What is read to its end before the first row is written does not hinder at all.
     lags = {buffer: -pipeline.buffers[buffer].bytes for buffer in sorted(readers.keys() - inner)}
     done = dict.fromkeys(range(first, last + 1), 0)
-    for step in pull_order(pipeline, first, last, chosen):
-        written = pipeline.stages[step.stage].output
-        if step.stage < last:
+    for call in pull_order(pipeline, first, last, chosen):
+        written = pipeline.stages[call.stage].output
+        if call.stage < last:
+            # The ring must reach from the new row back to the oldest one that any reader still needs for its next row.
             needed = [tap.first(done[place]) for place, tap in readers[written] if done[place] < _height(pipeline, place)]
-            rings[written] = max([rings[written], *(step.row + 1 - row for row in needed)])
+            rings[written] = max([rings[written], *(call.row + 1 - row for row in needed)])
         else:
-            end = (step.row + step.rows) * pipeline.buffers[written].row_bytes
+            # Let the output begin `lag` bytes before the input. These rows are written up to output byte `end`, which is input
+            # byte end - lag; that must not lie beyond `kept`, the first input row that is still to be read:
+            # end - lag <= kept * row_bytes. The lag of the segment is the largest that any call asks for.
+            end = (call.row + call.rows) * pipeline.buffers[written].row_bytes
             for buffer in lags:
                 for place, tap in readers[buffer]:
                     if done[place] < _height(pipeline, place):
-                        kept = _kept(tap, step) if place == last else tap.first(done[place])
+                        kept = _kept(tap, call) if place == last else tap.first(done[place])
                         lag = end - kept * tap.value.row_bytes
                         lags[buffer] = max(lags[buffer], lag)
-        done[step.stage] += step.rows
+        done[call.stage] += call.rows
     return Segment(first, last, rings, chosen, lags)
 
 
-def _kept(tap: Tap, step: Step) -> int:
-    """The first row of its input that a stage must still find as it was when it writes the rows of `step`."""
+def _kept(tap: Tap, call: KernelCall) -> int:
+    """The first row of its input that a stage must still find as it was when it writes the rows of `call`."""
     if tap.in_place:
         # A byte is read before the byte of the same place is written.
-        return step.row + step.rows
-    return tap.first(step.row + step.rows) if tap.read_first else tap.first(step.row)
+        return call.row + call.rows
+    return tap.first(call.row + call.rows) if tap.read_first else tap.first(call.row)
 
 
 def _can_be(pipeline: Pipeline, first: int, last: int) -> bool:

@@ -9,16 +9,16 @@ from pathlib import Path
 from edgeloop.codegen.stedgeai.failures import find_failures, is_disk_full, typed
 from edgeloop.codegen.stedgeai.inspect import read_file
 from edgeloop.codegen.stedgeai.locate import Tool, find_tool
-from edgeloop.codegen.stedgeai.profiles import Profile, check_profile
-from edgeloop.codegen.stedgeai.record import Subject, make_record
-from edgeloop.codegen.stedgeai.report import parse_report
+from edgeloop.codegen.stedgeai.profiles import check_profile
+from edgeloop.codegen.stedgeai.record import make_record
+from edgeloop.codegen.stedgeai.report import read_report
 from edgeloop.codegen.stedgeai.run import Done, run_tool, tail
-from edgeloop.codegen.stedgeai.stated import Stated, stated_by_report
+from edgeloop.codegen.stedgeai.source import Source
 from edgeloop.codegen.stedgeai.targets import ToolTarget, tool_target
 from edgeloop.codegen.stedgeai.versions import check_driven
 from edgeloop.errors import InputError, StedgeaiFailure, StedgeaiUnreadable
 from edgeloop.files import sha256_file
-from edgeloop.records import CodegenBackend, CodegenRecord, Provenance, ToolRun
+from edgeloop.records import CodegenRecord, Provenance, ToolRun
 from edgeloop.tflite.inspect import inspect_model
 
 DEADLINE_S = 1800.0
@@ -49,7 +49,7 @@ class Request:
     deadline_s: float = DEADLINE_S
 
 
-def generate_with_tool(request: Request, folder: Path, made: Provenance, subject: Subject) -> CodegenRecord:
+def generate_with_tool(request: Request, folder: Path, made: Provenance) -> CodegenRecord:
     """Run the tool and move what it writes into `folder`, which is empty.
 
     Raises:
@@ -64,13 +64,11 @@ def generate_with_tool(request: Request, folder: Path, made: Provenance, subject
     target = tool_target(request.target)
     profile = _profile(request, target)
     tool = find_tool(request.tool)
-    warnings = check_driven(tool.version, str(tool.program), npu=target.npu)
-    notes = (*subject.notes, *warnings, *_format_notes(request.model, target))
-    subject = replace(subject, target=request.target, model_sha256=sha256_file(request.model), components=tool.components, notes=notes)
+    notes = [*check_driven(tool.version, str(tool.program), npu=target.npu), *_format_notes(request.model, target)]
     with tempfile.TemporaryDirectory(prefix=".stedgeai-", dir=folder.parent) as scratch:
         run = _Run(request, target, profile, tool, Path(scratch))
         done = run.step("generate", request.log)
-        record = run.record(done, made, subject)
+        record = make_record(run.sources(done, notes), made, sha256_file(request.model))
         run.keep(run.output("generate"), folder)
         if request.analyze:
             run.step("analyze", request.log.with_suffix(".analyze.log"))
@@ -78,7 +76,7 @@ def generate_with_tool(request: Request, folder: Path, made: Provenance, subject
     return record
 
 
-def _profile(request: Request, target: ToolTarget) -> Profile | None:
+def _profile(request: Request, target: ToolTarget) -> str | None:
     if target.npu:
         return check_profile(request.profile, Path.cwd())
     if request.profile:
@@ -98,7 +96,7 @@ class _Run:
 
     request: Request
     target: ToolTarget
-    profile: Profile | None
+    profile: str | None
     tool: Tool
     scratch: Path
 
@@ -119,27 +117,42 @@ class _Run:
 
     def arguments(self, step: str) -> list[str]:
         request = self.request
-        npu = ["--st-neural-art", self.profile.argument] if self.profile else []
+        npu = ["--st-neural-art", self.profile] if self.profile else []
         model = ["--model", str(request.model.resolve()), "--type", "tflite"]
         folders = ["--workspace", str(self.scratch / f"{step}-workspace"), "--output", str(self.output(step))]
         return [step, "--target", self.target.argument, "--name", request.name, *model, *npu, *folders]
 
-    def record(self, done: Done, made: Provenance, subject: Subject) -> CodegenRecord:
-        if self.target.makes == "nb":
-            return self._binary_record(made, subject)
+    def sources(self, done: Done, notes: list[str]) -> list[Source]:
+        """What is known of the run, then what its files state: for the STM32MP2 the tool states no memory figures."""
+        binary = self.target.makes == "nb"
+        run = ToolRun(components=self.tool.components)
+        if binary:
+            run = run.model_copy(update={"command": " ".join(self.arguments("generate")), "model": self.request.model.stem})
+        known = Source(
+            where=self.request.log.name,
+            version=str(self.tool.version),
+            npu=self.target.npu,
+            run=run,
+            name=self.request.name,
+            series=self.target.argument,
+            binary_bytes=self._binary().stat().st_size if binary else None,
+            notes=notes,
+        )
+        return [known] if binary else [known, *self._read(done)]
+
+    def _read(self, done: Done) -> list[Source]:
         output, name = self.output("generate"), self.request.name
         info, report = output / f"{name}_c_info.json", output / f"{name}_generate_report.txt"
         for file in (output / f"{name}.c", output / f"{name}.h", info, report):
             if not file.is_file() or not file.stat().st_size:
                 raise _not_written(file.name, self.request.log)
-        log = stated_by_report(parse_report(done.text, str(self.request.log)))
-        sources = [read_file(info), read_file(report), log]
+        sources = [read_file(info), read_file(report), read_report(done.text, str(self.request.log))]
         self._check_npu(sources)
-        return make_record([replace(source, where=Path(source.where).name) for source in sources], made, subject)
+        return [replace(source, where=Path(source.where).name) for source in sources]
 
-    def _check_npu(self, sources: Sequence[Stated]) -> None:
+    def _check_npu(self, sources: Sequence[Source]) -> None:
         """A network for the NPU must have been compiled for it: the tool makes plain C without a word when it was not asked."""
-        if self.target.npu != any(source.npu_compiler for source in sources):
+        if self.target.npu != any(source.run.npu_compiler for source in sources):
             made = "plain C for the processor" if self.target.npu else "a network for the NPU"
             raise StedgeaiUnreadable(f"ST Edge AI Core made {made} for {self.request.target}.", f"See {self.request.log}.")
 
@@ -150,46 +163,6 @@ class _Run:
         if not found or found[0].read_bytes()[: len(NB_MAGIC)] != NB_MAGIC:
             raise _not_written(found[0].name if found else "<model>.nb", self.request.log)
         return found[0]
-
-    def _binary_record(self, made: Provenance, subject: Subject) -> CodegenRecord:
-        """The tool states no memory figures for the STM32MP2."""
-        return CodegenRecord(
-            provenance=made,
-            dataset=subject.dataset,
-            network=subject.network,
-            resolution=subject.resolution,
-            backend=CodegenBackend(name="stedgeai", version=str(self.tool.version)),
-            target=self.request.target,
-            cpu=None,
-            note=" ".join(subject.notes),
-            model_sha256=subject.model_sha256,
-            name=self.request.name,
-            stream_input=None,
-            macs=None,
-            weight_bytes=None,
-            activation_ram_bytes=None,
-            runtime_ram_bytes=None,
-            code_flash_bytes=None,
-            compiled=None,
-            pools=None,
-            layers=None,
-            binary_bytes=self._binary().stat().st_size,
-            run=ToolRun(
-                command=" ".join(self.arguments("generate")),
-                components=self.tool.components,
-                model=self.request.model.stem,
-                model_format=None,
-                model_hash=None,
-                optimization=None,
-                compression=None,
-                profile=None,
-                npu_compiler=None,
-                npu_options=None,
-                size_series=None,
-                network_signature=None,
-                errors=[],
-            ),
-        )
 
     def keep(self, output: Path, folder: Path) -> None:
         """Move what was generated into the folder of the code."""

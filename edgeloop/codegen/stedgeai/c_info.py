@@ -5,245 +5,179 @@ Which keys are there differs by version and step: a `validate` on the board over
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from typing import Any
 
-from edgeloop.codegen.stedgeai.jsonfile import Node
-from edgeloop.codegen.stedgeai.npu import EXTERNAL_FROM
+from edgeloop.codegen.stedgeai.c_info_form import (
+    COMPILER,
+    CORE,
+    Buffer,
+    Duration,
+    Environment,
+    EpochNode,
+    Footprint,
+    Graph,
+    Head,
+    Info,
+    LayerNode,
+    Pool,
+)
+from edgeloop.codegen.stedgeai.jsonfile import parse, required
 from edgeloop.codegen.stedgeai.numbers import integer
-from edgeloop.codegen.stedgeai.summary import missing
+from edgeloop.codegen.stedgeai.source import Code, Memory, Pools, Source, series_option
+from edgeloop.codegen.stedgeai.text import missing
 from edgeloop.codegen.stedgeai.validation import output
 from edgeloop.errors import StedgeaiUnreadable
-from edgeloop.records import CodegenLayer, Epochs, ToolValidation
+from edgeloop.records import CodegenLayer, Epochs, MemoryPool, ToolRun, ToolValidation
 
 SCHEMA = "2."
-_UNCOUNTED = ("Param", "Return", "Node kind=Param", "Node kind=Return")
-"""Kinds of nodes that are no work: an epoch of nothing else is not counted by the tool's report either."""
 _CONTROLLER = "NODE_EC"
 _MAPPINGS = ("NODE_SW", "NODE_SW_HW", "NODE_HW", _CONTROLLER)
 """What runs an epoch: the processor, both, the NPU, the NPU started by its controller."""
-_ACCURACY = ("acc", "rmse", "mae", "l2r", "nse", "cos")
+_WEIGHTS_AS_C = re.compile(r"_atonbuf\.\w+\.c$")
 
 
-@dataclass(frozen=True)
-class Footprint:
-    """`memory_footprint`, in bytes; None is what the tool did not measure (no compiler: null, or since 4.0 a 0)."""
-
-    activations: int
-    weights: int
-    io: int
-    code_flash: int | None
-    """The report's "RT total" in flash: holds the toolchain's part."""
-    runtime_ram: int | None
-    toolchain_flash: int | None
-    series: str | None
-    toolchain: str | None
-
-
-@dataclass(frozen=True)
-class Pool:
-    """One memory pool; an aggregate of others or a virtual one is none."""
-
-    name: str
-    address: int | None
-    """None where the linker decides: the file says `NULL` or a C symbol."""
-    size: int | None
-    used: int
-    read_only: bool
-
-    @property
-    def internal(self) -> bool | None:
-        """On the chip; an EXTERNAL in the name counts as well as the address."""
-        if "EXTERNAL" in self.name.upper():
-            return False
-        return None if self.address is None else self.address < EXTERNAL_FROM
-
-
-@dataclass(frozen=True)
-class CInfo:
-    """What a c_info file states."""
-
-    where: str
-    version: str | None
-    command: str | None
-    name: str
-    model: str | None
-    signature: str | None
-    footprint: Footprint | None
-    pools: list[Pool] | None
-    macs: int | None
-    layers: list[CodegenLayer] | None
-    epochs: Epochs | None
-    npu_compiler: str | None
-    npu_options: str | None
-    validation: ToolValidation | None
-    ran_on_npu: bool
-    """Whether times of an NPU's epochs are in it."""
-    files: list[str]
-    """Names of the generated files."""
-
-    @property
-    def is_npu(self) -> bool:
-        """Whether the network was generated for the NPU of an STM32N6: told by the results, since `--st-neural-art` may end in plain C."""
-        series = (self.footprint.series or "") if self.footprint else ""
-        return self.npu_compiler is not None or self.ran_on_npu or series.endswith("npu")
-
-    @property
-    def is_of_generic_model(self) -> bool:
-        """Whether `validate` wrote it over that of `generate`: it then tells of a generic C model, which is not what the NPU runs."""
-        words = (self.command or "").split()
-        validated = words[:1] == ["validate"] and any(word.startswith("--st-neural-art") for word in words)
-        return self.npu_compiler is None and (self.ran_on_npu or validated)
-
-
-def parse_c_info(root: Node) -> CInfo:
-    """Read the content of a c_info file.
+def read_c_info(content: dict[str, Any], where: str) -> Source:
+    """What a c_info file states; one that `validate` wrote of a generic C model states nothing of the network for the NPU.
 
     Raises:
         StedgeaiUnreadable: the schema is another one, or a field is missing or no figure; the message names it.
     """
-    schema = root.text("json_schema_version")
-    if not schema.startswith(SCHEMA):
-        raise missing(f"json_schema_version {SCHEMA}x (it is {schema})", root.where)
-    environment = root.part("environment")
-    _check_writer(environment)
-    core, compiler = _tool(environment, "ST.EdgeAI.Core"), _tool(environment, "ATONN Compiler")
-    has_graph = "graphs" in root
-    if not any(key in root for key in ("memory_footprint", "memory_pools", "validation")):
-        raise missing("the field 'memory_footprint'", root.where)
-    graph = root.items("graphs")[0] if has_graph and root.items("graphs") else None
-    npu = compiler is not None
-    return CInfo(
-        where=root.where,
-        version=core.text("version") if core else None,
-        command=core.optional_text("arguments") if core else None,
-        name=_c_name(environment),
-        model=core.part("input_model").optional_text("name") if core and "input_model" in core else None,
-        signature=environment.optional_text("network_signature"),
-        footprint=_footprint(root.part("memory_footprint")) if "memory_footprint" in root else None,
-        pools=_pools(root) if "memory_pools" in root else None,
-        macs=None if npu or graph is None else sum(node.count("macc") for node in graph.items("nodes")),
-        layers=None if npu or graph is None else _layers(root, graph),
-        epochs=_epochs(root, graph) if npu and graph else None,
-        npu_compiler=_first_word(compiler.text("version")) if compiler else None,
-        npu_options=compiler.optional_text("arguments") if compiler else None,
-        validation=_validation(root, environment, graph),
-        ran_on_npu="aton_execution_time" in root,
-        files=_files(environment),
+    _check_writer(parse(Head, content, where), where)
+    info = parse(Info, content, where)
+    if not info.has_memory and info.validation is None:
+        raise missing("the field 'memory_footprint'", where)
+    environment, footprint = info.environment, info.memory_footprint
+    core, compiler = environment.tool(CORE), environment.tool(COMPILER)
+    command, built = (core.arguments if core else None), (footprint.built if footprint else None)
+    graph = info.graphs[0] if info.graphs else None
+    # Nodes of an NPU are its epochs, and all have 0 MACs.
+    layers = _layers(info, graph, where) if graph and not compiler else None
+    generic = _is_of_generic_model(info, command)
+    memory, notes = (None, [_overwritten(info, where)]) if generic or not info.has_memory else _memory(info)
+    code, code_notes = (None, []) if generic or footprint is None or built is None else _code(footprint, environment, where)
+    return Source(
+        where=where,
+        version=core.version if core else None,
+        npu=compiler is not None or info.aton_execution_time is not None or (built or "").endswith("npu"),
+        run=ToolRun(
+            command=command,
+            model=core.model if core else None,
+            npu_compiler=" ".join(compiler.version.split()[:1]) if compiler else None,
+            npu_options=compiler.arguments if compiler else None,
+            size_series=built if code else None,
+            network_signature=environment.network_signature,
+        ),
+        name=environment.c_name or "network",
+        series=built or series_option(command),
+        memory=memory,
+        code=code,
+        toolchain=footprint.toolchain if footprint else None,
+        pools=_pools(info, memory) if memory else None,
+        macs=None if generic or layers is None else sum(layer.macs or 0 for layer in layers),
+        layers=None if generic else layers,
+        epochs=_epochs(info, graph, where) if graph and compiler else None,
+        validation=_validation(info, graph, where),
+        notes=notes + code_notes,
     )
 
 
-def _tool(environment: Node, name: str) -> Node | None:
-    tools = environment.items("tools") if "tools" in environment else []
-    return next((tool for tool in tools if tool.text("name") == name), None)
-
-
-def _check_writer(environment: Node) -> None:
-    tools = environment.items("tools") if "tools" in environment else []
-    if tools and _tool(environment, "ST.EdgeAI.Core") is None:
+def _check_writer(head: Head, where: str) -> None:
+    if not head.json_schema_version.startswith(SCHEMA):
+        raise missing(f"json_schema_version {SCHEMA}x (it is {head.json_schema_version})", where)
+    tools = head.environment.tools
+    if tools and head.environment.tool(CORE) is None:
         raise StedgeaiUnreadable(
-            f"{environment.where} was written by {tools[0].text('name')}, not by ST Edge AI Core.",
-            "Generate it again with ST Edge AI Core 1.0 or later.",
+            f"{where} was written by {tools[0].name}, not by ST Edge AI Core.", "Generate it again with ST Edge AI Core 1.0 or later."
         )
 
 
-def _c_name(environment: Node) -> str:
-    model = environment.part("generated_model")
-    return model.optional_text("name") or "network"
+def _is_of_generic_model(info: Info, command: str | None) -> bool:
+    """Whether `validate` wrote it over that of `generate`: it then tells of a generic C model, which is not what the NPU runs."""
+    words = (command or "").split()
+    validated = words[:1] == ["validate"] and any(word.startswith("--st-neural-art") for word in words)
+    return info.environment.tool(COMPILER) is None and (info.aton_execution_time is not None or validated)
 
 
-def _files(environment: Node) -> list[str]:
-    model = environment.part("generated_model")
-    return [file.text("name") for file in model.items("model_files")] if "model_files" in model else []
+def _overwritten(info: Info, where: str) -> str:
+    if not info.has_memory:
+        return f"{where} was overwritten by `validate`: it holds no memory figures any more."
+    return f"{where} was overwritten by `validate`: its figures are those of a generic C model, not of the NPU's network, and left out."
 
 
-def _first_word(text: str) -> str:
-    return text.split()[0] if text.split() else text
+def _memory(info: Info) -> tuple[Memory, list[str]]:
+    """Of memory_footprint, else (the NPU compiler's own file) of the pools."""
+    footprint = info.memory_footprint
+    if footprint is None:
+        return Memory(_used(info, read_only=False), _used(info, read_only=True)), []
+    memory = Memory(footprint.activations, footprint.weights, sum(footprint.io))
+    if info.memory_pools is None or _pools_agree(info, memory):
+        return memory, []
+    writable = _used(info, read_only=False)
+    return memory, [f"The writable memory pools hold {writable} bytes, memory_footprint states {footprint.activations} of activations."]
 
 
-def _footprint(node: Node) -> Footprint:
-    """The sizes of code count only where a series was built: "generic" is a build that did not take place."""
-    series = node.optional_text("series")
-    measured = series is not None and series != "generic"
-    return Footprint(
-        activations=node.count("activations"),
-        weights=node.count("weights"),
-        io=_io(node),
-        code_flash=node.count("kernel_flash") if measured else None,
-        runtime_ram=node.count("kernel_ram") if measured else None,
-        toolchain_flash=node.count("toolchain_flash") if measured else None,
-        series=series if measured else None,
-        toolchain=node.optional_text("toolchain"),
+def _counted(info: Info) -> list[Pool]:
+    return [pool for pool in info.memory_pools or [] if pool.counts]
+
+
+def _used(info: Info, *, read_only: bool) -> int:
+    return sum(pool.used_size_bytes for pool in _counted(info) if pool.read_only == read_only)
+
+
+def _pools_agree(info: Info, memory: Memory) -> bool:
+    """Whether the writable pools hold the activations, and inputs and outputs besides where those have a pool, and no weights."""
+    return _used(info, read_only=False) - (memory.activation_ram_bytes or 0) in (0, memory.io_ram_bytes)
+
+
+def _pools(info: Info, memory: Memory) -> Pools | None:
+    """The pools, if any has an address: else the linker decides. What weights a writable one holds is known where RAM makes it up."""
+    weights_in_ram = 0 if _pools_agree(info, memory) else None
+    pools = [
+        MemoryPool(
+            name=pool.name,
+            internal=pool.internal,
+            weight_bytes=pool.used_size_bytes if pool.read_only else weights_in_ram,
+            activation_ram_bytes=0 if pool.read_only else pool.used_size_bytes,
+            address=pool.start,
+            size_bytes=pool.size_bytes if pool.size_bytes >= 0 else None,
+        )
+        for pool in _counted(info)
+    ]
+    return Pools(pools) if any(pool.address is not None for pool in pools) else None
+
+
+def _code(footprint: Footprint, environment: Environment, where: str) -> tuple[Code, list[str]]:
+    flash, ram, toolchain = (
+        required(getattr(footprint, key), f"memory_footprint.{key}", where) for key in ("kernel_flash", "kernel_ram", "toolchain_flash")
     )
+    if any(_WEIGHTS_AS_C.search(str(file.get("name"))) for file in environment.files) and flash >= footprint.weights:
+        return Code(None, None, ram, toolchain), ["kernel_flash holds weights that were written as C; only the report tells them apart."]
+    return Code(None, flash, ram, toolchain), []
 
 
-def _io(node: Node) -> int:
-    sizes = node.wholes("io")
-    if any(size < 0 for size in sizes):
-        raise missing(f"a number from 0 on in '{node.place}.io'", node.where)
-    return sum(sizes)
-
-
-def _pools(root: Node) -> list[Pool]:
-    """The pools that are memory of their own: neither aggregates (they would count twice) nor virtual ones."""
-    pools = [node for node in root.items("memory_pools") if not node.items("subpools") and not _is_virtual(node)]
-    return [_pool(node) for node in pools]
-
-
-def _is_virtual(node: Node) -> bool:
-    # The key is missing in files for the N6.
-    return "virtual" in node and node.flag("virtual")
-
-
-def _pool(node: Node) -> Pool:
-    size = node.whole("size_bytes")
-    return Pool(
-        name=node.text("name"),
-        address=_address(node.text("address")),
-        size=size if size >= 0 else None,
-        used=node.count("used_size_bytes"),
-        read_only=node.text("rights") == "ACC_READ",
-    )
-
-
-def _address(text: str) -> int | None:
-    """`0x20000000`, `875888640`, or None for `NULL` and the symbol of a C array."""
-    if re.fullmatch(r"0x[0-9A-Fa-f]+", text):
-        return int(text, 16)
-    return integer(text)
-
-
-def _layers(root: Node, graph: Node) -> list[CodegenLayer]:
+def _layers(info: Info, graph: Graph, where: str) -> list[CodegenLayer]:
     """The C nodes in order, with the shape of their first output and the bytes of their constants."""
-    buffers = {node.whole("id"): node for node in root.items("buffers")}
-    layers = []
-    for node in graph.items("nodes"):
-        outputs = [buffers[number] for number in node.wholes("outputs") if number in buffers]
-        inputs = [buffers[number] for number in node.wholes("inputs") if number in buffers]
-        layers.append(
-            CodegenLayer(
-                name=node.text("name"),
-                # `description` up to 3.0, `type` since.
-                type=node.optional_text("type") or node.optional_text("description") or "",
-                position=_position(node),
-                output_shape=outputs[0].wholes("shape") if outputs else None,
-                macs=node.count("macc"),
-                weight_bytes=sum(buffer.count("size_bytes") for buffer in inputs if buffer.flag("is_param")),
-            )
+    nodes = parse(list[LayerNode], graph.nodes, where, "graphs[0].nodes")
+    buffers = {buffer.id: buffer for buffer in parse(list[Buffer], info.buffers, where, "buffers")}
+    return [
+        CodegenLayer(
+            name=node.name,
+            type=node.kind,
+            position=integer(str(node.original_nodes[0])) if node.original_nodes else None,
+            output_shape=next((buffers[number].shape for number in node.outputs if number in buffers), None),
+            macs=node.macc,
+            weight_bytes=sum(buffers[number].size_bytes for number in node.inputs if number in buffers and buffers[number].is_param),
         )
-    return layers
+        for node in nodes
+    ]
 
 
-def _position(node: Node) -> int | None:
-    originals = [str(item.value) for item in node.items("original_nodes")] if "original_nodes" in node else []
-    return integer(originals[0]) if originals else None
-
-
-def _epochs(root: Node, graph: Node) -> Epochs:
+def _epochs(info: Info, graph: Graph, where: str) -> Epochs:
     """Counted over the nodes that do something; which of the NPU's the epoch controller starts is not in the file unless
     it has a kind of its own for them, or no blobs of the controller."""
-    kinds = Counter(node.text("mapping") for node in graph.items("nodes") if _works(node))
-    no_controller = "ec_blobs_info" in root and not root.items("ec_blobs_info")
-    told_apart = no_controller or _CONTROLLER in kinds
+    nodes = parse(list[EpochNode], graph.nodes, where, "graphs[0].nodes")
+    kinds = Counter(node.mapping for node in nodes if node.works)
+    told_apart = info.ec_blobs_info == [] or _CONTROLLER in kinds
     return Epochs(
         total=kinds.total(),
         software=kinds["NODE_SW"],
@@ -254,47 +188,35 @@ def _epochs(root: Node, graph: Node) -> Epochs:
     )
 
 
-def _works(epoch: Node) -> bool:
-    if epoch.text("mapping") == "NODE_NO_X":
-        return False
-    kinds = [node.optional_text("type") or node.optional_text("description") or "" for node in epoch.items("subgraph_nodes")]
-    return not kinds or any(kind not in _UNCOUNTED for kind in kinds)
-
-
-def _validation(root: Node, environment: Node, graph: Node | None) -> ToolValidation | None:
-    metrics = root.part("validation").items("val_metrics") if "validation" in root else []
-    if not metrics:
+def _validation(info: Info, graph: Graph | None, where: str) -> ToolValidation | None:
+    if not info.metrics:
         return None
-    device = environment.optional_text("device")
+    device = info.environment.device
     on_target = device is not None and device.startswith("stm32")
-    outputs = [output(node.text("desc"), {key: str(node.child(key).value) for key in _ACCURACY if key in node}) for node in metrics]
+    duration_ms, cycles = _times(info, graph, where) if on_target else (None, None)
     return ToolValidation(
         mode="target" if on_target else "host",
         device=device,
         samples=None,
-        duration_ms=_duration_ms(root, graph) if on_target else None,
+        duration_ms=duration_ms,
         duration_min_ms=None,
         duration_max_ms=None,
-        cycles=_cycles(root, graph) if on_target else None,
-        outputs=outputs,
+        cycles=cycles,
+        outputs=[output(_described(metric, where), {key: str(value) for key, value in metric.items()}) for metric in info.metrics],
     )
 
 
-def _duration_ms(root: Node, graph: Node | None) -> float | None:
-    """Of one sample on the board: the sum over the epochs of an N6, else that of the graph."""
-    if "aton_execution_time" in root:
-        return round(sum(node.number("duration_ms") for node in root.items("aton_execution_time")), 6)
-    if graph is not None and "exec_time" in graph and "duration_ms" in graph.part("exec_time"):
-        return graph.part("exec_time").number("duration_ms")
-    return None
+def _described(metric: dict[str, Any], where: str) -> str:
+    return parse(str, metric.get("desc"), where, "validation.val_metrics.desc")
 
 
-def _cycles(root: Node, graph: Node | None) -> list[int] | None:
-    """The counters of an N6's epochs, added up, else the processor's cycles of the graph; 0 is what was not counted."""
-    if "aton_execution_time" in root:
-        counters = [node.wholes("counters") for node in root.items("aton_execution_time")]
-        if len({len(row) for row in counters}) > 1:
-            raise missing("as many counters in all of 'aton_execution_time'", root.where)
-        return [sum(column) for column in zip(*counters, strict=True)]
-    cycles = graph.part("exec_time").optional_count("cycles") if graph is not None and "exec_time" in graph else None
-    return [cycles] if cycles else None
+def _times(info: Info, graph: Graph | None, where: str) -> tuple[float | None, list[int] | None]:
+    """Milliseconds and cycles of one sample on the board: those of an N6's epochs added up, else of the graph; 0 is not counted."""
+    epochs = info.aton_execution_time
+    if epochs is None:
+        graph_time = graph.exec_time if graph and graph.exec_time else Duration()
+        return graph_time.duration_ms, [graph_time.cycles] if graph_time.cycles else None
+    if len({len(epoch.counters) for epoch in epochs}) > 1:
+        raise missing("as many counters in all of 'aton_execution_time'", where)
+    cycles = [sum(column) for column in zip(*(epoch.counters for epoch in epochs), strict=True)]
+    return round(sum(epoch.duration_ms for epoch in epochs), 6), cycles

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeloop.codegen.stedgeai.console import clean_lines
+from edgeloop.codegen.stedgeai.text import clean_lines
 from edgeloop.errors import StedgeaiBoardError, StedgeaiDoesNotFit, StedgeaiFailure, StedgeaiModelRefused
 
 _CODED = re.compile(r"^\s*(E\d{3})\((\w+)\):\s*(.*)$")

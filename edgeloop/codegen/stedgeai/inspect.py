@@ -4,12 +4,13 @@ import datetime as dt
 import re
 from pathlib import Path
 
-from edgeloop.codegen.stedgeai.c_info import parse_c_info
+from edgeloop.codegen.stedgeai.c_info import read_c_info
 from edgeloop.codegen.stedgeai.jsonfile import read_json
-from edgeloop.codegen.stedgeai.legacy import is_legacy, parse_legacy
+from edgeloop.codegen.stedgeai.legacy import is_legacy, read_legacy
 from edgeloop.codegen.stedgeai.record import make_record
-from edgeloop.codegen.stedgeai.report import parse_report, read_text
-from edgeloop.codegen.stedgeai.stated import Stated, stated_by_info, stated_by_legacy, stated_by_report
+from edgeloop.codegen.stedgeai.report import read_report
+from edgeloop.codegen.stedgeai.source import Source
+from edgeloop.codegen.stedgeai.text import read_text
 from edgeloop.errors import InputError, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord, provenance
 
@@ -40,21 +41,19 @@ def inspect_output(path: Path) -> CodegenRecord:
     return make_record(read_folder(path), provenance(Path.cwd(), {}, [], started))
 
 
-def read_file(path: Path) -> Stated:
+def read_file(path: Path) -> Source:
     """What one file states: JSON by its suffix, text else.
 
     Raises:
         InputError, StedgeaiUnreadable: as for `inspect_output`.
     """
     if path.suffix.lower() != ".json":
-        return stated_by_report(parse_report(read_text(path), str(path)))
-    root = read_json(path)
-    if is_legacy(root):
-        return stated_by_legacy(parse_legacy(root), str(path))
-    return stated_by_info(parse_c_info(root))
+        return read_report(read_text(path), str(path))
+    content = read_json(path)
+    return (read_legacy if is_legacy(content) else read_c_info)(content, str(path))
 
 
-def read_folder(folder: Path) -> list[Stated]:
+def read_folder(folder: Path) -> list[Source]:
     """What the files of one network in a folder state, the most exact first: c_info, the report, a log, the validation's report.
 
     Raises:

@@ -1,103 +1,27 @@
-"""JSON files of the tool, read field by field: a field that is missing or of another type is named, never taken for a zero."""
+"""JSON files of the tool, by typed models of what is read of them: a field that is missing or of another type is named, never a zero."""
 
 import json
-import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from edgeloop.codegen.stedgeai.report import read_text
-from edgeloop.codegen.stedgeai.summary import missing
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from edgeloop.codegen.stedgeai.text import missing, read_text
 from edgeloop.errors import StedgeaiUnreadable
 
-
-class Node:
-    """A part of a JSON file that knows its place in it."""
-
-    def __init__(self, value: Any, place: str, where: str) -> None:
-        self.value, self.place, self.where = value, place, where
-
-    def __contains__(self, key: str) -> bool:
-        return isinstance(self.value, dict) and self.value.get(key) is not None
-
-    def child(self, key: str) -> "Node":
-        """The value of a key.
-
-        Raises:
-            StedgeaiUnreadable: there is none.
-        """
-        if not isinstance(self.value, dict) or key not in self.value:
-            raise missing(f"the field '{self._below(key)}'", self.where)
-        return Node(self.value[key], self._below(key), self.where)
-
-    def part(self, key: str) -> "Node":
-        """An object."""
-        found = self.child(key)
-        if not isinstance(found.value, dict):
-            raise missing(f"the object '{found.place}'", self.where)
-        return found
-
-    def items(self, key: str) -> list["Node"]:
-        """The items of a list."""
-        found = self.child(key)
-        if not isinstance(found.value, list):
-            raise missing(f"the list '{found.place}'", self.where)
-        return [Node(item, f"{found.place}[{number}]", self.where) for number, item in enumerate(found.value)]
-
-    def count(self, key: str) -> int:
-        """A whole number, from 0 on."""
-        number = self.whole(key)
-        if number < 0:
-            raise missing(f"a number from 0 on in '{self._below(key)}'", self.where)
-        return number
-
-    def whole(self, key: str) -> int:
-        """A whole number."""
-        found = self.child(key)
-        if isinstance(found.value, bool) or not isinstance(found.value, int):
-            raise missing(f"the whole number '{found.place}'", self.where)
-        return found.value
-
-    def wholes(self, key: str) -> list[int]:
-        """A list of whole numbers."""
-        values = [item.value for item in self.items(key)]
-        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-            raise missing(f"the whole numbers of '{self._below(key)}'", self.where)
-        return values
-
-    def number(self, key: str) -> float:
-        """A number."""
-        found = self.child(key)
-        if isinstance(found.value, bool) or not isinstance(found.value, int | float) or not math.isfinite(found.value):
-            raise missing(f"the number '{found.place}'", self.where)
-        return float(found.value)
-
-    def flag(self, key: str) -> bool:
-        """True or false."""
-        found = self.child(key)
-        if not isinstance(found.value, bool):
-            raise missing(f"the flag '{found.place}'", self.where)
-        return found.value
-
-    def text(self, key: str) -> str:
-        """A string."""
-        found = self.child(key)
-        if not isinstance(found.value, str):
-            raise missing(f"the text '{found.place}'", self.where)
-        return found.value
-
-    def optional_text(self, key: str) -> str | None:
-        """A string; None where the key is missing, null or empty."""
-        return (self.text(key) or None) if key in self else None
-
-    def optional_count(self, key: str) -> int | None:
-        """A whole number from 0 on; None where the key is missing or null."""
-        return self.count(key) if key in self else None
-
-    def _below(self, key: str) -> str:
-        return f"{self.place}.{key}" if self.place else key
+Count = Annotated[int, Field(ge=0)]
+Text = Annotated[str | None, AfterValidator(lambda text: text or None)]
+"""One that may be missing; an empty one is."""
+Value = TypeVar("Value")
 
 
-def read_json(path: Path) -> Node:
+class Content(BaseModel):
+    """A part of a file: keys that nobody asks for are let be, and no type is converted into another one."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file.
 
     Raises:
@@ -110,4 +34,25 @@ def read_json(path: Path) -> Node:
         raise StedgeaiUnreadable(f"{path} is no JSON: {error}.", "It may be cut off: run `generate` again, with enough room.") from None
     if not isinstance(value, dict):
         raise StedgeaiUnreadable(f"{path} holds no JSON object.", "Give network_c_info.json.")
-    return Node(value, "", str(path))
+    return value
+
+
+def parse(form: type[Value], value: Any, where: str, place: str = "") -> Value:
+    """A value of the file `where` in its typed form; `place` is where in the file it stands.
+
+    Raises:
+        StedgeaiUnreadable: a field is missing or of another type; the message names the first.
+    """
+    try:
+        return TypeAdapter(form).validate_python(value)
+    except ValidationError as error:
+        keys = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
+        path = place + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+        raise missing(f"the field '{path.removeprefix('.')}'", where) from None
+
+
+def required(value: Value | None, place: str, where: str) -> Value:
+    """A field that only some files must have."""
+    if value is None:
+        raise missing(f"the field '{place}'", where)
+    return value

@@ -12,59 +12,53 @@ _HEADING = re.compile(r"^\s*m_id\s+layer \(")
 _RULE = re.compile(r"^\s*-{3,}[- ]*$")
 _NAMED = re.compile(r"^(.*?)\s*\(([^()]*)\)$")
 _DIMENSION = re.compile(r"(?:(\w+):)?(\d+)")
-_FOOTER = re.compile(r"^\s*model(?:/c-model)?:\s+macc=([\d,]+).*?\sweights=([\d,]+)")
+_SUMS = re.compile(r"^\s*model(?:/c-model)?:\s+macc=([\d,]+).*?\sweights=([\d,]+)")
 
 Columns = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Footer:
-    """The sums below the table, which are of the original model: `model/c-model: macc=a/b … weights=c/d`, or `model: macc=a weights=c`."""
-
-    macs: int
-    weight_bytes: int
-
-
-@dataclass(frozen=True)
 class LayerTable:
-    """The layers in the table's order; None, and what is wrong, where it is not whole."""
+    """What the table states: `layers` in its order, or in words why they are left out; both None where there is no table."""
 
-    layers: list[CodegenLayer] | None
+    layers: list[CodegenLayer] | None = None
     fault: str | None = None
+    model_macs: int | None = None
+    """Of the original model, by the line of sums: the generated code's are in the summary, and can differ sixfold."""
 
 
-def find_footer(lines: Iterable[str]) -> Footer | None:
-    """The first line of sums; None where there is no table, or its end was lost."""
-    found = next((match for line in lines if (match := _FOOTER.match(line))), None)
-    macs, weights = (integer(found[1]), integer(found[2])) if found else (None, None)
-    return None if macs is None or weights is None else Footer(macs, weights)
-
-
-def find_layers(lines: Sequence[str]) -> LayerTable | None:
-    """The layers of the first such table; None where there is none (a console prints none by default).
+def find_layers(lines: Sequence[str]) -> LayerTable:
+    """The first table (a console prints none by default).
 
     A table that lacks a row is told by its sums and by the layers that are connected to it: in every file that was seen the
-    sums of the rows are those of the footer.
+    sums of the rows are those of the line below, `model/c-model: macc=a/b … weights=c/d` or `model: macc=a weights=c`.
     """
     start = next((number for number, line in enumerate(lines) if _HEADING.match(line)), None)
+    macs, _ = _sums(lines)
     if start is None:
-        return None
-    rows = list(takewhile(lambda line: not _FOOTER.match(line), lines[start + 1 :]))
-    footer = find_footer(lines[start:])
-    if footer is None:
-        return LayerTable(None, "has no end (its line of sums is missing)")
+        return LayerTable(model_macs=macs)
+    sums = _sums(lines[start:])
+    if None in sums:
+        return LayerTable(None, "has no end (its line of sums is missing)", macs)
+    rows = [row for row in takewhile(lambda line: not _SUMS.match(line), lines[start + 1 :]) if not _RULE.match(row)]
     columns = _columns(lines[start], lines[start - 1] if start else "")
     layers, odd = _layers(rows, columns)
-    if odd:
-        return LayerTable(None, f"has a row that is not understood: {odd}")
-    listed = Footer(sum(layer.macs or 0 for layer in layers), sum(layer.weight_bytes or 0 for layer in layers))
-    if listed != footer:
-        what = f"lists {listed.macs:,} MACs and {listed.weight_bytes:,} B of weights, its last line states"
-        return LayerTable(None, f"{what} {footer.macs:,} and {footer.weight_bytes:,}")
-    unlisted = _sources(rows, columns) - {layer.name for layer in layers}
-    if unlisted:
-        return LayerTable(None, f"lacks a layer that others are connected to: {min(unlisted)}")
-    return LayerTable(layers)
+    fault = f"has a row that is not understood: {odd}" if odd else _fault(layers, sums, _sources(rows, columns))
+    return LayerTable(None if fault else layers, fault, macs)
+
+
+def _sums(lines: Iterable[str]) -> tuple[int | None, int | None]:
+    """MACs and bytes of weights of the original model, by the first line of sums."""
+    found = next((match for line in lines if (match := _SUMS.match(line))), None)
+    return (integer(found[1]), integer(found[2])) if found else (None, None)
+
+
+def _fault(layers: Sequence[CodegenLayer], sums: tuple[int | None, int | None], sources: set[str]) -> str | None:
+    listed = sum(layer.macs or 0 for layer in layers), sum(layer.weight_bytes or 0 for layer in layers)
+    if listed != sums:
+        return f"lists {listed[0]:,} MACs and {listed[1]:,} B of weights, its last line states {sums[0]:,} and {sums[1]:,}"
+    unlisted = sources - {layer.name for layer in layers}
+    return f"lacks a layer that others are connected to: {min(unlisted)}" if unlisted else None
 
 
 def _columns(heading: str, rule: str) -> Columns:
@@ -82,8 +76,6 @@ def _layers(rows: Iterable[str], columns: Columns) -> tuple[list[CodegenLayer], 
     layers: list[CodegenLayer] = []
     position: int | None = None
     for row in rows:
-        if _RULE.match(row):
-            continue
         position = _number(row, columns, "m_id") if _cell(row, columns, "m_id") else position
         cell = _cell(row, columns, "layer (type,original)", "layer (original)")
         layer = _layer(row, cell, columns, position)
@@ -96,7 +88,7 @@ def _layers(rows: Iterable[str], columns: Columns) -> tuple[list[CodegenLayer], 
 
 def _sources(rows: Iterable[str], columns: Columns) -> set[str]:
     """The names of the layers that others take as inputs."""
-    cells = {_cell(row, columns, "connected to").strip("| ") for row in rows if not _RULE.match(row)}
+    cells = {_cell(row, columns, "connected to").strip("| ") for row in rows}
     return cells - {""}
 
 

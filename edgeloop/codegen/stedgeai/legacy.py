@@ -1,137 +1,114 @@
-"""`network_report.json` and `*_c_graph.json`, which ST Edge AI Core leaves in its workspace, in a form that is older than itself."""
+"""`network_report.json` and `*_c_graph.json`, which ST Edge AI Core leaves in its workspace, in a form that is older than itself.
 
-from dataclasses import dataclass
+Code sizes are in neither: `code_size` is 0 in every file that was seen.
+"""
 
-from edgeloop.codegen.stedgeai.jsonfile import Node
-from edgeloop.codegen.stedgeai.summary import missing
+from typing import Any
+
+from pydantic import AliasChoices, AliasPath, Field, field_validator
+
+from edgeloop.codegen.stedgeai.jsonfile import Content, Count, Text, parse
+from edgeloop.codegen.stedgeai.source import Memory, Source, series_option
 from edgeloop.codegen.stedgeai.versions import retired
-from edgeloop.records import CodegenLayer
+from edgeloop.records import CodegenLayer, ToolRun
 
 
-@dataclass(frozen=True)
-class LegacyInfo:
-    """What both kinds of file state; code sizes are in neither (`code_size` is 0 in every file that was seen)."""
+def _either(in_report: str | AliasPath, in_graph: str | AliasPath) -> AliasChoices:
+    """The names of one figure in the two files."""
+    return AliasChoices(in_report, in_graph)
 
-    version: str
-    command: str
+
+class _Layer(Content):
     name: str
-    model: str
-    model_format: str | None
-    model_hash: str
-    compression: str | None
-    optimization: str | None
-    activations: int
-    weights: int
-    io: int
-    macs: int
-    """0 of an NPU, whose work is not told in them."""
-    layers: list[CodegenLayer]
+    type: str = Field(validation_alias=_either("type", "layer_type"))
+    original: Text = None
+    """The model's own name of the operator."""
+    position: Count | None = Field(None, validation_alias=_either("id", "m_id"))
+    macs: Count = Field(validation_alias=_either(AliasPath("extras", "n_macc"), "macc"))
+    weight_bytes: Count | None = Field(None, validation_alias=_either(AliasPath("extras", "psize"), "rom"))
+
+
+class _File(Content):
+    command: str = Field(validation_alias=_either("cli_parameters", "arguments"))
+    c_name: str = Field(validation_alias=_either("name", "c_name"))
+    model_name: str
+    model_format: Text = Field(None, validation_alias="model_fmt")
+    model_hash: str = Field(validation_alias=_either("hash", "model_signature"))
+    compression: Text = Field(None, validation_alias=AliasPath("compilation_options", "compression"))
+    optimization: Text = Field(None, validation_alias=AliasPath("compilation_options", "optimization"))
+    activations: list[Count] = Field(validation_alias=_either("ram_size", AliasPath("memory_footprint", "activations")), min_length=1)
+    """Of a list the first is the whole, as the vendor's own clients read it."""
+    weights: list[Count] = Field(validation_alias=_either("rom_size", AliasPath("memory_footprint", "weights")), min_length=1)
+    io: list[Count] = Field(validation_alias=_either("ram_io_size", AliasPath("memory_footprint", "io")), min_length=1)
+    inputs_within: Count | None = Field(None, validation_alias="_allocate_inputs")
+    outputs_within: Count | None = Field(None, validation_alias="_allocate_outputs")
+    macs: Count = Field(validation_alias=_either("rom_n_macc", "macc"))
+    layers: list[_Layer] = Field(validation_alias=_either("layers", "c_layers"))
+
+    @field_validator("activations", "weights", "io", mode="before")
+    @classmethod
+    def _as_list(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [value]
 
     @property
-    def is_npu(self) -> bool:
-        """Whether the network was generated for an NPU: its own sum is 0, that of the model's layers is not."""
-        return self.macs == 0 and any(layer.macs for layer in self.layers)
+    def io_besides(self) -> int:
+        """Bytes of inputs and outputs that are not allocated within the activations."""
+        within = zip(self.io, (self.inputs_within, self.outputs_within), strict=False)
+        return sum(self.io) - sum(size for size, inside in within if inside)
 
 
-def is_legacy(root: Node) -> bool:
+def is_legacy(content: dict[str, Any]) -> bool:
     """Whether the file is one of the two."""
-    return "report_version" in root or "c_layers" in root
+    return "report_version" in content or "c_layers" in content
 
 
-def parse_legacy(root: Node) -> LegacyInfo:
-    """Read either.
+def read_legacy(content: dict[str, Any], where: str) -> Source:
+    """What either states.
 
     Raises:
         StedgeaiUnreadable: a field is missing or no figure (the message names it), or it is of a tool before Core 1.0.
     """
-    keys = ("cli_version_str", "tools_version") if "report_version" in root else ("st_ai_version", "tool_version")
-    version = _version(root, *keys)
-    return _report(root, version) if "report_version" in root else _graph(root, version)
-
-
-def _report(root: Node, version: str) -> LegacyInfo:
-    return LegacyInfo(
+    keys = ("cli_version_str", "tools_version") if "report_version" in content else ("st_ai_version", "tool_version")
+    version = _version(content, *keys, where)
+    file = parse(_File, content, where)
+    return Source(
+        where=where,
         version=version,
-        command=root.text("cli_parameters"),
-        name=root.text("name"),
-        model=root.text("model_name"),
-        model_format=None,
-        model_hash=root.text("hash"),
-        compression=None,
-        optimization=None,
-        # Of a list the first is the whole, as the vendor's own clients read it.
-        activations=_numbers(root, "ram_size")[0],
-        weights=_numbers(root, "rom_size")[0],
-        io=_besides(root),
-        macs=root.count("rom_n_macc"),
-        layers=[_report_layer(node) for node in root.items("layers")],
+        # The work of an NPU is not told in these files: its own sum is 0, that of the model's layers is not.
+        npu=file.macs == 0 and any(layer.macs for layer in file.layers),
+        run=ToolRun(
+            command=file.command,
+            model=file.model_name,
+            model_format=file.model_format,
+            model_hash=file.model_hash,
+            compression=file.compression,
+            optimization=file.optimization,
+        ),
+        name=file.c_name,
+        series=series_option(file.command),
+        memory=Memory(file.activations[0], file.weights[0], file.io_besides),
+        macs=file.macs or None,
+        layers=[_layer(layer) for layer in file.layers],
     )
 
 
-def _version(root: Node, program: str, tools: str) -> str:
+def _version(content: dict[str, Any], program: str, tools: str, where: str) -> str:
     """Core gives its program and its tools one version. STM32Cube.AI, before it, gave them two: 1.6.0 was the program of 7.2.0."""
-    own = root.optional_text(program)
-    other = root.child(tools).value if tools in root else own
+    own = content.get(program)
+    other = content.get(tools, own)
     if isinstance(other, dict):
         other = ".".join(str(other.get(key)) for key in ("major", "minor", "micro"))
-    if own is None or other != own:
-        raise retired(root.where, other)
-    return own
+    if not own or other != own:
+        raise retired(where, other)
+    return parse(str, own, where, program)
 
 
-def _besides(root: Node) -> int:
-    """Bytes of inputs and outputs that are not allocated within the activations."""
-    sizes = _numbers(root, "ram_io_size")
-    within = [root.optional_count(key) for key in ("_allocate_inputs", "_allocate_outputs")]
-    return sum(size for size, inside in zip(sizes, within, strict=False) if not inside)
-
-
-def _numbers(root: Node, key: str) -> list[int]:
-    """A number as a list of one, or a list of them."""
-    value = root.child(key).value
-    numbers = value if isinstance(value, list) else [value]
-    if not numbers or not all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers):
-        raise missing(f"the whole number '{key}'", root.where)
-    return numbers
-
-
-def _report_layer(node: Node) -> CodegenLayer:
-    extras = node.child("extras")
+def _layer(layer: _Layer) -> CodegenLayer:
     return CodegenLayer(
-        name=node.text("name"),
-        type=node.optional_text("original") or node.text("type"),
-        position=node.optional_count("id"),
+        name=layer.name,
+        type=layer.original or layer.type,
+        position=layer.position,
         output_shape=None,
-        macs=extras.count("n_macc"),
-        weight_bytes=extras.optional_count("psize"),
-    )
-
-
-def _graph(root: Node, version: str) -> LegacyInfo:
-    footprint, options = root.child("memory_footprint"), root.child("compilation_options")
-    return LegacyInfo(
-        version=version,
-        command=root.text("arguments"),
-        name=root.text("c_name"),
-        model=root.text("model_name"),
-        model_format=root.text("model_fmt"),
-        model_hash=root.text("model_signature"),
-        compression=options.optional_text("compression"),
-        optimization=options.optional_text("optimization"),
-        activations=footprint.count("activations"),
-        weights=footprint.count("weights"),
-        io=sum(_numbers(footprint, "io")),
-        macs=root.count("macc"),
-        layers=[_graph_layer(node) for node in root.items("c_layers")],
-    )
-
-
-def _graph_layer(node: Node) -> CodegenLayer:
-    return CodegenLayer(
-        name=node.text("name"),
-        type=node.text("layer_type"),
-        position=node.optional_count("m_id"),
-        output_shape=None,
-        macs=node.count("macc"),
-        weight_bytes=node.count("rom"),
+        macs=layer.macs,
+        weight_bytes=layer.weight_bytes,
     )

@@ -5,19 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeloop.codegen.stedgeai.numbers import rounding_bytes, size_bytes
-from edgeloop.codegen.stedgeai.summary import missing
-from edgeloop.records import Epochs
+from edgeloop.codegen.stedgeai.source import EXTERNAL_FROM, Pools
+from edgeloop.codegen.stedgeai.text import missing
+from edgeloop.records import Epochs, MemoryPool
 
-EXTERNAL_FROM = 0x60000000
-"""Memory of an STM32 from this address on is outside the chip (Arm's map of Cortex-M: external RAM and devices)."""
-
-_SIZE = r"([\d.]+)\s+(B|kB|MB)"
 _SHARE = r"\(\s*[\d.]+ % used\)"
+
+
+def _size(name: str) -> str:
+    """Of a figure with its unit."""
+    return rf"(?P<{name}>[\d.]+)\s+(?P<{name}_unit>B|kB|MB)"
+
+
 _POOL = re.compile(
-    rf"^\s*(\w+)\s+\[(0x[0-9A-Fa-f]+) - (0x[0-9A-Fa-f]+)\]:\s+{_SIZE}\s+/\s+{_SIZE}\s+{_SHARE}"
-    rf"\s+--\s+weights:\s+{_SIZE}\s+{_SHARE}\s+activations:\s+{_SIZE}"
+    rf"^\s*(?P<name>\w+)\s+\[(?P<start>0x[0-9A-Fa-f]+) - (?P<end>0x[0-9A-Fa-f]+)\]:\s+{_size('used')}\s+/\s+{_size('room')}"
+    rf"\s+{_SHARE}\s+--\s+weights:\s+{_size('weights')}\s+{_SHARE}\s+activations:\s+{_size('activations')}"
 )
-_POOLS_TOTAL = re.compile(rf"^\s*Total:\s+{_SIZE}\s+--\s+weights:\s+{_SIZE}\s+activations:\s+{_SIZE}")
+_POOLS_TOTAL = re.compile(rf"^\s*Total:\s+{_size('used')}\s+--\s+weights:\s+{_size('weights')}\s+activations:\s+{_size('activations')}")
 _TOTAL_2 = re.compile(r"^\s*Total number of epochs: (\d+) of which (\d+) implemented in software")
 _TOTAL_4 = re.compile(r"^\s*Total number of epochs\s+(\d+)\s*$")
 _PART_4 = re.compile(r"^\s*>> (pure software|hybrid|pure hardware)\b.*?\s(\d+)\s*(?:\(implemented .*)?$")
@@ -32,29 +36,12 @@ _ARGUMENTS = re.compile(r"^\s*Compiler arguments:\s+(.*)$")
 
 
 @dataclass(frozen=True)
-class PoolUse:
-    """One memory pool of the NPU: addresses, and bytes as far as three decimals of KiB or MiB tell."""
-
-    name: str
-    start: int
-    end: int
-    """Exclusive; a pool that ends where it starts is disabled."""
-    weight_bytes: int
-    activation_bytes: int
-    rounded: bool
-
-    @property
-    def internal(self) -> bool:
-        return self.start < EXTERNAL_FROM
-
-
-@dataclass(frozen=True)
 class Npu:
     """What is stated; empty parts are not."""
 
     compiler: str | None
     options: str | None
-    pools: list[PoolUse]
+    pools: Pools | None
     epochs: Epochs | None
 
 
@@ -67,34 +54,38 @@ def find_npu(lines: Sequence[str], where: str) -> Npu | None:
     compiler = [found[1] for line in lines if (found := _COMPILER.match(line))]
     arguments = [found[1].strip() for line in lines if (found := _ARGUMENTS.match(line))]
     pools = _pools(lines, where)
-    if not compiler and not pools:
+    if not compiler and pools is None:
         return None
     return Npu(compiler[0] if compiler else None, arguments[0] if arguments else None, pools, _epochs(lines, where))
 
 
-def _pools(lines: Sequence[str], where: str) -> list[PoolUse]:
+def _pools(lines: Sequence[str], where: str) -> Pools | None:
     """The lines of "Memory usage information", each pool once (a log may repeat them), which add up to its last line."""
-    found = {match[1]: match for line in lines if (match := _POOL.match(line))}
-    if found:
-        total = next((match for line in lines if (match := _POOLS_TOTAL.match(line))), None)
-        if total is None:
-            raise missing("the sum of the use of the memory pools", where)
-        for part, number in (("weights", 8), ("activations", 10)):
-            _check_sum(
-                part, [(match[number], match[number + 1]) for match in found.values()], (total[number - 5], total[number - 4]), where
-            )
-    return [_pool(match) for match in found.values()]
+    found = {match["name"]: match for line in lines if (match := _POOL.match(line))}
+    if not found:
+        return None
+    total = next((match for line in lines if (match := _POOLS_TOTAL.match(line))), None)
+    if total is None:
+        raise missing("the sum of the use of the memory pools", where)
+    for part in ("weights", "activations"):
+        _check_sum(part, [_amount(match, part) for match in found.values()], _amount(total, part), where)
+    return Pools([_pool(match) for match in found.values()], pools_rounded=any(match["used_unit"] != "B" for match in found.values()))
 
 
-def _pool(found: re.Match[str]) -> PoolUse:
-    name, start, end, _, used_unit, _, _, weights, weights_unit, activations, activations_unit = found.groups()
-    return PoolUse(
-        name,
-        int(start, 16),
-        int(end, 16),
-        size_bytes(weights, weights_unit),
-        size_bytes(activations, activations_unit),
-        rounded=used_unit != "B",
+def _amount(found: re.Match[str], part: str) -> tuple[str, str]:
+    return found[part], found[f"{part}_unit"]
+
+
+def _pool(found: re.Match[str]) -> MemoryPool:
+    """A pool in bytes, as far as three decimals of KiB or MiB tell; one that ends where it starts is disabled."""
+    start, end = int(found["start"], 16), int(found["end"], 16)
+    return MemoryPool(
+        name=found["name"],
+        internal=start < EXTERNAL_FROM,
+        weight_bytes=size_bytes(*_amount(found, "weights")),
+        activation_ram_bytes=size_bytes(*_amount(found, "activations")),
+        address=start,
+        size_bytes=end - start,
     )
 
 
@@ -145,22 +136,15 @@ def _newer_epochs(total: int, lines: Sequence[str], where: str) -> Epochs:
         alone = parts["pure hardware"] if any(_NO_CONTROLLER.search(line) for line in lines[:5]) else None
         controller = None if alone is None else 0
         return Epochs(total=total, software=parts["pure software"], hybrid=parts["hybrid"], hardware=alone, controller=controller)
-    listed = {"pure software": kinds.get("SW", 0), "hybrid": kinds.get("Hybrid", 0), "pure hardware": kinds.get("HW", 0)}
+    software, hybrid, hardware = (kinds.get(kind, 0) for kind in ("SW", "Hybrid", "HW"))
     unknown = {kind: count for kind, count in kinds.items() if kind not in ("HW", "SW", "EC", "Hybrid")}
-    # An epoch of an unknown type is counted by the sums as one of the three.
-    lacking = {part: parts[part] - count for part, count in listed.items()}
-    controller = total - sum(listed.values()) - sum(unknown.values())
-    unexplained = lacking["pure software"] + lacking["hybrid"] > sum(unknown.values()) or (controller and "EC" not in kinds)
-    if min(*lacking.values(), controller) < 0 or unexplained:
+    # The controller's are not counted by their ranges, but are what is left. An epoch of an unknown type is in one of the three sums.
+    controller = total - software - hybrid - hardware - sum(unknown.values())
+    lacking = (parts["pure software"] - software, parts["hybrid"] - hybrid, parts["pure hardware"] - hardware)
+    unexplained = lacking[0] + lacking[1] > sum(unknown.values()) or (controller and "EC" not in kinds)
+    if min(*lacking, controller) < 0 or unexplained:
         raise missing(f"the list of all {total} epochs ({', '.join(f'{count} {kind}' for kind, count in kinds.items())} are listed)", where)
-    return Epochs(
-        total=total,
-        software=listed["pure software"],
-        hybrid=listed["hybrid"],
-        hardware=listed["pure hardware"],
-        controller=controller,
-        unknown=unknown,
-    )
+    return Epochs(total=total, software=software, hybrid=hybrid, hardware=hardware, controller=controller, unknown=unknown)
 
 
 def _kinds(lines: Sequence[str]) -> dict[str, int]:

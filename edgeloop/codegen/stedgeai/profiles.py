@@ -4,46 +4,63 @@ A profile is `NAME` of the tool's own file, or `NAME@FILE` of a JSON file of the
 {"Globals": {}, "Profiles": {"NAME": {"memory_pool": "path, relative to the file", "options": "…"}}}.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from edgeloop.codegen.stedgeai.jsonfile import Node, read_json
-from edgeloop.codegen.stedgeai.summary import missing
+from pydantic import Field, field_validator
+
+from edgeloop.codegen.stedgeai.jsonfile import Content, parse, read_json
 from edgeloop.errors import InputError, StedgeaiUnreadable
 from edgeloop.userpath import user_path
 from edgeloop.yamlfile import near_match
 
-_MAGNITUDES = {"BYTES": 1, "KBYTES": 1 << 10, "MBYTES": 1 << 20, "GBYTES": 1 << 30}
+
+class _ProfileFile(Content):
+    profiles: dict[str, Any] = Field(validation_alias="Profiles")
 
 
-@dataclass(frozen=True)
-class Profile:
-    """A profile that was checked."""
+class _Profile(Content):
+    memory_pool: str
+    options: str | None = None
 
+
+class _Quantity(Content):
+    """A number as text, with its magnitude beside it."""
+
+    value: str | int
+    magnitude: Literal["BYTES", "KBYTES", "MBYTES", "GBYTES"]
+
+    @field_validator("value")
+    @classmethod
+    def _is_number(cls, value: str | int) -> int:
+        return int(str(value), 0)
+
+
+class _Rights(Content):
+    rights: str
+
+
+class _Pool(Content):
     name: str
-    file: Path | None
-    """None for a profile of the tool's own file."""
-    memory_pool: Path | None
-    options: str | None
-
-    @property
-    def argument(self) -> str:
-        """As the tool takes it."""
-        return self.name if self.file is None else f"{self.name}@{self.file}"
+    offset: _Quantity
+    size: _Quantity
+    prop: _Rights
 
 
-@dataclass(frozen=True)
-class DeclaredPool:
-    """A pool of a .mpool file; one of size 0 is disabled."""
-
-    name: str
-    start: int
-    size_bytes: int
-    writable: bool
+class _Pools(Content):
+    mempools: list[_Pool]
 
 
-def check_profile(text: str | None, base: Path) -> Profile:
-    """Read `NAME` or `NAME@FILE`, FILE relative to the folder `base`, before the tool does: it takes minutes to say less.
+class _PoolFile(Content):
+    """A .mpool file."""
+
+    memory: _Pools
+
+
+def check_profile(text: str | None, base: Path) -> str:
+    """`NAME` or `NAME@FILE` (relative to the folder `base`) as the tool takes it, with the whole path.
+
+    The file and the memory pools that it names are read before the tool does it: that takes minutes, and says less.
 
     Raises:
         InputError: there is no profile, no such file, or none of that name in it (the message names the near match), or the file,
@@ -57,52 +74,33 @@ def check_profile(text: str | None, base: Path) -> Profile:
         )
     name, at, file = text.partition("@")
     if not at:
-        return Profile(name, None, None, None)
+        return name
     path = (base / user_path(file)).resolve()
     if not path.is_file():
         raise InputError(f"There is no profile file {path}.", "Give NAME@FILE, e.g. default@user_neuralart.json.")
     try:
-        return _read_profile(name, path)
+        check_pools(_pools_of(name, path))
     except StedgeaiUnreadable as error:
         raise InputError(error.what, "Correct the profile file, or the memory pools that it names.") from None
+    return f"{name}@{path}"
 
 
-def _read_profile(name: str, path: Path) -> Profile:
-    profiles = read_json(path).child("Profiles")
-    if not isinstance(profiles.value, dict) or name not in profiles.value:
-        known = list(profiles.value) if isinstance(profiles.value, dict) else []
-        raise InputError(f"{path} has no profile '{name}'{near_match(name, known)}.")
-    profile = profiles.child(name)
-    pool = path.parent / profile.text("memory_pool")
-    if not pool.is_file():
-        raise InputError(f"The profile '{name}' of {path} names the memory pools {pool}, which is no file.", "Correct memory_pool in it.")
-    read_pools(pool)
-    return Profile(name, path, pool, profile.optional_text("options"))
+def _pools_of(name: str, path: Path) -> Path:
+    """The .mpool file that a profile names."""
+    profiles = parse(_ProfileFile, read_json(path), str(path)).profiles
+    if name not in profiles:
+        raise InputError(f"{path} has no profile '{name}'{near_match(name, profiles)}.")
+    pools = path.parent / parse(_Profile, profiles[name], str(path), f"Profiles.{name}").memory_pool
+    if not pools.is_file():
+        raise InputError(f"The profile '{name}' of {path} names the memory pools {pools}, which is no file.", "Correct memory_pool in it.")
+    return pools
 
 
-def read_pools(path: Path) -> list[DeclaredPool]:
-    """The pools of a .mpool file.
+def check_pools(path: Path) -> list[str]:
+    """The names of the pools of a .mpool file.
 
     Raises:
         InputError: there is no such file.
-        StedgeaiUnreadable: a field is missing; the message names it.
+        StedgeaiUnreadable: a field is missing, or no number of a known magnitude; the message names it.
     """
-    return [_pool(node) for node in read_json(path).child("memory").items("mempools")]
-
-
-def _pool(node: Node) -> DeclaredPool:
-    return DeclaredPool(
-        name=node.text("name"),
-        start=_quantity(node.child("offset")),
-        size_bytes=_quantity(node.child("size")),
-        writable=node.child("prop").text("rights") == "ACC_WRITE",
-    )
-
-
-def _quantity(node: Node) -> int:
-    """A number as text, with its magnitude beside it."""
-    text, magnitude = str(node.child("value").value), node.text("magnitude")
-    try:
-        return int(text, 0) * _MAGNITUDES[magnitude]
-    except (ValueError, KeyError):
-        raise missing(f"a number with a known magnitude in '{node.place}'", node.where) from None
+    return [pool.name for pool in parse(_PoolFile, read_json(path), str(path)).memory.mempools]

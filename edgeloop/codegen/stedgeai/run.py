@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeloop.codegen.stedgeai.console import clean_lines
+from edgeloop.codegen.stedgeai.text import clean_lines
 from edgeloop.errors import StedgeaiFailure, StedgeaiMissing, StedgeaiTimeout
 
 POLL_S = 0.05

@@ -9,33 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeloop.codegen.stedgeai.numbers import integer, leading_integer
-from edgeloop.errors import StedgeaiUnreadable
+from edgeloop.codegen.stedgeai.source import Memory
+from edgeloop.codegen.stedgeai.text import missing
 
 _HEADING = re.compile(r"^\s*Exec/report summary \((\w+)")
 _ELAPSED = re.compile(r"^\s*elapsed time \((\w+)\)", re.IGNORECASE)
 _ROW = re.compile(r"^\s*([A-Za-z][\w()/# .]*?)\s+:\s+(.*)$")
-_KEYS = frozenset(
-    (
-        "error",
-        "model file",
-        "type",
-        "c_name",
-        "compression",
-        "options",
-        "optimization",
-        "target/series",
-        "workspace dir",
-        "output dir",
-        "model_fmt",
-        "model_name",
-        "model_hash",
-        "params #",
-        "macc",
-        "weights (ro)",
-        "activations (rw)",
-        "ram (total)",
-    )
-)
+_TEXTS = {"c_name", "compression", "optimization", "target/series", "model_fmt", "model_name", "model_hash"}
 _FIGURES = {"macc", "weights (ro)", "activations (rw)", "ram (total)"}
 _RAM_PARTS = re.compile(r"=\s*([\d,]+)\s*\+\s*([\d,]+)\s*\+\s*([\d,]+)")
 
@@ -63,22 +43,16 @@ class Summary:
             raise missing(f"the row '{key}' of the summary ({self.step})", where)
         return found
 
-    @property
-    def io_bytes(self) -> int | None:
-        """RAM of inputs and outputs outside of the activations: `ram (total) : T = activations + inputs + outputs`."""
+    def memory(self, where: str) -> Memory:
+        """RAM and weights; `ram (total) : T = activations + inputs + outputs` tells what inputs and outputs take besides.
+
+        Raises:
+            StedgeaiUnreadable: as for `number`.
+        """
         parts = _RAM_PARTS.search(self.rows.get("ram (total)", ""))
-        if parts is None:
-            return None
-        inputs, outputs = integer(parts[2]), integer(parts[3])
-        return None if inputs is None or outputs is None else inputs + outputs
-
-
-def missing(field: str, where: str) -> StedgeaiUnreadable:
-    """The error for an output of an unknown layout."""
-    return StedgeaiUnreadable(
-        f"{where} has an unknown layout: {field} is missing or is no figure.",
-        "Outputs of ST Edge AI Core 1.0 to 4.0 are read; run `generate` again if the file is cut off.",
-    )
+        inputs, outputs = (integer(parts[2]), integer(parts[3])) if parts else (None, None)
+        io = None if inputs is None or outputs is None else inputs + outputs
+        return Memory(self.number("activations (rw)", where), self.number("weights (ro)", where), io)
 
 
 def find_summaries(lines: Sequence[str]) -> list[Summary]:
@@ -90,7 +64,7 @@ def find_summaries(lines: Sequence[str]) -> list[Summary]:
             found.append((heading[1], {}))
         elif elapsed and not found[-1][0]:
             found[-1] = (elapsed[1].lower(), found[-1][1])
-        elif row and row[1] in _KEYS:
+        elif row and row[1] in _TEXTS | _FIGURES:
             # The first of each: a C-graph summary further down repeats some keys in other words.
             found[-1][1].setdefault(row[1], row[2].strip())
     return [Summary(step, rows) for step, rows in found if "c_name" in rows or (step and _FIGURES & rows.keys())]

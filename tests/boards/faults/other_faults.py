@@ -11,7 +11,6 @@ from fault_desk import Desk, Fault
 from mcu_faults import BROKEN, file_system
 from stand_ins import bare_python, proxy, python_with, runtime, script
 
-from edgeloop.boards.mpu import settings as mpu_settings
 from edgeloop.errors import (
     BoardError,
     BoardNotTrusted,
@@ -26,7 +25,7 @@ from edgeloop.errors import (
 )
 from edgeloop.services.ports import LOOPBACK
 
-HASTY = mpu_settings.Deadlines(connect_s=2, hello_s=3, answer_s=3, load_s=10, silence_s=3, tool_s=5, close_s=1, idle_s=8)
+HASTY = {"connect_s": 2, "hello_s": 3, "answer_s": 3, "load_s": 10, "silence_s": 3, "tool_s": 5, "close_s": 1, "idle_s": 8}
 
 
 def linux(desk: Desk, python: str = sys.executable, folder: str = "", kind: str = "any-linux", **ssh: Any) -> None:
@@ -34,9 +33,9 @@ def linux(desk: Desk, python: str = sys.executable, folder: str = "", kind: str 
     board = desk.linux
     found = {"host": LOOPBACK, "port": board.port, "user": getuser(), "key": str(board.folder / "key")}
     found |= {"known_hosts": str(board.folder / "known_hosts"), **ssh}
-    entry = {"kind": kind, "find": {"ssh": found}, "linux": {"python": python, "folder": folder or str(board.disk)}}
+    how = {"python": python, "folder": folder or str(board.disk), "deadlines": HASTY}
+    entry = {"kind": kind, "find": {"ssh": found}, "linux": how}
     desk.workspace.lab.write_text(json.dumps({"boards": {"mp2": entry}}), encoding="utf-8")
-    desk.patch.setattr("edgeloop.boards.lab.connect.MpuSettings", lambda **given: mpu_settings.MpuSettings(**given, deadlines=HASTY))
 
 
 def listener(desk: Desk, *, listens: bool) -> None:
@@ -98,7 +97,7 @@ def core_killed(desk: Desk) -> None:
     import os
     import signal
 
-    from edgeloop.boards.virtual_board import BoardProcess
+    from edgeloop.boards.virtual.process import BoardProcess
 
     begun = BoardProcess.__init__
 
@@ -113,7 +112,7 @@ def no_compiler(desk: Desk) -> None:
     def absent(*_: object) -> None:
         raise ToolchainError("There is no compiler for Arm.", "Install one.")
 
-    desk.patch.setattr("edgeloop.boards.virtual_board.find_arm_compiler", absent)
+    desk.patch.setattr("edgeloop.boards.virtual.driver.find_arm_compiler", absent)
 
 
 def wrong_code(desk: Desk) -> None:
@@ -136,16 +135,17 @@ def silent(desk: Desk) -> None:
 
 
 LINUX_FAULTS = [
-    Fault("SSH refused", "linux", BoardUnreachable, "no connection", lambda d: listener(d, listens=False)),
+    Fault("SSH refused", "linux", BoardUnreachable, "no connection to the board 'mp2'", lambda d: listener(d, listens=False)),
     Fault("SSH never speaks", "linux", BoardSilent, "let us in", lambda d: listener(d, listens=True)),
-    Fault("host unknown", "linux", BoardNotTrusted, "is not in", lambda d: linux(d, known_hosts=str(d.scratch / "absent"))),
-    Fault("host key changed", "linux", BoardNotTrusted, "ssh-keygen -R", other_host_key),
-    Fault("key not accepted", "linux", BoardNotTrusted, "lets none of the keys in", wrong_key),
+    Fault("host unknown", "linux", BoardNotTrusted, "is not in .* It shows SHA256:", lambda d: linux(
+        d, known_hosts=str(d.scratch / "absent"))),
+    Fault("host key changed", "linux", BoardNotTrusted, "(?s)is not the one that .* says.*ssh-keygen -R", other_host_key),
+    Fault("key not accepted", "linux", BoardNotTrusted, "(?s)lets none of the keys in.*ssh-copy-id", wrong_key),
     Fault("no Python", "linux", BoardRefusal, "cannot run '/nowhere/python3'", lambda d: linux(d, "/nowhere/python3")),
-    Fault("no runtime", "linux", BoardRefusal, "has no stai_mpu", lambda d: linux(d, python_with(
+    Fault("no runtime", "linux", BoardRefusal, "(?s)has no stai_mpu and no tflite_runtime.*pip install", lambda d: linux(d, python_with(
         d.scratch, {"numpy": "__version__ = '0'"}, python=bare_python(d.scratch)))),
     Fault("another board", "linux", BoardRefusal, "declared as stm32mp257f-dk, but", lambda d: linux(d, kind="stm32mp257f-dk")),
-    Fault("no space on the board", "linux", BoardError, "No space left on device", full_disk),
+    Fault("no space on the board", "linux", BoardError, r"No space left on device in .*; \d+ KiB are free", full_disk),
     Fault("no folder on the board", "linux", BoardRefusal, "No such file", lambda d: linux(d, folder="/nowhere")),
     Fault("no answer", "linux", ProtocolError, "no answer", answers("echo 'this is no Python'")),
     Fault("garbage", "linux", ProtocolError, "no answer", answers("head -c 100000 /dev/urandom; sleep 20")),

@@ -19,15 +19,13 @@ from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.find import find
 from edgeloop.boards.lock import occupancy
 from edgeloop.files import FINISHED, atomic_path
-from edgeloop.records import EmulatedBenchmarkRecord, McuBenchmarkRecord, MpuBenchmarkRecord
-from edgeloop.records.base import Record
+from edgeloop.records import read_benchmark
 
 KILLS = int(os.environ.get("EDGELOOP_KILLS", "1"))
 FREE_S = 1.0
 RUN_S = 240.0
 SLOW = "  warmup_runs: 20\n  windows: 7\n  runs_per_window: 50\n"
 FAST = "  warmup_runs: 1\n  windows: 5\n  runs_per_window: 2\n"
-RECORDS: dict[str, type[Record]] = {"mcu": McuBenchmarkRecord, "linux": MpuBenchmarkRecord, "virtual": EmulatedBenchmarkRecord}
 
 
 def start(desk: Desk, chain: Chain) -> "subprocess.Popen[bytes]":
@@ -42,13 +40,11 @@ def completed(desk: Desk, chain: Chain) -> float:
     begun = time.monotonic()
     with start(desk, chain) as process:
         assert process.wait(RUN_S) == 0, (desk.scratch / "output").read_text(encoding="utf-8")
-    RECORDS[chain].read(desk.record(chain))
+    read_benchmark(desk.record(chain))
     return time.monotonic() - begun
 
 
 def seconds_until_free(desk: Desk, chain: Chain) -> float:
-    if chain == "virtual":
-        return 0.0
     key, begun = find(load_lab(desk.workspace).board(BOARDS[chain]), desk.workspace.root).key, time.monotonic()
     while occupancy(key).held:
         assert time.monotonic() - begun < 20 * FREE_S, "the board is never free"
@@ -81,7 +77,7 @@ def test_killed_at_any_moment(desk: Desk, chain: Chain) -> None:
         for left in record.parent.glob(FINISHED):
             # The one before it began, or the whole one of a run that was faster than the signal.
             assert left == record
-            assert left.read_text(encoding="utf-8") == OLDER or RECORDS[chain].read(left)
+            assert left.read_text(encoding="utf-8") == OLDER or read_benchmark(left)
         assert desk.left() == []
         if chain == "linux":
             assert desk.linux.is_clean(15)

@@ -13,17 +13,16 @@ from pathlib import Path
 import pytest
 from lab_bench import PROGRAMS, Bench
 from miniature import CLASSES, coloured, prepare
-from wrong_kernels import host_outputs, make_wrong, stored_bytes
+from wrong_kernels import host_outputs, make_wrong, reference_stored, stored_bytes
 
-from edgeloop.boards import inputs as board_inputs
 from edgeloop.boards.benchmark import benchmark
-from edgeloop.boards.emulated import reference_outputs
+from edgeloop.boards.subject import variant_subject
 from edgeloop.cli import main
 from edgeloop.codegen.generate import Options, generate
 from edgeloop.codegen.toolchain import find_host_compiler
 from edgeloop.config import Params, load_params
 from edgeloop.errors import EdgeloopError, WrongOutputs
-from edgeloop.records import EmulatedBenchmarkRecord
+from edgeloop.records import EmulatedBenchmark
 from edgeloop.workspace import VariantPaths, Workspace
 
 PROGRAMS_MADE_WRONG = int(os.environ.get("EDGELOOP_WRONG_KERNELS", "5"))
@@ -54,10 +53,9 @@ def test_every_wrong_program_whose_outputs_differ_is_caught(
 ) -> None:
     right, ended = tmp_path / "right", Counter[str]()
     shutil.copytree(variant.generated, right)
-    images = board_inputs.test_images(workspace, params.variant(VARIANT), IMAGES)
     model = variant.quantized / "per_channel.tflite"
-    inputs = board_inputs.inputs_for(model, images.pixels, images.preprocessing)
-    expected = stored_bytes(reference_outputs(model, inputs))
+    inputs = variant_subject(workspace, params, VARIANT, IMAGES).inputs(model)
+    expected = stored_bytes(reference_stored(model, inputs))
     compiler = find_host_compiler()
     assert host_outputs(right, compiler, tmp_path, inputs) == expected, "the oracle itself is wrong"
     for seed in range(FIRST, FIRST + PROGRAMS_MADE_WRONG):
@@ -87,7 +85,7 @@ def outcome_on_board(workspace: Workspace, params: Params, variant: VariantPaths
     except EdgeloopError as error:
         assert not path.exists()
         return type(error).__name__
-    assert isinstance(record, EmulatedBenchmarkRecord)
+    assert isinstance(record, EmulatedBenchmark)
     assert record.equal_outputs == record.images == IMAGES
     return "a record"
 

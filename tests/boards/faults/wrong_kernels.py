@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgeloop.codegen.toolchain import Compiler
 from edgeloop.errors import ToolchainError
+from edgeloop.tflite.interpreter import LiteModel
 
 Wrong = Callable[[Random, Path], str]
 """Changes a folder of generated code; says what."""
@@ -41,12 +42,12 @@ KERNELS = [
     ("edgeloop_fixed_point.h", "(mask >> 1) + (value < 0 ? 1 : 0)", "mask", "rounded shift: rounds down"),
     ("edgeloop_fixed_point.h", "value > high ? high : value", "value", "clamp: no upper limit"),
     ("edgeloop_fixed_point.h", "value < low ? low : value", "value", "clamp: no lower limit"),
-    ("edgeloop_reduce.c", "sums[channel] - layer->offset", "sums[channel]", "mean: zero point forgotten"),
-    ("edgeloop_reduce.c", "sums[channel] += *input++", "sums[channel] = *input++", "mean: only the last column"),
+    ("edgeloop_mean.c", "sums[channel] - layer->offset", "sums[channel]", "mean: zero point forgotten"),
+    ("edgeloop_mean.c", "sums[channel] += *input++", "sums[channel] = *input++", "mean: only the last column"),
     ("edgeloop_softmax.c", "i < 7", "i < 6", "softmax: one factor of exp forgotten"),
     ("edgeloop_softmax.c", "i < 3; i++) {\n        const int32_t error", "i < 1; i++) {\n        const int32_t error", "softmax: one step"),
     ("edgeloop_softmax.c", "input[i] > result ? input[i] : result", "input[i]", "softmax: the last one for the largest"),
-    ("edgeloop_elementwise.c", "zero_point", "zero_point + 1", "elementwise: a zero point off by one"),
+    ("edgeloop_add.c", "zero_point", "zero_point + 1", "add: a zero point off by one"),
     ("edgeloop_convolution.c", "(uint8_t)w->layer->input_zero_point", "0", "convolution: padding with 0"),
     ("edgeloop_softmax.c", "SUM_INTEGER_BITS - zeros + 31 - 8", "SUM_INTEGER_BITS - zeros + 31 - 7", "softmax: half the scale"),
 ]  # fmt: skip
@@ -137,6 +138,16 @@ def host_outputs(folder: Path, compiler: Compiler, work: Path, inputs: NDArray[A
     if done.returncode != 0 or rest or not size:
         return None
     return [done.stdout[place * size : (place + 1) * size] for place in range(len(inputs))]
+
+
+def reference_stored(model: Path, inputs: NDArray[Any]) -> NDArray[Any]:
+    """What LiteRT's reference kernels give: (n, classes) in the output's own type."""
+    loaded, outputs = LiteModel(model, reference=True), []
+    for image in inputs:
+        loaded.set_input(image[None])
+        loaded.invoke()
+        outputs.append(loaded.stored().copy())
+    return np.concatenate(outputs)
 
 
 def stored_bytes(outputs: NDArray[Any]) -> list[bytes]:

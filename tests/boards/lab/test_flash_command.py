@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import signal
 import sys
 import time
 from functools import partial
@@ -39,14 +38,6 @@ def test_parts_are_filled_in_and_nothing_is_seen_by_a_shell(tmp_path: Path, log:
 def test_a_part_that_is_not_there_is_named() -> None:
     with pytest.raises(FlashError, match=r"needs \{hex\}, the firmware as an Intel HEX file"):
         run_commands([tool("pass"), Command(run=["true", "{hex}"])], {"elf": "a"}, Path(os.devnull))
-
-
-def test_standard_input_is_closed_so_a_tool_that_asks_does_not_wait(log: Path) -> None:
-    begin = time.monotonic()
-    with pytest.raises(FlashError, match=r"(?s)failed with exit code 1.*EOFError") as failed:
-        run_commands([tool("input('Accept the licence? ')", deadline_s=60)], {}, log)
-    assert time.monotonic() - begin < 20
-    assert "Accept the licence?" in str(failed.value)
 
 
 def test_a_failure_says_the_last_lines_and_where_all_of_them_are(log: Path) -> None:
@@ -104,19 +95,6 @@ def test_what_the_command_before_said_does_not_count(log: Path) -> None:
         run_commands([tool("print('done')"), tool("pass", expect="done")], {}, log)
 
 
-def test_a_program_that_is_not_there_is_named(log: Path) -> None:
-    with pytest.raises(FlashError, match="STM32_Programmer_CLI is not there"):
-        run_commands([Command(run=["STM32_Programmer_CLI", "-c"])], {}, log)
-
-
-def test_a_file_that_is_no_program_fails_in_its_own_words(log: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "tool"
-    broken.write_bytes(b"\x7fELF")
-    broken.chmod(0o755)
-    with pytest.raises(FlashError, match="cannot be started: Exec format error"):
-        run_commands([Command(run=[str(broken)])], {}, log)
-
-
 def test_it_runs_in_the_folder_that_is_named_and_modules_there_do_no_harm(log: Path, tmp_path: Path) -> None:
     folder = tmp_path / "firmware with spaces"
     folder.mkdir()
@@ -125,11 +103,6 @@ def test_it_runs_in_the_folder_that_is_named_and_modules_there_do_no_harm(log: P
     assert log.read_text(encoding="utf-8").splitlines()[-1] == str(folder)
     with pytest.raises(FlashError, match="does not exist"):
         run_commands([Command(run=["pwd"], folder="{generated}/x")], {"generated": str(folder)}, log)
-
-
-def test_a_tool_that_died_of_a_signal_failed(log: Path) -> None:
-    with pytest.raises(FlashError, match=f"exit code {128 + signal.SIGSEGV}"):
-        run_commands([tool("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")], {}, log)
 
 
 def test_when_the_starter_is_killed_the_tool_ends_and_the_board_is_locked_until_then(log: Path, tmp_path: Path) -> None:

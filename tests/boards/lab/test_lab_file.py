@@ -1,12 +1,14 @@
 """lab.yaml: a board is a few lines; what does not fit is refused with its line and the near match."""
 
+import inspect
 from pathlib import Path
 
 import pytest
 
-from edgeloop.boards.lab.config import Lab, load_lab
+from edgeloop.boards.driver import Driver
+from edgeloop.boards.drivers import DRIVERS
+from edgeloop.boards.lab.config import BoardEntry, Find, Lab, load_lab
 from edgeloop.boards.lab.kinds import kinds
-from edgeloop.boards.mpu.kinds import KINDS
 from edgeloop.boards.virtual.parts import PARTS
 from edgeloop.codegen.targets import TARGETS
 from edgeloop.errors import ConfigError, InputError
@@ -52,10 +54,17 @@ def test_the_kinds_are_those_of_the_issue() -> None:
     assert (n6.device_id, n6.baud, n6.clock_mhz, n6.target) == (0x486, 921600, 800, "stm32n6")
 
 
-def test_every_kind_that_a_driver_knows_is_there() -> None:
-    assert {name for name, kind in kinds().items() if kind.driver == "mpu"} == set(KINDS)
+def test_every_kind_is_of_a_driver_a_part_and_a_target_that_there_are() -> None:
+    assert {kind.driver for kind in kinds().values()} == set(DRIVERS)
     assert {kind.part for kind in kinds().values() if kind.driver == "virtual"} <= set(PARTS)
     assert all(kind.target is None or kind.target in TARGETS for kind in kinds().values())
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_every_registered_driver_implements_the_protocol(name: str) -> None:
+    driver = DRIVERS[name].load()
+    assert Driver in driver.__mro__ and not inspect.isabstract(driver) and driver.at_once >= 1
+    assert set(DRIVERS[name].keys) <= set(BoardEntry.model_fields) and set(DRIVERS[name].found_by) <= set(Find.model_fields)
 
 
 def test_a_board_is_two_lines_and_its_kind_says_the_rest(workspace: Workspace) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeloop.boards.compare import compare
+from edgeloop.boards.compare import check, compare
+from edgeloop.boards.driver import Loaded
 from edgeloop.boards.lab.config import BoardEntry, Find, Lab
-from edgeloop.boards.mcu.benchmark import most
-from edgeloop.boards.mcu.verify import check_clock, check_formats, check_outputs, refuse_virtual
+from edgeloop.boards.mcu.driver import most
+from edgeloop.boards.mcu.verify import check_clock, check_formats, refuse_virtual
 from edgeloop.boards.stm32msg.formats import TensorForm
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation, System
 from edgeloop.errors import BoardError, WrongOutputs
@@ -83,12 +84,16 @@ def scores(*classes: int) -> Scores:
 def test_portable_code_must_give_the_same_bits_and_other_code_nearly_always_the_same_class() -> None:
     reference = scores(*[0, 1] * 10)
     near = reference + reference.dtype.type(0.001)
-    check_outputs(H7, compare(reference, reference, "the host"), exact=True)
-    check_outputs(H7, compare(near, reference, "the host"), exact=False)
-    with pytest.raises(WrongOutputs, match="other outputs than the host on 20 of 20 images"):
-        check_outputs(H7, compare(near, reference, "the host"), exact=True)
-    with pytest.raises(WrongOutputs, match="the class of the host on only 10 of 20 images"):
-        check_outputs(H7, compare(scores(*[0] * 20), reference, "the host"), exact=False)
+    exact, agreeing, told = (Loaded(Path("a.tflite"), None, tolerance, "a runtime") for tolerance in ("exact", "agreement", "reported"))
+    check("h7", exact, compare(reference, reference))
+    check("h7", agreeing, compare(near, reference))
+    with pytest.raises(WrongOutputs, match="other outputs than LiteRT's reference kernels on 20 of 20 images"):
+        check("h7", exact, compare(near, reference))
+    other = compare(scores(*[0] * 20), reference)
+    with pytest.raises(WrongOutputs, match="the class of LiteRT's reference kernels on only 10 of 20 images"):
+        check("h7", agreeing, other)
+    check("h7", told, other)
+    assert not other.agrees
 
 
 def test_a_stack_that_is_not_measured_is_not_zero() -> None:

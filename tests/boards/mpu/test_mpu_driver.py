@@ -1,37 +1,24 @@
 """The driver of Linux boards over a real SSH server on loopback, with a real runtime on its other end."""
 
 import ast
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_hand import host as host_board
+from in_hand import linux as driver
 from linux_board import SSHD, LinuxBoard, linux_board
 from miniature import CLASSES, PREPROCESSING, coloured
 from stand_ins import STAI_MPU, X_LINUX_AI_BENCHMARK, python_with, runtime, script
 
-from edgeloop.boards.host import HostBoard
-from edgeloop.boards.inputs import inputs_for
-from edgeloop.boards.mpu.driver import MpuBoard
+from edgeloop.boards.driver import Observe
 from edgeloop.boards.mpu.session import Session, source
 from edgeloop.boards.mpu.shares import engine_shares
+from edgeloop.boards.subject import inputs_for
 from edgeloop.errors import BoardRefusal, InputError
 
 PIXELS = np.stack([coloured(label, seed) for label in CLASSES for seed in range(4)])
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
-    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
-        yield running
-
-
-@pytest.fixture
-def linux(server: LinuxBoard) -> Iterator[LinuxBoard]:
-    """The board; at the end of every test nothing may be left on it."""
-    yield server
-    assert server.is_clean()
 
 
 @pytest.mark.parametrize("kind", ["openssh", "asyncssh"])
@@ -39,11 +26,11 @@ def test_a_model_runs_over_ssh_and_gives_what_the_host_gives(tmp_path: Path, min
     if kind == "openssh" and not SSHD:
         pytest.skip("OpenSSH's server is not installed (Debian: openssh-server)")
     inputs = inputs_for(miniatures / "per_channel.tflite", PIXELS, PREPROCESSING)
-    with linux_board(tmp_path / "board", kind) as linux, closing(MpuBoard(linux.settings())) as board, closing(HostBoard()) as host:
-        board.flash(miniatures / "per_channel.tflite")
-        host.flash(miniatures / "per_channel.tflite")
-        run = board.run(inputs)
-        assert np.array_equal(run.outputs, host.run(inputs).outputs)
+    with linux_board(tmp_path / "board", kind) as linux, closing(driver(linux.board())) as board, closing(host_board()) as host:
+        board.load(miniatures / "per_channel.tflite")
+        host.load(miniatures / "per_channel.tflite")
+        run = board.run(inputs, Observe.OUTPUTS)
+        assert np.array_equal(run.outputs, host.run(inputs, Observe.OUTPUTS).outputs)
         assert len(np.unique(run.outputs, axis=0)) > 3
         assert len(run.latencies_ns) == len(PIXELS)
         assert min(run.latencies_ns) > 0
@@ -55,17 +42,17 @@ def test_a_model_runs_over_ssh_and_gives_what_the_host_gives(tmp_path: Path, min
 def test_every_format_gives_what_the_host_gives(linux: LinuxBoard, miniatures: Path, name: str) -> None:
     model = miniatures / f"{name}.tflite"
     inputs = inputs_for(model, PIXELS, PREPROCESSING)
-    with closing(MpuBoard(linux.settings())) as board, closing(HostBoard()) as host:
-        board.flash(model)
-        host.flash(model)
-        assert np.array_equal(board.run(inputs).outputs, host.run(inputs).outputs)
+    with closing(driver(linux.board())) as board, closing(host_board()) as host:
+        board.load(model)
+        host.load(model)
+        assert np.array_equal(board.run(inputs, Observe.OUTPUTS).outputs, host.run(inputs, Observe.OUTPUTS).outputs)
 
 
 def test_the_board_says_what_it_is_and_that_it_is_no_stm32(linux: LinuxBoard) -> None:
-    with closing(MpuBoard(linux.settings())) as board:
+    with closing(driver(linux.board())) as board:
         identity, machine = board.identify(), board.machine()
     assert identity.device.startswith("an ordinary Linux machine, no STM32: ")
-    assert identity.runtime.startswith("ai_edge_litert ")
+    assert identity.says["runtime"].startswith("ai_edge_litert ")
     assert identity.clock == "time.perf_counter_ns on the board"
     assert machine.kernel.startswith("Linux ")
     assert machine.memory_bytes is not None
@@ -73,13 +60,13 @@ def test_the_board_says_what_it_is_and_that_it_is_no_stm32(linux: LinuxBoard) ->
 
 
 def test_inputs_are_sent_once_and_a_second_model_begins_anew(linux: LinuxBoard, miniatures: Path) -> None:
-    with closing(MpuBoard(linux.settings())) as board:
+    with closing(driver(linux.board())) as board:
         for name in ("per_channel", "int8"):
             model = miniatures / f"{name}.tflite"
             inputs = inputs_for(model, PIXELS, PREPROCESSING)
-            board.flash(model)
-            first = board.run(inputs).outputs
-            again = board.run(inputs[[3, 1, 1, 7]]).outputs
+            board.load(model)
+            first = board.run(inputs, Observe.OUTPUTS).outputs
+            again = board.run(inputs[[3, 1, 1, 7]], Observe.OUTPUTS).outputs
             assert np.array_equal(again, first[[3, 1, 1, 7]])
             assert len(board._stored) == len(PIXELS)
 
@@ -87,36 +74,36 @@ def test_inputs_are_sent_once_and_a_second_model_begins_anew(linux: LinuxBoard, 
 def test_more_inputs_than_the_boards_memory_should_hold(linux: LinuxBoard, miniatures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgeloop.boards.mpu.driver.MOST_INPUT_BYTES", 5 * PIXELS[0].nbytes)
     inputs = inputs_for(miniatures / "per_channel.tflite", PIXELS, PREPROCESSING)
-    with closing(MpuBoard(linux.settings())) as board, closing(HostBoard()) as host:
-        board.flash(miniatures / "per_channel.tflite")
-        host.flash(miniatures / "per_channel.tflite")
+    with closing(driver(linux.board())) as board, closing(host_board()) as host:
+        board.load(miniatures / "per_channel.tflite")
+        host.load(miniatures / "per_channel.tflite")
         for part in (inputs[:4], inputs[4:8], inputs[2:6]):
-            assert np.array_equal(board.run(part).outputs, host.run(part).outputs)
+            assert np.array_equal(board.run(part, Observe.OUTPUTS).outputs, host.run(part, Observe.OUTPUTS).outputs)
 
 
 def test_stai_mpu_is_taken_first_and_its_engine_is_told(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
     python = python_with(tmp_path, {"stai_mpu": STAI_MPU, **runtime()})
     inputs = inputs_for(miniatures / "per_channel.tflite", PIXELS, PREPROCESSING)
-    with closing(MpuBoard(linux.settings(python=python))) as board:
-        assert board.identify().runtime == "stai_mpu 6.1.1"
-        board.flash(miniatures / "per_channel.tflite")
+    with closing(driver(linux.board(python=python))) as board:
+        assert board.identify().says["runtime"] == "stai_mpu 6.1.1"
+        board.load(miniatures / "per_channel.tflite")
         assert (board.loaded.engine, board.loaded.threads) == ("OpenVX on the NPU", None)
-        assert board.run(inputs).outputs.argmax(axis=1).tolist() == [0] * 4 + [1] * 4 + [2] * 4
+        assert board.run(inputs, Observe.OUTPUTS).outputs.argmax(axis=1).tolist() == [0] * 4 + [1] * 4 + [2] * 4
 
 
 @pytest.mark.parametrize(("wished", "taken"), [(None, "tflite_runtime"), ("ai_edge_litert", "ai_edge_litert")])
 def test_the_runtime_is_the_wished_one_or_the_first_there_is(linux: LinuxBoard, tmp_path: Path, wished: str | None, taken: str) -> None:
-    with closing(MpuBoard(linux.settings(python=python_with(tmp_path, runtime()), runtime=wished))) as board:
-        assert board.identify().runtime.startswith(taken)
+    with closing(driver(linux.board(python=python_with(tmp_path, runtime()), runtime=wished))) as board:
+        assert board.identify().says["runtime"].startswith(taken)
 
 
 def test_the_shares_of_the_engines_come_from_the_boards_own_tool(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
     python = python_with(tmp_path, {})
     script(tmp_path / "tools" / "x-linux-ai-benchmark", X_LINUX_AI_BENCHMARK)
     script(tmp_path / "tools" / "x-linux-ai", "#!/bin/sh\necho 'X-LINUX-AI version: v6.1.1'\n")
-    with closing(MpuBoard(linux.settings(python=python))) as board:
+    with closing(driver(linux.board(python=python))) as board:
         assert board.machine().x_linux_ai == "X-LINUX-AI version: v6.1.1"
-        board.flash(miniatures / "per_channel.tflite")
+        board.load(miniatures / "per_channel.tflite")
         shares, missing = engine_shares(*board.engine_tool())
     assert shares is not None
     assert missing == ""
@@ -126,50 +113,52 @@ def test_the_shares_of_the_engines_come_from_the_boards_own_tool(linux: LinuxBoa
 
 def test_what_a_login_prints_in_front_is_passed_over(linux: LinuxBoard, tmp_path: Path) -> None:
     python = python_with(tmp_path, {}, first="echo 'Welcome to OpenSTLinux'; printf 'no line end: '")
-    with closing(MpuBoard(linux.settings(python=python))) as board:
-        assert board.identify().runtime.startswith("ai_edge_litert ")
+    with closing(driver(linux.board(python=python))) as board:
+        assert board.identify().says["runtime"].startswith("ai_edge_litert ")
 
 
 def test_what_a_runtime_prints_does_not_get_between_the_answers(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
     noisy = runtime(invoke="print('EDGELOOP {}', flush=True); os.write(1, b'INFO: delegate' + bytes(9))")
-    with closing(MpuBoard(linux.settings(python=python_with(tmp_path, noisy)))) as board:
-        board.flash(miniatures / "per_channel.tflite")
-        assert len(board.run(inputs_for(miniatures / "per_channel.tflite", PIXELS, PREPROCESSING)).latencies_ns) == len(PIXELS)
+    with closing(driver(linux.board(python=python_with(tmp_path, noisy)))) as board:
+        board.load(miniatures / "per_channel.tflite")
+        assert len(board.run(inputs_for(miniatures / "per_channel.tflite", PIXELS, PREPROCESSING), Observe.OUTPUTS).latencies_ns) == len(
+            PIXELS
+        )
 
 
 def test_long_runs_say_that_they_are_alive(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
     slow = python_with(tmp_path, runtime(invoke="time.sleep(0.4)"))
-    hasty = linux.settings().deadlines.model_copy(update={"silence_s": 2.5})
-    with closing(MpuBoard(linux.settings(python=slow, deadlines=hasty))) as board:
-        board.flash(miniatures / "per_channel.tflite")
-        run = board.run(inputs_for(miniatures / "per_channel.tflite", PIXELS, PREPROCESSING))
+    hasty = linux.board().linux.deadlines.model_copy(update={"silence_s": 2.5})
+    with closing(driver(linux.board(python=slow, deadlines=hasty))) as board:
+        board.load(miniatures / "per_channel.tflite")
+        run = board.run(inputs_for(miniatures / "per_channel.tflite", PIXELS, PREPROCESSING), Observe.OUTPUTS)
     assert sum(run.latencies_ns) > 12 * 0.4e9 > 2.5e9
 
 
-def test_nothing_flashed_wrong_inputs_and_wrong_files_are_told_apart(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
-    with closing(MpuBoard(linux.settings())) as board:
+def test_nothing_loaded_wrong_inputs_and_wrong_files_are_told_apart(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
+    with closing(driver(linux.board())) as board:
         with pytest.raises(InputError, match="No model is on the board"):
-            board.run(PIXELS)
+            board.run(PIXELS, Observe.OUTPUTS)
         with pytest.raises(InputError, match="cannot be read"):
-            board.flash(tmp_path / "absent.tflite")
+            board.load(tmp_path / "absent.tflite")
         with pytest.raises(InputError, match="no model that a Linux board runs"):
-            board.flash(tmp_path / "network.c")
-        board.flash(miniatures / "per_channel.tflite")
+            board.load(tmp_path / "network.c")
+        board.load(miniatures / "per_channel.tflite")
         with pytest.raises(InputError, match="takes uint8"):
-            board.run(PIXELS.astype(np.float32))
+            board.run(PIXELS.astype(np.float32), Observe.OUTPUTS)
         with pytest.raises(InputError, match="takes uint8"):
-            board.run(PIXELS[:, :48])
-        assert len(board.run(PIXELS).latencies_ns) == len(PIXELS)
+            board.run(PIXELS[:, :48], Observe.OUTPUTS)
+        assert len(board.run(PIXELS, Observe.OUTPUTS).latencies_ns) == len(PIXELS)
 
 
 def test_an_npu_binary_is_refused_where_there_is_no_npu(linux: LinuxBoard, tmp_path: Path) -> None:
     (tmp_path / "model.nb").write_bytes(b"VPMN" + bytes(60))
-    with closing(MpuBoard(linux.settings())) as board, pytest.raises(BoardRefusal, match="made for an NPU"):
-        board.flash(tmp_path / "model.nb")
+    with closing(driver(linux.board())) as board, pytest.raises(BoardRefusal, match="made for an NPU"):
+        board.load(tmp_path / "model.nb")
 
 
 def test_two_sessions_do_not_disturb_each_other(linux: LinuxBoard) -> None:
-    with closing(Session(linux.settings())) as one, closing(Session(linux.settings())) as other:
+    with closing(Session(linux.board())) as one, closing(Session(linux.board())) as other:
         assert one.hello["folder"] != other.hello["folder"]
         one.close()
         assert Path(other.hello["folder"]).is_dir()

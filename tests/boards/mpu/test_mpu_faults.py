@@ -1,4 +1,4 @@
-"""Every fault of a Linux board ends in a typed error before its deadline, leaves nothing on the board, and gives no number."""
+"""Faults of a Linux board beside those of the matrix (tests/boards/faults): a typed error in time, and nothing left on the board."""
 
 import json
 import os
@@ -9,23 +9,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from linux_board import QUICK, SSHD, LinuxBoard, linux_board, running_in
+from in_hand import linux as driver
+from linux_board import QUICK, SSHD, LinuxBoard, running_in
 from miniature import CLASSES, PREPROCESSING, coloured
-from pydantic import ValidationError
-from stand_ins import bare_python, proxy, python_with, runtime, script
+from stand_ins import bare_python, python_with, runtime, script
 
-from edgeloop.boards.inputs import inputs_for
-from edgeloop.boards.mpu.driver import MpuBoard
+from edgeloop.boards.driver import Observe
+from edgeloop.boards.lab.config import LabBoard, board_at
 from edgeloop.boards.mpu.on_board import keeper
 from edgeloop.boards.mpu.session import Session
-from edgeloop.boards.mpu.settings import MpuSettings, settings_for
+from edgeloop.boards.subject import inputs_for
 from edgeloop.errors import BoardError, BoardNotTrusted, BoardRefusal, BoardSilent, BoardUnreachable, ConfigError, InputError, ProtocolError
 from edgeloop.services.ports import LOOPBACK
 
@@ -33,19 +33,6 @@ PIXELS = np.stack([coloured(label, 1) for label in CLASSES])
 HASTY = QUICK.model_copy(update={"connect_s": 2, "hello_s": 2, "answer_s": 2, "silence_s": 2, "close_s": 1})
 FOREIGN_ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xf3\x00\x01" + bytes(43)
 """The head of a program for another processor."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxBoard]:
-    with linux_board(tmp_path_factory.mktemp("board"), "openssh" if SSHD else "asyncssh") as running:
-        yield running
-
-
-@pytest.fixture
-def linux(server: LinuxBoard) -> Iterator[LinuxBoard]:
-    """The board; at the end of every test nothing may be left on it."""
-    yield server
-    assert server.is_clean()
 
 
 @contextmanager
@@ -56,33 +43,19 @@ def within(limit_s: float) -> Iterator[None]:
     assert time.monotonic() - began < limit_s
 
 
-def run_on(settings: MpuSettings, model: Path) -> Any:
+def run_on(lab_board: LabBoard, model: Path) -> Any:
     """Flash and run; what is returned would be a result."""
-    with closing(MpuBoard(settings)) as board:
-        board.flash(model)
-        return board.run(inputs_for(model, PIXELS, PREPROCESSING))
+    with closing(driver(lab_board)) as board:
+        board.load(model)
+        return board.run(inputs_for(model, PIXELS, PREPROCESSING), Observe.OUTPUTS)
 
 
 # The way to the board
 
 
-def test_nobody_listens(linux: LinuxBoard) -> None:
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        port = listener.getsockname()[1]
-    with within(5), pytest.raises(BoardUnreachable, match=r"no connection to the board 'loopback'"):
-        Session(linux.settings(address=f"ssh://{LOOPBACK}:{port}"))
-
-
 def test_a_name_that_nobody_has(linux: LinuxBoard) -> None:
     with within(15), pytest.raises((BoardUnreachable, BoardSilent)):
-        Session(linux.settings(address="ssh://root@board.invalid"))
-
-
-def test_something_listens_that_never_speaks(linux: LinuxBoard) -> None:
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        settings = linux.settings(address=f"ssh://{LOOPBACK}:{listener.getsockname()[1]}", deadlines=HASTY)
-        with within(6), pytest.raises(BoardSilent, match="to let us in"):
-            Session(settings)
+        Session(linux.board(host="board.invalid"))
 
 
 def test_something_listens_that_is_no_ssh_server(linux: LinuxBoard) -> None:
@@ -95,21 +68,15 @@ def test_something_listens_that_is_no_ssh_server(linux: LinuxBoard) -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         with within(12), pytest.raises((BoardUnreachable, BoardSilent)):
-            Session(linux.settings(address=f"ssh://{LOOPBACK}:{listener.getsockname()[1]}", deadlines=HASTY))
-
-
-def test_the_key_is_another_one(linux: LinuxBoard) -> None:
-    with within(10), pytest.raises(BoardNotTrusted, match="lets none of the keys in") as caught:
-        Session(linux.settings(keys=[linux.folder / "other_key"]))
-    assert "ssh-copy-id" in caught.value.remedy
+            Session(linux.board(port=listener.getsockname()[1], deadlines=HASTY))
 
 
 def test_the_key_file_is_no_key(linux: LinuxBoard, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("not a key", encoding="utf-8")
     with pytest.raises(ConfigError, match="cannot be read"):
-        Session(linux.settings(keys=[tmp_path / "key"]))
+        Session(linux.board(key=tmp_path / "key"))
     with pytest.raises(ConfigError, match="cannot be read"):
-        Session(linux.settings(keys=[tmp_path / "absent"]))
+        Session(linux.board(key=tmp_path / "absent"))
 
 
 def test_the_key_has_a_passphrase(linux: LinuxBoard, tmp_path: Path) -> None:
@@ -118,7 +85,7 @@ def test_the_key_has_a_passphrase(linux: LinuxBoard, tmp_path: Path) -> None:
     key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
     key.write_private_key(str(tmp_path / "key"), "pkcs8-pem", passphrase="secret")
     with pytest.raises(ConfigError, match="assphrase") as caught:
-        Session(linux.settings(keys=[tmp_path / "key"]))
+        Session(linux.board(key=tmp_path / "key"))
     assert "ssh-add" in caught.value.remedy
 
 
@@ -127,23 +94,8 @@ def test_the_key_has_a_passphrase_in_the_form_of_openssh(linux: LinuxBoard, tmp_
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(tmp_path / "key")]
     subprocess.run(command, check=True, timeout=30, stdin=subprocess.DEVNULL)
     with pytest.raises(ConfigError) as caught:
-        Session(linux.settings(keys=[tmp_path / "key"]))
+        Session(linux.board(key=tmp_path / "key"))
     assert "ssh-add" in caught.value.remedy
-
-
-def test_the_host_is_unknown(linux: LinuxBoard, tmp_path: Path) -> None:
-    for known in ("absent", "empty"):
-        (tmp_path / "empty").touch()
-        with within(10), pytest.raises(BoardNotTrusted, match=r"is not in .* It shows SHA256:"):
-            Session(linux.settings(known_hosts=tmp_path / known))
-
-
-def test_the_host_key_has_changed(linux: LinuxBoard, tmp_path: Path) -> None:
-    public = (linux.folder / "other_key.pub").read_text(encoding="ascii").split()
-    (tmp_path / "known_hosts").write_text(f"[{LOOPBACK}]:{linux.port} {public[0]} {public[1]}\n", encoding="ascii")
-    with within(10), pytest.raises(BoardNotTrusted, match=r"is not the one that .* says") as caught:
-        Session(linux.settings(known_hosts=tmp_path / "known_hosts"))
-    assert "ssh-keygen -R" in caught.value.remedy
 
 
 def test_the_host_key_is_of_another_type_than_the_known_one(linux: LinuxBoard, tmp_path: Path) -> None:
@@ -152,114 +104,50 @@ def test_the_host_key_is_of_another_type_than_the_known_one(linux: LinuxBoard, t
     public = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key().decode().strip()
     (tmp_path / "known_hosts").write_text(f"[{LOOPBACK}]:{linux.port} {public}\n", encoding="ascii")
     with within(10), pytest.raises(BoardNotTrusted, match=r"is not the one that .* says"):
-        Session(linux.settings(known_hosts=tmp_path / "known_hosts"))
+        Session(linux.board(known_hosts=tmp_path / "known_hosts"))
 
 
 def test_known_hosts_that_cannot_be_read(linux: LinuxBoard, tmp_path: Path) -> None:
     (tmp_path / "known_hosts").write_bytes(b"\xff\xfe|1|broken\n")
     with pytest.raises(ConfigError, match="cannot be read"):
-        Session(linux.settings(known_hosts=tmp_path / "known_hosts"))
+        Session(linux.board(known_hosts=tmp_path / "known_hosts"))
 
 
 def test_an_address_holds_no_password() -> None:
-    for address in ("ssh://root:secret@192.168.7.1", "root:secret@192.168.7.1"):
-        with pytest.raises(InputError, match="holds no password") as caught:
-            settings_for(address)
-        assert "secret" not in caught.value.what.replace(address, "")
+    address = "ssh://root:secret@192.168.7.1"
+    with pytest.raises(InputError, match="holds no password") as caught:
+        board_at(address)
+    assert "secret" not in caught.value.what.replace(address, "")
     with pytest.raises(InputError, match="is no address"):
-        settings_for("http://192.168.7.1")
+        board_at("ssh://192.168.7.1/root")
 
 
 @pytest.mark.parametrize("address", ["ssh://-oProxyCommand=x", "ssh://a;touch", "ssh://root@$(touch)", "ssh://-x@mp2", "ssh://a`b`"])
 def test_an_address_is_no_option_and_no_word_of_a_shell(address: str) -> None:
     with pytest.raises(InputError, match="is no address"):
-        settings_for(address)
-
-
-def test_an_unknown_kind_is_answered_with_the_near_match(linux: LinuxBoard) -> None:
-    with pytest.raises(ValidationError, match="did you mean 'stm32mp257f-dk'"):
-        linux.settings(kind="stm32mp257-dk")
-
-
-@contextmanager
-def through(linux: LinuxBoard, tmp_path: Path, **changes: Any) -> Iterator[tuple[Any, MpuSettings, Path]]:
-    """A run that lasts, over a connection that can be hurt; the path appears when inferences run."""
-    sign = tmp_path / "runs"
-    python = python_with(tmp_path, runtime(invoke=f"open({str(sign)!r}, 'w').close(); time.sleep(0.5)"))
-    with proxy(linux.port) as line:
-        linux.trust(line.port)
-        address = linux.settings().address.replace(str(linux.port), str(line.port))
-        yield line, linux.settings(address=address, python=python, **changes), sign
-
-
-def when(sign: Path, action: Callable[[], None]) -> None:
-    """Do something as soon as inferences run."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + 30
-        while not sign.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        action()
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def test_the_connection_is_cut_in_the_middle(linux: LinuxBoard, tmp_path: Path, miniatures: Path) -> None:
-    with through(linux, tmp_path) as (line, settings, sign), within(20):
-        when(sign, line.cut)
-        with pytest.raises(BoardUnreachable, match="broke"):
-            run_on(settings, miniatures / "per_channel.tflite")
-        assert linux.is_clean()
-
-
-def test_the_cable_is_pulled_in_the_middle(linux: LinuxBoard, tmp_path: Path, miniatures: Path) -> None:
-    """Neither side is told: the host stops at its deadline, the board at its own."""
-    deadlines = HASTY.model_copy(update={"idle_s": 8.0})
-    with through(linux, tmp_path, deadlines=deadlines) as (line, settings, sign), within(30):
-        when(sign, line.stall)
-        with pytest.raises(BoardSilent, match="within 2 s"):
-            run_on(settings, miniatures / "per_channel.tflite")
-        assert linux.is_clean(20)
+        board_at(address)
 
 
 # The board itself
-
-
-def test_there_is_no_python(linux: LinuxBoard) -> None:
-    with within(10), pytest.raises(BoardRefusal, match="cannot run '/nowhere/python3'"):
-        Session(linux.settings(python="/nowhere/python3"))
 
 
 def test_its_python_is_for_another_processor(linux: LinuxBoard, tmp_path: Path) -> None:
     (tmp_path / "python3").write_bytes(FOREIGN_ELF)
     (tmp_path / "python3").chmod(0o755)
     with within(10), pytest.raises(BoardRefusal, match=r"cannot run .*(format|exit code 126)"):
-        Session(linux.settings(python=str(tmp_path / "python3")))
-
-
-def test_there_is_no_runtime(linux: LinuxBoard, tmp_path: Path) -> None:
-    bare = python_with(tmp_path, {"numpy": "__version__ = '0'"}, python=bare_python(tmp_path))
-    with within(10), pytest.raises(BoardRefusal, match="has no stai_mpu and no tflite_runtime and no ai_edge_litert") as caught:
-        MpuBoard(linux.settings(python=bare)).identify()
-    assert "pip install" in caught.value.remedy
+        Session(linux.board(python=str(tmp_path / "python3")))
 
 
 def test_there_is_no_numpy(linux: LinuxBoard, tmp_path: Path, miniatures: Path) -> None:
     with within(10), pytest.raises(BoardRefusal, match="has no usable NumPy"):
-        run_on(linux.settings(python=bare_python(tmp_path)), miniatures / "per_channel.tflite")
+        run_on(linux.board(python=bare_python(tmp_path)), miniatures / "per_channel.tflite")
 
 
 def test_the_runtime_is_for_another_processor_and_is_not_passed_over(linux: LinuxBoard, tmp_path: Path) -> None:
     (tmp_path / "library.so").write_bytes(FOREIGN_ELF)
     broken = {"tflite_runtime.interpreter": f"import ctypes; ctypes.CDLL({str(tmp_path / 'library.so')!r})"}
     with within(10), pytest.raises(BoardRefusal, match="tflite_runtime is installed but does not load"):
-        MpuBoard(linux.settings(python=python_with(tmp_path, broken))).identify()
-
-
-@pytest.mark.parametrize("kind", ["stm32mp257f-dk", "stm32mp135f-dk"])
-def test_the_board_is_another_one_than_the_lab_says(linux: LinuxBoard, miniatures: Path, kind: str) -> None:
-    with within(10), closing(MpuBoard(linux.settings(kind=kind))) as board, pytest.raises(BoardRefusal, match=f"declared as {kind}, but"):
-        board.machine()
+        driver(linux.board(python=python_with(tmp_path, broken))).identify()
 
 
 def test_the_disk_is_full(linux: LinuxBoard, tmp_path: Path, miniatures: Path) -> None:
@@ -267,33 +155,13 @@ def test_the_disk_is_full(linux: LinuxBoard, tmp_path: Path, miniatures: Path) -
     limited = python_with(tmp_path, {}, first="ulimit -f 40")
     (tmp_path / "large.tflite").write_bytes((miniatures / "per_channel.tflite").read_bytes() + bytes(100_000))
     with within(10), pytest.raises(BoardRefusal, match=r"File too large in .*; \d+ KiB are free"):
-        run_on(linux.settings(python=limited), tmp_path / "large.tflite")
-
-
-def test_a_small_file_system_is_full(linux: LinuxBoard, tmp_path: Path, miniatures: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True, timeout=30, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no small file system can be mounted: {mounted.stderr.decode().strip()}")
-    try:
-        (tmp_path / "large.tflite").write_bytes((miniatures / "per_channel.tflite").read_bytes() + bytes(100_000))
-        with within(10), pytest.raises(BoardRefusal, match=r"No space left on device in .*; \d+ KiB are free"):
-            run_on(linux.settings(folder=str(small)), tmp_path / "large.tflite")
-        assert not list(small.iterdir())
-    finally:
-        subprocess.run(["umount", "-l", str(small)], timeout=30, check=True)
-
-
-def test_the_folder_for_temporary_files_does_not_exist(linux: LinuxBoard) -> None:
-    with within(10), pytest.raises(BoardRefusal, match="No such file or directory in /nowhere"):
-        Session(linux.settings(folder="/nowhere"))
+        run_on(linux.board(python=limited), tmp_path / "large.tflite")
 
 
 def test_a_damaged_model(linux: LinuxBoard, tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(100))
-    with within(15), pytest.raises(BoardError), closing(MpuBoard(linux.settings())) as board:
-        board.flash(tmp_path / "model.tflite")
+    with within(15), pytest.raises(BoardError), closing(driver(linux.board())) as board:
+        board.load(tmp_path / "model.tflite")
 
 
 # The runner
@@ -303,25 +171,20 @@ def test_a_damaged_model(linux: LinuxBoard, tmp_path: Path) -> None:
     ("invoke", "error", "match"),
     [
         ("os.abort()", BoardError, r"crashed \(signal 6\)"),
-        ("os.kill(os.getpid(), 9)", BoardError, r"crashed \(signal 9\)"),
         ("os._exit(7)", BoardError, r"crashed \(exit code 7\)"),
-        ("raise RuntimeError('the delegate failed')", BoardRefusal, "does not run: the delegate failed"),
         ("raise KeyError('unforeseen')", BoardError, "KeyError: 'unforeseen'"),
-        ("os.kill(os.getppid(), 9)", BoardError, r"The runner on the board .* ended"),
-        ("time.sleep(600)", BoardSilent, "did not answer within 2 s when it was asked for 'run'"),
     ],
 )
 def test_the_runner_fails(linux: LinuxBoard, tmp_path: Path, miniatures: Path, invoke: str, error: type[BoardError], match: str) -> None:
     python = python_with(tmp_path, runtime(invoke=invoke))
     with within(20), pytest.raises(error, match=match):
-        run_on(linux.settings(python=python, deadlines=HASTY), miniatures / "per_channel.tflite")
+        run_on(linux.board(python=python, deadlines=HASTY), miniatures / "per_channel.tflite")
     assert linux.is_clean()
 
 
 @pytest.mark.parametrize(
     ("answer", "match"),
     [
-        ("values * numpy.float32('nan')", "scores that are not numbers"),
         ("values[:, :2]", "bytes of float32 outputs"),
         ("values.astype('float64')", "does not fit: dtype"),
     ],
@@ -329,15 +192,15 @@ def test_the_runner_fails(linux: LinuxBoard, tmp_path: Path, miniatures: Path, i
 def test_outputs_that_cannot_be(linux: LinuxBoard, tmp_path: Path, miniatures: Path, answer: str, match: str) -> None:
     python = python_with(tmp_path, runtime(answer=answer))
     with within(20), pytest.raises(ProtocolError, match=match):
-        run_on(linux.settings(python=python), miniatures / "per_channel.tflite")
+        run_on(linux.board(python=python), miniatures / "per_channel.tflite")
 
 
-@pytest.mark.parametrize("clock", ["lambda: next(ticks) * 10**12", "lambda: -next(ticks)", "lambda: 5"])
+@pytest.mark.parametrize("clock", ["lambda: -next(ticks)", "lambda: 5"])
 def test_a_clock_that_cannot_be_right(linux: LinuxBoard, tmp_path: Path, miniatures: Path, clock: str) -> None:
     wrong = runtime()["tflite_runtime.interpreter"] + f"\nimport itertools\nticks = itertools.count(1)\ntime.perf_counter_ns = {clock}\n"
     python = python_with(tmp_path, {"tflite_runtime.interpreter": wrong})
     with within(20), pytest.raises(ProtocolError, match=r"(inferences took|does not fit: latencies_ns)"):
-        run_on(linux.settings(python=python), miniatures / "per_channel.tflite")
+        run_on(linux.board(python=python), miniatures / "per_channel.tflite")
 
 
 def frame(**header: Any) -> str:
@@ -350,9 +213,7 @@ HELLO = frame(event="hello", version=1, folder="/nowhere/edgeloop-board-x")
 @pytest.mark.parametrize(
     ("lines", "match"),
     [
-        ("echo 'this is no Python'", "answers something that is no answer: .*this is no Python"),
         ("yes 'noise without an end'", "answers something that is no answer"),
-        ("head -c 100000 /dev/urandom; sleep 20", "answers something that is no answer"),
         (f"echo '{frame(event='hello', version=99)}'; sleep 20", "answers something that is no answer"),
         (f"echo '{HELLO}'; echo '<html>'; sleep 20", "answers something that is no answer"),
         (f"echo '{HELLO}'; echo 'EDGELOOP [1, 2]'; sleep 20", "answers something that is no answer"),
@@ -367,13 +228,12 @@ def test_answers_that_are_none(linux: LinuxBoard, tmp_path: Path, lines: str, ma
         pytest.skip("asyncssh's server is too busy with a flood to end it in time; OpenSSH's does (Debian: openssh-server)")
     python = script(tmp_path / "python3", f"#!/bin/sh\n{lines}\n")
     with within(15), pytest.raises(ProtocolError, match=match):
-        MpuBoard(linux.settings(python=python, deadlines=HASTY)).identify()
+        driver(linux.board(python=python, deadlines=HASTY)).identify()
 
 
 @pytest.mark.parametrize(
     ("lines", "error"),
     [
-        ("sleep 30", BoardSilent),
         (f"echo '{HELLO}'; sleep 30", BoardSilent),
         (f"printf '{HELLO}'; sleep 30", BoardSilent),
         (f"echo '{HELLO}'; echo '{frame(bytes=1000)}'; sleep 30", BoardSilent),
@@ -384,7 +244,7 @@ def test_answers_that_are_none(linux: LinuxBoard, tmp_path: Path, lines: str, ma
 def test_silence_and_sudden_ends(linux: LinuxBoard, tmp_path: Path, lines: str, error: type[BoardError]) -> None:
     python = script(tmp_path / "python3", f"#!/bin/sh\n{lines}\n")
     with within(15), pytest.raises(error):
-        MpuBoard(linux.settings(python=python, deadlines=HASTY)).identify()
+        driver(linux.board(python=python, deadlines=HASTY)).identify()
 
 
 # What is left behind
@@ -393,21 +253,24 @@ BENCHMARK = """
 import sys
 from pathlib import Path
 import numpy
-from edgeloop.boards.mpu.driver import MpuBoard
-from edgeloop.boards.mpu.settings import MpuSettings
+from edgeloop.boards.driver import Observe
+from edgeloop.boards.lab.config import BoardEntry, Lab
+from in_hand import linux
 
-board = MpuBoard(MpuSettings.model_validate_json(sys.argv[1]))
-board.flash(Path(sys.argv[2]))
+board = linux(Lab(boards={"loopback": BoardEntry.model_validate_json(sys.argv[1])}).board("loopback"))
+board.load(Path(sys.argv[2]))
 print("runs", flush=True)
 while True:
-    board.run(numpy.zeros((50, 96, 96, 3), numpy.uint8))
+    board.run(numpy.zeros((50, 96, 96, 3), numpy.uint8), Observe.TIME)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_benchmark_is_killed_and_the_board_is_clean(linux: LinuxBoard, miniatures: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", BENCHMARK, linux.settings().model_dump_json(), str(miniatures / "per_channel.tflite")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    entry = linux.entry().model_dump_json(exclude_defaults=True)
+    command = [sys.executable, "-c", BENCHMARK, entry, str(miniatures / "per_channel.tflite")]
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=path) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"runs\n"
         time.sleep(0.3)
@@ -422,7 +285,7 @@ def test_a_folder_that_a_power_cut_left_is_removed(linux: LinuxBoard) -> None:
     (left / keeper.LOCK).touch()
     (left / "model.tflite").write_bytes(bytes(1000))
     os.utime(left, (0, 0))
-    with closing(Session(linux.settings())) as session:
+    with closing(Session(linux.board())) as session:
         assert session.hello["leftovers_removed"] == 1
         assert not left.exists()
 
@@ -460,7 +323,7 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_board_that_hears_nothing_cleans_up_by_itself(linux: LinuxBoard) -> None:
     deadlines = QUICK.model_copy(update={"idle_s": 1.0})
-    session = Session(linux.settings(deadlines=deadlines))
+    session = Session(linux.board(deadlines=deadlines))
     try:
         assert linux.is_clean(5)
         assert not running_in(linux.disk)
@@ -474,11 +337,11 @@ def test_after_an_error_the_board_can_be_used_at_once(linux: LinuxBoard, tmp_pat
     sign = tmp_path / "crashed"
     once = f"p = {str(sign)!r}; os.path.exists(p) or (open(p, 'w').close(), os.abort())"
     model = miniatures / "per_channel.tflite"
-    with closing(MpuBoard(linux.settings(python=python_with(tmp_path, runtime(invoke=once))))) as board:
-        board.flash(model)
+    with closing(driver(linux.board(python=python_with(tmp_path, runtime(invoke=once))))) as board:
+        board.load(model)
         with pytest.raises(BoardError, match="crashed"):
-            board.run(PIXELS)
-        with pytest.raises(InputError, match="Flash one first"):
-            board.run(PIXELS)
-        board.flash(model)
-        assert board.run(PIXELS).outputs.argmax(axis=1).tolist() == [0, 1, 2]
+            board.run(PIXELS, Observe.OUTPUTS)
+        with pytest.raises(InputError, match="Prepare one first"):
+            board.run(PIXELS, Observe.OUTPUTS)
+        board.load(model)
+        assert board.run(PIXELS, Observe.OUTPUTS).outputs.argmax(axis=1).tolist() == [0, 1, 2]

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from edgeloop.boards.compare import compare
-from edgeloop.boards.inputs import stratified
-from edgeloop.boards.mpu.answers import Facts, Loaded, Ran, Tensor, Tool, checked, scores
+from edgeloop.boards.lab.config import BoardEntry, Find, Lab, LabBoard, Ssh, board_at
+from edgeloop.boards.mpu.answers import Facts, LoadedModel, Ran, Tensor, Tool, checked, scores
 from edgeloop.boards.mpu.driver import describe
-from edgeloop.boards.mpu.kinds import KINDS
 from edgeloop.boards.mpu.machine import check_kind, cpu_name, frequencies, has_npu, is_stm32, machine
-from edgeloop.boards.mpu.settings import settings_for
 from edgeloop.boards.mpu.shares import engine_shares
+from edgeloop.boards.subject import stratified
 from edgeloop.errors import BoardError, BoardRefusal, ProtocolError
 
 POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
@@ -56,14 +55,18 @@ def test_what_a_machine_does_not_say_is_null_and_it_is_no_target() -> None:
     assert describe(found) == "an ordinary Linux machine, no STM32: shed (riscv64, riscv64)"
 
 
+def declared(kind: str) -> LabBoard:
+    return Lab(boards={"npu": BoardEntry(kind=kind, find=Find(ssh=Ssh(host="mp2")))}).board("npu")
+
+
 def test_a_board_must_be_of_its_declared_kind() -> None:
     found = machine(MP257, "3.12.6", None)
-    check_kind(found, KINDS["stm32mp257f-dk"], "npu", "stm32mp257f-dk")
-    check_kind(found, KINDS["any-linux"], "npu", "any-linux")
+    check_kind(found, declared("stm32mp257f-dk"))
+    check_kind(found, declared("any-linux"))
     with pytest.raises(BoardRefusal, match="declared as stm32mp157f-dk2, but stm32mp2 says: aarch64"):
-        check_kind(found, KINDS["stm32mp157f-dk2"], "npu", "stm32mp157f-dk2")
+        check_kind(found, declared("stm32mp157f-dk2"))
     with pytest.raises(BoardRefusal, match="says: st,stm32mp257f-dk, st,stm32mp257"):
-        check_kind(found, KINDS["stm32mp235f-dk"], "npu", "stm32mp235f-dk")
+        check_kind(found, declared("stm32mp235f-dk"))
 
 
 @pytest.mark.parametrize(
@@ -134,9 +137,9 @@ def test_integer_outputs_are_dequantized() -> None:
 def test_an_answer_with_another_form_is_refused(change: dict[str, object]) -> None:
     tensor = {"name": "t", "shape": [1, 3], "dtype": "uint8", "scale": 0.1, "zero_point": 0}
     answer = {"runtime": "r", "version": None, "engine": "CPU", "threads": 1, "inputs": [tensor], "outputs": [tensor]}
-    checked(Loaded, "b", answer)
+    checked(LoadedModel, "b", answer)
     with pytest.raises(ProtocolError, match="does not fit"):
-        checked(Loaded, "b", answer | change)
+        checked(LoadedModel, "b", answer | change)
 
 
 def test_the_sample_takes_from_every_class_in_turn() -> None:
@@ -147,23 +150,22 @@ def test_the_sample_takes_from_every_class_in_turn() -> None:
 
 def test_outputs_beside_a_reference() -> None:
     reference = np.asarray([[0.1, 0.9], [0.8, 0.2]], np.float32)
-    found = compare(np.asarray([[0.1, 0.9], [0.4, 0.6]], np.float32), reference, "the host")
+    found = compare(np.asarray([[0.1, 0.9], [0.4, 0.6]], np.float32), reference)
     assert (found.images, found.equal_outputs, found.same_class) == (2, 1, 1)
     assert found.max_difference == pytest.approx(0.4)
     assert not found.agrees
     with pytest.raises(BoardError, match="another model"):
-        compare(reference[:, :1], reference, "the host")
+        compare(reference[:, :1], reference)
 
 
 @pytest.mark.parametrize(
     ("address", "parts"),
     [
-        ("ssh://root@192.168.7.1", ("root", "192.168.7.1", None)),
-        ("root@mp2", ("root", "mp2", None)),
-        ("ssh://mp2:2222", (None, "mp2", 2222)),
+        ("ssh://root@192.168.7.1", ("root", "192.168.7.1", 22)),
+        ("ssh://mp2:2222", ("root", "mp2", 2222)),
         ("ssh://root@[fe80::1]:22", ("root", "fe80::1", 22)),
     ],
 )
-def test_addresses(address: str, parts: tuple[str | None, str, int | None]) -> None:
-    settings = settings_for(address)
-    assert (settings.user, settings.host, settings.port) == parts
+def test_addresses(address: str, parts: tuple[str, str, int]) -> None:
+    ssh = board_at(address).ssh
+    assert (ssh.user, ssh.host, ssh.port) == parts

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from device import ScriptedDevice
 
+from edgeloop.boards.identify import identify
 from edgeloop.boards.lab.config import BoardEntry, Find, Lab, LabBoard
-from edgeloop.boards.lab.connect import check_part, connect
 from edgeloop.boards.lab.find import find
-from edgeloop.boards.lab.identify import identify, render
 from edgeloop.boards.lock import hold
+from edgeloop.boards.mcu.connect import check_part, connect
 from edgeloop.cli import main
 from edgeloop.console import MAY_PASS
 from edgeloop.errors import BoardBusy, BoardError, BoardSilent
@@ -66,7 +66,7 @@ def test_the_answer_names_part_clock_and_model(tmp_path: Path) -> None:
     assert (said.says["device id"], said.says["protocol"]) == ("0x450", "3.1")
     assert said.says["clock"] == "480 MHz (bus 240 MHz)"
     assert said.says["model 'network'"].startswith("0x0123456789abcdef, ")
-    assert render(said).splitlines()[0] == f"h7 (stm32h747i-disco) {device.address}"
+    assert said.in_words().splitlines()[0] == f"h7 (stm32h747i-disco) {device.address}"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.machine import Machine
 from edgeloop.boards.virtual.parts import KIB, STM32H747, Part, Region
 from edgeloop.codegen.generate import Options, generate_file, plan_model
-from edgeloop.codegen.portable.lowering import computing_layers
 from edgeloop.networks.table import NETWORKS
 
 SMALL = ("fdmobilenet_0.25", 96)
@@ -53,7 +52,7 @@ def check_layers(model: Path, image: NDArray[np.uint8], told: list[tuple[int, in
     """Position, format and bytes of each layer's output, beside the reference's tensors."""
     reference = Reference(model)
     reference.run(image)
-    layers = computing_layers(plan_model(model)[0])
+    layers = plan_model(model)[0].computing
     assert [position for position, _, _ in told] == [layer.position for layer in layers]
     for layer, (_, form, stored) in zip(layers, told, strict=True):
         wanted = reference.tensor(layer.output.tensor)

@@ -11,7 +11,7 @@ from lab_bench import LOADED, PROGRAMS, Bench
 from edgeloop.boards.benchmark import benchmark
 from edgeloop.config import Benchmark, load_params
 from edgeloop.errors import FlashError, StedgeaiMissing
-from edgeloop.records import McuBenchmarkRecord
+from edgeloop.records import MeasuredBenchmark, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
 
 VARIANT = "sample-fdmobilenet_0.25-96"
@@ -58,15 +58,18 @@ def test_an_n6_is_generated_for_its_npu_loaded_verified_and_measured(
 ) -> None:
     params = load_params(workspace).model_copy(update={"benchmark": QUICK})
     record = benchmark(workspace, params, VARIANT, "n6", images=3)
-    assert isinstance(record, McuBenchmarkRecord)
-    assert McuBenchmarkRecord.read(n6.benchmark_record("n6")) == record
-    assert (record.board.device_id, record.board.clock_hz, record.board.baud) == (0x486, 800_000_000, 921_600)
-    assert (record.code.target, record.code.backend, record.code.profile) == ("stm32n6", "stedgeai", "default")
-    assert record.code.external_flash_bytes is not None
+    assert isinstance(record, MeasuredBenchmark)
+    assert read_benchmark(n6.benchmark_record("n6")) == record
+    (measured,), board = record.models, record.microcontroller
+    code, firmware = measured.code, measured.firmware
+    assert board is not None and code is not None and firmware is not None
+    assert (board.device_id, board.clock_hz, board.baud) == (0x486, 800_000_000, 921_600)
+    assert (code.target, code.backend, code.profile, measured.engine) == ("stm32n6", "stedgeai", "default", "NPU")
+    assert code.external_flash_bytes is not None
     # The loader builds the firmware itself, and the NPU's firmware reports no signature that could be compared: outputs are.
-    assert (record.firmware.sha256, record.firmware.signature_checked) == (None, False)
-    assert record.compared.same_class == record.compared.images == 3
-    assert record.firmware.flash[0][1].endswith("n6_loader.py") and record.firmware.flash[0][3].endswith("config_n6l.json")
+    assert (measured.file_sha256, firmware.signature_checked) == (None, False)
+    assert measured.compared.same_class == measured.compared.images == 3
+    assert firmware.flash[0][1].endswith("n6_loader.py") and firmware.flash[0][3].endswith("config_n6l.json")
     calls = (tool / "Utilities" / "linux" / "calls.jsonl").read_text(encoding="utf-8")
     assert '"--st-neural-art", "default"' in calls
 

@@ -10,12 +10,11 @@ from stedgeai_samples import Layout
 
 from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.render import render_record
-from edgeloop.codegen.stedgeai.report import parse_report
-from edgeloop.codegen.stedgeai.stated import stated_by_report
+from edgeloop.codegen.stedgeai.report import read_report
 from edgeloop.records import CodegenLayer, CodegenRecord, MemoryPool
 
 N6 = Layout(target="stm32n6", npu=True)
-RECORD = make_record([stated_by_report(parse_report(samples.report(N6), "a report"))], MADE)
+RECORD = make_record([read_report(samples.report(N6), "a report")], MADE)
 
 
 def shown(**changes: Any) -> str:

@@ -11,11 +11,11 @@ import stedgeai_samples as samples
 from stedgeai_provenance import MADE
 from stedgeai_samples import Layout
 
-from edgeloop.codegen.stedgeai.console import clean_lines
 from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.render import render_record
-from edgeloop.codegen.stedgeai.report import parse_report, read_text
-from edgeloop.codegen.stedgeai.stated import Stated, option, stated_by_report
+from edgeloop.codegen.stedgeai.report import read_report
+from edgeloop.codegen.stedgeai.source import option
+from edgeloop.codegen.stedgeai.text import clean_lines, read_text
 from edgeloop.errors import EdgeloopError, StedgeaiDoesNotFit, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
 
@@ -23,12 +23,8 @@ N6 = Layout(target="stm32n6", npu=True, command="generate --target stm32n6 --st-
 N6_V4 = Layout(version="4.0.1-20581 7ed50de05", target="stm32n6", npu=True, command=N6.command)
 
 
-def record_of(text: str) -> CodegenRecord:
-    return make_record([stated(text)], MADE)
-
-
-def stated(text: str) -> Stated:
-    return stated_by_report(parse_report(text, "a report"))
+def record_of(*texts: str) -> CodegenRecord:
+    return make_record([read_report(text, "a report") for text in texts], MADE)
 
 
 @pytest.mark.parametrize("version", ["1.0.0-19894", "2.1.0-20194 329b0e98d", "2.2.0-20266 2adc00962", "4.0.1-20581 7ed50de05"])
@@ -45,12 +41,12 @@ def test_a_processors_report_and_console_state_the_same(version: str, write: Cal
 @pytest.mark.parametrize("write", [samples.report, samples.console])
 def test_the_progress_bar_between_all_lines_changes_nothing(write: Callable[[Layout], str]) -> None:
     bar = "\nPASS:  92%|####1| 91/99 [00:05<00:00, 21.46it/s]\r\n          \n"
-    assert stated(write(N6).replace("\n", bar)) == stated(write(N6))
+    assert record_of(write(N6).replace("\n", bar)) == record_of(write(N6))
 
 
 def test_a_prefix_of_the_program_around_changes_nothing() -> None:
     prefixed = "\n".join(f"2026-06-16 21:30:05,481 [INFO] CmdLine:76 - {line}" for line in samples.console(N6).split("\n"))
-    assert stated(prefixed) == stated(samples.console(N6))
+    assert record_of(prefixed) == record_of(samples.console(N6))
 
 
 @pytest.mark.parametrize(
@@ -61,14 +57,14 @@ def test_a_prefix_of_the_program_around_changes_nothing() -> None:
 def test_what_a_clipboard_makes_of_spaces_and_lines_changes_nothing(
     write: Callable[[Layout], str], layout: Layout, space: str, instead: str
 ) -> None:
-    assert stated(write(layout).replace(space, instead)) == stated(write(layout))
+    assert record_of(write(layout).replace(space, instead)) == record_of(write(layout))
 
 
 def test_spaces_that_became_tabs_are_read(tmp_path: Path) -> None:
     """Eight columns each, as an editor that "tabifies" makes them."""
     lines = [re.sub(r" +$", "", line) for line in samples.console(N6).split("\n")]
     tabbed = ["".join(_tabbed(line[place : place + 8]) for place in range(0, len(line), 8)) for line in lines]
-    assert stated("\n".join(tabbed)) == stated(samples.console(N6))
+    assert record_of("\n".join(tabbed)) == record_of(samples.console(N6))
 
 
 def _tabbed(part: str) -> str:
@@ -80,7 +76,7 @@ def test_a_file_is_read_in_the_encoding_that_it_has(tmp_path: Path, encoding: st
     path = tmp_path / "console.txt"
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     path.write_bytes((mark + samples.console(N6)).encode(encoding))
-    assert stated(read_text(path)) == stated(samples.console(N6))
+    assert record_of(read_text(path)) == record_of(samples.console(N6))
 
 
 def test_carriage_returns_end_lines() -> None:
@@ -120,7 +116,7 @@ def test_an_npus_report_has_no_summary(layout: Layout) -> None:
     assert not record.rounded
 
 
-def test_zero_multiply_accumulates_of_an_npu_are_not_stated() -> None:
+def test_zero_multiply_accumulates_of_an_npu_are_not_record_of() -> None:
     assert "macc               :   0 " in samples.console(N6)
     assert record_of(samples.console(N6)).macs is None
     assert record_of(samples.console(N6_V4)).macs == samples.MACS
@@ -182,7 +178,7 @@ def test_an_epoch_of_another_type_is_counted_as_that(layout: Layout, row: str, i
 )
 def test_epochs_that_do_not_add_up_are_no_epochs(layout: Layout, line: str, field: str) -> None:
     with pytest.raises(StedgeaiUnreadable, match=field):
-        parse_report(samples.console(layout).replace(line + "\n", ""), "a report")
+        record_of(samples.console(layout).replace(line + "\n", ""))
 
 
 @pytest.mark.parametrize("write", [samples.report, samples.console])
@@ -191,14 +187,14 @@ def test_section_sizes_that_lack_a_row_are_refused(write: Callable[[Layout], str
     """One that holds weights would be taken for code without a word."""
     text = write(N6).replace(samples.sections(N6), samples.sections(N6, weights_as_c=samples.WEIGHTS + 6))
     with pytest.raises(StedgeaiUnreadable, match="section sizes"):
-        parse_report("\n".join(line for line in text.splitlines() if not line.startswith(f" {row} ")), "a report")
+        record_of("\n".join(line for line in text.splitlines() if not line.startswith(f" {row} ")))
 
 
 @pytest.mark.parametrize("row", ["\tnpuRAM3 ", "\thyperRAM ", "\toctoFlash ", "Total: "])
 def test_memory_pools_that_lack_one_are_refused(row: str) -> None:
     text = samples.report(Layout(**(vars(N6) | {"measured": False})))
     with pytest.raises(StedgeaiUnreadable, match="use of the memory pools"):
-        parse_report("\n".join(line for line in text.splitlines() if not line.startswith(row)), "a report")
+        record_of("\n".join(line for line in text.splitlines() if not line.startswith(row)))
 
 
 def test_memory_is_that_of_generate_not_of_validate() -> None:
@@ -459,4 +455,4 @@ def test_the_note_on_the_models_macs_is_only_where_they_are_its() -> None:
     assert note in record_of(samples.report(N6_V4)).note
     assert record_of(samples.console(N6_V4)).macs == samples.MACS
     assert note not in record_of(samples.console(N6_V4)).note
-    assert make_record([stated(samples.console(N6_V4)), stated(samples.report(N6_V4))], MADE).note.count(note) == 0
+    assert note not in record_of(samples.console(N6_V4), samples.report(N6_V4)).note

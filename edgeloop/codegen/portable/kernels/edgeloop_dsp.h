@@ -22,17 +22,17 @@
 
 #if EDGELOOP_DSP_ASSEMBLER
 
-#define EDGELOOP_MULTIPLY_ADD(name, instruction)                                                            \
-    EDGELOOP_INLINE int32_t edgeloop_##name(uint32_t a, uint32_t b, int32_t sum) {                          \
-        int32_t result;                                                                                     \
-        __asm__(instruction " %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));                   \
-        return result;                                                                                      \
+#define EDGELOOP_MULTIPLY_ADD(name, instruction)                                          \
+    EDGELOOP_INLINE int32_t edgeloop_##name(uint32_t a, uint32_t b, int32_t sum) {        \
+        int32_t result;                                                                   \
+        __asm__(instruction " %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum)); \
+        return result;                                                                    \
     }
-#define EDGELOOP_UNARY(name, instruction, suffix)                                                           \
-    EDGELOOP_INLINE uint32_t edgeloop_##name(uint32_t a) {                                                  \
-        uint32_t result;                                                                                    \
-        __asm__(instruction " %0, %1" suffix : "=r"(result) : "r"(a));                                      \
-        return result;                                                                                      \
+#define EDGELOOP_UNARY(name, instruction, suffix)                      \
+    EDGELOOP_INLINE uint32_t edgeloop_##name(uint32_t a) {             \
+        uint32_t result;                                               \
+        __asm__(instruction " %0, %1" suffix : "=r"(result) : "r"(a)); \
+        return result;                                                 \
     }
 
 EDGELOOP_INLINE int32_t edgeloop_smmlar(int32_t a, int32_t b, int32_t sum) {
@@ -72,13 +72,11 @@ EDGELOOP_INLINE void edgeloop_smlabt_to(uint32_t a, uint32_t b, int32_t *sum) {
 }
 
 /* Loads a word pair and steps behind it. The memory is no operand: see EDGELOOP_WRITTEN. */
-#define EDGELOOP_LOAD_PAIR(first, second, pointer) \
-    __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(pointer))
+#define EDGELOOP_LOAD_PAIR(first, second, pointer) __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(pointer))
 
 /* The byte at an address, or at one and an offset, its sign extended. */
 #define EDGELOOP_LOAD_BYTE(value, address) __asm__ volatile("ldrsb %0, [%1]" : "=r"(value) : "r"(address))
-#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) \
-    __asm__ volatile("ldrsb %0, [%1, %2]" : "=r"(value) : "r"(address), "r"(offset))
+#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) __asm__ volatile("ldrsb %0, [%1, %2]" : "=r"(value) : "r"(address), "r"(offset))
 
 EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) {
     __asm__ volatile("pkhbt %0, %0, %1, lsl #16" : "+r"(*low) : "r"(high));
@@ -94,10 +92,8 @@ EDGELOOP_INLINE int32_t edgeloop_low_half(uint32_t a) { return (int16_t)(uint16_
 EDGELOOP_INLINE int32_t edgeloop_high_half(uint32_t a) { return (int16_t)(uint16_t)(a >> 16); }
 EDGELOOP_INLINE uint32_t edgeloop_halves(int32_t low, int32_t high) { return ((uint32_t)low & 0xffffu) | ((uint32_t)high << 16); }
 
-#define EDGELOOP_MULTIPLY_ADD(name, products)                                              \
-    EDGELOOP_INLINE int32_t edgeloop_##name(uint32_t a, uint32_t b, int32_t sum) {         \
-        return (int32_t)((uint32_t)sum + (products));                                      \
-    }
+#define EDGELOOP_MULTIPLY_ADD(name, products) \
+    EDGELOOP_INLINE int32_t edgeloop_##name(uint32_t a, uint32_t b, int32_t sum) { return (int32_t)((uint32_t)sum + (products)); }
 #define EDGELOOP_LL ((uint32_t)(edgeloop_low_half(a) * edgeloop_low_half(b)))
 #define EDGELOOP_LH ((uint32_t)(edgeloop_low_half(a) * edgeloop_high_half(b)))
 #define EDGELOOP_HH ((uint32_t)(edgeloop_high_half(a) * edgeloop_high_half(b)))

@@ -13,9 +13,7 @@
 
 EDGELOOP_INLINE int32_t edgeloop_wrapping_add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
 
-EDGELOOP_INLINE int32_t edgeloop_clamp(int32_t value, int32_t low, int32_t high) {
-    return value < low ? low : value > high ? high : value;
-}
+EDGELOOP_INLINE int32_t edgeloop_clamp(int32_t value, int32_t low, int32_t high) { return value < low ? low : value > high ? high : value; }
 
 /* SaturatingRoundingDoublingHighMul: round(a * b / 2^31), halves upwards. */
 EDGELOOP_INLINE int32_t edgeloop_high_product(int32_t a, int32_t b) {

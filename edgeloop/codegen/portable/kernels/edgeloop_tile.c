@@ -41,35 +41,35 @@ void edgeloop_expand_weights(const edgeloop_convolution *layer, uint32_t inputs,
 }
 
 /* One word (two inputs) of four columns and two channels: 16 products in 11 instructions. */
-#define STEP                                  \
-    do {                                      \
-        uint32_t w0, w1, v0, v1;              \
-        EDGELOOP_LOAD_PAIR(w0, w1, weights);  \
-        EDGELOOP_LOAD_PAIR(v0, v1, group);    \
-        edgeloop_smlad_to(v0, w0, &a0);       \
-        edgeloop_smlad_to(v0, w1, &b0);       \
-        edgeloop_smlad_to(v1, w0, &a1);       \
-        edgeloop_smlad_to(v1, w1, &b1);       \
-        EDGELOOP_LOAD_PAIR(v0, v1, group);    \
-        edgeloop_smlad_to(v0, w0, &a2);       \
-        edgeloop_smlad_to(v0, w1, &b2);       \
-        edgeloop_smlad_to(v1, w0, &a3);       \
-        edgeloop_smlad_to(v1, w1, &b3);       \
+#define STEP                                 \
+    do {                                     \
+        uint32_t w0, w1, v0, v1;             \
+        EDGELOOP_LOAD_PAIR(w0, w1, weights); \
+        EDGELOOP_LOAD_PAIR(v0, v1, group);   \
+        edgeloop_smlad_to(v0, w0, &a0);      \
+        edgeloop_smlad_to(v0, w1, &b0);      \
+        edgeloop_smlad_to(v1, w0, &a1);      \
+        edgeloop_smlad_to(v1, w1, &b1);      \
+        EDGELOOP_LOAD_PAIR(v0, v1, group);   \
+        edgeloop_smlad_to(v0, w0, &a2);      \
+        edgeloop_smlad_to(v0, w1, &b2);      \
+        edgeloop_smlad_to(v1, w0, &a3);      \
+        edgeloop_smlad_to(v1, w1, &b3);      \
     } while (0)
 
 /* All products of a group; `group` and `weights` step behind what was read. */
-#define SUMS(end)                                                   \
-    int32_t a0 = pair->bias[0], a1 = a0, a2 = a0, a3 = a0;          \
-    int32_t b0 = pair->bias[1], b1 = b0, b2 = b0, b3 = b0;          \
-    if (filled & 4) {                                               \
-        STEP;                                                       \
-        STEP;                                                       \
-    }                                                               \
-    while (weights != (end)) {                                      \
-        STEP;                                                       \
-        STEP;                                                       \
-        STEP;                                                       \
-        STEP;                                                       \
+#define SUMS(end)                                          \
+    int32_t a0 = pair->bias[0], a1 = a0, a2 = a0, a3 = a0; \
+    int32_t b0 = pair->bias[1], b1 = b0, b2 = b0, b3 = b0; \
+    if (filled & 4) {                                      \
+        STEP;                                              \
+        STEP;                                              \
+    }                                                      \
+    while (weights != (end)) {                             \
+        STEP;                                              \
+        STEP;                                              \
+        STEP;                                              \
+        STEP;                                              \
     }
 
 /* Some of a group's sums, with any rounding. */
@@ -104,8 +104,8 @@ EDGELOOP_INLINE void multiply_fast(uint32_t positive, uint32_t filled, const uin
     do {
         const uint32_t *weights = first_weights;
         SUMS(end)
-#define ROUNDED(sum, i)                                                                                       \
-    (int8_t)edgeloop_saturated(positive ? edgeloop_fast_positive(sum, multiplier, offset, right)              \
+#define ROUNDED(sum, i)                                                                          \
+    (int8_t)edgeloop_saturated(positive ? edgeloop_fast_positive(sum, multiplier, offset, right) \
                                         : edgeloop_fast(sum, multiplier, offset, right))
         int32_t multiplier = pair->multiplier[0], offset = pair->offset[0], right = pair->right[0];
         int8_t *to = output;

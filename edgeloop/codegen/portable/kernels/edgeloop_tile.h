@@ -6,8 +6,8 @@
 #ifndef EDGELOOP_TILE_H
 #define EDGELOOP_TILE_H
 
+#include "edgeloop_convolution.h"
 #include "edgeloop_dsp.h"
-#include "edgeloop_kernels.h"
 
 #if EDGELOOP_DSP
 

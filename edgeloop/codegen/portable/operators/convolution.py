@@ -1,0 +1,96 @@
+"""CONV_2D; a 1x1 window with stride 1 is the pointwise case."""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+from edgeloop.codegen.portable.node import Node
+from edgeloop.codegen.portable.operators.scaled import Scaled
+from edgeloop.codegen.portable.operators.tiles import GROUP, aligned, filled, pair_bytes, tile_bytes
+from edgeloop.codegen.portable.parameters import Values
+from edgeloop.codegen.portable.stages import Site
+from edgeloop.codegen.portable.values import Value, Window
+from edgeloop.codegen.portable.weights import read_kernel
+from edgeloop.errors import ModelError
+
+RESIDENT_WEIGHT_BYTES = 2048
+"""Up to this size, the weights of all output channels are expanded once for a row; as in edgeloop_convolution.c."""
+GROUPS = 4
+"""Then, so many groups of columns are expanded before they are multiplied; as there."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Convolution(Scaled):
+    """Weights are (output channels, height, width, input channels)."""
+
+    OPERATORS = ("CONV_2D",)
+    OPTIONS = "Conv2DOptions"
+    KERNEL = "edgeloop_convolution"
+
+    @classmethod
+    def read(cls, node: Node) -> Self:
+        node.expect_inputs(2, 3)
+        source = node.int8(0)
+        kernel = read_kernel(node, channel_axis=0, dimensions=4)
+        outputs, height, width, channels = kernel.weights.shape
+        if channels != source.channels:
+            raise node.refuse(f"has weights for {channels} of {source.channels} input channels (groups)")
+        if height % 2 == 0 or width % 2 == 0:
+            raise node.refuse(f"has a window of {height}x{width}, and the kernels take odd sizes")
+        return cls.of_kernel(node, kernel, kernel.weights, kernel.weights.reshape(outputs, -1), (height, width))
+
+    @property
+    def macs(self) -> int:
+        return self.output.elements * math.prod(self.weights.shape[1:])
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each output position depends on the same position of the input alone."""
+        return self.window == Window(1, 1, 1, 1, 0, 0)
+
+    def check(self) -> None:
+        self.expect_scaled(self.output.channels, self.window.height, self.window.width, self.inputs[0].channels)
+
+    def parameters(self) -> Values:
+        return self._parameters(self.inputs[0])
+
+    def parameters_of_pixels(self, pixels: Value) -> Values:
+        """Those of a convolution that reads the uint8 value which a QUANTIZE before it turns into its int8 input.
+
+        Raises:
+            ModelError: that QUANTIZE does more than to subtract 128.
+        """
+        quantized = self.inputs[0]
+        if pixels.dtype != "uint8" or quantized.scale != pixels.scale or quantized.zero_point != pixels.zero_point - 128:
+            raise ModelError(f"{pixels.name} and {quantized.name} differ by more than 128.", "Their QUANTIZE needs a kernel of its own.")
+        return self._parameters(pixels)
+
+    def _parameters(self, source: Value) -> Values:
+        rows = self.weights.reshape(self.output.channels, -1)
+        return {
+            **self.common_fields(rows, rows, source),
+            "input_channels": source.channels,
+            "output_channels": self.output.channels,
+            "input_is_unsigned": int(source.dtype == "uint8"),
+        }
+
+    def scratch_bytes(self) -> int:
+        """Expanded input values of groups of columns (of all, if 1x1) and weights."""
+        channels, *window = self.weights.shape
+        inputs = filled(math.prod(window))
+        # As the C code decides; it does not see the vertical stride.
+        if (self.window.height, self.window.width, self.window.stride_x) == (1, 1, 1):
+            return tile_bytes(self.output.width, inputs)
+        pairs = -(-channels // 2)
+        resident = pairs * pair_bytes(inputs) <= RESIDENT_WEIGHT_BYTES
+        groups = (GROUPS if resident else 1) * GROUP * inputs * 2
+        # Stored input values under a group of columns, where some of them are padding.
+        columns = (GROUP - 1) * self.window.stride_x + self.window.width
+        gathered = self.window.height * columns * self.inputs[0].channels
+        return groups + (pairs if resident else 1) * pair_bytes(inputs) + aligned(gathered)
+
+    def gather(self, site: Site) -> list[str]:
+        return site.window("const void")
+
+    def call(self, site: Site) -> list[str]:
+        return [f"edgeloop_convolution_row({site.structure(self)}, input, output, {site.scratch});"]

@@ -1,0 +1,70 @@
+"""What one stage computes: a layer, or two layers that are fused."""
+
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from edgeloop.codegen.portable.parameters import Structure
+from edgeloop.codegen.portable.pipeline import Batch, Tap
+from edgeloop.codegen.portable.values import Value
+
+if TYPE_CHECKING:
+    from edgeloop.codegen.portable.layer import Layer
+    from edgeloop.codegen.portable.stages import Site
+
+
+class Work(ABC):
+    """How its rows are computed, and from which rows of its inputs."""
+
+    KERNEL: ClassVar[str | None] = None
+    """Name of its C: <KERNEL>.h and <KERNEL>.c lie beside its module. None where it has none of its own."""
+    READS_WHOLE: ClassVar[bool] = False
+    """Whether its input must be stored whole."""
+    SHOWS_BETWEEN: ClassVar[bool] = False
+    """Whether a value between its layers is computed once more for an observer."""
+
+    inputs: tuple[Value, ...]
+    output: Value
+
+    @property
+    @abstractmethod
+    def layers(self) -> "tuple[Layer, ...]":
+        """In order."""
+
+    @abstractmethod
+    def tap(self, buffer: int, value: Value) -> Tap:
+        """Which rows of an input are read."""
+
+    @abstractmethod
+    def batches(self) -> tuple[Batch, ...]:
+        """In how many rows at once it can be computed, the best first; the last one is of one row."""
+
+    @abstractmethod
+    def structures(self) -> "list[tuple[Layer, Structure]]":
+        """The C structure of each layer."""
+
+    @abstractmethod
+    def statements(self, site: "Site") -> list[str]:
+        """The C statements that compute the output rows of `site`."""
+
+    @property
+    def shown(self) -> "list[tuple[Layer, str]]":
+        """The layers whose rows an observer is shown, and the C expression of where they are."""
+        return [(self.layers[-1], "output")]
+
+    @property
+    def observed_only(self) -> "tuple[Layer, ...]":
+        """Layers that are computed for an observer and else never."""
+        return ()
+
+    @property
+    def observed_row_bytes(self) -> int:
+        """Of a row that is computed for an observer only."""
+        return 0
+
+    @classmethod
+    def kernel_files(cls) -> tuple[Path, ...]:
+        """Its header and its source."""
+        room = Path(str(sys.modules[cls.__module__].__file__)).parent
+        return (room / f"{cls.KERNEL}.h", room / f"{cls.KERNEL}.c") if cls.KERNEL else ()
