@@ -24,7 +24,8 @@ with open(file, "a+") as log:
         log.write("tried\\n")
         may_pass = "true" if code == 75 else "false"
         with open(os.environ["EDGELOOP_EVENTS"], "w") as pipe:
-            pipe.write('{"kind": "error", "what": "The board h7 did not answer in time.", "remedy": "Reset it.", "may_pass": ' + may_pass + '}')
+            what = '"what": "The board h7 did not answer in time.", "remedy": "Reset it."'
+            pipe.write('{"kind": "error", ' + what + ', "may_pass": ' + may_pass + '}')
         sys.exit(code)
 """
 
