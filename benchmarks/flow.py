@@ -27,7 +27,6 @@ from ruamel.yaml import YAML
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 from flows.api import Server
 from flows.pipeline import PlannedStage, read_plan
-from flows.repro import repro_command
 from flows.schedule import startable
 from flows.server import client_environment, prefect_server
 
@@ -151,6 +150,11 @@ def lower_bound(plan: list[PlannedStage], took: dict[str, float], slots: int) ->
     return max(work, *boards.values(), *chains.values())
 
 
+def by_hand(address: str) -> list[str]:
+    """`dvc repro` of one stage."""
+    return [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", address]
+
+
 def bare(project: Project, plan: list[PlannedStage], commands: dict[str, list[str]], slots: int) -> float:
     """Seconds of commands alone, one a stage, started by the flow's own scheduler."""
     outcomes: dict[str, str] = {}
@@ -218,7 +222,7 @@ def matrix(folder: Path, server: dict[str, str], slots: int, scale: float) -> bo
     plan = read_plan(project.root, project.targets)
     steps = bare(project, plan, commands_of(project), slots)
     clean(project)
-    alone = bare(project, plan, {stage.address: repro_command(stage.address) for stage in plan}, slots)
+    alone = bare(project, plan, {stage.address: by_hand(stage.address) for stage in plan}, slots)
     clean(project, dvc=True)
     took, said = flow(project, server, slots)
     if said.count("       ran  ") != len(plan):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from edgeloop import events
 from edgeloop.errors import EdgeloopError
 from edgeloop.files import disk_explained
 
@@ -35,6 +36,7 @@ def program(body: Callable[[], object], interrupted: str = "interrupted") -> int
                     _flush(sys.stdout)
                     _flush(sys.stderr)
         except EdgeloopError as error:
+            events.tell(events.Failure(error.what, error.remedy, error.may_pass))
             courtesy(f"edgeloop: {error}")
             return MAY_PASS if error.may_pass else FAILED
         except KeyboardInterrupt:
@@ -63,6 +65,12 @@ def courtesy(text: str, stream: TextIO | None = None) -> None:
         out.flush()
     except BrokenPipeError:
         _end_nowhere(out.fileno())
+
+
+def notice(text: str, stream: TextIO | None = None) -> None:
+    """Tell a person who waits: as an event where somebody listens, else as a line."""
+    if not events.tell(events.Notice(text)):
+        courtesy(text, stream)
 
 
 def printable(text: str) -> str:

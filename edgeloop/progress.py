@@ -1,4 +1,4 @@
-"""Progress of long work: a bar with a rate on a terminal, a line now and then elsewhere (DVC and Prefect logs)."""
+"""Progress of long work: a bar with a rate on a terminal; now and then an event where somebody listens, else a line (DVC's logs)."""
 
 import sys
 import time
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO, TypeVar
 
+from edgeloop import events
 from edgeloop.console import courtesy
 
 LINE_EVERY_S = 5.0
@@ -67,11 +68,15 @@ def _lines(what: str, meter: "_Meter", out: TextIO, _: bool) -> Iterator[Advance
         latest = note or latest
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
-            courtesy(f"{what}: {meter.text(note)}", out)
+            tell(meter.text(note))
+
+    def tell(text: str) -> None:
+        if not events.tell(events.Progress(what, meter.done, meter.total, f"{what}: {text}")):
+            courtesy(f"{what}: {text}", out)
 
     yield advance
     took = f"in {meter.elapsed_s:.1f} s"
-    courtesy(f"{what}: {meter.text('')} {took}{', ' + latest if latest else ''}", out)
+    tell(f"{meter.text('')} {took}{', ' + latest if latest else ''}")
 
 
 class _Meter:

@@ -3,23 +3,25 @@
 import os
 import re
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from edgeloop.errors import InputError, StageError, StageMayPass
+from edgeloop.events import Event, Failure, Result, event_of, pipe
+from flows.pump import pump
+from flows.show.tables import OUTPUT, REPEAT
 from flows.supervisor import supervised
 
 Say = Callable[[str], object]
+Hear = Callable[[Event], object]
 Watch = Callable[[], bool]
 """Whether to give up."""
 FIRST_WAIT_S, MOST_WAIT_S = 2.0, 20.0
 LOOK_S = 0.2
 ODD_TRIES = 3
-LAST_LINES = 6
+LAST_LINES, LONG_END = 6, 12
 STORE_S = float(os.environ.get("EDGELOOP_STORE_S", "600"))
 """So long the store (the DVC remote) may be away."""
 GIT_S = 600.0
@@ -43,6 +45,10 @@ class Ended(StageMayPass):
     """It was asked to give up."""
 
 
+def ignore(_: object) -> None:
+    """Of what is said or told."""
+
+
 def environment() -> dict[str, str]:
     """For children: this Python's programs come first; how to reach Prefect's server is none of their business."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -55,22 +61,55 @@ def veiled(line: str) -> str:
     return _SECRET.sub("***", line)
 
 
-def run(argv: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch) -> tuple[int, list[str]]:
-    """Run a command to its end, or until `ended`; returns its exit code and its lines.
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    code: int
+    lines: list[str]
+    """What it printed on both its streams."""
+    told: list[Event]
+
+    @property
+    def results(self) -> list[str]:
+        return [event.text for event in self.told if isinstance(event, Result)]
+
+    def failure(self, name: str, by_hand: str) -> StageError:
+        """The error of a command that failed: what it told of it, else the end of its output, and how to repeat it."""
+        for event in reversed(self.told):
+            if isinstance(event, Failure):
+                kind = StageMayPass if event.may_pass else StageError
+                what = f"{name} failed: {event.what}" + (f"\n  {event.remedy}" if event.remedy else "")
+                return kind(what, REPEAT + by_hand)
+        return StageError(f"{name} failed with exit code {self.code}.{OUTPUT}{_last(self.lines, LONG_END)}", REPEAT + by_hand)
+
+
+def run(argv: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch, hear: Hear = ignore) -> Done:
+    """Run a command to its end, or until `ended`; `say` is given the lines that it prints, `hear` the events that it tells.
 
     Raises:
         Ended: it was ended.
     """
-    lines: list[str] = []
-    with supervised(argv, dict(env), str(folder)) as process, _watched(process.stdin, ended):
-        for line in process.stdout or ():
-            if line.strip():
-                lines.append(line.rstrip())
-                say(veiled(lines[-1]))
+    lines, told = list[str](), list[Event]()
+
+    def printed(line: bytes) -> None:
+        if (text := line.decode(errors="replace").rstrip()).strip():
+            lines.append(text)
+            say(veiled(text))
+
+    def heard(line: bytes) -> None:
+        if (event := event_of(line)) is not None:
+            told.append(event)
+            hear(event)
+
+    with pipe() as (events, variable), supervised(argv, {**env, **variable}, str(folder)) as process:
+        assert process.stdout is not None and process.stdin is not None
+        output, lifeline = process.stdout.fileno(), process.stdin
+        pump({output: printed, events: heard}, output, lambda: lifeline.close() if ended() else None, LOOK_S)
         code = process.wait()
     if ended():
         raise Ended("The stage was ended.")
-    return code, lines
+    return Done(code, lines, told)
 
 
 def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch) -> None:
@@ -83,14 +122,14 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
     begun, wait_s, tries = time.monotonic(), FIRST_WAIT_S, 0
     argv = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
     while True:
-        code, lines = run(argv, folder, env, lambda _: None, ended)
+        done = run(argv, folder, env, ignore, ended)
         tries += 1
-        if code == 0:
+        if done.code == 0:
             if tries > 1:
                 say(f"the store answers again, after {time.monotonic() - begun:.0f} s")
             return
-        said = "\n".join(lines)
-        last = _last(lines)
+        said = "\n".join(done.lines)
+        last = _last(done.lines)
         if _REFUSED.search(said):
             raise StageError(f"The store (DVC remote) refuses `dvc {' '.join(arguments)}`:\n{last}", "Check the remote's address and keys.")
         away = _AWAY.search(said) is not None
@@ -116,40 +155,22 @@ def git(folder: Path, *arguments: str, ended: Watch, env: Mapping[str, str]) -> 
         return ended() or time.monotonic() - begun > GIT_S
 
     try:
-        code, lines = run(["git", *arguments], folder, {**env, "GIT_TERMINAL_PROMPT": "0"}, lambda _: None, over)
+        done = run(["git", *arguments], folder, {**env, "GIT_TERMINAL_PROMPT": "0"}, ignore, over)
     except Ended:
         if ended():
             raise
         raise StageMayPass(f"git {arguments[0]} was not done in {folder.name} within {GIT_S:.0f} s.", "Look at the network.") from None
-    if code != 0:
-        away = _AWAY.search("\n".join(lines)) is not None
+    if done.code != 0:
+        away = _AWAY.search("\n".join(done.lines)) is not None
         raise (StageMayPass if away else InputError)(
-            f"git {arguments[0]} fails in {folder.name}:\n{_last(lines)}", "Check that this host may read the repository, and reaches it."
+            f"git {arguments[0]} fails in {folder.name}:\n{_last(done.lines)}",
+            "Check that this host may read the repository, and reaches it.",
         )
-    return "\n".join(lines)
+    return "\n".join(done.lines)
 
 
-@contextmanager
-def _watched(pipe: IO[str] | None, ended: Watch) -> Iterator[None]:
-    """Close the supervisor's input, which ends the command, as soon as `ended`."""
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(LOOK_S):
-            if ended():
-                if pipe is not None:
-                    pipe.close()
-                return
-
-    threading.Thread(target=look, name="watch", daemon=True).start()
-    try:
-        yield
-    finally:
-        over.set()
-
-
-def _last(lines: list[str]) -> str:
-    return "\n".join(f"    {veiled(line)}" for line in lines[-LAST_LINES:])
+def _last(lines: list[str], count: int = LAST_LINES) -> str:
+    return "\n".join(f"    {veiled(line)}" for line in lines[-count:])
 
 
 def _sleep(seconds: float, ended: Watch) -> None:

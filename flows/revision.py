@@ -4,12 +4,13 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from edgeloop.errors import InputError, StageError
 from edgeloop.files import write_text
 from edgeloop.workspace import Workspace
-from flows.commands import Say, environment, git, transfer
+from flows.commands import Ended, Say, environment, git, transfer
 from flows.stages import run_command
 from flows.supervisor import is_ending
 
@@ -95,7 +96,8 @@ def track(workspace: Workspace, dataset: str, archives: Iterable[Path]) -> list[
     names = [_relative(workspace, pointer) for pointer in pointers]
     if names:
         argv = [sys.executable, "-m", "dvc", "--wait-for-lock", "commit", "--force", *names]
-        run_command(str(workspace.root), "dvc commit", argv, f"dvc commit {' '.join(names)}")
+        with suppress(Ended):
+            run_command(str(workspace.root), "dvc commit", argv, f"dvc commit {' '.join(names)}")
     return pointers
 
 

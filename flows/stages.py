@@ -13,22 +13,21 @@ from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed
 
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
+from edgeloop.events import Event, Notice, Progress
 from flows.api import Server
-from flows.commands import Ended, environment
+from flows.commands import Done, Ended, environment, run
 from flows.pools.dispatch import send
 from flows.pools.order import Dispatch
-from flows.repro import Outcome, failure, outcome_of, repro_command
 from flows.show.progress import ShownProgress
 from flows.show.reports import show_reports
 from flows.show.run import shown_run
-from flows.supervisor import is_ending, supervised
+from flows.stage import Outcome, outcome_of, stage_command
+from flows.supervisor import is_ending
 
 _NAMES: dict[Outcome, str] = {"ran": "Completed", "restored": "Restored", "up to date": "UpToDate"}
 """Of a task run's final state."""
 RETRY_AFTER_S = (3.0, 9.0)
 """Before the second and the third try; not longer, because a cancelled run waits for it."""
-# DVC's advice after each stage, which is for those who call it by hand.
-_ADVICE = ("To track the changes with git", "git add dvc.lock", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 
 
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -55,12 +54,12 @@ def run_stage(root: str, address: str, force: bool = False, there: Dispatch | No
         StageError: it failed otherwise; the message holds the end of its output.
     """
     try:
-        outcome = _there(root, address, force, there) if there else outcome_of(_here(root, address, force))
+        outcome = _there(root, address, force, there) if there else _here(root, address, force)
+    except Ended:
+        return Cancelled(message="the run was cancelled")
     except StageError:
         _show_what_it_made(root, address)  # a data set that is refused has its report, too
         raise
-    if is_ending():
-        return Cancelled(message="the run was cancelled")
     if outcome != "up to date":
         _show_what_it_made(root, address)
     return Completed(name=_NAMES[outcome], message=outcome, data=outcome)
@@ -78,12 +77,19 @@ def run_stage(root: str, address: str, force: bool = False, there: Dispatch | No
 def publish_cards(root: str, variants: list[str]) -> list[str]:
     """Publish the cards of the variants; returns the addresses."""
     argv = [sys.executable, "-m", "edgeloop", "publish", *variants]
-    lines = run_command(root, "publish", argv, f"edgeloop publish {' '.join(variants)}")
-    return [line for line in lines if "://" in line or line.startswith("/")]
+    try:
+        return run_command(root, "publish", argv, f"edgeloop publish {' '.join(variants)}").results
+    except Ended:
+        return []
 
 
-def _here(root: str, address: str, force: bool) -> list[str]:
-    return run_command(root, address, repro_command(address, force), f"dvc repro {address}")
+def _here(root: str, address: str, force: bool) -> Outcome:
+    see = _Seen(address)
+    done = run(stage_command(address, force=force), Path(root), environment(), see.line, is_ending, see.event)
+    try:
+        return outcome_of(done, address)
+    except StageError as error:
+        raise see.trouble(error) from None
 
 
 def _there(root: str, address: str, force: bool, there: Dispatch) -> Outcome:
@@ -92,7 +98,7 @@ def _there(root: str, address: str, force: bool, there: Dispatch) -> Outcome:
     try:
         return send(Server(str(get_current_settings().api.url)), Path(root), address, force, there, see.line, is_ending)
     except Ended:
-        return "up to date"  # nobody asks for it any more
+        raise
     except EdgeloopError as error:
         raise see.trouble(error) from None
 
@@ -105,15 +111,19 @@ class _Seen:
         if self._shown is not None:
             self._shown.tries(name, task_run.run_count)
 
-    def line(self, line: str) -> bool:
-        """Show it; returns False where it says nothing about the stage."""
-        if not line.strip() or line.strip().startswith(_ADVICE):
-            return False
+    def line(self, line: str) -> None:
+        """Log what it prints."""
         self._logger.info(line)
-        self._bar.see(line)
+
+    def event(self, event: Event) -> None:
+        """Log what it tells, and show it beside its board; progress also as its bar."""
+        if not isinstance(event, Progress | Notice):
+            return
+        self._logger.info(event.text)
+        if isinstance(event, Progress):
+            self._bar.show(event)
         if self._shown is not None:
-            self._shown.tells(self._name, line)
-        return True
+            self._shown.tells(self._name, event.text)
 
     def trouble(self, error: EdgeloopError) -> StageError:
         """The error as one of a stage, shown."""
@@ -130,19 +140,16 @@ def _show_what_it_made(root: str, address: str) -> None:
         shown.made(address, links)
 
 
-def run_command(root: str, name: str, argv: list[str], by_hand: str) -> list[str]:
-    """Run a command under a supervisor, log its output line by line, show its progress, and return the lines.
+def run_command(root: str, name: str, argv: list[str], by_hand: str) -> Done:
+    """Run a command to its end, log what it prints, and show what it tells.
 
     Raises:
+        Ended: everything is being ended.
         StageMayPass: it failed of something that may pass by itself.
-        StageError: it failed otherwise. Where everything is being ended, it has not failed.
+        StageError: it failed otherwise.
     """
-    see, lines = _Seen(name), list[str]()
-    with supervised(argv, environment(), root) as process:
-        for line in process.stdout or ():
-            if see.line(line.rstrip()):
-                lines.append(line.rstrip())
-        code = process.wait()
-    if code != 0 and not is_ending():
-        raise see.trouble(failure(name, code, lines, by_hand))
-    return lines
+    see = _Seen(name)
+    done = run(argv, Path(root), environment(), see.line, is_ending, see.event)
+    if done.code != 0:
+        raise see.trouble(done.failure(name, by_hand))
+    return done

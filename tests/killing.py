@@ -28,7 +28,7 @@ BOARD = "virtual-h7"
 SERVICES = ("prefect server", "-m prefect --no-prompt worker", "weed server")
 VICTIMS: dict[str, Callable[[str], bool]] = {
     "stage": lambda line: "step.sh" in line and "-m" not in line.split() and not line.startswith(("/bin/sh -c", "sh -c")),
-    "dvc": lambda line: "-m dvc" in line and "flows.supervisor" not in line,
+    "dvc": lambda line: "-m flows.stage" in line and "flows.supervisor" not in line,
     "supervisor": lambda line: "flows.supervisor" in line,
     "publish": lambda line: "-m edgeloop publish" in line and "flows.supervisor" not in line,
     "flow": lambda line: "flows.run" in line or "flows.begin" in line,

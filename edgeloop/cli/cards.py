@@ -2,6 +2,7 @@
 
 import argparse
 
+from edgeloop import events
 from edgeloop.cli.common import Command, add_id, project
 from edgeloop.console import say
 
@@ -30,6 +31,7 @@ def _publish(options: argparse.Namespace) -> None:
     from edgeloop.store.publish import publish
 
     for address in publish(workspace, params, options.variants, to=options.to):
+        events.tell(events.Result(address))
         say(address)
 
 

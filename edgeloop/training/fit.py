@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeloop.config import Phase
-from edgeloop.console import courtesy
+from edgeloop.console import notice
 from edgeloop.progress import Advance, progress
 from edgeloop.training.augment import one_thread
 from edgeloop.training.batches import ahead
@@ -74,7 +74,7 @@ def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State, left: TimeLe
         first = not left.knows(job.purpose, state.phase)
         left.took(job.purpose, state.phase, ran, seconds)
         if first and ran + 1 < steps and (words := left.in_words(job.purpose, state.phase, state.epoch)):
-            courtesy(f"{job.purpose}: {words}, by its first {ran} steps")
+            notice(f"{job.purpose}: {words}, by its first {ran} steps")
 
     items = ahead(run.train.epoch((recipe.seed, state.phase, state.epoch), recipe.batch_size))
     trained = run.trainer.epoch(watched(items, told), phase, state.epoch, steps)

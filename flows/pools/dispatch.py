@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
 from flows.api import Server
-from flows.commands import Say, Watch, environment, run, transfer, veiled
+from flows.commands import Say, Watch, environment, ignore, run, transfer, veiled
 from flows.pools.deployment import ensure_deployment
 from flows.pools.lockfile import CHANGED, entries
 from flows.pools.order import TRIES, Dispatch, Order, Result
 from flows.pools.revision import commit_of
 from flows.pools.wait import Lost, Waiting
-from flows.repro import Outcome
+from flows.stage import Outcome
 
 
 def send(server: Server, root: Path, address: str, force: bool, there: Dispatch, say: Say, ended: Watch) -> Outcome:
@@ -86,10 +86,10 @@ def _take_over(root: Path, address: str, result: Result, say: Say, ended: Watch)
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(result.entry, file)
         file.flush()
-        code, lines = run([sys.executable, "-m", "flows.pools.lockfile", address, file.name], root, environment(), lambda _: None, ended)
-    if code == CHANGED:
+        done = run([sys.executable, "-m", "flows.pools.lockfile", address, file.name], root, environment(), ignore, ended)
+    if done.code == CHANGED:
         raise StageError(f"What {address} depends on was changed here while {result.worker} did it.", "Commit, and run again.")
-    if code != 0:
-        raise StageError(f"The result of {address} cannot be taken over:\n" + "\n".join(f"    {veiled(line)}" for line in lines[-6:]))
+    if done.code != 0:
+        raise StageError(f"The result of {address} cannot be taken over:\n" + "\n".join(f"    {veiled(line)}" for line in done.lines[-6:]))
     transfer(["pull", address], root, environment(), say, ended)
     say(f"taken over from {result.worker}: {result.outcome}")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from edgeloop import __version__
 from edgeloop.errors import EdgeloopError, InputError
+from edgeloop.events import Event, Notice, Progress
 from edgeloop.workspace import Workspace
 from flows.commands import Say, Watch, environment, run, transfer, veiled
 from flows.pools.clone import clean_clone
 from flows.pools.lockfile import entries, write_part
 from flows.pools.order import Order, Result
-from flows.repro import failure, outcome_of, repro_command
+from flows.stage import outcome_of, stage_command
 
 
 def do(workspace: Workspace, worker: str, order: Order, say: Say, ended: Watch) -> Result:
@@ -40,16 +41,19 @@ def _done(folder: Path, worker: str, order: Order, env: Mapping[str, str], say: 
         say(f"pulling what {order.address} needs: {', '.join(order.upstream)}")
         transfer(["pull", *order.upstream], folder, env, say, ended)
     # A stage that another worker finished, but could not report, is not done twice: its result comes out of the run cache.
-    code, lines = run(repro_command(order.address, order.force, pull=True), folder, env, say, ended)
-    if code != 0:
-        raise failure(order.address, code, lines, f"dvc repro {order.address}")
-    outcome = outcome_of(lines)
+    done = run(stage_command(order.address, force=order.force, pull=True), folder, env, say, ended, lambda event: _said(event, say))
+    outcome = outcome_of(done, order.address)
     say("pushing what it made, and the run cache")
     transfer(["push", "--run-cache", order.address], folder, env, say, ended)
     entry = entries(folder, [order.address]).get(order.address)
     if not isinstance(entry, dict):
         raise InputError(f"DVC left no entry of {order.address} in dvc.lock.", "Its version may be another than the locked one.")
     return Result(worker=worker, outcome=outcome, entry=entry)
+
+
+def _said(event: Event, say: Say) -> None:
+    if isinstance(event, Progress | Notice):
+        say(event.text)
 
 
 def _path(folder: Path) -> str:

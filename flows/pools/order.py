@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgeloop.errors import InputError
-from flows.repro import Outcome
+from flows.stage import Outcome
 
 LEASE_S = float(os.environ.get("EDGELOOP_LEASE_S", "30"))
 """A worker that gives no sign of life for so long is taken for dead, and its stage goes to another one."""

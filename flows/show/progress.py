@@ -1,14 +1,12 @@
-"""The progress of a stage as an artifact in Prefect's UI, read from the lines that its command prints."""
+"""The progress of a stage as an artifact in Prefect's UI."""
 
 import re
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from edgeloop.events import Progress
 from flows.show.telling import telling
-
-# As edgeloop/progress.py writes them: "train: 7/40 epochs, 1.3 epochs/s, val 0.760, best 0.860".
-_LINE = re.compile(r"^(?P<what>[^:]+): (?P<done>[\d.]+)/(?P<total>[\d.]+) \w+, .*$")
 
 
 class ShownProgress:
@@ -18,14 +16,12 @@ class ShownProgress:
         self._key = slug(address)
         self._bar: UUID | None = None
 
-    def see(self, line: str) -> None:
-        """Move the bar, where the line is about progress."""
-        match = _LINE.match(line)
-        if match is None:
+    def show(self, progress: Progress) -> None:
+        """Move the bar, where the end is known."""
+        if progress.total is None:
             return
-        share = percent(float(match["done"]), float(match["total"]))
         with telling("progress"):
-            self._show(share, line)
+            self._show(percent(progress), progress.text)
 
     def _show(self, share: float, line: str) -> None:
         if self._bar is not None:
@@ -36,14 +32,9 @@ class ShownProgress:
             self._bar = made
 
 
-def is_progress(line: str) -> bool:
-    """Whether it is such a line."""
-    return _LINE.match(line) is not None
-
-
-def percent(done: float, total: float) -> float:
+def percent(progress: Progress) -> float:
     """Between 0 and 100."""
-    return min(100.0, 100.0 * done / total) if total else 100.0
+    return min(100.0, 100.0 * progress.done / progress.total) if progress.total else 100.0
 
 
 def slug(text: str) -> str:

@@ -15,7 +15,6 @@ from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE
 from flows.show.graph import add_node
 from flows.show.live import LiveTable
-from flows.show.progress import is_progress
 from flows.show.reports import earlier_reports
 from flows.show.tables import Row, board_rows, board_words, failure_rows, headline, named, plan_rows, plan_words, result_rows, result_words
 from flows.show.telling import telling
@@ -75,10 +74,9 @@ class ShownRun:
         took_s = None if begun is None else round(time.monotonic() - begun, 1)
         return {"stage": address, "outcome": outcome, "why": why, "took_s": took_s, "tries": self._tries.get(address, 0)}
 
-    def tells(self, address: str, line: str) -> None:
-        """A line that the stage printed: its progress, or what it waits for, is shown beside its board."""
-        if line.startswith("waiting for ") or is_progress(line):
-            self._told[address] = line
+    def tells(self, address: str, text: str) -> None:
+        """What the stage told of its progress, or of what it waits for, is shown beside its board."""
+        self._told[address] = text
 
     def tries(self, address: str, number: int) -> None:
         """It is tried for the `number`th time."""

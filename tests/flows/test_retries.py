@@ -8,20 +8,24 @@ import pytest
 from flows_in_miniature import FOLDER, VARIANT, Project
 
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
-from flows.repro import failure
+from flows.commands import ignore, run
+from flows.stage import outcome_of, stage_command
 
 pytestmark = pytest.mark.slow
 
-# Says what `edgeloop` says, with its exit code, until the file named by the second word has as many lines as the third.
+# Tells what `edgeloop` tells, until the file named by the second word has as many lines as the third.
 TROUBLED = """\
-import sys
+import os, sys
 code, file, times = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with open(file, "a+") as log:
     log.seek(0)
     seen = len(log.readlines())
     if seen < times:
         log.write("tried\\n")
-        print("edgeloop: The board h7 did not answer in time.\\n  Reset it.", file=sys.stderr)
+        may_pass = "true" if code == 75 else "false"
+        with open(os.environ["EDGELOOP_EVENTS"], "w") as pipe:
+            what = '"what": "The board h7 did not answer in time.", "remedy": "Reset it."'
+            pipe.write('{"kind": "error", ' + what + ', "may_pass": ' + may_pass + '}')
         sys.exit(code)
 """
 
@@ -51,11 +55,11 @@ def test_a_stage_that_may_pass_is_tried_three_times_at_most_and_the_ui_says_so(s
     said = served.retrain(ok=False)
     assert (served.root / FOLDER / "model").exists()
     assert tries(served, "other.log") == 3
-    assert "other failed with exit code 75: The board h7 did not answer in time" in said
+    assert "other failed: The board h7 did not answer in time" in said
     rows = {row["stage"].split("]")[0].strip("[`"): row for row in table(served, "results")}
     assert rows[f"train@{VARIANT}"]["outcome"] == "ran, 2 tries"
     why = rows[f"train@{VARIANT}"]["why"].replace("\n", " ").replace("\\_", "_")  # the tables are Markdown
-    assert why.endswith(f"tried again, because train@{VARIANT} failed with exit code 75: The board h7 did not answer in time.")
+    assert why.endswith(f"tried again, because train@{VARIANT} failed: The board h7 did not answer in time.")
     assert rows["other"]["outcome"] == "failed, 3 tries"
     assert rows[f"card@{VARIANT}"]["outcome"] == "not run"
     (failed,) = table(served, "failures")
@@ -74,22 +78,52 @@ def test_what_is_wrong_is_tried_once(served: Project) -> None:
     assert [row["tries"] for row in table(served, "failures")] == [1, 1]
 
 
-def test_a_step_tells_by_its_exit_code_and_dvc_passes_it_on(served: Project) -> None:
+def test_what_a_step_tells_of_its_error_comes_through_dvc(served: Project) -> None:
     """The real command against a server that is not there, and against one whose file is another."""
     (served.root / "data" / "sample").mkdir(parents=True)
     params = served.root / "params.yaml"
     source = "{address: 'http://127.0.0.1:9/flowers.tgz', bytes: 10, sha256: '" + "a" * 64 + "'}"
     params.write_text(params.read_text(encoding="utf-8").replace("{drawn: {}}", source), encoding="utf-8")
     (served.root / "dvc.yaml").write_text("stages:\n  fetch:\n    cmd: edgeloop fetch sample\n", encoding="utf-8")
-    said = served.run(sys.executable, "-m", "dvc", "repro", "fetch", ok=False)
-    error = failure("fetch", 255, said.splitlines(), "dvc repro fetch")
+    error = failure(served)
     assert isinstance(error, StageMayPass)
-    assert "fetch failed with exit code 75: http://127.0.0.1:9/flowers.tgz cannot be reached" in str(error)
+    assert "fetch failed: http://127.0.0.1:9/flowers.tgz cannot be reached" in str(error)
     params.write_text(params.read_text(encoding="utf-8").replace("http://127.0.0.1:9/flowers.tgz", "file.tgz"), encoding="utf-8")
-    said = served.run(sys.executable, "-m", "dvc", "repro", "fetch", ok=False)
-    again = failure("fetch", 255, said.splitlines(), "dvc repro fetch")
+    again = failure(served)
     assert type(again) is StageError
-    assert "exit code 1:" in str(again)
+    assert "file.tgz" in str(again)
+
+
+def test_of_a_command_that_tells_nothing_the_end_of_its_output_is_shown(project: Project) -> None:
+    (project.root / "dvc.yaml").write_text("stages:\n  fetch:\n    cmd: echo the disk smells odd; exit 7\n", encoding="utf-8")
+    error = str(failure(project))
+    assert "fetch failed with exit code 1.\nThe end of its output:" in error
+    assert "the disk smells odd" in error and "exited with 7" in error
+    assert error.endswith("Repeat it with: dvc repro fetch")
+
+
+def test_what_became_of_a_stage_is_told_and_not_read(project: Project) -> None:
+    address = f"train@{VARIANT}"
+
+    def outcome(*options: str) -> str:
+        command = [*stage_command(address), *options]
+        return outcome_of(run(command, project.root, project.env, ignore, lambda: False), address)
+
+    project.run(sys.executable, "-m", "dvc", "repro", "prepare")
+    assert outcome() == "ran"
+    assert outcome() == "up to date"
+    assert outcome("--force") == "ran"
+    (project.root / "dvc.lock").unlink()
+    project.run(sys.executable, "-m", "dvc", "repro", "prepare")
+    assert outcome() == "restored"
+
+
+def failure(project: Project) -> StageError:
+    """Of the stage `fetch`."""
+    done = run(stage_command("fetch"), project.root, project.env, ignore, lambda: False)
+    with pytest.raises(StageError) as caught:
+        outcome_of(done, "fetch")
+    return caught.value
 
 
 def test_only_boards_and_networks_may_pass_by_themselves() -> None:

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
+from edgeloop.events import Progress
 from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE
-from flows.show.progress import ShownProgress
+from flows.show.progress import ShownProgress, percent
 from flows.show.tables import (
     HOLDS,
     NOT_READY,
@@ -106,7 +107,7 @@ def test_durations_are_for_people() -> None:
     assert [seconds(value) for value in (None, 0.04, 59.9, 61, 3700)] == ["", "0.0 s", "59.9 s", "1 min 1 s", "1 h 1 min"]
 
 
-def test_only_lines_of_progress_move_the_bar() -> None:
-    bar = ShownProgress("train@x")
-    for line in ("ratio: 3/4", "loaded 3/4 things, well", "rules: 22/22 hold"):
-        bar.see(line)  # asks no server: there is none
+def test_only_progress_with_an_end_moves_the_bar() -> None:
+    ShownProgress("train@x").show(Progress("fetch", 3e6, None, "fetch: 3 MB"))  # asks no server: there is none
+    assert percent(Progress("train", 10, 40, "")) == 25
+    assert percent(Progress("train", 41, 40, "")) == percent(Progress("train", 0, 0, "")) == 100

@@ -3,7 +3,7 @@
 from typing import TextIO
 
 from edgeloop.boards.lock import Holder, Watcher
-from edgeloop.console import courtesy
+from edgeloop.console import notice
 
 
 def tell(name: str, stream: TextIO | None = None) -> Watcher:
@@ -11,6 +11,6 @@ def tell(name: str, stream: TextIO | None = None) -> Watcher:
 
     def watch(ahead: int, holder: Holder | None) -> None:
         who = f"held by {holder}" if holder is not None else "held"
-        courtesy(f"waiting for {name}, {who}; place {ahead + 1} in the queue", stream)
+        notice(f"waiting for {name}, {who}; place {ahead + 1} in the queue", stream)
 
     return watch

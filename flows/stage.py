@@ -1,0 +1,107 @@
+"""`python -m flows.stage ADDRESS [--force] [--pull]`: reproduces one stage alone, by DVC's interface, and tells what became of it."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from edgeloop import events
+from edgeloop.console import FAILED, courtesy, program
+from edgeloop.errors import StageError
+from flows.commands import Done
+
+Outcome = Literal["ran", "restored", "up to date"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+def stage_command(address: str, *, force: bool = False, pull: bool = False) -> list[str]:
+    """Runs this module; with `pull` a result that the store knows is taken from there."""
+    return [sys.executable, "-m", __name__, address, *(["--force"] if force else []), *(["--pull"] if pull else [])]
+
+
+def outcome_of(done: Done, address: str) -> Outcome:
+    """What became of the stage, as this module's command told it.
+
+    Raises:
+        StageMayPass: it failed of something that may pass by itself.
+        StageError: it failed otherwise.
+    """
+    found = [outcome for outcome in OUTCOMES if outcome in done.results]
+    if done.code != 0 or not found:
+        raise done.failure(address, f"dvc repro {address}")
+    return found[0]
+
+
+def reproduce(root: Path, address: str, *, force: bool, pull: bool) -> Outcome | None:
+    """Reproduce the stage, by force also where it is up to date; waits for DVC's lock, because several stages run at once.
+
+    None: its command failed, which itself tells why.
+
+    Raises:
+        StageError: DVC failed.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # the rest is advice for those who call it by hand
+    try:
+        with Repo(str(root), _wait_for_lock=True) as repo:
+            (stage,) = repo.stage.collect(address)
+            commands = _Commands(stage.cmd)
+            made = repo.reproduce(address, single_item=True, force=force, pull=pull)
+    except DvcException as error:
+        cause = _cause(error)
+        if not isinstance(cause, StageCmdFailedError):
+            raise StageError(f"DVC: {cause}") from error
+        courtesy(str(cause))
+        return None
+    if not made:
+        return "up to date"
+    return "ran" if commands.begun or not stage.cmd else "restored"
+
+
+class _Commands:
+    """Notes which of a stage's commands DVC runs: it tells that to no caller, but Python tells of every program that is started."""
+
+    def __init__(self, command: str | Sequence[str] | None) -> None:
+        self._all = [command] if isinstance(command, str) else list(command or ())
+        self.begun: list[str] = []
+        sys.addaudithook(self._see)
+
+    def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "subprocess.Popen":
+            for command in self._all:
+                if command in arguments[1]:
+                    self.begun.append(command)
+                    courtesy(f"> {command}")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """DVC's errors are often caused by others."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="flows.stage")
+    parser.add_argument("address")
+    parser.add_argument("--force", action="store_true")
+    parser.add_argument("--pull", action="store_true")
+    options = parser.parse_args(arguments)
+
+    outcomes: list[Outcome | None] = []
+    code = program(lambda: outcomes.append(reproduce(Path.cwd(), options.address, force=options.force, pull=options.pull)))
+    if code == 0 and outcomes[0] is None:
+        return FAILED
+    if code == 0:
+        events.tell(events.Result(str(outcomes[0])))
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
