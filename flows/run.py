@@ -67,7 +67,7 @@ def tell(workspace: Workspace, params: Params, variants: list[str]) -> None:
     """Say where the results are."""
     for name in variants:
         variant = params.variant(name)
-        paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+        paths = variant.paths(workspace)
         say(f"card     {paths.card / 'index.html'}\nrecords  {paths.folder}/*.json")
     say(f"UI       {os.environ['PREFECT_API_URL'].removesuffix('/api')}  (stop the services with: edgeloop down)")
 

@@ -98,7 +98,7 @@ _TITLES = {"validation": "Validation report", "card": "Card", "confusion": "Conf
 
 def _paths(workspace: Workspace, variant: str) -> VariantPaths | None:
     declared = load_params(workspace).variants.get(variant)
-    return None if declared is None else workspace.variant(declared.dataset, declared.network, declared.resolution)
+    return None if declared is None else declared.paths(workspace)
 
 
 def validation_text(record: ValidateRecord, prepared: PrepareRecord, page: Path) -> str:
