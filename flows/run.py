@@ -51,11 +51,11 @@ def use_server(workspace: Workspace) -> None:
 def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | None) -> None:
     """Run the flow and say what became of each stage."""
     use_server(workspace)
-    from flows.by_hand import run_by_hand
+    from flows.local_run import run_locally
     from flows.retrain import retrain
 
     begun = time.monotonic()
-    rows = run_by_hand(retrain, {"root": str(workspace.root), "variants": variants, "publish": publish, "slots": slots})
+    rows = run_locally(retrain, {"root": str(workspace.root), "variants": variants, "publish": publish, "slots": slots})
     for row in rows:
         say(f"{row['outcome']:>10}  {row['stage']}")
     built = sum(row["outcome"] != "up to date" for row in rows)
@@ -75,10 +75,10 @@ def tell(workspace: Workspace, params: Params, variants: list[str]) -> None:
 def run_ingest(workspace: Workspace, dataset: str, wishes: Mapping[str, str | bool | None]) -> None:
     """Run the flow with these parameters (None: as params.yaml declares), and say what it did."""
     use_server(workspace)
-    from flows.by_hand import run_by_hand
     from flows.ingest import ingest
+    from flows.local_run import run_locally
 
     begun = time.monotonic()
-    for line in run_by_hand(ingest, {"root": str(workspace.root), "dataset": dataset, **wishes}):
+    for line in run_locally(ingest, {"root": str(workspace.root), "dataset": dataset, **wishes}):
         say(line)
     say(f"done in {time.monotonic() - begun:.0f} s")

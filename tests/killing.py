@@ -31,7 +31,7 @@ VICTIMS: dict[str, Callable[[str], bool]] = {
     "dvc": lambda line: "-m flows.stage" in line and "flows.supervisor" not in line,
     "supervisor": lambda line: "flows.supervisor" in line,
     "publish": lambda line: "-m edgeloop publish" in line and "flows.supervisor" not in line,
-    "flow": lambda line: "edgeloop run" in line or "flows.begin" in line,
+    "flow": lambda line: "edgeloop run" in line or "flows.engine" in line,
     "worker": lambda line: "worker start" in line and "services.guard" not in line,
     "server": lambda line: "prefect server start" in line,
     "store": lambda line: "weed server" in line,
