@@ -41,7 +41,7 @@ def program(body: Callable[[], object]) -> int:
             courtesy(f"edgeloop: {error}")
             return MAY_PASS if error.may_pass else FAILED
         except KeyboardInterrupt as error:
-            courtesy(f"edgeloop: {error or 'interrupted'}")
+            courtesy(f"edgeloop: {str(error) or 'interrupted'}")
             return INTERRUPTED
     except BrokenPipeError:
         if not _silence():
