@@ -96,7 +96,7 @@ def _options() -> argparse.Namespace:
 def _variant(name: str) -> Subject:
     workspace = find_workspace()
     variant = load_params(workspace).variant(name)
-    folder = workspace.variant(variant.dataset, variant.network, variant.resolution).quantized
+    folder = variant.paths(workspace).quantized
     return Subject(workspace, variant.dataset, folder / "per_channel.tflite", Preprocessing.read(folder / FILE_NAME))
 
 

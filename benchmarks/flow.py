@@ -197,7 +197,7 @@ def stage_times(server: dict[str, str]) -> dict[str, float]:
 
 def flow(project: Project, server: dict[str, str], slots: int) -> tuple[float, str]:
     """Wall seconds of the whole process of `edgeloop run`, and what it printed."""
-    argv = [sys.executable, "-m", "flows.run", "all", "all", "all", "--slots", str(slots)]
+    argv = [sys.executable, "-m", "edgeloop", "run", "all", "all", "all", "--slots", str(slots)]
     begun = time.monotonic()
     done = subprocess.run(argv, cwd=project.root, env=project.env | server, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     took = time.monotonic() - begun

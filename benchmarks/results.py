@@ -76,7 +76,7 @@ def _run(out: Path, keep: Path | None, name: str, recipe: str, changes: dict[str
         trained, took = _trained(beside, params, name)
         converted = quantize(beside, params, name)
         tested = evaluate(beside, params, name)
-        predictions = pd.read_parquet(beside.variant(variant.dataset, variant.network, variant.resolution).predictions)
+        predictions = pd.read_parquet(variant.paths(beside).predictions)
     agreement = {result.format: result.agreement_with_float for result in tested.formats if result.agreement_with_float is not None}
     estimate = trained.estimate.held_accuracy
     line = key | took | {
@@ -98,7 +98,7 @@ def _trained(beside: Workspace, params: Params, name: str) -> tuple[TrainRecord,
     cost = beside.root / "cost.json"
     variant = params.variant(name)
     if cost.exists():
-        kept = beside.variant(variant.dataset, variant.network, variant.resolution)
+        kept = variant.paths(beside)
         return TrainRecord.read(kept.train_record), json.loads(cost.read_text("utf-8"))
     begun, cpu = time.perf_counter(), time.process_time()
     trained = train(beside, params, name)

@@ -5,7 +5,8 @@ import os
 import re
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from edgeloop import events
@@ -22,7 +23,7 @@ _STEERS = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u200e\u200
 """Control characters, bytes of a file's name that are no text, marks that turn the direction of writing."""
 
 
-def program(body: Callable[[], object], interrupted: str = "interrupted") -> int:
+def program(body: Callable[[], object]) -> int:
     """Run a command; returns its exit code: 0, or one of this module's where it fails of something that is explained."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -39,14 +40,23 @@ def program(body: Callable[[], object], interrupted: str = "interrupted") -> int
             events.tell(events.Failure(error.what, error.remedy, error.may_pass))
             courtesy(f"edgeloop: {error}")
             return MAY_PASS if error.may_pass else FAILED
-        except KeyboardInterrupt:
-            courtesy(f"edgeloop: {interrupted}")
+        except KeyboardInterrupt as error:
+            courtesy(f"edgeloop: {str(error) or 'interrupted'}")
             return INTERRUPTED
     except BrokenPipeError:
         if not _silence():
             raise  # of something else than our output
         return READER_GONE
     return 0
+
+
+@contextmanager
+def interruption(words: str) -> Iterator[None]:
+    """What is said where Ctrl-C ends what is done inside."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; {words}") from None
 
 
 def say(text: object) -> None:

@@ -16,8 +16,8 @@ from prefect.exceptions import CancelledRun
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
-from flows.begin import has_begun
-from flows.show.telling import telling
+from flows.engine import has_begun
+from flows.show.best_effort import best_effort
 from flows.supervisor import end_all
 
 LOOK_EVERY_S = 2.0
@@ -58,7 +58,7 @@ class Cancellable:
         """Ask the server now and then; it may be away for a while."""
         with get_client(sync_client=True) as client:
             while not self._ended.wait(LOOK_EVERY_S):
-                with telling("whether this run is cancelled"):
+                with best_effort("whether this run is cancelled"):
                     state = client.read_flow_run(run).state
                     if state is not None and state.type in CANCELLING and not self._ended.is_set():
                         self._cancel()

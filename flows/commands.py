@@ -1,4 +1,4 @@
-"""Commands under supervision: git, and DVC's transfers, which wait while the store is away."""
+"""Commands under supervision, git among them."""
 
 import os
 import re
@@ -18,25 +18,16 @@ Say = Callable[[str], object]
 Hear = Callable[[Event], object]
 Watch = Callable[[], bool]
 """Whether to give up."""
-FIRST_WAIT_S, MOST_WAIT_S = 2.0, 20.0
 LOOK_S = 0.2
-ODD_TRIES = 3
 LAST_LINES, LONG_END = 6, 12
-STORE_S = float(os.environ.get("EDGELOOP_STORE_S", "600"))
-"""So long the store (the DVC remote) may be away."""
 GIT_S = 600.0
 """For one git command, which may fetch or push over a network."""
 _AWAY = re.compile(
-    r"could not connect|couldn't connect|cannot connect|failed to connect|connect(ion)? (timeout|refused|reset|was closed|broken)"
-    r"|connection .*(refused|reset|closed|aborted)|timed out|name resolution|resolve host"
-    r"|serviceunavailable|slowdown|internalerror|\b50[0234]\b|unreachable|endpoint url|disconnected",
+    r"could not connect|couldn't connect|cannot connect|failed to connect|unable to connect|connect(ion)? (timeout|refused|reset)"
+    r"|connection .*(refused|reset|closed|aborted)|timed out|name resolution|resolve host|\b50[0234]\b|unreachable|disconnected",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(
-    r"access ?denied|forbidden|unable to locate credentials|nocredentials|invalidaccesskeyid|signaturedoesnotmatch|no remote|nosuchbucket"
-    r"|config file error|expiredtoken",
-    re.IGNORECASE,
-)
+"""What git says of a host that is away: it has no other way to tell it."""
 # What a store's address or a library may repeat of a key.
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@|\bAKIA[A-Z0-9]{12,}\b|(?i:(?<=X-Amz-Signature=)|(?<=X-Amz-Credential=))[^&\s]+")
 
@@ -112,36 +103,6 @@ def run(argv: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: 
     return Done(code, lines, told)
 
 
-def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch) -> None:
-    """`dvc ARGUMENTS` (a push or pull), again and again while the store does not answer.
-
-    Raises:
-        StageMayPass: the store was away for `STORE_S`.
-        StageError: it refuses, or lacks what is asked of it.
-    """
-    begun, wait_s, tries = time.monotonic(), FIRST_WAIT_S, 0
-    argv = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-    while True:
-        done = run(argv, folder, env, ignore, ended)
-        tries += 1
-        if done.code == 0:
-            if tries > 1:
-                say(f"the store answers again, after {time.monotonic() - begun:.0f} s")
-            return
-        said = "\n".join(done.lines)
-        last = _last(done.lines)
-        if _REFUSED.search(said):
-            raise StageError(f"The store (DVC remote) refuses `dvc {' '.join(arguments)}`:\n{last}", "Check the remote's address and keys.")
-        away = _AWAY.search(said) is not None
-        if not away and tries >= ODD_TRIES:
-            raise StageError(f"`dvc {' '.join(arguments)}` failed {tries} times:\n{last}", "Was everything pushed? See: dvc status --cloud")
-        if time.monotonic() - begun + wait_s > STORE_S:
-            raise StageMayPass(f"The store (DVC remote) was away for {STORE_S:.0f} s:\n{last}", "Start it, then run again.")
-        say(f"{'the store does not answer' if away else 'the transfer failed'}: waiting {wait_s:.0f} s, then again")
-        _sleep(wait_s, ended)
-        wait_s = min(MOST_WAIT_S, wait_s * 1.5)
-
-
 def git(folder: Path, *arguments: str, ended: Watch, env: Mapping[str, str]) -> str:
     """What git prints.
 
@@ -173,7 +134,12 @@ def _last(lines: list[str], count: int = LAST_LINES) -> str:
     return "\n".join(f"    {veiled(line)}" for line in lines[-count:])
 
 
-def _sleep(seconds: float, ended: Watch) -> None:
+def pause(seconds: float, ended: Watch) -> None:
+    """Wait.
+
+    Raises:
+        Ended: it was ended meanwhile.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if ended():

@@ -89,7 +89,7 @@ def lines(schedules: Schedules) -> dict[str, str]:
 
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
     """What prefect.yaml refers to."""
-    begin = shlex.join([sys.executable, "-m", "flows.begin"])
+    begin = shlex.join([sys.executable, "-m", "flows.engine"])
     variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_BEGIN": begin, "EDGELOOP_TIMEZONE": schedules.timezone}
     for flow, line in lines(schedules).items():
         name = flow.upper()

@@ -37,7 +37,7 @@ def with_cards(workspace: Workspace, params: Params) -> list[str]:
     Raises:
         InputError: none has.
     """
-    paths = {name: workspace.variant(one.dataset, one.network, one.resolution) for name, one in params.variants.items()}
+    paths = {name: one.paths(workspace) for name, one in params.variants.items()}
     found = [name for name, variant in paths.items() if variant.card_record.is_file()]
     if not found:
         raise InputError("There is no card to publish.", "Make one: edgeloop run DATASET NETWORK RESOLUTION")

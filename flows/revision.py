@@ -10,9 +10,10 @@ from pathlib import Path
 from edgeloop.errors import InputError, StageError
 from edgeloop.files import write_text
 from edgeloop.workspace import Workspace
-from flows.commands import Ended, Say, environment, git, transfer
+from flows.commands import Ended, Say, environment, git
 from flows.stages import run_command
 from flows.supervisor import is_ending
+from flows.transfer import transfer
 
 GIT_S = 60.0
 LOCK_FILE = "dvc.lock"

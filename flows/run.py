@@ -1,14 +1,13 @@
-"""`python -m flows.run DATASET NETWORK RESOLUTION [--publish] [--slots N]`: run the flow `retrain` and say where its results are."""
+"""Flows that are run by hand: `retrain` of chosen variants, `ingest` of one data set; what became of them, in words."""
 
-import argparse
 import os
-import sys
 import time
+from collections.abc import Mapping
 
-from edgeloop.config import Params, load_params
-from edgeloop.console import program, say
+from edgeloop.config import Params
+from edgeloop.console import say
 from edgeloop.errors import InputError
-from edgeloop.workspace import Workspace, find_workspace
+from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
 from flows.api import Server
 from flows.runs import reconcile
@@ -52,11 +51,11 @@ def use_server(workspace: Workspace) -> None:
 def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | None) -> None:
     """Run the flow and say what became of each stage."""
     use_server(workspace)
-    from flows.by_hand import run_by_hand
+    from flows.local_run import run_locally
     from flows.retrain import retrain
 
     begun = time.monotonic()
-    rows = run_by_hand(retrain, {"root": str(workspace.root), "variants": variants, "publish": publish, "slots": slots})
+    rows = run_locally(retrain, {"root": str(workspace.root), "variants": variants, "publish": publish, "slots": slots})
     for row in rows:
         say(f"{row['outcome']:>10}  {row['stage']}")
     built = sum(row["outcome"] != "up to date" for row in rows)
@@ -68,29 +67,18 @@ def tell(workspace: Workspace, params: Params, variants: list[str]) -> None:
     """Say where the results are."""
     for name in variants:
         variant = params.variant(name)
-        paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+        paths = variant.paths(workspace)
         say(f"card     {paths.card / 'index.html'}\nrecords  {paths.folder}/*.json")
     say(f"UI       {os.environ['PREFECT_API_URL'].removesuffix('/api')}  (stop the services with: edgeloop down)")
 
 
-def main(arguments: list[str]) -> int:
-    """Run; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="edgeloop run")
-    for part in ("dataset", "network", "resolution"):
-        parser.add_argument(part)
-    parser.add_argument("--publish", action="store_true")
-    parser.add_argument("--slots", type=int)
-    options = parser.parse_args(arguments)
+def run_ingest(workspace: Workspace, dataset: str, wishes: Mapping[str, str | bool | None]) -> None:
+    """Run the flow with these parameters (None: as params.yaml declares), and say what it did."""
+    use_server(workspace)
+    from flows.ingest import ingest
+    from flows.local_run import run_locally
 
-    def body() -> None:
-        workspace = find_workspace()
-        params = load_params(workspace)
-        variants = select(params, options.dataset, options.network, options.resolution)
-        run(workspace, variants, options.publish, options.slots)
-        tell(workspace, params, variants)
-
-    return program(body, "interrupted; the same command goes on where this one stopped")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    begun = time.monotonic()
+    for line in run_locally(ingest, {"root": str(workspace.root), "dataset": dataset, **wishes}):
+        say(line)
+    say(f"done in {time.monotonic() - begun:.0f} s")

@@ -1,15 +1,14 @@
-"""`python -m flows.services up|down|status`: object storage, Prefect's server and a worker, all on this machine only."""
+"""The services of a project: object storage, Prefect's server and a worker, all on this machine only."""
 
-import sys
 from textwrap import indent
 
 from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.lab.state import render, states
 from edgeloop.config import OFF, Schedules, load_params
-from edgeloop.console import program, say
+from edgeloop.console import say
 from edgeloop.services import Running, Service
 from edgeloop.store.local import local_store
-from edgeloop.workspace import Workspace, find_workspace
+from edgeloop.workspace import Workspace
 from flows.api import Server
 from flows.deployments import deploy, lines, talks_to, worker
 from flows.runs import reconcile, unfinished_runs
@@ -70,12 +69,3 @@ def status(workspace: Workspace) -> None:
 
 def _services(workspace: Workspace) -> dict[str, Service]:
     return {"object storage": local_store(workspace), "Prefect": prefect_server(workspace), "worker": worker(workspace, {})}
-
-
-def main(action: str) -> int:
-    """Do it to the project of the current folder; returns the exit code."""
-    return program(lambda: {"up": up, "down": down, "status": status}[action](find_workspace()))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))

@@ -96,7 +96,7 @@ class Story:
         params = load_params(workspace)
         chosen = params.variant(self.variant)
         dataset = workspace.dataset(chosen.dataset)
-        paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
+        paths = chosen.paths(workspace)
         Writer(self, dataset, paths, chosen.dataset, chosen.network, chosen.resolution).write()
         return params
 
@@ -572,4 +572,4 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 
 def card_folder(workspace: Workspace, params: Params, variant: str) -> Path:
     chosen = params.variant(variant)
-    return workspace.variant(chosen.dataset, chosen.network, chosen.resolution).card
+    return chosen.paths(workspace).card

@@ -77,7 +77,7 @@ class Project:
 
     def retrain(self, ok: bool = True) -> str:
         """`edgeloop run sample all all`."""
-        return self.run(sys.executable, "-m", "flows.run", "sample", "all", "all", ok=ok)
+        return self.run(sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", ok=ok)
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """What the Prefect server answers; posts where there is a body."""

@@ -31,7 +31,7 @@ VICTIMS: dict[str, Callable[[str], bool]] = {
     "dvc": lambda line: "-m flows.stage" in line and "flows.supervisor" not in line,
     "supervisor": lambda line: "flows.supervisor" in line,
     "publish": lambda line: "-m edgeloop publish" in line and "flows.supervisor" not in line,
-    "flow": lambda line: "flows.run" in line or "flows.begin" in line,
+    "flow": lambda line: "edgeloop run" in line or "flows.engine" in line,
     "worker": lambda line: "worker start" in line and "services.guard" not in line,
     "server": lambda line: "prefect server start" in line,
     "store": lambda line: "weed server" in line,
@@ -134,7 +134,7 @@ class Site:
         return Server(f"{known['address']}/api")
 
     def services(self, action: str) -> str:
-        return self.project.run(sys.executable, "-m", "flows.services", action, timeout=400)
+        return self.project.run(sys.executable, "-m", "edgeloop", action, timeout=400)
 
     def run(self) -> str:
         """`edgeloop run sample all all --publish`, to its end."""
@@ -191,7 +191,7 @@ class Site:
 
 
 def run_command() -> list[str]:
-    return [sys.executable, "-m", "flows.run", "sample", "all", "all", "--publish", "--slots", "3"]
+    return [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--publish", "--slots", "3"]
 
 
 def kill(mark: str, victim: str, draw: Callable[[list[int]], int], deadline_s: float) -> str | None:

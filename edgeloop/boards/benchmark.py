@@ -60,7 +60,7 @@ def benchmark(workspace: Workspace, params: Params, variant: str, board: str, im
     chosen = load_lab(workspace).board(board)
     _check_runs(params, variant, chosen)
     named, how = params.variant(variant), params.benchmark
-    path = workspace.variant(named.dataset, named.network, named.resolution).benchmark_record(board)
+    path = named.paths(workspace).benchmark_record(board)
     with disk_explained():
         # Whatever happens from here on, an older record is not the result of this run.
         path.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ def variant_subject(workspace: Workspace, params: Params, name: str, most: int) 
         InputError: there is no such variant, it is not quantized, or its data set is not prepared.
     """
     variant = params.variant(name)
-    paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+    paths = variant.paths(workspace)
     if not (paths.quantized / FILE_NAME).is_file():
         raise not_quantized(name)
     preprocessing = Preprocessing.read(paths.quantized / FILE_NAME)

@@ -39,7 +39,7 @@ def card(workspace: Workspace, params: Params, variant: str) -> CardRecord:
     started = dt.datetime.now(dt.UTC)
     chosen = params.variant(variant)
     declared = params.dataset(chosen.dataset)
-    dataset, paths = workspace.dataset(chosen.dataset), workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
+    dataset, paths = workspace.dataset(chosen.dataset), chosen.paths(workspace)
     sources = read_sources(dataset, paths)
     with atomic_folder(paths.card) as folder:
         _write(folder, variant, declared, sources, dataset, paths)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from edgeloop import __version__
-from edgeloop.cli import boards, cards, code, data, flows, models
+from edgeloop.cli import boards, cards, code, completion, data, flows, models
 from edgeloop.cli.common import Handler, Parser
 from edgeloop.console import program
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
 
     def body() -> None:
-        options = _parser().parse_args(arguments)
+        options = command_line().parse_args(arguments)
         # TensorFlow's start-up notes are for its developers.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         handler: Handler = options.handler
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return program(body)
 
 
-def _parser() -> Parser:
+def command_line() -> Parser:
+    """All commands with their arguments."""
     parser = Parser(prog="edgeloop", description="Retrain, quantize, measure and publish, as one loop.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"edgeloop {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -41,6 +42,6 @@ def _parser() -> Parser:
         added.set_defaults(handler=handler, parser=added)
         return added
 
-    for area in (data, models, code, boards, cards, flows):
+    for area in (data, models, code, boards, cards, flows, completion):
         area.add(command)
     return parser

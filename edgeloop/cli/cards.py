@@ -23,7 +23,7 @@ def _card(options: argparse.Namespace) -> None:
     name = options.variant
     card(workspace, params, name)
     variant = params.variant(name)
-    say(workspace.variant(variant.dataset, variant.network, variant.resolution).card / "index.html")
+    say(variant.paths(workspace).card / "index.html")
 
 
 def _publish(options: argparse.Namespace) -> None:

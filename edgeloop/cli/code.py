@@ -36,7 +36,7 @@ def _generate(options: argparse.Namespace) -> None:
     else:
         workspace, params = project()
         variant = params.variant(options.model)
-        folder = workspace.variant(variant.dataset, variant.network, variant.resolution).generated
+        folder = variant.paths(workspace).generated
         settings = params.generate
         record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
     memory = f"{_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations"

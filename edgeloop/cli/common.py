@@ -2,9 +2,7 @@
 
 import argparse
 import difflib
-import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -126,8 +124,3 @@ def project() -> "tuple[Workspace, Params]":
 
     workspace = find_workspace()
     return workspace, load_params(workspace)
-
-
-def go_on_in_flows(module: str, *arguments: str) -> NoReturn:
-    """Go on as a program of flows/: the library itself knows nothing of Prefect."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from edgeloop.cli.common import Command, add_id, go_on_in_flows, name_or_path, project
-from edgeloop.console import say
+from edgeloop.cli.common import Command, add_id, name_or_path, path, project
+from edgeloop.console import interruption, say
 
 
 def add(command: Command) -> None:
@@ -19,9 +19,11 @@ def add(command: Command) -> None:
     ingest.add_argument("origin", nargs="?", metavar="FOLDER|s3://BUCKET/PREFIX", help="class folders (default: `ingest` of params.yaml)")
     ingest.add_argument("--again", action="store_true", help="look once more at files that were quarantined before")
     end = ingest.add_mutually_exclusive_group()
-    end.add_argument("--no-retrain", action="store_true", help="stop at the new data revision")
-    end.add_argument("--publish", action="store_true", help="publish the cards at the end")
-    ingest.add_argument("--push", action="store_true", help="push the commits to the branch's upstream, and their data to the DVC remote")
+    end.add_argument("--no-retrain", dest="build", action="store_false", default=None, help="stop at the new data revision")
+    end.add_argument("--publish", action="store_true", default=None, help="publish the cards at the end")
+    ingest.add_argument(
+        "--push", action="store_true", default=None, help="push the commits to the branch's upstream, and their data to the DVC remote"
+    )
     add_id(command("validate", _validate, "check a prepared data set against its declared rules"), "dataset", stage="validate")
 
 
@@ -62,5 +64,12 @@ def _validate(options: argparse.Namespace) -> None:
 
 
 def _ingest(options: argparse.Namespace) -> None:
-    flags = [f"--{flag.replace('_', '-')}" for flag in ("again", "no_retrain", "publish", "push") if getattr(options, flag)]
-    go_on_in_flows("flows.take", options.dataset, *([options.origin] if options.origin else []), *flags)
+    workspace, params = project()
+    params.dataset(options.dataset)
+    from flows.run import run_ingest
+
+    # A folder is meant from where the command is given, not from the project's root.
+    origin = options.origin if options.origin is None or "://" in options.origin else str(path(options.origin).absolute())
+    wishes = {"origin": origin, "again": options.again, "build": options.build, "publish": options.publish, "push": options.push}
+    with interruption("the same command begins again, and adds nothing twice"):
+        run_ingest(workspace, options.dataset, wishes)

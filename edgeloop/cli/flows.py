@@ -1,8 +1,11 @@
-"""The commands that go on as programs of flows/: the library itself knows nothing of Prefect."""
+"""The commands that run flows under Prefect, and the services that these need."""
 
 import argparse
+import os
+import socket
 
-from edgeloop.cli.common import Command, count, go_on_in_flows
+from edgeloop.cli.common import Command, count, project
+from edgeloop.console import interruption
 
 
 def add(command: Command) -> None:
@@ -22,22 +25,38 @@ def add(command: Command) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    slots = ["--slots", str(options.slots)] if options.slots else []
-    go_on_in_flows("flows.run", options.dataset, options.network, options.resolution, *slots, *(["--publish"] if options.publish else []))
+    workspace, params = project()
+    from flows.run import run, select, tell
+
+    variants = select(params, options.dataset, options.network, options.resolution)
+    with interruption("the same command goes on where this one stopped"):
+        run(workspace, variants, options.publish, options.slots)
+    tell(workspace, params, variants)
 
 
 def _worker(options: argparse.Namespace) -> None:
-    name = ["--name", options.name] if options.name else []
-    go_on_in_flows("flows.pools.worker", options.pool, "--limit", str(options.limit), *name)
+    from edgeloop.workspace import find_workspace
+    from flows.pools.worker import serve
+
+    serve(find_workspace(), options.pool, options.name or f"{socket.gethostname()}-{os.getpid()}", options.limit)
 
 
 def _up(_: argparse.Namespace) -> None:
-    go_on_in_flows("flows.services", "up")
+    from edgeloop.workspace import find_workspace
+    from flows.services import up
+
+    up(find_workspace())
 
 
 def _down(_: argparse.Namespace) -> None:
-    go_on_in_flows("flows.services", "down")
+    from edgeloop.workspace import find_workspace
+    from flows.services import down
+
+    down(find_workspace())
 
 
 def _status(_: argparse.Namespace) -> None:
-    go_on_in_flows("flows.services", "status")
+    from edgeloop.workspace import find_workspace
+    from flows.services import status
+
+    status(find_workspace())

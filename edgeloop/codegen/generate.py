@@ -82,7 +82,7 @@ def generate(workspace: Workspace, params: Params, name: str, options: Options |
     chosen = options or Options(**settings.model_dump())
     target = find_target(chosen.target)
     form = model_format(choose_backend(chosen.backend, target, chosen.tool), target)
-    paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+    paths = variant.paths(workspace)
     model = paths.quantized / f"{FILES[form]}.tflite"
     if not model.is_file():
         raise InputError(f"{name} is not quantized.", f"Run: dvc repro quantize@{name}")

@@ -12,7 +12,7 @@ from edgeloop.config.steps import Benchmark, Evaluate, Generate, Ingest, Publish
 from edgeloop.config.training import Train, TrainSettings
 from edgeloop.errors import InputError
 from edgeloop.names import Name, same_but_for_case
-from edgeloop.workspace import Workspace
+from edgeloop.workspace import VariantPaths, Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
 
@@ -49,6 +49,10 @@ class Variant(Section):
     @property
     def id(self) -> str:
         return f"{self.dataset}-{self.network}-{self.resolution}"
+
+    def paths(self, workspace: Workspace) -> VariantPaths:
+        """Where what is made of it lies."""
+        return workspace.variant(self.dataset, self.network, self.resolution)
 
 
 class BoardBenchmark(Section):

@@ -35,7 +35,7 @@ def evaluate(workspace: Workspace, params: Params, variant: str) -> EvaluateReco
     """
     started = dt.datetime.now(dt.UTC)
     chosen = params.variant(variant)
-    paths = workspace.variant(chosen.dataset, chosen.network, chosen.resolution)
+    paths = chosen.paths(workspace)
     preprocessing = Preprocessing.read(paths.quantized / FILE_NAME)
     images = split_pixels(workspace, chosen.dataset, SPLIT, preprocessing)
     scores = _scores(paths, preprocessing, images)

@@ -37,7 +37,7 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
     """
     started = dt.datetime.now(dt.UTC)
     variant, settings = params.variant(name), params.quantize
-    paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+    paths = variant.paths(workspace)
     if not paths.model.is_file():
         raise InputError(f"{name} is not trained.", f"Run: dvc repro train@{name}")
     preprocessing = Preprocessing.read(paths.preprocessing)

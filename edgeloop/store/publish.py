@@ -78,7 +78,7 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
 def _version(workspace: Workspace, params: Params, name: str) -> Version:
     """Read everything that is published of a variant, and see that it belongs together."""
     variant = params.variant(name)
-    paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+    paths = variant.paths(workspace)
     record = CardRecord.read(paths.card_record)
     files = {file: _checked(paths.card / file, sha256, name) for file, sha256 in record.files.items()}
     sources = _records(workspace.dataset(variant.dataset), paths)

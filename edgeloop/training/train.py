@@ -50,7 +50,7 @@ def train(workspace: Workspace, params: Params, name: str) -> TrainRecord:
     """
     started = dt.datetime.now(dt.UTC)
     variant, settings = params.variant(name), params.train_settings(params.variant(name))
-    paths = workspace.variant(variant.dataset, variant.network, variant.resolution)
+    paths = variant.paths(workspace)
     manifest_sha256 = require_accepted(workspace, variant.dataset)
     training = Training.of(workspace, variant, settings)
     identity = _identity(training, manifest_sha256)

@@ -13,13 +13,14 @@ from pydantic import ValidationError
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
 from flows.api import Server
-from flows.commands import Say, Watch, environment, ignore, run, transfer, veiled
+from flows.commands import Say, Watch, environment, ignore, run, veiled
 from flows.pools.deployment import ensure_deployment
 from flows.pools.lockfile import CHANGED, entries
 from flows.pools.order import TRIES, Dispatch, Order, Result
 from flows.pools.revision import commit_of
 from flows.pools.wait import Lost, Waiting
 from flows.stage import Outcome
+from flows.transfer import transfer
 
 
 def send(server: Server, root: Path, address: str, force: bool, there: Dispatch, say: Say, ended: Watch) -> Outcome:

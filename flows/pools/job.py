@@ -8,11 +8,12 @@ from edgeloop import __version__
 from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.events import Event, Notice, Progress
 from edgeloop.workspace import Workspace
-from flows.commands import Say, Watch, environment, run, transfer, veiled
+from flows.commands import Say, Watch, environment, run, veiled
 from flows.pools.clone import clean_clone
 from flows.pools.lockfile import entries, write_part
 from flows.pools.order import Order, Result
 from flows.stage import outcome_of, stage_command
+from flows.transfer import transfer
 
 
 def do(workspace: Workspace, worker: str, order: Order, say: Say, ended: Watch) -> Result:

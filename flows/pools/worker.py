@@ -1,20 +1,18 @@
-"""`python -m flows.pools.worker POOL [--limit N] [--name NAME]`: do the stages that flows send to a pool, until Ctrl-C."""
+"""Does the stages that flows send to a pool, until Ctrl-C."""
 
-import argparse
 import datetime as dt
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 from typing import Any
 
 from edgeloop import __version__
-from edgeloop.console import courtesy, program
+from edgeloop.console import courtesy
 from edgeloop.errors import InputError, ServiceError, ServiceSilent
 from edgeloop.names import RULE, is_name
-from edgeloop.workspace import Workspace, find_workspace
+from edgeloop.workspace import Workspace
 from flows.api import Server
 from flows.pools.check import check
 from flows.pools.declared import BENCH
@@ -130,17 +128,3 @@ def _address(workspace: Workspace) -> str:
 
 def _say(line: str) -> None:
     courtesy(f"{dt.datetime.now().astimezone():%H:%M:%S} {line}", sys.stdout)
-
-
-def main(arguments: list[str]) -> int:
-    """Work; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="edgeloop worker")
-    parser.add_argument("pool")
-    parser.add_argument("--limit", type=int, default=1)
-    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}")
-    options = parser.parse_args(arguments)
-    return program(lambda: serve(find_workspace(), options.pool, options.name, options.limit))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from flows.show.telling import telling
+from flows.show.best_effort import best_effort
 
 Row = dict[str, Any]
 EVERY_S = 1.0
@@ -53,7 +53,7 @@ class LiveTable:
     def _keep(self) -> None:
         while True:
             is_last = self._ended.wait(EVERY_S)
-            with telling(f"the table '{self._key}'"):
+            with best_effort(f"the table '{self._key}'"):
                 self._tell()
             if is_last:
                 return

@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from edgeloop.events import Progress
-from flows.show.telling import telling
+from flows.show.best_effort import best_effort
 
 
 class ShownProgress:
@@ -20,7 +20,7 @@ class ShownProgress:
         """Move the bar, where the end is known."""
         if progress.total is None:
             return
-        with telling("progress"):
+        with best_effort("progress"):
             self._show(percent(progress), progress.text)
 
     def _show(self, share: float, line: str) -> None:

@@ -17,8 +17,8 @@ from edgeloop.errors import EdgeloopError
 from edgeloop.markup import text as literal
 from edgeloop.records import PrepareRecord, ValidateRecord
 from edgeloop.workspace import VariantPaths, Workspace
+from flows.show.best_effort import best_effort
 from flows.show.progress import slug
-from flows.show.telling import telling
 
 MOST_PICTURE_BYTES = 400_000
 MOST_EARLIER = 12
@@ -37,7 +37,7 @@ def show_reports(root: Path, address: str) -> list[str]:
     links: list[str] = []
     if reports is None:
         return links
-    with telling(f"what {address} made"):
+    with best_effort(f"what {address} made"):
         for kind, text in reports(Workspace(root), name):
             made = create_markdown_artifact(key=slug(f"{kind} {name}"), markdown=text, description=f"{_TITLES[kind]} of {name}")
             if isinstance(made, UUID):
@@ -54,7 +54,7 @@ def earlier_reports(addresses: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     if not 0 < len(wanted) <= MOST_EARLIER:
         return found
-    with telling("what earlier runs made"), get_client(sync_client=True) as client:
+    with best_effort("what earlier runs made"), get_client(sync_client=True) as client:
         keys = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=sorted(wanted)))
         for shown in client.read_latest_artifacts(artifact_filter=keys):
             address, kind = wanted[shown.key]
@@ -98,7 +98,7 @@ _TITLES = {"validation": "Validation report", "card": "Card", "confusion": "Conf
 
 def _paths(workspace: Workspace, variant: str) -> VariantPaths | None:
     declared = load_params(workspace).variants.get(variant)
-    return None if declared is None else workspace.variant(declared.dataset, declared.network, declared.resolution)
+    return None if declared is None else declared.paths(workspace)
 
 
 def validation_text(record: ValidateRecord, prepared: PrepareRecord, page: Path) -> str:

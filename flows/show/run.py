@@ -13,11 +13,11 @@ from prefect.futures import PrefectFuture
 
 from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE
+from flows.show.best_effort import best_effort
 from flows.show.graph import add_node
 from flows.show.live import LiveTable
 from flows.show.reports import earlier_reports
 from flows.show.tables import Row, board_rows, board_words, failure_rows, headline, named, plan_rows, plan_words, result_rows, result_words
-from flows.show.telling import telling
 
 _STOPPED = (StateType.CANCELLED, "NotRun")
 FAILURES = "What failed, why, and the command that repeats it"
@@ -92,7 +92,7 @@ class ShownRun:
 
     def show_plan(self, slots: int) -> None:
         """What is about to run, and why."""
-        with telling("the plan"):
+        with best_effort("the plan"):
             create_table_artifact(key="plan", table=plan_rows(self._plan), description=plan_words(self._plan, slots))
 
     def show_boards(self, outcomes: Mapping[str, str], running: Sequence[str]) -> None:
@@ -109,7 +109,7 @@ class ShownRun:
         """What became of each stage; what failed, in a table of its own."""
         same = [row["stage"] for row in rows if row["outcome"] == UP_TO_DATE]
         links = earlier_reports(same) | self._links
-        with telling("the results"):
+        with best_effort("the results"):
             create_table_artifact(key="results", table=result_rows(rows, links, self._task_runs), description=result_words(rows))
             if any(row["outcome"] == FAILED for row in rows):
                 create_table_artifact(key="failures", table=failure_rows(rows, links, self._task_runs), description=FAILURES)

@@ -46,7 +46,7 @@ def slow(project: Project) -> str:
 
 def start(project: Project) -> "subprocess.Popen[str]":
     """A run, once both of its stages have begun."""
-    argv = [sys.executable, "-m", "flows.run", "sample", "all", "all", "--slots", "2"]
+    argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--slots", "2"]
     flow = subprocess.Popen(argv, cwd=project.root, env=project.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     until(lambda: all((project.root / f"{name}.here").exists() for name in ("train", "other")), 60)
     return flow
@@ -119,12 +119,12 @@ def installed(project: Project) -> Iterator[Project]:
     """The small project with its own services, a worker among them."""
     (project.root / "flows").symlink_to(ROOT / "flows")
     (project.root / "prefect.yaml").write_bytes((ROOT / "prefect.yaml").read_bytes())
-    project.run(sys.executable, "-m", "flows.services", "up", timeout=400)
+    project.run(sys.executable, "-m", "edgeloop", "up", timeout=400)
     address = json.loads((project.root / ".edgeloop" / "services" / "prefect.json").read_text(encoding="utf-8"))["address"]
     yield Project(
         project.root, project.env | {"PREFECT_API_URL": f"{address}/api", "PREFECT_HOME": str(project.root / ".edgeloop/prefect")}
     )
-    project.run(sys.executable, "-m", "flows.services", "down", timeout=400)
+    project.run(sys.executable, "-m", "edgeloop", "down", timeout=400)
 
 
 @pytest.mark.long

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def services(project: Project, action: str, ok: bool = True) -> str:
-    return project.run(sys.executable, "-m", "flows.services", action, ok=ok, timeout=400)
+    return project.run(sys.executable, "-m", "edgeloop", action, ok=ok, timeout=400)
 
 
 def schedule(project: Project, line: str) -> None:

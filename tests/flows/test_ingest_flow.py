@@ -95,7 +95,7 @@ def installed(project: Project, first_revision: Path) -> Iterator[Project]:
     made.run("git", "add", "--all")
     made.run("git", "commit", "--quiet", "--amend", "--no-edit")
     yield made
-    made.run(sys.executable, "-m", "flows.services", "down", timeout=400)
+    made.run(sys.executable, "-m", "edgeloop", "down", timeout=400)
 
 
 def grown(project: Project, revision: Path) -> Project:
@@ -176,12 +176,12 @@ def test_a_scheduled_ingest_takes_what_lies_in_a_bucket_and_then_nothing(install
         declared = """ingest:\n  sample: {from: "s3://cameras/north", endpoint: local}\nschedules:\n  ingest: "* * * * *"\n"""
         params.write_text(params.read_text(encoding="utf-8") + declared, encoding="utf-8")
         installed.run("git", "commit", "--quiet", "--all", "--amend", "--no-edit")
-        said = installed.run(sys.executable, "-m", "flows.services", "up", timeout=400)
+        said = installed.run(sys.executable, "-m", "edgeloop", "up", timeout=400)
         assert "by themselves run: ingest (* * * * * UTC)" in said
         until(lambda: commits(installed) == [MODELS, "Data: 3 new images of sample", "First revision"], 240)
     finally:
         params.write_text(params.read_text(encoding="utf-8").replace('"* * * * *"', '"off"'), encoding="utf-8")
-        installed.run(sys.executable, "-m", "flows.services", "up", timeout=400)
+        installed.run(sys.executable, "-m", "edgeloop", "up", timeout=400)
     record = IngestRecord.read(installed.root / "additions" / "sample" / "00001.json")
     assert (record.source, sum(record.quarantined.values())) == ("s3://cameras/north", 1)
     after = splits(installed)
@@ -237,7 +237,7 @@ def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Pat
 def test_an_ingest_that_is_cancelled_while_it_builds_is_built_on_by_the_next(growing: Project, tmp_path: Path) -> None:
     (growing.root / "hold").touch()
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
-    argv = [sys.executable, "-m", "flows.take", "sample", str(folder)]
+    argv = [sys.executable, "-m", "edgeloop", "ingest", "sample", str(folder)]
     taking = subprocess.Popen(argv, cwd=growing.root, env=growing.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     until(lambda: (growing.root / "begun").exists(), 120)
     newest = {"sort": "START_TIME_DESC", "limit": 2}
@@ -349,7 +349,7 @@ def _another_commit(clone: Project) -> None:
 def test_a_killed_ingest_is_repeated_without_adding_twice(growing: Project, tmp_path: Path, marker: str) -> None:
     before = splits(growing)
     folder = fill(tmp_path / "incoming", {f"dog/new {n}.jpg": jpeg(5000 + n) for n in range(40)})
-    argv = [sys.executable, "-m", "flows.take", "sample", str(folder)]
+    argv = [sys.executable, "-m", "edgeloop", "ingest", "sample", str(folder)]
     process = subprocess.Popen(argv, cwd=growing.root, env=growing.env, stdin=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(growing.root.glob(marker)) and process.poll() is None:

@@ -122,7 +122,7 @@ class Site:
 
     @contextmanager
     def flow(self) -> Iterator["subprocess.Popen[str]"]:
-        argv = [sys.executable, "-m", "flows.run", "sample", "all", "all"]
+        argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all"]
         with self.flow_log.open("w") as log:
             process = subprocess.Popen(argv, cwd=self.project.root, env=self.project.env, stdout=log, stderr=log, text=True)
         try:

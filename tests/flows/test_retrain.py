@@ -87,7 +87,7 @@ def test_ctrl_c_ends_every_running_stage_and_a_rerun_goes_on(served: Project) ->
         "cp data/sample/prepared", "touch other.here; sleep 987.1; cp"
     )
     pipeline.write_text(slow, encoding="utf-8")
-    argv = [sys.executable, "-m", "flows.run", "sample", "all", "all"]
+    argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all"]
     flow = subprocess.Popen(argv, cwd=served.root, env=served.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     until(lambda: all((served.root / f"{name}.here").exists() for name in ("train", "other")), 60)
     flow.send_signal(signal.SIGINT)
@@ -102,7 +102,7 @@ def test_a_killed_flow_is_shown_as_crashed_at_the_next_start(served: Project) ->
     pipeline = served.root / "dvc.yaml"
     text = pipeline.read_text(encoding="utf-8")
     pipeline.write_text(text.replace("test ! -e broken", "touch train.here; sleep 987.1"), encoding="utf-8")
-    argv = [sys.executable, "-m", "flows.run", "sample", "all", "all"]
+    argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all"]
     flow = subprocess.Popen(argv, cwd=served.root, env=served.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until((served.root / "train.here").exists, 60)
     flow.kill()

@@ -30,7 +30,7 @@ pytestmark = [
 NETWORKS = ("fdmobilenet_0.25", "fdmobilenet_0.5")
 MOST_BYTES = 300_000
 BENCHMARK = "import sys; from flows.benchmark import benchmark; benchmark(sys.argv[1], slots=2)"
-RUN = ("-m", "flows.run", "sample", "all", "all", "--slots", "2")
+RUN = ("-m", "edgeloop", "run", "sample", "all", "all", "--slots", "2")
 
 
 @pytest.fixture(scope="module")

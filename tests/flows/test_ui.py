@@ -116,7 +116,7 @@ def drawn(served: Project) -> Project:
 @contextmanager
 def started(project: Project) -> Iterator["subprocess.Popen[str]"]:
     """A run of everything, as from a terminal; it does not outlive this."""
-    argv = [sys.executable, "-m", "flows.run", "sample", "all", "all", "--slots", "3"]
+    argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--slots", "3"]
     flow = subprocess.Popen(argv, cwd=project.root, env=project.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield flow

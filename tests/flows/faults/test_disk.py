@@ -65,7 +65,7 @@ def test_a_full_disk_is_one_clear_error_and_the_same_command_completes_later(sma
     ballast = fill(small)
     assert "No space left on device" in refused(small, "edgeloop", "fetch", "sample")
     assert "No space left on device" in refused(small, "dvc", "repro")
-    for command in (("flows.run", "sample", "all", "all"), ("flows.services", "up")):
+    for command in (("edgeloop", "run", "sample", "all", "all"), ("edgeloop", "up")):
         said = refused(small, *command)
         assert FULL in said
         assert AGAIN in said
@@ -101,7 +101,7 @@ def test_a_read_only_workspace_is_one_clear_error_and_the_same_command_completes
     assert mount("-o", "remount,ro", str(small.root))
     assert "Read-only file system" in refused(small, "edgeloop", "fetch", "sample")
     assert "Read-only file system" in refused(small, "dvc", "repro")
-    for command in (("flows.run", "sample", "all", "all"), ("flows.services", "up"), ("edgeloop", "ingest", "sample", "/tmp")):
+    for command in (("edgeloop", "run", "sample", "all", "all"), ("edgeloop", "up"), ("edgeloop", "ingest", "sample", "/tmp")):
         said = refused(small, *command)
         assert READ_ONLY in said
         assert AGAIN in said

@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 
 
 @contextmanager
-def telling(what: str) -> Iterator[None]:
+def best_effort(what: str) -> Iterator[None]:
     """Go on with a warning where the server does not take what is told."""
     try:
         yield

@@ -1,6 +1,6 @@
 """A flow has to begin in time: where Prefect's server goes away while a run starts, Prefect itself would wait for it for ever.
 
-`python -m flows.begin` is what a worker runs for a flow run: Prefect's engine, with that limit.
+`python -m flows.engine` is what a worker runs for a flow run: Prefect's engine, with that limit.
 """
 
 import runpy

@@ -11,14 +11,14 @@ from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
 from edgeloop.workspace import Workspace
-from flows.begin import begins_in_time
+from flows.engine import begins_in_time
 from flows.runs import marked_alive
 
 NAME = "by-hand"
 DESCRIPTION = "What `edgeloop run` and `edgeloop ingest` run in a terminal. No worker takes runs of it that are started in the UI."
 
 
-def run_by_hand(flow: "Flow[..., Any]", parameters: Mapping[str, Any]) -> Any:
+def run_locally(flow: "Flow[..., Any]", parameters: Mapping[str, Any]) -> Any:
     """Run a flow in this process; returns what it returns.
 
     Raises:

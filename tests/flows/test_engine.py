@@ -6,7 +6,7 @@ import time
 import pytest
 
 from edgeloop.errors import ServiceSilent
-from flows.begin import begins_in_time, has_begun
+from flows.engine import begins_in_time, has_begun
 
 
 def test_what_does_not_begin_is_ended_and_what_has_begun_is_not() -> None:
