@@ -36,7 +36,7 @@ if name in params.datasets:
     }}[step]
 else:
     v = params.benchmarks.get(name) or params.variants[name]
-    paths = v.paths(workspace)
+    paths = workspace.variant(v.dataset, v.network, v.resolution)
     tflite = [paths.quantized / f"{{name}}.tflite" for name in ("float", "per_channel", "per_tensor")]
     files = {{
         "train": [paths.model, paths.preprocessing, paths.train_record, paths.history],
