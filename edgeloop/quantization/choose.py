@@ -67,22 +67,34 @@ def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, p
     plain = make(())
     if reference is None:
         return plain.quantized, _conversion(plain, (), "it is no image classifier that can be judged", [], sample, preprocessing)
-    tried, notes = [_judged(plain, (), reference, sample, preprocessing)], list[str]()
+
+    def judge(applied: Applied) -> Judged:
+        return _judged(make(applied) if applied else plain, applied, reference, sample, preprocessing)
+
+    kept, trials, why = search(judge, ENOUGH[kind], judges_apart=sample.judges_apart)
+    return kept.made.quantized, _conversion(kept.made, kept.trial.applied, why, trials, sample, preprocessing)
+
+
+def search(judge: Callable[[Applied], Judged], enough: float, *, judges_apart: bool) -> tuple[Judged, list[ConversionTrial], str]:
+    """Try plain conversion and then the ways; returns the one to keep, all that were tried, and why.
+
+    `judge` raises a ModelError where a way is refused. `judges_apart`: whether others are judged on than those that are learned of.
+    """
+    tried, notes = [judge(())], list[str]()
     kept = tried[0]
     for way in WAYS:
-        if kept.trial.agreement >= ENOUGH[kind]:
+        if kept.trial.agreement >= enough:
             break
         applied = (EQUALIZATION, *way) if way == (FINE_TUNING,) and EQUALIZATION in kept.trial.applied else way
         try:
-            if FINE_TUNING in way and not sample.judges_apart:
+            if FINE_TUNING in way and not judges_apart:
                 raise ModelError("there are no images but those that it would learn of", "Give more images.")
-            tried.append(_judged(make(applied), applied, reference, sample, preprocessing))
+            tried.append(judge(applied))
         except ModelError as error:
             notes.append(f"{in_words(way)} cannot be tried: {error.what}")
             continue
         kept = tried[-1] if is_better(tried[-1], kept) else kept
-    why = "; ".join([reason_for(kept, tried, ENOUGH[kind]), *notes])
-    return kept.made.quantized, _conversion(kept.made, kept.trial.applied, why, [one.trial for one in tried], sample, preprocessing)
+    return kept, [one.trial for one in tried], "; ".join([reason_for(kept, tried, enough), *notes])
 
 
 def _judged(made: Made, applied: Applied, reference: Scores, sample: Sample, preprocessing: Preprocessing) -> Judged:

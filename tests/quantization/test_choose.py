@@ -9,15 +9,13 @@ import pytest
 from hardened import PREPROCESSING, classifier, harden, pictures
 
 from edgeloop.errors import ModelError
-from edgeloop.quantization import choose as choosing
 from edgeloop.quantization import tune
 from edgeloop.quantization.calibration import Sample
-from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, Applied, Made, chance
+from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, Applied, Judged, Made, chance, search
 from edgeloop.quantization.convert import convert_network, to_int8
 from edgeloop.quantization.explain import explain
-from edgeloop.records import Conversion, TfliteModel
+from edgeloop.records import Conversion, ConversionTrial, TfliteModel
 from edgeloop.tflite.formats import FILES, Format
-from edgeloop.tflite.interpreter import Scores
 
 if TYPE_CHECKING:
     import keras
@@ -85,32 +83,20 @@ def test_the_record_names_the_ways_that_were_tried_and_the_worst_layers(repaired
         assert words in text
 
 
-KIND: Format = "int8 per-channel"
-APART = Sample(np.zeros((1, 2, 2, 3), np.uint8), np.zeros((100, 2, 2, 3), np.uint8), "pictures")
+def found(*ways: tuple[int, float] | None) -> tuple[Applied, int, str]:
+    """What is kept, how many are tried, and why, where plain conversion and the other ways have so many of 100 classes right and are so
+    far from float; None: refused.
+    """
+    following = iter(ways)
 
-
-def tried(monkeypatch: pytest.MonkeyPatch, *ways: tuple[int, float] | None) -> Conversion:
-    """The choice where plain conversion and the other ways have so many of 100 classes right, and so large errors; None: refused."""
-    reference = np.tile(np.array([[0.6, 0.4]], np.float32), (100, 1))
-    scores = iter([_scores(reference, *way) for way in ways if way])
-    refused = iter([way is None for way in ways])
-
-    def make(applied: Applied) -> Made:
-        if next(refused):
+    def judge(applied: Applied) -> Judged:
+        if (way := next(following)) is None:
             raise ModelError("LiteRT refuses it.", "")
-        return Made(repr(applied).encode(), b"")
+        trial = ConversionTrial(applied=applied, agreement=way[0] / 100, sqnr_db=20.0)
+        return Judged(Made(b"", b""), trial, np.full(100, way[1]))
 
-    monkeypatch.setattr(choosing, "score", lambda *_: next(scores))
-    monkeypatch.setattr(choosing, "layer_errors", lambda *_: [])
-    content, made = choosing.choose(KIND, make, reference, APART, PREPROCESSING)
-    assert content == repr(made.applied).encode()
-    return made
-
-
-def _scores(reference: Scores, agreeing: int, error: float) -> Scores:
-    scores = reference + np.array([error, -error], np.float32)
-    scores[agreeing:] = scores[agreeing:, ::-1]
-    return scores
+    kept, trials, why = search(judge, 0.99, judges_apart=True)
+    return kept.trial.applied, len(trials), why
 
 
 @pytest.mark.parametrize(
@@ -126,12 +112,12 @@ def _scores(reference: Scores, agreeing: int, error: float) -> Scores:
     ],
 )
 def test_another_way_must_be_clearly_nearer_and_the_cheaper_of_equals_is_taken(
-    ways: list[tuple[int, float] | None], applied: Applied, monkeypatch: pytest.MonkeyPatch
+    ways: list[tuple[int, float] | None], applied: Applied
 ) -> None:
-    made = tried(monkeypatch, *ways)
-    assert made.applied == applied
-    assert len(made.trials) == len([way for way in ways if way]), "nothing is tried after enough"
-    assert made.why.count("cannot be tried: LiteRT refuses it.") == ways.count(None)
+    kept, tried, why = found(*ways)
+    assert kept == applied
+    assert tried == len([way for way in ways if way]), "nothing is tried after enough"
+    assert why.count("cannot be tried: LiteRT refuses it.") == ways.count(None)
 
 
 def test_the_sign_test_is_the_binomial_one() -> None:
