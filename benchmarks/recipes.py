@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
+from edgeloop.cards.markdown import with_part
 from edgeloop.config import TrainSettings, Variant, load_params
 from edgeloop.records import Accuracy
 from edgeloop.training.fit import fit
@@ -139,17 +140,7 @@ def _report(options: argparse.Namespace) -> None:
     made = table(lines_of(options.out))
     print(made, end="")
     if options.write:
-        write_between(options.write, MARK, made)
-
-
-def write_between(page: Path, mark: str, text: str) -> None:
-    """Replace what stands between the two comments of that mark in a Markdown page."""
-    begin, end = (f"<!-- {mark}: {edge} -->\n" for edge in ("begin", "end"))
-    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        sys.exit(f"{page} has no comments {begin.strip()} and {end.strip()}: nothing was written")
-    page.write_text(before + begin + text + end + after, encoding="utf-8")
+        options.write.write_text(with_part(options.write.read_text(encoding="utf-8"), MARK, made), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from recipes import lines_of, read_recipes, write_between
+from recipes import lines_of, read_recipes
 
+from edgeloop.cards.markdown import with_part
 from edgeloop.config import Params, load_params
 from edgeloop.config.training import Train
 from edgeloop.evaluation.evaluate import evaluate
@@ -48,7 +49,7 @@ def main() -> int:
     made = table(lines_of(options.out))
     print(made, end="")
     if options.write:
-        write_between(options.write, MARK, made)
+        options.write.write_text(with_part(options.write.read_text(encoding="utf-8"), MARK, made), encoding="utf-8")
     return 0
 
 

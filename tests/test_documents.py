@@ -68,3 +68,12 @@ def test_what_is_named_is_there(what: str, pattern: re.Pattern[str], exists: obj
     assert callable(exists)
     wrong = [f"{file}: {name}" for file, text in documents() for name in pattern.findall(text) if not exists(name)]
     assert not wrong, f"no such {what}"
+
+
+def test_the_generated_parts_of_the_pages_are_those_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from pages import generated, with_part
+
+    for page, mark, text in generated():
+        content = page.read_text(encoding="utf-8")
+        assert content == with_part(content, mark, text), "run: python scripts/pages.py"

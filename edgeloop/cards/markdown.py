@@ -1,4 +1,4 @@
-"""Markdown and back: tables, and rendering as HTML with the pictures inside."""
+"""Markdown: tables, a page's generated part, and rendering as HTML with the pictures inside."""
 
 import base64
 import mimetypes
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from edgeloop.errors import InputError
 
 LONG_CELL = 42
 """Longer cells may be broken into lines; the page keeps the others on one."""
@@ -21,6 +23,22 @@ class Table:
     def __str__(self) -> str:
         lines = [self.heads, ["---"] * len(self.heads), *self.rows]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def with_part(page: str, mark: str, text: str) -> str:
+    """The page with that text between its comments `<!-- MARK: begin -->` and `<!-- MARK: end -->`.
+
+    Raises:
+        InputError: it has no such comments.
+    """
+    begin, end = (f"<!-- {mark}: {edge} -->\n" for edge in ("begin", "end"))
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise InputError(
+            f"The page has no comments {begin.strip()} and {end.strip()}; nothing was written.", "Put them where the text belongs."
+        )
+    return before + begin + text + end + after
 
 
 def to_html(markdown: str, folder: Path) -> str:

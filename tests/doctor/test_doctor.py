@@ -161,11 +161,6 @@ def test_the_command_ends_with_1_for_an_error_and_writes_json(bench: Bench) -> N
     assert "prefect-address-dead" in [finding["fault"] for finding in content["findings"]]
 
 
-def test_the_page_lists_every_fault() -> None:
-    page = (ROOT / "docs/lab.md").read_text(encoding="utf-8")
-    assert [name for name in faults() if f"`{name}`" not in page] == []
-
-
 def test_a_cron_line_that_never_comes_due_is_found_before_any_service_starts(bench: Bench) -> None:
     params = bench.project / "params.yaml"
     bench.write(params, params.read_text(encoding="utf-8").replace('retrain: "off"', 'retrain: "0 25 * * *"'))

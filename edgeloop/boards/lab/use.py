@@ -52,7 +52,7 @@ class BoardInUse:
             BoardAbsent: it does not come back.
         """
         if not self.board.entry.flash:
-            raise FlashError(f"{self.board.name} has no flash command.", "Add `flash:` to its entry in lab.yaml; docs/lab.md shows how.")
+            raise FlashError(f"{self.board.name} has no flash command.", "Add `flash:` to its entry in lab.yaml; docs/boards.md shows how.")
         self._run(self.board.entry.flash, parts, log)
         self.await_return()
 

@@ -132,7 +132,7 @@ def _check_success_is_said(board: LabBoard) -> None:
     if not any(command.expect for command in board.entry.flash):
         raise FlashError(
             f"Nothing would show that a model was flashed to {board.name}: its firmware reports no signature that is known before.",
-            "Write `expect:` into its flash command in lab.yaml, with what the tool says of success; see docs/lab.md.",
+            "Write `expect:` into its flash command in lab.yaml, with what the tool says of success; see docs/boards.md.",
         )
 
 
@@ -165,7 +165,7 @@ def _checked_elf(board: str, elf: Path, signatures: Sequence[str]) -> str | None
     if signatures and not any(one.encode() in elf.read_bytes() for one in signatures):
         raise FlashError(
             f"{elf} was not built from the code that was generated now: it does not hold the signature {signatures[0]}.",
-            f"Let `build` of {board} compile {{generated}}, and the firmware report NETWORK_SIGNATURE; see docs/lab.md.",
+            f"Let `build` of {board} compile {{generated}}, and the firmware report NETWORK_SIGNATURE; see docs/boards.md.",
         )
     return sha256_file(elf)
 

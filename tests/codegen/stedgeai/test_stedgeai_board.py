@@ -32,7 +32,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def n6(workspace: Workspace, bench: Bench, measurable: VariantPaths) -> VariantPaths:
-    """lab.yaml as docs/lab.md attaches an STM32N6570-DK."""
+    """lab.yaml as docs/boards.md attaches an STM32N6570-DK."""
     load = [sys.executable, "{stedgeai}/scripts/N6_scripts/n6_loader.py", "--n6-loader-config", "{project}/config_n6l.json"]
     bench.write_lab(
         workspace,
