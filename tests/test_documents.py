@@ -72,7 +72,9 @@ def test_what_is_named_is_there(what: str, pattern: re.Pattern[str], exists: obj
 
 def test_the_generated_parts_of_the_pages_are_those_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    from pages import generated, with_part
+    from pages import generated
+
+    from edgeloop.cards.markdown import with_part
 
     for page, mark, text in generated():
         content = page.read_text(encoding="utf-8")

@@ -100,6 +100,11 @@ def decode(kind: type[Message], content: bytes | memoryview) -> Message:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
 
 
+def numbers(kind: type[DataclassLike]) -> dict[str, int]:
+    """The field number of each attribute of a message."""
+    return {name: number for number, (name, _) in _slots(kind).items()}
+
+
 def varint(value: int) -> bytes:
     """Base-128, least significant group first; negative numbers as 64 bits."""
     rest, groups = value % WORD, bytearray()

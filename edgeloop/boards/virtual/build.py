@@ -11,6 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import edgeloop
+from edgeloop.boards.stm32msg.header import protocol_header
 from edgeloop.boards.virtual.parts import CounterKind, Part, Region, UartKind
 from edgeloop.codegen.toolchain import Compiler, Cpu, find_arm_compiler
 from edgeloop.errors import InputError
@@ -71,6 +72,7 @@ def _arena(which: str) -> str:
 
 def _write_settings(part: Part, firmware: Path, work: Path) -> None:
     (work / "part.h").write_text(_part_header(part), encoding="utf-8")
+    (work / "protocol.h").write_text(protocol_header(), encoding="utf-8")
     (work / "build.h").write_text(_build_header(part), encoding="utf-8")
     script = (firmware / "part.ld.in").read_text(encoding="utf-8")
     (work / "part.ld").write_text(

@@ -5,10 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STATE_IDLE, STATE_WAITING, STATE_PROCESSING, STATE_DONE, STATE_ERROR };
-enum { ERROR_NONE = 0, ERROR_INVALID_SIZE = 1, ERROR_INVALID_STATE = 3, ERROR_INVALID_PARAM = 4, ERROR_MEMORY_OVERFLOW = 8, ERROR_GENERIC = 10 };
-enum { FLAG_INPUT = 1, FLAG_OUTPUT = 2, FLAG_INTERNAL = 4, FLAG_LAST = 0x100, FLAG_NO_DATA = 0x200 };
-enum { NODE_MODEL = 0, NODE_INTERNAL = 1, NODE_LAST = 2 };
+#include "protocol.h"
 
 #define MODEL_NAME "network"
 
@@ -31,6 +28,7 @@ void answer_system(void);
 void answer_model(void);
 void answer_acknowledgement(uint32_t state, uint32_t parameter, uint32_t error);
 void answer_log(const char *text);
+/* `flags`: OPERATOR_FLAG_...; 0 for the whole model. */
 void answer_node(const char *name, uint32_t type, uint32_t flags, uint32_t id, uint32_t cycles);
 
 /* A tensor without its data, or the beginning of one: then `tensor_bytes` must follow with packets_send, and packets_end. */

@@ -10,32 +10,30 @@
 #include "receive.h"
 #include "run.h"
 
-enum { COMMAND_SYNC = 0, COMMAND_SYSTEM = 1, COMMAND_MODEL = 10, COMMAND_RUN = 11 };
-
 static void refuse(void)
 {
-    answer_acknowledgement(STATE_ERROR, 4, ERROR_INVALID_PARAM);
+    answer_acknowledgement(STATE_ERROR, FAILURE_INVALID_PARAM, FAILURE_INVALID_PARAM);
 }
 
 /* Handles one request. False: the host has begun a new one, which `request` now holds. */
 static bool handle(message *request)
 {
-    answer_to(request->value[1]);
-    switch (request->value[2]) {
+    answer_to(request->value[REQUEST_REQID]);
+    switch (request->value[REQUEST_CMD]) {
     case COMMAND_SYNC:
         answer_sync();
         return true;
-    case COMMAND_SYSTEM:
+    case COMMAND_SYS_INFO:
         answer_system();
         return true;
-    case COMMAND_MODEL:
-        if (request->value[3] == 0) {
+    case COMMAND_NETWORK_INFO:
+        if (request->value[REQUEST_PARAM] == 0) {
             answer_model();
         } else {
             refuse();
         }
         return true;
-    case COMMAND_RUN:
+    case COMMAND_NETWORK_RUN:
         return run_network(request);
     default:
         refuse();

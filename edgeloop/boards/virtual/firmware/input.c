@@ -106,7 +106,7 @@ bool input_take(uint32_t bytes)
 
 void input_take_short(const message *data)
 {
-    uint32_t bytes = data->value[4];
+    uint32_t bytes = data->value[DATA_DATAS];
     if (input.use.is_constant && bytes == ELEMENT_BYTES) {
         (void)memcpy(input.element, data->name, bytes);
         input.is_whole = true;

@@ -24,8 +24,8 @@ static uint32_t place[NETWORK_LAYERS], come[NETWORK_LAYERS], cycles[NETWORK_LAYE
 static tensor_facts tensor_of(uint32_t layer)
 {
     layer_facts facts = observed_layer(layer);
-    return (tensor_facts){facts.name,  facts.height,     facts.width, facts.channels, facts.format,
-                          facts.scale, facts.zero_point, FLAG_INTERNAL | FLAG_LAST};
+    return (tensor_facts){facts.name,   facts.height, facts.width,      facts.channels,
+                          facts.format, facts.scale,  facts.zero_point, TENSOR_FLAG_INTERNAL | TENSOR_FLAG_LAST};
 }
 
 static uint32_t bytes_of(uint32_t layer)
@@ -70,7 +70,7 @@ static void send_head(uint32_t layer, bool data_follow)
 {
     layer_facts facts = observed_layer(layer);
     tensor_facts tensor = tensor_of(layer);
-    uint32_t flags = NODE_INTERNAL | (layer + 1 == NETWORK_LAYERS ? (uint32_t)NODE_LAST : 0);
+    uint32_t flags = OPERATOR_FLAG_INTERNAL | (layer + 1 == NETWORK_LAYERS ? (uint32_t)OPERATOR_FLAG_LAST : 0);
     answer_node(facts.name, facts.type, flags, facts.position, cycles[layer]);
     answer_tensor(STATE_PROCESSING, &tensor, data_follow);
 }

@@ -6,7 +6,6 @@
 #include "part.h"
 #include "uart.h"
 
-
 int main(void);
 
 static void print(const char *text)

@@ -5,7 +5,7 @@
 
 #include "packets.h"
 
-enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5, FIELDS = 5, NAME_FIELD = 4, VARINT_BYTES = 10 };
+enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5, FIELDS = 5, NAME_FIELD = REQUEST_NAME, VARINT_BYTES = 10 };
 
 static bool take_varint(uint32_t *value)
 {

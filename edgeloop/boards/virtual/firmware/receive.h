@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "protocol.h"
+
 enum { NAME_BYTES = 64 };
 
 typedef enum { MESSAGE_UNKNOWN, MESSAGE_REQUEST, MESSAGE_ACKNOWLEDGEMENT, MESSAGE_DATA } message_kind;
@@ -12,11 +14,10 @@ typedef enum { MESSAGE_UNKNOWN, MESSAGE_REQUEST, MESSAGE_ACKNOWLEDGEMENT, MESSAG
 /* What field 4 (the bytes of a tensor) is given to: it must take `bytes` with packets_take, and says whether it could. */
 typedef bool (*bytes_taker)(uint32_t bytes);
 
-/* The three kinds share their field numbers: 1 reqid, param or type; 2 cmd, error or size; 3 param or addr; 4 name or
- * tensor; 5 opt. */
+/* `value` is indexed by field number (REQUEST_CMD, DATA_SIZE, ...); of names and bytes it holds the length. */
 typedef struct {
     message_kind kind;
-    uint32_t value[6];        /* by field number; 4 is the length of name or tensor */
+    uint32_t value[6];
     char name[NAME_BYTES + 1]; /* of a request */
 } message;
 

@@ -12,8 +12,7 @@
 #include "packets.h"
 #include "store.h"
 
-enum { MODE_LAYERS = 2, MODE_LAYERS_WITH_DATA = 4, MODE_TIMING = 8, OPTION_LOGS = 0x100, OPTION_CONSTANT = 0x200 };
-enum { MODE_OBSERVED = MODE_LAYERS | MODE_LAYERS_WITH_DATA };
+enum { MODE_OBSERVED = RUN_FLAG_PER_LAYER | RUN_FLAG_PER_LAYER_WITH_DATA };
 
 static uint32_t mode;
 
@@ -25,7 +24,7 @@ static bool has(uint32_t flags)
 static void send_output(void)
 {
     tensor_facts output = model_output();
-    bool with_data = !has(MODE_TIMING);
+    bool with_data = !has(RUN_FLAG_PERF);
     answer_tensor(STATE_DONE, &output, with_data);
     if (with_data) {
         packets_send(has(MODE_OBSERVED) ? observed_output() : plain_output(), NETWORK_OUTPUT_BYTES);
@@ -60,19 +59,19 @@ static bool is_this_model(const char *name)
 /* Prepares for the run that is asked for, or refuses it. */
 static bool begin(const message *request)
 {
-    mode = request->value[3];
+    mode = request->value[REQUEST_PARAM];
     if (!is_this_model(request->name)) {
-        answer_acknowledgement(STATE_ERROR, 4, ERROR_INVALID_PARAM);
+        answer_acknowledgement(STATE_ERROR, FAILURE_INVALID_PARAM, FAILURE_INVALID_PARAM);
         return false;
     }
-    input_use use = {has(MODE_OBSERVED), has(OPTION_CONSTANT), false};
-    use.is_kept = has(MODE_LAYERS_WITH_DATA) && !use.is_constant && !layers_fit_one_run();
+    input_use use = {has(MODE_OBSERVED), has(RUN_FLAG_CONST_VALUE), false};
+    use.is_kept = has(RUN_FLAG_PER_LAYER_WITH_DATA) && !use.is_constant && !layers_fit_one_run();
     if (use.is_kept && store_bytes() < NETWORK_INPUT_BYTES) {
-        answer_acknowledgement(STATE_ERROR, NETWORK_INPUT_BYTES, ERROR_MEMORY_OVERFLOW);
+        answer_acknowledgement(STATE_ERROR, NETWORK_INPUT_BYTES, FAILURE_MEM_OVERFLOW);
         return false;
     }
     input_begin(use);
-    if (has(MODE_LAYERS_WITH_DATA)) {
+    if (has(RUN_FLAG_PER_LAYER_WITH_DATA)) {
         layers_keep(use.is_kept ? NETWORK_INPUT_BYTES : 0);
     } else {
         layers_forget();
@@ -95,9 +94,9 @@ static bool receive_input(message *request, bool *is_whole)
     }
     *is_whole = is_tensor && input_is_whole();
     if (*is_whole) {
-        answer_acknowledgement(STATE_PROCESSING, data.value[4], ERROR_NONE);
+        answer_acknowledgement(STATE_PROCESSING, data.value[DATA_DATAS], FAILURE_NONE);
     } else {
-        answer_acknowledgement(STATE_ERROR, is_sound ? data.value[4] : 0, ERROR_INVALID_SIZE);
+        answer_acknowledgement(STATE_ERROR, is_sound ? data.value[DATA_DATAS] : 0, FAILURE_INVALID_SIZE);
     }
     return true;
 }
@@ -107,13 +106,13 @@ bool run_network(message *request)
     if (!begin(request)) {
         return true;
     }
-    if (has(OPTION_LOGS)) {
+    if (has(RUN_FLAG_DEBUG)) {
         answer_log(BUILD_RUNTIME);
         if (!wait_for_acknowledgement(request)) {
             return false;
         }
     }
-    answer_acknowledgement(STATE_WAITING, NETWORK_INPUT_BYTES, ERROR_NONE);
+    answer_acknowledgement(STATE_WAITING, NETWORK_INPUT_BYTES, FAILURE_NONE);
     bool is_whole;
     if (!receive_input(request, &is_whole)) {
         return false;
@@ -125,11 +124,11 @@ bool run_network(message *request)
         return false;
     }
     uint32_t cycles = input_run();
-    if (has(MODE_OBSERVED) && !layers_send(has(MODE_LAYERS_WITH_DATA))) {
-        answer_acknowledgement(STATE_ERROR, 10, ERROR_GENERIC);
+    if (has(MODE_OBSERVED) && !layers_send(has(RUN_FLAG_PER_LAYER_WITH_DATA))) {
+        answer_acknowledgement(STATE_ERROR, FAILURE_GENERIC, FAILURE_GENERIC);
         return true;
     }
-    answer_node(MODEL_NAME, 0, NODE_MODEL, 0, cycles);
+    answer_node(MODEL_NAME, 0, 0, 0, cycles);
     send_output();
     return true;
 }
