@@ -7,10 +7,8 @@ gcc or clang, else zig. EDGELOOP_ARM_CC and EDGELOOP_HOST_CC name another one by
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgeloop.errors import ToolchainError
+from edgeloop.shell import session
 
 Kind = Literal["gcc", "clang", "zig"]
 FloatAbi = Literal["soft", "hard"]
@@ -236,34 +235,15 @@ def _version(command: tuple[str, ...], text: str) -> str | None:
 
 
 def _call(command: list[str], deadline_s: float, too_late: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a session of its own; past the deadline all of it is ended, whatever it has started."""
+    """Run a command; past the deadline all of it is ended, whatever it has started."""
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            env=_environment(),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ToolchainError(f"{command[0]} does not start: {error.strerror}.", "Check that it is a program for this machine.") from error
-    try:
-        output, words = process.communicate(timeout=deadline_s)
+        with session(command, _environment(), subprocess.PIPE, subprocess.PIPE) as process:
+            output, words = (content.decode("utf-8", "replace") for content in process.communicate(timeout=deadline_s))
     except subprocess.TimeoutExpired:
         raise ToolchainError(too_late, f"The command: {_shown(command)}") from None
-    finally:
-        _end(process)
+    except OSError as error:
+        raise ToolchainError(f"{command[0]} does not start: {error.strerror}.", "Check that it is a program for this machine.") from error
     return subprocess.CompletedProcess(command, process.returncode, output, words)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 def _environment() -> dict[str, str]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from edgeloop.deadline import Deadline
 from edgeloop.services.processes import Identity, end_session, identify
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -87,8 +88,8 @@ def _watch(inner: int, held: int, grace_s: float, stopped: list[int], *, detache
         starter_ended = _pause(handle, [] if detached or deadline else [0])
         if deadline is None and (stopped or starter_ended):
             os.close(held)
-            deadline = time.monotonic() + grace_s + WAIT_S
-        if deadline is not None and time.monotonic() >= deadline:
+            deadline = Deadline.after(grace_s + WAIT_S)
+        if deadline is not None and deadline.is_over:
             os.kill(inner, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(ended[1])
     _end(None, grace_s)
@@ -147,8 +148,8 @@ def _end(leader: Identity | None, grace_s: float) -> None:
     """End the command's session, then whatever else has become a child of this process, until nothing is left."""
     if leader is not None:
         end_session(leader, grace_s, WAIT_S / 4)
-    deadline = time.monotonic() + WAIT_S / 4
-    while (left := _children()) and time.monotonic() < deadline:
+    deadline = Deadline.after(WAIT_S / 4)
+    while (left := _children()) and not deadline.is_over:
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgeloop.deadline import Deadline
+
 POLL_S = 0.1
 
 
@@ -18,9 +20,9 @@ def exclusive(path: Path, deadline_s: float) -> Iterator[None]:
         OSError: the file cannot be opened for writing.
     """
     with path.open("ab") as lock:
-        deadline = time.monotonic() + deadline_s
+        deadline = Deadline.after(deadline_s)
         while not _try_lock(lock.fileno()):
-            if time.monotonic() >= deadline:
+            if deadline.is_over:
                 raise TimeoutError(f"{path} is locked")
             time.sleep(POLL_S)
         yield

@@ -4,18 +4,15 @@ import os
 import random
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from edgeloop.errors import ServiceError
-from edgeloop.services.processes import PROC, name_of
+from edgeloop.services.processes import name_of
 
 LOOPBACK = "127.0.0.1"
 RANGE = (20000, 32000)
 """Below the ports that Linux gives to outgoing connections, which would otherwise take them in between."""
 ATTEMPTS = 400
-_LISTEN = "0A"
 
 
 @dataclass(frozen=True)
@@ -63,10 +60,11 @@ def is_free(port: int) -> bool:
 
 def holder(port: int) -> str:
     """Who listens on `port`, as `name (process 123)` where the kernel tells us."""
-    inodes = _listening_inodes(port)
-    for entry in PROC.iterdir():
-        if entry.name.isdigit() and inodes & _socket_inodes(entry / "fd"):
-            return f"{name_of(int(entry.name)) or 'a program'} (process {entry.name})"
+    import psutil
+
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid is not None:
+            return f"{name_of(connection.pid) or 'a program'} (process {connection.pid})"
     return "another program"
 
 
@@ -77,31 +75,3 @@ def _another(taken: set[int]) -> int:
         if port not in taken and is_free(port):
             return port
     raise ServiceError(f"No free port was found on {LOOPBACK} between {RANGE[0]} and {RANGE[1]}.", "End some of the local servers.")
-
-
-def _listening_inodes(port: int) -> set[str]:
-    """The socket numbers that listen on `port`, of both IP versions."""
-    inodes = set()
-    for table in (PROC / "net/tcp", PROC / "net/tcp6"):
-        for line in _lines(table)[1:]:
-            fields = line.split()
-            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                inodes.add(fields[9])
-    return inodes
-
-
-def _lines(table: Path) -> list[str]:
-    try:
-        return table.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return []
-
-
-def _socket_inodes(folder: Path) -> set[str]:
-    """The socket numbers that a process has open; empty for processes of other users."""
-    inodes = set()
-    with suppress(OSError):
-        for entry in folder.iterdir():
-            with suppress(OSError):  # closed meanwhile
-                inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
-    return inodes

@@ -1,4 +1,8 @@
-"""Processes by what they really are: a number and the kernel's start time, so that a reused number is never mistaken."""
+"""Processes by what they really are: a number and the kernel's start time, so that a reused number is never mistaken.
+
+The kernel counts that time in ticks since boot. psutil's `create_time` is the clock's, which moves when somebody sets it, and these
+identities are compared from one program to the next.
+"""
 
 import os
 import signal
@@ -7,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from edgeloop.deadline import Deadline
 
 PROC = Path("/proc")
 POLL_S = 0.05
@@ -58,9 +64,9 @@ def _signal_and_wait(leader: Identity, number: int, wait_s: float) -> bool:
     for member in _members(leader):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(member, number)
-    deadline = time.monotonic() + wait_s
+    deadline = Deadline.after(wait_s)
     while _members(leader):
-        if time.monotonic() >= deadline:
+        if deadline.is_over:
             return False
         time.sleep(POLL_S)
     return True

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgeloop.deadline import Deadline
 from edgeloop.errors import ServiceError
 from edgeloop.files import write_text
 from edgeloop.services.locks import exclusive
@@ -195,11 +196,11 @@ class Service:
         )
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], running: Running) -> None:
-        deadline = time.monotonic() + self.start_deadline_s
+        deadline = Deadline.after(self.start_deadline_s)
         while not self.ready(running):
             if process.poll() is not None:
                 raise self._died(process)
-            if time.monotonic() >= deadline:
+            if deadline.is_over:
                 raise ServiceError(
                     f"{self.name} was not ready within {self.start_deadline_s:.0f} s and was stopped. The end of its log:\n{self._tail()}",
                     f"The whole log is {self.log}; on a busy machine just try again.",
