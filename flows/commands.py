@@ -5,17 +5,20 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeloop.errors import InputError, StageError, StageMayPass
 from edgeloop.events import Event, Failure, Result, event_of, pipe
+from flows.forkserver import Child
 from flows.pump import pump
 from flows.show.tables import OUTPUT, REPEAT
 from flows.supervisor import supervised
 
 Say = Callable[[str], object]
 Hear = Callable[[Event], object]
+Start = Callable[[list[str], dict[str, str], str], AbstractContextManager[Child]]
 Watch = Callable[[], bool]
 """Whether to give up."""
 LOOK_S = 0.2
@@ -75,8 +78,18 @@ class Done:
         return StageError(f"{name} failed with exit code {self.code}.{OUTPUT}{_last(self.lines, LONG_END)}", REPEAT + by_hand)
 
 
-def run(argv: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch, hear: Hear = ignore) -> Done:
+def run(
+    argv: list[str],
+    folder: Path,
+    env: Mapping[str, str],
+    say: Say,
+    ended: Watch,
+    hear: Hear = ignore,
+    start: Start = supervised,
+) -> Done:
     """Run a command to its end, or until `ended`; `say` is given the lines that it prints, `hear` the events that it tells.
+
+    `start` starts it: as it is, or (`supervised_stage`) as a stage that needs no start of Python.
 
     Raises:
         Ended: it was ended.
@@ -93,7 +106,7 @@ def run(argv: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: 
             told.append(event)
             hear(event)
 
-    with pipe() as (events, variable), supervised(argv, {**env, **variable}, str(folder)) as process:
+    with pipe() as (events, variable), start(argv, {**env, **variable}, str(folder)) as process:
         assert process.stdout is not None and process.stdin is not None
         output, lifeline = process.stdout.fileno(), process.stdin
         pump({output: printed, events: heard}, output, lambda: lifeline.close() if ended() else None, LOOK_S)

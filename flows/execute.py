@@ -8,6 +8,7 @@ from typing import Any
 from prefect.futures import PrefectFuture
 
 from edgeloop.errors import EdgeloopError, StageError
+from flows.commands import environment
 from flows.pipeline import PlannedStage
 from flows.pools.declared import assign
 from flows.pools.order import Dispatch
@@ -15,7 +16,7 @@ from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unch
 from flows.show.run import ShownRun
 from flows.show.tables import ANEW, BUILT_ON, SAME, Row
 from flows.stages import run_stage
-from flows.supervisor import begin, end_all
+from flows.supervisor import begin, end_all, expect_stages
 
 __all__ = ["Row", "carry_out", "run_plan"]
 
@@ -46,6 +47,8 @@ def run_plan(
     Whatever ends this (Ctrl-C, a cancelled run) ends the commands of the stages that are running.
     """
     begin()
+    if forced or any(stage.reason for stage in plan):
+        expect_stages(environment(), root)
     plan = assign(Path(root), plan)
     shown = shown or ShownRun(plan)
     progress = _Progress({stage.address: stage for stage in plan}, shown)

@@ -16,9 +16,14 @@ Outcome = Literal["ran", "restored", "up to date"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
+def stage_arguments(address: str, *, force: bool = False, pull: bool = False) -> list[str]:
+    """Of this module; with `pull` a result that the store knows is taken from there."""
+    return [address, *(["--force"] if force else []), *(["--pull"] if pull else [])]
+
+
 def stage_command(address: str, *, force: bool = False, pull: bool = False) -> list[str]:
-    """Runs this module; with `pull` a result that the store knows is taken from there."""
-    return [sys.executable, "-m", __name__, address, *(["--force"] if force else []), *(["--pull"] if pull else [])]
+    """Runs it in a Python of its own."""
+    return [sys.executable, "-m", __name__, *stage_arguments(address, force=force, pull=pull)]
 
 
 def outcome_of(done: Done, address: str) -> Outcome:

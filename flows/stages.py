@@ -21,8 +21,8 @@ from flows.pools.order import Dispatch
 from flows.show.progress import ShownProgress
 from flows.show.reports import show_reports
 from flows.show.run import shown_run
-from flows.stage import Outcome, outcome_of, stage_command
-from flows.supervisor import is_ending
+from flows.stage import Outcome, outcome_of, stage_arguments
+from flows.supervisor import is_ending, supervised_stage
 
 _NAMES: dict[Outcome, str] = {"ran": "Completed", "restored": "Restored", "up to date": "UpToDate"}
 """Of a task run's final state."""
@@ -85,7 +85,7 @@ def publish_cards(root: str, variants: list[str]) -> list[str]:
 
 def _here(root: str, address: str, force: bool) -> Outcome:
     see = _Seen(address)
-    done = run(stage_command(address, force=force), Path(root), environment(), see.line, is_ending, see.event)
+    done = run(stage_arguments(address, force=force), Path(root), environment(), see.line, is_ending, see.event, supervised_stage)
     try:
         return outcome_of(done, address)
     except StageError as error:

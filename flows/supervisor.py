@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgeloop.services import guard
+from flows.forkserver import Child, ForkServer
 
 GRACE_S = 5.0
-_running: set["subprocess.Popen[str]"] = set()
+_running: set[Child] = set()
 """What this process has under supervision, for `end_all`."""
 _ending = threading.Event()
+_server = ForkServer()
 
 
 @contextmanager
-def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subprocess.Popen[str]"]:
-    """Start a command under a supervisor; its output, both streams as one, is the process's `stdout`.
+def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a command under a supervisor; its output, both streams as one, is its `stdout`.
 
     On leaving, by whatever way, the command and all that it started are ended.
     """
@@ -29,27 +31,39 @@ def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subp
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         env=env,
         cwd=cwd,
         start_new_session=True,
     )
-    _running.add(process)
-    if is_ending():
-        _end(process)
-    try:
+    with until_ended(process):
         yield process
+
+
+@contextmanager
+def supervised_stage(arguments: list[str], env: dict[str, str], cwd: str) -> Iterator[Child]:
+    """The same for `flows.stage` with these arguments, which begins at once: DVC is loaded already."""
+    with until_ended(_server.run(arguments, env, cwd, GRACE_S)) as child:
+        yield child
+
+
+@contextmanager
+def until_ended(child: Child) -> Iterator[Child]:
+    """End the child on leaving, and when `end_all` is called."""
+    _running.add(child)
+    if is_ending():
+        _end(child)
+    try:
+        yield child
     finally:
-        _running.discard(process)
-        _end(process)
+        _running.discard(child)
+        _end(child)
         try:
-            process.wait(timeout=3 * GRACE_S)
+            child.wait(timeout=3 * GRACE_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=GRACE_S)
-        if process.stdout is not None:
-            process.stdout.close()
+            child.kill()
+            child.wait(timeout=GRACE_S)
+        if child.stdout is not None:
+            child.stdout.close()
 
 
 def end_all() -> None:
@@ -58,8 +72,8 @@ def end_all() -> None:
     One that is started later is ended at once, until `begin` is called.
     """
     _ending.set()
-    for process in list(_running):
-        _end(process)
+    for child in list(_running):
+        _end(child)
 
 
 def begin() -> None:
@@ -67,15 +81,20 @@ def begin() -> None:
     _ending.clear()
 
 
+def expect_stages(env: dict[str, str], cwd: str) -> None:
+    """Load what stages need, while the flow is still busy."""
+    _server.begin(env, cwd)
+
+
 def is_ending() -> bool:
     """Whether everything is being ended."""
     return _ending.is_set()
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def _end(child: Child) -> None:
     """Its supervisor ends when its standard input does."""
-    if process.stdin is not None:
-        process.stdin.close()
+    if child.stdin is not None:
+        child.stdin.close()
 
 
 def main(argv: list[str]) -> int:

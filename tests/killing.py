@@ -28,8 +28,9 @@ BOARD = "virtual-h7"
 SERVICES = ("prefect server", "-m prefect --no-prompt worker", "weed server")
 VICTIMS: dict[str, Callable[[str], bool]] = {
     "stage": lambda line: "step.sh" in line and "-m" not in line.split() and not line.startswith(("/bin/sh -c", "sh -c")),
-    "dvc": lambda line: "-m flows.stage" in line and "flows.supervisor" not in line,
-    "supervisor": lambda line: "flows.supervisor" in line,
+    "dvc": lambda line: line.endswith("[stage]"),
+    "supervisor": lambda line: "flows.supervisor" in line or line.endswith("[guard]"),
+    "fork server": lambda line: "flows.forkserver" in line and line.endswith("[python]"),
     "publish": lambda line: "-m edgeloop publish" in line and "flows.supervisor" not in line,
     "flow": lambda line: "edgeloop run" in line or "flows.engine" in line,
     "worker": lambda line: "worker start" in line and "services.guard" not in line,
@@ -104,8 +105,10 @@ def processes(mark: str) -> dict[int, str]:
         with suppress(OSError):
             if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
                 line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                # Forks of one program are told apart by the name that they gave themselves.
+                name = (folder / "comm").read_text(encoding="utf-8", errors="replace").split()[0]
                 if line:
-                    found[int(folder.name)] = line
+                    found[int(folder.name)] = f"{line} [{name}]" if "flows.forkserver" in line else line
     return found
 
 

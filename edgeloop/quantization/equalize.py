@@ -63,7 +63,7 @@ def equalized(content: bytes, ranges: Ranges, *, per_channel: bool) -> bytes:
     graph = graph_of(written)
     chains = _chains(graph)
     scales = _scales(chains, ranges, per_channel)
-    for weight in {id(weight): weight for chain in chains for weight in (*chain.makers, *chain.takers)}.values():
+    for weight in {id(weight): weight for chain in chains for weight in (*chain.makers, *chain.readers)}.values():
         weight.write(scales)
     return bytes(written)
 
@@ -77,8 +77,8 @@ class Weight:
     bias: NDArray[np.float32] | None
     out_axis: int
     in_axis: int
-    made: "Chain | None" = None
-    taken: "Chain | None" = None
+    makes: "Chain | None" = None
+    reads: "Chain | None" = None
 
     def scaled(self, scales: Mapping["Chain", Vector]) -> NDArray[np.float64]:
         """Magnitudes of the weights, rescaled."""
@@ -86,8 +86,8 @@ class Weight:
 
     def write(self, scales: Mapping["Chain", Vector]) -> None:
         self.values[...] = (self.values.astype(np.float64) * self._factor(scales)).astype(np.float32)
-        if self.bias is not None and self.made is not None:
-            self.bias[...] = (self.bias.astype(np.float64) * scales[self.made]).astype(np.float32)
+        if self.bias is not None and self.makes is not None:
+            self.bias[...] = (self.bias.astype(np.float64) * scales[self.makes]).astype(np.float32)
 
     def over_outputs(self, magnitudes: NDArray[np.float64]) -> Vector:
         return _over(magnitudes, self.out_axis)
@@ -95,8 +95,8 @@ class Weight:
     def over_inputs(self, magnitudes: NDArray[np.float64]) -> Vector:
         """Of each channel of the chain; several inputs of a dense layer, and several outputs of a depthwise one, belong to one."""
         of_axis = _over(magnitudes, self.in_axis)
-        assert self.taken is not None
-        parts = of_axis.reshape(self._split(self.taken.channels))
+        assert self.reads is not None
+        parts = of_axis.reshape(self._split(self.reads.channels))
         largest: Vector = parts.max(axis=1 if self._is_depthwise else 0)
         return largest
 
@@ -109,11 +109,11 @@ class Weight:
 
     def _factor(self, scales: Mapping["Chain", Vector]) -> NDArray[np.float64]:
         factor = np.ones([1] * self.values.ndim)
-        if self.made is not None:
-            factor = factor * _along(scales[self.made], self.out_axis, self.values.ndim)
-        if self.taken is not None:
-            repeats = self.values.shape[self.in_axis] // self.taken.channels
-            inputs = scales[self.taken]
+        if self.makes is not None:
+            factor = factor * _along(scales[self.makes], self.out_axis, self.values.ndim)
+        if self.reads is not None:
+            repeats = self.values.shape[self.in_axis] // self.reads.channels
+            inputs = scales[self.reads]
             repeated = np.repeat(inputs, repeats) if self._is_depthwise else np.tile(inputs, repeats)
             factor = factor / _along(repeated, self.in_axis, self.values.ndim)
         return factor
@@ -128,7 +128,7 @@ class Chain:
     limited: list[int] = field(default_factory=list)
     """Those that a ReLU6 ends."""
     makers: list[Weight] = field(default_factory=list)
-    takers: list[Weight] = field(default_factory=list)
+    readers: list[Weight] = field(default_factory=list)
 
 
 def _over(magnitudes: NDArray[np.float64], axis: int) -> Vector:
@@ -198,17 +198,17 @@ def _collected(graph: Graph, groups: _Groups, weights: Mapping[int, Weight], lim
             chains[root] = Chain(min(shape[-1] for shape in shapes), members[root], [t for t in limited if groups.of(t) == root])
     for place, weight in weights.items():
         operator = graph.operators[place]
-        taken, made = (chains.get(groups.of(end)) for end in (operator.inputs[0], operator.outputs[0]))
-        if taken is not None:
-            taken.takers.append(weight)
-        if made is not None:
-            made.makers.append(weight)
-    whole = [chain for chain in chains.values() if chain.makers and chain.takers]
+        inputs, outputs = (chains.get(groups.of(end)) for end in (operator.inputs[0], operator.outputs[0]))
+        if inputs is not None:
+            inputs.readers.append(weight)
+        if outputs is not None:
+            outputs.makers.append(weight)
+    whole = [chain for chain in chains.values() if chain.makers and chain.readers]
     for chain in whole:
-        for weight in chain.takers:
-            weight.taken = chain
+        for weight in chain.readers:
+            weight.reads = chain
         for weight in chain.makers:
-            weight.made = chain
+            weight.makes = chain
     return whole
 
 
@@ -230,8 +230,12 @@ def _weight(graph: Graph, operator: Operator, uses: Mapping[int, int]) -> Weight
     constants = [tensor for tensor in (kernel, bias) if tensor is not None]
     if kernel is None or not all(tensor.constant_bytes and tensor.dtype == "FLOAT32" and uses[tensor.buffer] == 1 for tensor in constants):
         return None
-    taken, made = graph.tensors[operator.inputs[0]].shape[-1], graph.tensors[operator.outputs[0]].shape[-1]
-    if kernel.shape[out_axis] != made or kernel.shape[in_axis] % taken or (operator.name == "CONV_2D" and kernel.shape[in_axis] != taken):
+    inputs, outputs = graph.tensors[operator.inputs[0]].shape[-1], graph.tensors[operator.outputs[0]].shape[-1]
+    if (
+        kernel.shape[out_axis] != outputs
+        or kernel.shape[in_axis] % inputs
+        or (operator.name == "CONV_2D" and kernel.shape[in_axis] != inputs)
+    ):
         return None
     return Weight(_floats(kernel), None if bias is None else _floats(bias), out_axis, in_axis)
 
@@ -244,18 +248,18 @@ def _passes(graph: Graph, operator: Operator, computed: list[int]) -> bool:
     """Whether channels go through an operator unmixed, all of them."""
     if operator.name not in PASSING:
         return False
-    given = graph.tensors[operator.outputs[0]].shape
-    taken = [graph.tensors[tensor].shape for tensor in computed]
-    if not taken or not given or not all(taken):
+    output = graph.tensors[operator.outputs[0]].shape
+    inputs = [graph.tensors[tensor].shape for tensor in computed]
+    if not inputs or not output or not all(inputs):
         return False
-    if operator.name == "MEAN" and not _keeps_channels(graph, operator, len(taken[0])):
+    if operator.name == "MEAN" and not _keeps_channels(graph, operator, len(inputs[0])):
         return False
     if operator.name == "ADD":
-        return len(computed) == 2 and taken[0] == taken[1] == given
+        return len(computed) == 2 and inputs[0] == inputs[1] == output
     if operator.name == "RESHAPE":
         # Flattening repeats the channels in their order; a dense layer behind it knows how often.
-        return given[-1] == taken[0][-1] or (len(given) == 2 and given[-1] % taken[0][-1] == 0)
-    return taken[0][-1] == given[-1]
+        return output[-1] == inputs[0][-1] or (len(output) == 2 and output[-1] % inputs[0][-1] == 0)
+    return inputs[0][-1] == output[-1]
 
 
 def _keeps_channels(graph: Graph, operator: Operator, dimensions: int) -> bool:
@@ -279,15 +283,15 @@ def _scales(chains: list[Chain], ranges: Ranges, per_channel: bool) -> dict[Chai
 
 
 def _wanted(chain: Chain, scales: Mapping[Chain, Vector], ranges: Ranges, per_channel: bool) -> Vector:
-    """The further scale that makes each channel's range, where it is made, that where it is taken."""
+    """The further scale that makes each channel's range, where it is made, that where it is read."""
     made = [_profile(_of_tensor(ranges[tensor], chain.channels) * scales[chain]) for tensor in chain.tensors if tensor in ranges]
     if not per_channel:
         made += [_profile(weight.over_outputs(weight.scaled(scales))) for weight in chain.makers]
-    takers = [weight for weight in chain.takers if not (per_channel and weight.out_axis == weight.in_axis)]
-    if not takers:  # Channels with weights' scales of their own: activations alone share one.
+    readers = [weight for weight in chain.readers if not (per_channel and weight.out_axis == weight.in_axis)]
+    if not readers:  # Channels with weights' scales of their own: activations alone share one.
         return 1 / _largest(made, chain.channels)
-    taken = [_profile(weight.over_inputs(weight.scaled(scales))) for weight in takers]
-    return np.sqrt(_largest(taken, chain.channels) / _largest(made, chain.channels))
+    read = [_profile(weight.over_inputs(weight.scaled(scales))) for weight in readers]
+    return np.sqrt(_largest(read, chain.channels) / _largest(made, chain.channels))
 
 
 def _largest(profiles: list[Vector], channels: int) -> Vector:

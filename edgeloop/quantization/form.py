@@ -24,8 +24,8 @@ def check_form(path: Path, model: "keras.Model", side: int) -> None:
             f"{path} was saved before it was built: its input has no shape.", "Give it a keras.Input, train it, and save it again."
         )
     if len(shapes) != 1 or len(shapes[0]) != 4:
-        taken = " and ".join(map(_shown, shapes)) or "none"
-        raise ModelError(f"{path} takes {taken}, not one image (batch, height, width, channels).", "Quantize an image classifier.")
+        inputs = " and ".join(map(_shown, shapes)) or "none"
+        raise ModelError(f"{path} takes {inputs}, not one image (batch, height, width, channels).", "Quantize an image classifier.")
     batch, height, width, channels = shapes[0]
     if batch not in (None, 1):
         raise ModelError(f"{path} takes {batch} images at a time, not one.", "Save it with an open batch, or a batch of 1.")

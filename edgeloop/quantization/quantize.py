@@ -125,12 +125,12 @@ def _described(kind: Format, path: Path, preprocessing: Preprocessing, conversio
     )
 
 
-def _check_raw_input(taken: TensorReport, preprocessing: Preprocessing) -> None:
+def _check_raw_input(tensor: TensorReport, preprocessing: Preprocessing) -> None:
     """Whether the raw pixel in a quantized input stands for `input_range`, so that every later step may give it."""
     low, high = preprocessing.stated_range
-    if taken.dtype != "uint8" or not stands_for(taken, (low, high)):
+    if tensor.dtype != "uint8" or not stands_for(tensor, (low, high)):
         raise ModelError(
-            f"The input of the quantized model ({taken.dtype}, scale {taken.scale}, zero point {taken.zero_point}) is not the raw pixel "
+            f"The input of the quantized model ({tensor.dtype}, scale {tensor.scale}, zero point {tensor.zero_point}) is not the raw pixel "
             f"of the range {low} to {high}.",
             "TFLite's integers always stand for a range that holds 0: the input range must hold it too.",
         )

@@ -117,8 +117,8 @@ class Replica:
 
         A pixel does not stand for quite the value that the float file takes: of the range -1 to 1 the zero point is 127, not 127.5.
         """
-        taken = self._rounded.tensors[self._rounded.inputs[0]]
-        images = (pixels - float(taken.zero_points[0])) * float(taken.scales[0])
+        image = self._rounded.tensors[self._rounded.inputs[0]]
+        images = (pixels - float(image.zero_points[0])) * float(image.scales[0])
         return self._logits(images, self._rounded_weights, self._rounded_values)
 
     def written(self) -> bytes:
@@ -167,9 +167,9 @@ class Replica:
 
         computed = {self._exact.inputs[0]: images}
         for place, (one, other) in enumerate(self._pairs):
-            taken = [computed[tensor] for tensor in one.inputs if tensor in computed]
-            taken += weights(self._layers[place]) if place in self._layers else ()
-            values = ACTIVATIONS[int(_number(one, "FusedActivationFunction"))](OPERATIONS[one.name](self._exact, one, *taken))
+            inputs = [computed[tensor] for tensor in one.inputs if tensor in computed]
+            inputs += weights(self._layers[place]) if place in self._layers else ()
+            values = ACTIVATIONS[int(_number(one, "FusedActivationFunction"))](OPERATIONS[one.name](self._exact, one, *inputs))
             computed[one.outputs[0]] = stored(values, other.outputs[0])
         logits = computed[self._pairs[-1][0].outputs[0]]
         return tf.reshape(logits, (-1, logits.shape[-1]))
@@ -191,11 +191,11 @@ class Replica:
 
     def _write(self, operator: Operator, layer: Layer) -> None:
         """The integers and scales of an operator's weights; those of its input must be in place."""
-        taken, kernel, bias = _operands(self._rounded, operator)
+        source, kernel, bias = _operands(self._rounded, operator)
         stretch = np.exp(layer.stretch.numpy())
         integers = np.clip(np.round(layer.kernel.numpy() / stretch), -MOST_WEIGHT, MOST_WEIGHT)
         kernel.scales[...] *= stretch.reshape(-1)
-        bias.scales[...] = taken.scales * kernel.scales
+        bias.scales[...] = source.scales * kernel.scales
         kernel.stored.view(np.int8).reshape(kernel.shape)[...] = _in_order_of_file(operator, integers, kernel.shape)
         limits, exact = np.iinfo(np.int32), layer.bias.numpy().astype(np.float64) * layer.unit / bias.scales.astype(np.float64)
         bias.stored.view(np.int32)[...] = np.clip(np.round(exact), limits.min, limits.max).astype(np.int32)
@@ -210,8 +210,8 @@ def _rounded(values: Values, least: float, most: float) -> Values:
 
 
 def _operands(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor, Tensor]:
-    taken, kernel, bias = (graph.tensors[place] for place in operator.inputs[:3])
-    return taken, kernel, bias
+    source, kernel, bias = (graph.tensors[place] for place in operator.inputs[:3])
+    return source, kernel, bias
 
 
 def _floats(tensor: Tensor) -> NDArray[np.float32]:

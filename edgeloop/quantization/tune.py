@@ -79,9 +79,9 @@ def _step(replica: Replica) -> Callable[..., Any]:
     def step(images: Any, pixels: Any, share: Any, number: Any) -> None:
         expected = tf.nn.softmax(replica.exact_logits(images))
         with tf.GradientTape() as tape:
-            given = tf.nn.log_softmax(replica.rounded_logits(pixels))
+            answered = tf.nn.log_softmax(replica.rounded_logits(pixels))
             # The divergence but for the entropy of what is expected, which has no gradient.
-            loss = -tf.reduce_mean(tf.reduce_sum(expected * given, axis=1))
+            loss = -tf.reduce_mean(tf.reduce_sum(expected * answered, axis=1))
         gradients = tape.gradient(loss, [variable for variable, _ in learned])
         for (variable, rate), gradient, mean, square in zip(learned, gradients, means, squares, strict=True):
             mean.assign(MOMENTUM * mean + (1 - MOMENTUM) * gradient)

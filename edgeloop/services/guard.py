@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -62,8 +62,8 @@ def guarded(
             process.wait(timeout=WAIT_S)
 
 
-def run(arguments: list[str], grace_s: float = GRACE_S, *, detached: bool = False) -> int:
-    """Run a command to its end; returns its exit code, or 143 when it was ended from outside.
+def run(command: list[str] | Callable[[], int], grace_s: float = GRACE_S, *, detached: bool = False) -> int:
+    """Run a command, or a function in a fork of this process, to its end; returns its exit code, or 143 when it was ended from outside.
 
     `grace_s` is the time between TERM and KILL. `detached`: standard input says nothing of the starter.
     """
@@ -75,7 +75,7 @@ def run(arguments: list[str], grace_s: float = GRACE_S, *, detached: bool = Fals
     if inner == 0:
         os.close(held)
         os.dup2(lifeline, 0)
-        os._exit(_run(arguments, grace_s, stopped))
+        os._exit(_run(command, grace_s, stopped))
     os.close(lifeline)
     return _watch(inner, held, grace_s, stopped, detached=detached)
 
@@ -96,21 +96,49 @@ def _watch(inner: int, held: int, grace_s: float, stopped: list[int], *, detache
     return code if code >= 0 else 128 - code
 
 
-def _run(arguments: list[str], grace_s: float, stopped: list[int]) -> int:
+def _run(command: list[str] | Callable[[], int], grace_s: float, stopped: list[int]) -> int:
     _adopt()
     try:
-        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True, close_fds=False)
+        pid = _fork(command) if callable(command) else _spawn(command)
     except OSError as error:
-        os.write(2, f"{arguments[0]} cannot be started: {error.strerror}\n".encode())
+        os.write(2, f"{error.filename or command} cannot be started: {error.strerror}\n".encode())
         return CANNOT_START
-    leader, handle = identify(process.pid), _handle(process.pid)
-    while process.poll() is None:
+    leader, handle = identify(pid), _handle(pid)
+    while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
         if _pause(handle, [0]) or stopped:
             _end(leader, grace_s)
             return TERMINATED
     # A command that ended may have left processes behind, which nobody waits for.
     _end(leader, min(grace_s, GRACE_S))
-    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+    code = os.waitstatus_to_exitcode(ended[1])
+    return code if code >= 0 else 128 - code
+
+
+def _spawn(arguments: list[str]) -> int:
+    """Start a command in a session of its own, without standard input; returns its number."""
+    nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    # Python ignores these two, and what is started would go on to.
+    default = (signal.SIGPIPE, signal.SIGXFSZ)
+    return os.posix_spawnp(arguments[0], arguments, os.environ, file_actions=[nothing], setsid=True, setsigdef=default)
+
+
+def _fork(function: Callable[[], int]) -> int:
+    """The same for a function."""
+    pid = os.fork()
+    if pid == 0:
+        code = CANNOT_START
+        try:
+            os.setsid()
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            code = function()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return pid
 
 
 def _adopt() -> None:

@@ -25,7 +25,7 @@ LEAST_DISTINCT = 16
 """Nor is one that leaves a pixel fewer levels than four bits."""
 
 
-class Taken(Protocol):
+class InputTensor(Protocol):
     """An input, as an interpreter or a report describes it."""
 
     @property
@@ -43,17 +43,17 @@ class Encoder:
         InputError: a float input without a stated range, or a range that an integer input cannot be meant to have.
     """
 
-    def __init__(self, path: Path, taken: Taken, preprocessing: "Preprocessing") -> None:
-        self._dtype, self._preprocessing = taken.dtype, preprocessing
+    def __init__(self, path: Path, tensor: InputTensor, preprocessing: "Preprocessing") -> None:
+        self._dtype, self._preprocessing = tensor.dtype, preprocessing
         self._table: NDArray[Any] | None = None
-        if taken.dtype == "float32":
+        if tensor.dtype == "float32":
             if preprocessing.input_range is None:
                 raise InputError(
                     f"{path} takes float32, and nothing says which range its pixels are mapped to.",
                     "Give the range, such as 0 1 or -1 1, or put its preprocessing.json beside it.",
                 )
-        elif preprocessing.input_range is not None and not stands_for(taken, preprocessing.input_range):
-            self._table = _table(path, taken, preprocessing.input_range)
+        elif preprocessing.input_range is not None and not stands_for(tensor, preprocessing.input_range):
+            self._table = _table(path, tensor, preprocessing.input_range)
 
     def __call__(self, pixels: "Pixels") -> NDArray[Any]:
         """uint8 pixels of any shape as the input takes them, in its own type."""
@@ -67,43 +67,43 @@ def raw(pixels: "Pixels", dtype: str) -> NDArray[Any]:
     return pixels if dtype == "uint8" else (pixels ^ np.uint8(0x80)).view(np.int8)
 
 
-def stands_for(taken: Taken, input_range: "Range") -> bool:
+def stands_for(tensor: InputTensor, input_range: "Range") -> bool:
     """Whether the raw pixel in an integer input is, to a rounding, the pixel mapped to a range."""
-    return bool(np.abs(_levels(taken, input_range) - raw(LEVELS.astype(np.uint8), taken.dtype)).max() <= HALF_A_LEVEL)
+    return bool(np.abs(_levels(tensor, input_range) - raw(LEVELS.astype(np.uint8), tensor.dtype)).max() <= HALF_A_LEVEL)
 
 
-def raw_range(taken: Taken) -> "Range":
+def raw_range(tensor: InputTensor) -> "Range":
     """What the darkest and the brightest raw pixel stand for in an integer input."""
-    scale, zero_point = _quantized(taken)
-    limits = np.iinfo(taken.dtype)
+    scale, zero_point = _quantized(tensor)
+    limits = np.iinfo(tensor.dtype)
     return scale * (limits.min - zero_point), scale * (limits.max - zero_point)
 
 
-def _quantized(taken: Taken) -> tuple[float, int]:
+def _quantized(tensor: InputTensor) -> tuple[float, int]:
     """Integers without a scale stand for themselves."""
-    return taken.scale or 1.0, taken.zero_point or 0
+    return tensor.scale or 1.0, tensor.zero_point or 0
 
 
-def _levels(taken: Taken, input_range: "Range") -> NDArray[np.float64]:
+def _levels(tensor: InputTensor, input_range: "Range") -> NDArray[np.float64]:
     """What each of the 256 levels of a pixel would be stored as, neither rounded nor clipped."""
-    (low, high), (scale, zero_point) = input_range, _quantized(taken)
+    (low, high), (scale, zero_point) = input_range, _quantized(tensor)
     levels: NDArray[np.float64] = (low + LEVELS * (high - low) / 255) / scale + zero_point
     return levels
 
 
-def _table(path: Path, taken: Taken, input_range: "Range") -> NDArray[Any]:
-    limits, zero_point = np.iinfo(taken.dtype), _quantized(taken)[1]
-    values = _levels(taken, input_range) - zero_point
+def _table(path: Path, tensor: InputTensor, input_range: "Range") -> NDArray[Any]:
+    limits, zero_point = np.iinfo(tensor.dtype), _quantized(tensor)[1]
+    values = _levels(tensor, input_range) - zero_point
     levels = np.copysign(np.floor(np.abs(values) + 0.5), values) + zero_point  # as TensorFlow Lite's own QUANTIZE rounds
-    table: NDArray[Any] = levels.clip(limits.min, limits.max).astype(taken.dtype)
+    table: NDArray[Any] = levels.clip(limits.min, limits.max).astype(tensor.dtype)
     outside, distinct = int(((levels < limits.min) | (levels > limits.max)).sum()), len(np.unique(table))
     if outside >= MOST_OUTSIDE or distinct < LEAST_DISTINCT:
         too_wide = f"{outside} of the 256 levels of a pixel lie outside"
         lost = too_wide if outside >= MOST_OUTSIDE else f"a pixel would have {distinct} levels only"
-        low, high = raw_range(taken)
+        low, high = raw_range(tensor)
         raise InputError(
-            f"{path} is not made for the range {input_range[0]:g} to {input_range[1]:g}: its {taken.dtype} input (scale "
-            f"{_quantized(taken)[0]:g}, zero point {_quantized(taken)[1]}) holds {low:g} to {high:g}; {lost}.",
+            f"{path} is not made for the range {input_range[0]:g} to {input_range[1]:g}: its {tensor.dtype} input (scale "
+            f"{_quantized(tensor)[0]:g}, zero point {_quantized(tensor)[1]}) holds {low:g} to {high:g}; {lost}.",
             f"Give the range that it was trained with, or none: it then takes the raw pixel, which stands for {low:g} to {high:g}.",
         )
     return table

@@ -127,11 +127,11 @@ class LiteModel:
         """Refuse what is not (1, side, side, 3) -> (1, .., classes)."""
         if len(inputs) != 1 or len(outputs) != 1:
             raise self._unfit(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
-        taken, given = [int(size) for size in inputs[0]["shape"]], [int(size) for size in outputs[0]["shape"]]
-        if len(taken) != 4 or taken[0] != 1 or taken[1] != taken[2] or taken[1] < 1 or taken[3] != 3:
-            raise self._unfit(f"its input has the shape {taken}")
-        if len(given) < 2 or given[0] != 1 or math.prod(given) < 2 or math.prod(given) != max(given):
-            raise self._unfit(f"its output has the shape {given}")
+        image, scores = [int(size) for size in inputs[0]["shape"]], [int(size) for size in outputs[0]["shape"]]
+        if len(image) != 4 or image[0] != 1 or image[1] != image[2] or image[1] < 1 or image[3] != 3:
+            raise self._unfit(f"its input has the shape {image}")
+        if len(scores) < 2 or scores[0] != 1 or math.prod(scores) < 2 or math.prod(scores) != max(scores):
+            raise self._unfit(f"its output has the shape {scores}")
         kinds = [np.dtype(tensor["dtype"]).name for tensor in (inputs[0], outputs[0])]
         if not set(kinds) <= set(INPUT_TYPES):
             raise self._unfit(f"its input and output have the types {' and '.join(kinds)}")

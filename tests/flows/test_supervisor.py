@@ -71,7 +71,7 @@ def test_output_and_exit_code_pass_through(tmp_path: Path, code: int) -> None:
     argv = ["sh", "-c", f"echo out; echo err >&2; exit {code}"]
     with supervised(argv, dict(os.environ) | {"PYTHONPATH": str(ROOT)}, str(tmp_path)) as process:
         assert process.stdout is not None
-        assert sorted(process.stdout.read().split()) == ["err", "out"]
+        assert sorted(process.stdout.read().split()) == [b"err", b"out"]
         assert process.wait(timeout=20) == code
 
 

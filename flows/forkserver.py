@@ -1,0 +1,219 @@
+"""`python -m flows.forkserver`: a process that has DVC loaded and forks itself for each stage, which then begins a second earlier.
+
+Its standard input is a socket from the flow; the server ends when that does. A request is one packet: JSON, and three descriptors: the
+child's lifeline, its output, and a pipe for its exit code. Each child runs below a guard, as every command does.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from edgeloop.errors import StageMayPass
+from edgeloop.services import guard
+
+PACKET_BYTES = 1 << 17
+KILLED = 137
+TRIES = 3
+BEGINS_S = 60.0
+"""The server loads for a second, on a busy machine for some."""
+PR_SET_NAME = 15
+STOP_S = 5.0
+
+
+class Child(Protocol):
+    """A command under a guard, as `subprocess.Popen` shows one."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """Its lifeline: it is ended when this closes."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """Both its streams."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code."""
+        ...
+
+    def kill(self) -> None:
+        """End what does not end."""
+
+
+class Forked:
+    """A child of the server."""
+
+    def __init__(self, stdin: IO[bytes], stdout: IO[bytes], status: IO[bytes]) -> None:
+        self.stdin, self.stdout, self._status = stdin, stdout, status
+        self._code: int | None = None
+
+    def has_begun(self) -> bool:
+        """Wait until it has; False where it never will."""
+        return bool(select.select([self._status], [], [], BEGINS_S)[0] and self._status.read(1))
+
+    def close(self) -> None:
+        """Forget it."""
+        for end in (self.stdin, self.stdout, self._status):
+            end.close()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, that of a killed process where somebody killed its guard.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not ended.
+        """
+        if self._code is None:
+            if not select.select([self._status], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("flows.stage", timeout or 0.0)
+            self._code = int(self._status.read() or KILLED)
+            self._status.close()
+        return self._code
+
+    def kill(self) -> None:
+        """Its guard has ended it, or does so as soon as it can: its lifeline is closed."""
+        self.stdin.close()
+
+
+class ForkServer:
+    """The flow's end. The server is started with the first stage, and anew where somebody killed it."""
+
+    def __init__(self) -> None:
+        self._started: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the server, where it was started."""
+        return self._started[1].pid if self._started else None
+
+    def run(self, arguments: Sequence[str], env: Mapping[str, str], cwd: str, grace_s: float) -> Forked:
+        """Run `flows.stage` with these arguments, that environment and folder, in a fork; `grace_s` lies between TERM and KILL."""
+        request = json.dumps({"arguments": list(arguments), "env": dict(env), "cwd": cwd, "grace_s": grace_s}).encode()
+        for _ in range(TRIES):
+            if (child := self._asked(request, env, cwd)) is not None:
+                return child
+            with self._lock:
+                self.end()
+        raise StageMayPass("Stages cannot be begun: their server was ended again and again.", "Is there memory enough?")
+
+    def begin(self, env: Mapping[str, str], cwd: str) -> None:
+        """Start the server before it is needed: it loads for a second."""
+        with self._lock:
+            self._started = self._started or _start(env, cwd)
+
+    def end(self) -> None:
+        """End the server; its children have lifelines of their own."""
+        started, self._started = self._started, None
+        if started is not None:
+            started[0].close()
+            try:
+                started[1].wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                started[1].kill()
+                started[1].wait(STOP_S)
+
+    def _asked(self, request: bytes, env: Mapping[str, str], cwd: str) -> Forked | None:
+        """The child that has begun; None where the server was killed before."""
+        (stdin, lifeline), (output, stdout), (code, status) = os.pipe(), os.pipe(), os.pipe()
+        child = Forked(os.fdopen(lifeline, "wb"), os.fdopen(output, "rb"), os.fdopen(code, "rb", buffering=0))
+        try:
+            with self._lock, suppress(OSError):
+                self._started = self._started or _start(env, cwd)
+                socket.send_fds(self._started[0], [request], [stdin, stdout, status])
+        finally:
+            for descriptor in (stdin, stdout, status):
+                os.close(descriptor)
+        if child.has_begun():
+            return child
+        child.close()
+        return None
+
+
+def _start(env: Mapping[str, str], cwd: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        argv = [sys.executable, "-m", __name__]
+        return ours, subprocess.Popen(argv, stdin=theirs.fileno(), env=dict(env), cwd=cwd, start_new_session=True)
+
+
+def serve(control: socket.socket) -> None:
+    """Fork for each request until the flow ends."""
+    _load(Path.cwd())
+    gc.freeze()  # what is loaded stays shared with the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # their exit codes come by the pipes
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(control, PACKET_BYTES, 3)
+        if not request:
+            return
+        if os.fork() == 0:
+            control.close()
+            _child(json.loads(request), *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _load(root: Path) -> None:
+    """Import what a stage needs: the stage itself, and what DVC imports when it reads a project."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    import flows.stage  # noqa: F401
+
+    with suppress(DvcException), Repo(str(root)) as repo:
+        _ = repo.index.graph
+
+
+def _child(request: dict[str, Any], stdin: int, stdout: int, status: int) -> None:
+    """Run the stage below a guard and tell its exit code; this never returns."""
+    from flows.stage import main
+
+    code = guard.CANNOT_START
+    try:
+        os.write(status, b"+")
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for own, standard in ((stdin, 0), (stdout, 1), (stdout, 2)):
+            os.dup2(own, standard)
+        os.close(stdin)
+        os.close(stdout)
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["env"])
+        os.setsid()
+        arguments = request["arguments"]
+        _name("guard")
+
+        def stage() -> int:
+            _name(f"stage {arguments[0]}")
+            return main(arguments)
+
+        code = guard.run(stage, request["grace_s"])
+    finally:
+        with suppress(OSError):
+            os.write(status, str(code).encode())
+        os._exit(0)
+
+
+def _name(name: str) -> None:
+    """What `top` and /proc/PID/comm call this process."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def main() -> int:
+    """Returns the exit code."""
+    with socket.socket(fileno=os.dup(0)) as control:
+        serve(control)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
