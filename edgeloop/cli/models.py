@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeloop.cli.common import FILE, Command, Parser, add_id, count, duration, path, project, subject
+from edgeloop.cli.common import FILE, VARIANT, Command, Parser, add_id, count, duration, name_or_path, path, project, subject
 from edgeloop.console import say
 
 if TYPE_CHECKING:
@@ -30,6 +30,15 @@ def add(command: Command) -> None:
     evaluate.add_option_for(FILE, "--classes", type=path, help="the model's classes, one a line (default: the folders' names, sorted)")
     evaluate.add_argument("--json", type=path, metavar="OUT", help="write the result there")
     _add_preprocessing(evaluate)
+    predict = command("predict", _predict, "classify pictures with a model")
+    predict.add_argument("model", type=name_or_path, metavar="VARIANT|MODEL.tflite")
+    predict.add_argument("images", type=path, nargs="+", metavar="IMAGE")
+    formats = ("float", "int8 per-channel", "int8 per-tensor")
+    predict.add_option_for(VARIANT, "--format", choices=formats, default=formats[1], help="which of its files (default: %(default)s)")
+    predict.add_argument("--pixels", type=path, metavar="DIR", help="write there what the model saw, as PNG")
+    predict.add_argument("--c", action="store_true", help="run the C code that is generated from it, on this machine")
+    predict.add_argument("--json", type=path, metavar="OUT", help="write the result there")
+    _add_preprocessing(predict)
     inspect = command("inspect", _inspect, "print what a .tflite file, or an output of ST Edge AI Core, holds")
     inspect.add_argument("model", type=path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
     inspect.add_argument("--json", type=path, metavar="OUT", help="write the report there")
@@ -133,6 +142,33 @@ def _evaluate_file(options: argparse.Namespace) -> None:
         write_text(options.json, report.model_dump_json(indent=2) + "\n")
     say(_in_words(report.resize, report.input_range))
     say(f"top-1 {report.top1:.4f} (n = {report.n}, 95 % {report.ci95[0]:.4f} to {report.ci95[1]:.4f}), {len(report.skipped)} skipped")
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from edgeloop.evaluation.predict import predict
+    from edgeloop.tflite.formats import FILES
+
+    if subject(options, ".tflite") == FILE:
+        model = Path(options.model)
+    else:
+        workspace, params = project()
+        model = params.variant(options.model).paths(workspace).quantized / f"{FILES[options.format]}.tflite"
+        if not model.is_file():
+            from edgeloop.errors import InputError
+
+            raise InputError(f"{options.model} is not quantized.", f"Run: dvc repro quantize@{options.model}")
+    chosen = tuple(options.input_range) if options.input_range else None
+    found = predict(model, options.images, resize=options.resize, input_range=chosen)
+    if options.pixels:
+        found.write_pixels(options.pixels)
+    if options.json:
+        found.write_json(options.json)
+    if options.c:
+        from edgeloop.codegen.application.host import classify
+
+        say(classify(model, found.preprocessing, [(one.image, one.frame) for one in found.pictures]).rstrip())
+        return
+    say(found.in_words())
 
 
 def _inspect(options: argparse.Namespace) -> None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from edgeloop.codegen.application.emit import write_application
 from edgeloop.codegen.choice import Chosen, choose_backend, model_format
 from edgeloop.codegen.copy_model import copy_model
 from edgeloop.codegen.portable.codesize import FLAGS, Sizes, measure
 from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.portable.importer import read_network
+from edgeloop.codegen.portable.kernels import kernel_sources
 from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.literals import check_name
 from edgeloop.codegen.portable.lowering import lower
@@ -126,7 +128,9 @@ def _generate(model: Path, options: Options, folder: Path, log: Path, made: Prov
     if chosen == "none":
         return copy_model(model, folder, options.name, target.name, made)
     request = Request(model, target.name, options.name, log, options.profile, options.tool, options.analyze)
-    return generate_with_tool(request, folder, made)
+    record = generate_with_tool(request, folder, made)
+    write_application(folder, options.name, model)
+    return record
 
 
 def _refuse_unused(options: Options, chosen: Chosen) -> None:
@@ -171,7 +175,9 @@ class _Work:
         self._cpu = portable_cpu(self._target)
         self._network, self._plan = plan_model(model, stream_input=options.stream_input)
         self._sha256 = sha256_file(model)
-        emit(self._network, self._plan, Described(options.name, model.name, self._sha256, self._target.title), folder)
+        labelled, framed = write_application(folder, options.name, model, streamed=options.stream_input, kernels=kernel_sources())
+        described = Described(options.name, model.name, self._sha256, self._target.title, labelled=labelled, framed=framed)
+        emit(self._network, self._plan, described, folder)
         self._compiler, self._sizes = _measured(folder, options.name, self._cpu)
 
     def record(self, made: Provenance) -> CodegenRecord:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from edgeloop.records import Conversion, QuantizeRecord, TfliteModel, provenance
 from edgeloop.tflite.encoding import stands_for
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.tflite.inspect import TensorReport, inspect_model
+from edgeloop.tflite.labels import FILE_NAME as LABELS
+from edgeloop.tflite.labels import labels_beside, write_labels
 from edgeloop.workspace import Workspace
 
 JUDGED_IMAGES = 500
@@ -46,7 +49,7 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
         for split, count in (("train", settings.calibration_images), ("val", JUDGED_IMAGES))
     )
     sample = Sample(calibration.pixels, judged.pixels, "val")
-    models = convert_all(paths.model, sample, preprocessing, paths.quantized)
+    models = convert_all(paths.model, sample, preprocessing, paths.quantized, calibration.classes)
     record = QuantizeRecord(
         provenance=provenance(
             workspace.root, settings.model_dump(), ["tensorflow", "keras", "ai-edge-litert"], started, calibration.manifest_sha256
@@ -86,7 +89,7 @@ def quantize_file(
         raise InputError(f"There are no images below {images}.", "Give a folder of images like those the model was trained on.")
     order = np.random.default_rng(seed).permutation(len(files))
     calibration, others = ([files[index] for index in np.sort(part)] for part in (order[:count], order[count : count + JUDGED_IMAGES]))
-    return convert_all(model, _sample(calibration, others, chosen), chosen, out)
+    return convert_all(model, _sample(calibration, others, chosen), chosen, out, labels_beside(model))
 
 
 def _sample(calibration: list[Path], others: list[Path], preprocessing: Preprocessing) -> Sample:
@@ -98,16 +101,20 @@ def _sample(calibration: list[Path], others: list[Path], preprocessing: Preproce
 
 
 def _check_replaceable(out: Path) -> None:
-    ours = {FILE_NAME, *(f"{stem}.tflite" for stem in FILES.values())}
+    ours = {FILE_NAME, LABELS, *(f"{stem}.tflite" for stem in FILES.values())}
     if out.exists() and (not out.is_dir() or {entry.name for entry in out.iterdir()} - ours):
         raise InputError(f"{out} holds something else than quantized models, and would be replaced.", "Give another folder, or empty it.")
 
 
-def convert_all(model: Path, sample: Sample, preprocessing: Preprocessing, out: Path) -> list[TfliteModel]:
-    """Write the three formats of a float model and the preprocessing into the folder `out`, which is replaced as a whole."""
+def convert_all(
+    model: Path, sample: Sample, preprocessing: Preprocessing, out: Path, classes: Sequence[str] | None = None
+) -> list[TfliteModel]:
+    """Write the three formats of a float model, the preprocessing and the classes into the folder `out`, which is replaced as a whole."""
     with atomic_folder(out) as folder:
         made = convert_file(model, sample, preprocessing, folder)
         preprocessing.write(folder / FILE_NAME)
+        if classes is not None:
+            write_labels(folder, classes)
         return [_described(kind, folder / f"{stem}.tflite", preprocessing, made.get(kind)) for kind, stem in FILES.items()]
 
 

@@ -39,6 +39,10 @@ class Described:
     sha256: str
     target: str
     """The title of the target."""
+    labelled: bool = False
+    """Whether the names of the classes lie beside it,"""
+    framed: bool = False
+    """and the way from a frame to the input (`edgeloop.codegen.application`)."""
 
 
 def emit(network: Network, plan: Plan, described: Described, folder: Path) -> None:
@@ -101,6 +105,8 @@ class _Context:
             "version": __version__,
             "signature": f"0x{described.sha256[:16]}",
             "streamed": pipeline.streamed,
+            "labelled": described.labelled,
+            "framed": described.framed,
             "input": network.input,
             "input_scale": real32(network.input.scale),
             "input_zero_point": signed(network.input.zero_point),

@@ -60,6 +60,12 @@ def string(text: str) -> str:
     return '"' + kept.replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?") + '"'
 
 
+def utf8(text: str) -> str:
+    """A string literal of any text in UTF-8; octal escapes, because they end after three digits."""
+    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
+    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
+
+
 def comment(text: str) -> str:
     """Text that cannot end the comment it stands in."""
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text).replace("*/", "* /").replace("/*", "/ *")
