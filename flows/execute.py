@@ -29,25 +29,23 @@ def carry_out(root: str, plan: list[PlannedStage], slots: int, *, forced: frozen
     Raises:
         StageError: a stage failed; the message tells which, and the command that repeats it.
     """
-    plan = [replace(stage, reason=stage.reason or ANEW) if stage.address in forced else stage for stage in plan]
+    plan = [replace(stage, reason=stage.reason or ANEW, forced=True) if stage.address in forced else stage for stage in plan]
     shown = ShownRun(plan)
     shown.show_plan(slots)
-    rows = run_plan(root, plan, slots, forced=forced, shown=shown)
+    rows = run_plan(root, plan, slots, shown)
     shown.show_results(rows)
     if failed := [row for row in rows if row["outcome"] == FAILED]:
         raise StageError(f"{len(failed)} of {len(rows)} stages failed.\n" + "\n".join(str(row["why"]) for row in failed))
     return rows
 
 
-def run_plan(
-    root: str, plan: list[PlannedStage], slots: int, *, forced: frozenset[str] = frozenset(), shown: ShownRun | None = None
-) -> list[Row]:
+def run_plan(root: str, plan: list[PlannedStage], slots: int, shown: ShownRun | None = None) -> list[Row]:
     """Run what is out of date or stands on what was run, as many stages at once as the slots allow; a row for each.
 
     Whatever ends this (Ctrl-C, a cancelled run) ends the commands of the stages that are running.
     """
     begin()
-    if forced or any(stage.reason for stage in plan):
+    if any(stage.reason for stage in plan):
         expect_stages(environment(), root)
     plan = assign(Path(root), plan)
     shown = shown or ShownRun(plan)
@@ -57,10 +55,12 @@ def run_plan(
             while len(progress.rows) < len(plan):
                 progress.settle(plan)
                 for stage in startable(plan, progress.outcomes, progress.running, slots):
-                    progress.start(root, stage, force=stage.address in forced)
+                    progress.start(root, stage)
                 shown.show_boards(progress.outcomes, list(progress.running))
                 if progress.running:
                     progress.wait()
+                elif len(progress.rows) < len(plan):
+                    raise StageError("The plan lacks a stage that another one needs.", "This is a fault of edgeloop: report it.")
             shown.finish(progress.outcomes)
         except BaseException:
             end_all()
@@ -86,10 +86,10 @@ class _Progress:
         for stage in unchanged(plan, self.outcomes):
             self._settle(stage, UP_TO_DATE, SAME)
 
-    def start(self, root: str, stage: PlannedStage, *, force: bool) -> None:
+    def start(self, root: str, stage: PlannedStage) -> None:
         """Run it in a thread of its own."""
         there = Dispatch(stage.pool, tuple(sorted(stage.upstream))) if stage.pool else None
-        future = run_stage.submit(root, stage.address, force, there, return_state=False, wait_for=self._shown.upstream(stage))
+        future = run_stage.submit(root, stage.address, stage.forced, there, return_state=False, wait_for=self._shown.upstream(stage))
         self._shown.started(stage.address, future)
         self.running[stage.address] = future
         future.add_done_callback(lambda _: self._ended.put(stage.address))

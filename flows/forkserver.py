@@ -1,7 +1,8 @@
 """`python -m flows.forkserver`: a process that has DVC loaded and forks itself for each stage, which then begins a second earlier.
 
 Its standard input is a socket from the flow; the server ends when that does. A request is one packet: JSON, and three descriptors: the
-child's lifeline, its output, and a pipe for its exit code. Each child runs below a guard, as every command does.
+child's lifeline, its output, and a pipe by which it tells "+" when it has begun and, at last, its exit code in digits (nothing where it
+was killed). Each child runs below a guard, as every command does.
 """
 
 import ctypes
@@ -19,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from edgeloop.errors import StageMayPass
+from edgeloop.errors import StageError, StageMayPass
 from edgeloop.services import guard
 
 PACKET_BYTES = 1 << 17
@@ -84,11 +85,14 @@ class Forked:
         self.stdin.close()
 
 
+Started = tuple[socket.socket, "subprocess.Popen[bytes]"]
+
+
 class ForkServer:
     """The flow's end. The server is started with the first stage, and anew where somebody killed it."""
 
     def __init__(self) -> None:
-        self._started: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
+        self._started: Started | None = None
         self._lock = threading.Lock()
 
     @property
@@ -99,11 +103,11 @@ class ForkServer:
     def run(self, arguments: Sequence[str], env: Mapping[str, str], cwd: str, grace_s: float) -> Forked:
         """Run `flows.stage` with these arguments, that environment and folder, in a fork; `grace_s` lies between TERM and KILL."""
         request = json.dumps({"arguments": list(arguments), "env": dict(env), "cwd": cwd, "grace_s": grace_s}).encode()
+        if len(request) > PACKET_BYTES:
+            raise StageError(f"The environment has {len(request) >> 10} KiB, stages are given {PACKET_BYTES >> 10} at most.", "Unset some.")
         for _ in range(TRIES):
             if (child := self._asked(request, env, cwd)) is not None:
                 return child
-            with self._lock:
-                self.end()
         raise StageMayPass("Stages cannot be begun: their server was ended again and again.", "Is there memory enough?")
 
     def begin(self, env: Mapping[str, str], cwd: str) -> None:
@@ -113,33 +117,43 @@ class ForkServer:
 
     def end(self) -> None:
         """End the server; its children have lifelines of their own."""
-        started, self._started = self._started, None
-        if started is not None:
-            started[0].close()
-            try:
-                started[1].wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                started[1].kill()
-                started[1].wait(STOP_S)
+        with self._lock:
+            self._discard(self._started)
+
+    def _discard(self, failed: "Started | None") -> None:
+        """End this very server, unless another thread has done so and started a new one; the lock is held."""
+        if failed is None or failed is not self._started:
+            return
+        self._started = None
+        control, process = failed
+        control.close()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_S)
 
     def _asked(self, request: bytes, env: Mapping[str, str], cwd: str) -> Forked | None:
         """The child that has begun; None where the server was killed before."""
         (stdin, lifeline), (output, stdout), (code, status) = os.pipe(), os.pipe(), os.pipe()
         child = Forked(os.fdopen(lifeline, "wb"), os.fdopen(output, "rb"), os.fdopen(code, "rb", buffering=0))
+        asked: Started | None = None
         try:
             with self._lock, suppress(OSError):
-                self._started = self._started or _start(env, cwd)
-                socket.send_fds(self._started[0], [request], [stdin, stdout, status])
+                asked = self._started = self._started or _start(env, cwd)
+                socket.send_fds(asked[0], [request], [stdin, stdout, status])
         finally:
             for descriptor in (stdin, stdout, status):
                 os.close(descriptor)
         if child.has_begun():
             return child
         child.close()
+        with self._lock:
+            self._discard(asked)
         return None
 
 
-def _start(env: Mapping[str, str], cwd: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+def _start(env: Mapping[str, str], cwd: str) -> Started:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         argv = [sys.executable, "-m", __name__]

@@ -26,6 +26,8 @@ class PlannedStage:
     """CPU slots that it takes while it runs (`meta: {slots: n}`); None (`slots: all`): every one, so that it runs alone."""
     board: str | None = None
     """The board that it holds while it runs (`meta: {board: name}`)."""
+    forced: bool = False
+    """Whether it runs although it is up to date; `reason` then says so."""
     pool: str | None = None
     """The pool of workers that does it; None: this machine (flows/pools/declared.py)."""
 

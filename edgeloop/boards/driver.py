@@ -29,7 +29,7 @@ class Identity:
     says: Mapping[str, str]
     """What it reports of itself, by subject, for people."""
     target: Target | None = None
-    """Whose figures its figures are; None: no target's."""
+    """The target that its figures count for; None for a board that is no target."""
     clock_hz: int | None = None
     """Of its processor, where it reports it; of an emulated one: assumed."""
     microcontroller: McuDevice | None = None
@@ -45,13 +45,13 @@ class Loaded:
     format: Format | None
     """Of a variant's model; None for a model file of its own."""
     tolerance: Literal["exact", "agreement", "reported"]
-    """Of its outputs: every bit must be the reference's, or nearly every class; or a difference is recorded and no error."""
+    """exact: every bit must equal the reference; agreement: nearly every class; reported: a difference is recorded, and no error."""
     runtime: str
     """What executes it, with its version."""
     file: Literal["tflite", "nb", "firmware"] = "tflite"
     """What the board runs."""
     file_sha256: str | None = None
-    """Of that; None where nobody knows."""
+    """SHA-256 of that file; None where nobody knows."""
     engine: str = "CPU"
     threads: int | None = None
 
@@ -97,7 +97,7 @@ class Driver(Protocol):
     """One board that this process holds. Whatever goes wrong is a BoardError, or an error of the step that failed."""
 
     at_once: ClassVar[int]
-    """How many inferences one `run` may be asked for: 1 where each takes long enough to be worth a word."""
+    """How many inferences one `run` may be asked for; 1 where one is so slow that each is worth a line of progress."""
 
     def __init__(self, used: BoardInUse) -> None:
         """Nothing is opened yet."""

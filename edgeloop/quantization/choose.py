@@ -26,11 +26,11 @@ Applied = tuple[str, ...]
 WAYS: tuple[Applied, ...] = ((BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION), (FINE_TUNING,))
 """What is tried beside plain conversion; fine-tuning begins at the equalized model where that is kept so far."""
 ENOUGH: Mapping[Format, float] = {"int8 per-channel": 0.99, "int8 per-tensor": 0.98}
-"""A share of images with the float model's class at which nothing else is tried: half a point or a point above what is wanted of other
-images, as a few hundred tell it no better.
+"""The agreement with float at which the search stops: half a point or a point above what is wanted of new images, because a few hundred
+images tell it no more exactly.
 """
-LIKELY_CHANCE = 0.01
-"""Another way must be nearer on more images, by more than chance does in one case of a hundred."""
+SIGNIFICANCE = 0.01
+"""Another way must be nearer on more images than chance alone would make it in one case of a hundred."""
 OBSERVED_IMAGES = 64
 """For what is measured layer by layer."""
 
@@ -53,7 +53,7 @@ class Judged:
     made: Made
     trial: ConversionTrial
     distances: NDArray[np.float64]
-    """(n,) of the scores from the float model's, squared."""
+    """(n,) squared distances of the scores from those of the float model."""
 
 
 def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, preprocessing: Preprocessing) -> tuple[bytes, Conversion]:
@@ -107,7 +107,7 @@ def _judged(made: Made, applied: Applied, reference: Scores, sample: Sample, pre
 
 def is_better(one: Judged, kept: Judged) -> bool:
     """Nearer to float on clearly more images than what is kept, with no fewer of its classes."""
-    return one.trial.agreement >= kept.trial.agreement and chance(*nearer(one, kept)) < LIKELY_CHANCE
+    return one.trial.agreement >= kept.trial.agreement and sign_test(*nearer(one, kept)) < SIGNIFICANCE
 
 
 def nearer(one: Judged, other: Judged) -> tuple[int, int]:
@@ -126,7 +126,7 @@ def reason_for(kept: Judged, tried: list[Judged], enough: float) -> str:
     return "no other way is clearly nearer to float with as many equal classes"
 
 
-def chance(won: int, lost: int) -> float:
+def sign_test(won: int, lost: int) -> float:
     """The probability that of so many differing images as many or more are won, where either is as likely (sign test)."""
     count = won + lost
     return float(sum(math.comb(count, number) for number in range(won, count + 1)) / 2**count)

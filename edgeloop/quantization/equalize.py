@@ -283,7 +283,10 @@ def _scales(chains: list[Chain], ranges: Ranges, per_channel: bool) -> dict[Chai
 
 
 def _wanted(chain: Chain, scales: Mapping[Chain, Vector], ranges: Ranges, per_channel: bool) -> Vector:
-    """The further scale that makes each channel's range, where it is made, that where it is read."""
+    """The factor s of each channel that balances both sides.
+
+    What is made is multiplied by s, and the weights that read it are divided by it: made * s = read / s gives s = sqrt(read / made).
+    """
     made = [_profile(_of_tensor(ranges[tensor], chain.channels) * scales[chain]) for tensor in chain.tensors if tensor in ranges]
     if not per_channel:
         made += [_profile(weight.over_outputs(weight.scaled(scales))) for weight in chain.makers]

@@ -15,8 +15,8 @@ from edgeloop.training.loop import Arrays
 
 
 @dataclass
-class Best:
-    """The best weights so far, over all phases: by validation accuracy, then by lower loss."""
+class BestScore:
+    """The best score on the held-out images so far: by accuracy, then by lower loss."""
 
     accuracy: float = -1.0
     loss: float = float("inf")
@@ -36,8 +36,8 @@ class State:
     epoch: int = 0
     """Epochs done in the phase."""
     since_best: int = 0
-    phase_best: Best = field(default_factory=Best)
-    best: Best = field(default_factory=Best)
+    phase_best: BestScore = field(default_factory=BestScore)
+    best: BestScore = field(default_factory=BestScore)
     history: list[dict[str, Any]] = field(default_factory=list)
     resumed: int = 0
     shared: int = 0
@@ -91,7 +91,7 @@ def _parsed(content: bytes) -> State:
             name: [stored[f"{name}.{index}"] for index in range(sum(key.startswith(f"{name}.") for key in stored.files))]
             for name in _ARRAYS
         }
-    plain["phase_best"], plain["best"] = Best(**plain["phase_best"]), Best(**plain["best"])
+    plain["phase_best"], plain["best"] = BestScore(**plain["phase_best"]), BestScore(**plain["best"])
     state = State(**plain)
     for name, arrays in lists.items():
         setattr(state, name, arrays)

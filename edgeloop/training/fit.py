@@ -9,7 +9,7 @@ from edgeloop.console import notice
 from edgeloop.progress import Advance, progress
 from edgeloop.training.augment import one_thread
 from edgeloop.training.batches import ahead
-from edgeloop.training.checkpoint import Best, State, load, save
+from edgeloop.training.checkpoint import BestScore, State, load, save
 from edgeloop.training.phases import Job, PhaseRun, prepare_phase
 from edgeloop.training.time_left import TimeLeft, stretches, watched
 
@@ -21,8 +21,11 @@ RATE = "images_per_s"
 
 
 def fit(job: Job, checkpoint: Path, earlier: State | None = None, left: TimeLeft | None = None) -> State:
-    """Run the phases from where the checkpoint stands to their end; without one from the job's weights, or the last phase alone
-    from where an `earlier` fit of the same phases stood before it.
+    """Run the phases to their end. It begins, in this order of preference,
+
+    1. where the checkpoint stands;
+    2. before the last phase, where an `earlier` fit of the same phases stood then;
+    3. at the job's weights.
 
     `left` knows the fits of the same training that are still to come, and says how long it takes where that is long.
     The state's `best_weights` are those to keep: of the best epoch on the held-out images, or of the last one.
@@ -45,7 +48,8 @@ def fit(job: Job, checkpoint: Path, earlier: State | None = None, left: TimeLeft
             job.network.set_weights(state.network)
             _run_phase(job, phases[state.phase], state, checkpoint, advance, left)
             state.phase, state.epoch, state.since_best = state.phase + 1, 0, 0
-            state.network, state.trainer, state.phase_best = state.best_weights, [], Best()
+            # The next phase goes on from the best weights of all phases so far: where this phase brought nothing, it is left out.
+            state.network, state.trainer, state.phase_best = state.best_weights, [], BestScore()
             save(state, checkpoint)
     return state
 
@@ -91,15 +95,15 @@ def _run_epoch(job: Job, run: PhaseRun, phase: Phase, state: State, left: TimeLe
 def _keep(job: Job, state: State, row: dict[str, Any], run: PhaseRun) -> None:
     if job.keep == "last":
         if state.epoch == job.recipe.phases[state.phase].epochs:
-            state.best = Best(row["val_accuracy"] or 0.0, row["val_loss"] or 0.0, row["epoch"])
+            state.best = BestScore(row["val_accuracy"] or 0.0, row["val_loss"] or 0.0, row["epoch"])
             state.best_weights = run.network_weights()
         return
     accuracy, loss, epoch = row["val_accuracy"], row["val_loss"], row["epoch"]
     state.since_best += 1
     if state.phase_best.beaten_by(accuracy, loss):
-        state.phase_best, state.since_best = Best(accuracy, loss, epoch), 0
+        state.phase_best, state.since_best = BestScore(accuracy, loss, epoch), 0
     if state.best.beaten_by(accuracy, loss):
-        state.best, state.best_weights = Best(accuracy, loss, epoch), run.network_weights()
+        state.best, state.best_weights = BestScore(accuracy, loss, epoch), run.network_weights()
 
 
 def _in_words(job: Job, row: dict[str, Any], state: State) -> str:

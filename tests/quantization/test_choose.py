@@ -11,7 +11,7 @@ from hardened import PREPROCESSING, classifier, harden, pictures
 from edgeloop.errors import ModelError
 from edgeloop.quantization import tune
 from edgeloop.quantization.calibration import Sample
-from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, Applied, Judged, Made, chance, search
+from edgeloop.quantization.choose import BIAS_CORRECTION, EQUALIZATION, FINE_TUNING, Applied, Judged, Made, search, sign_test
 from edgeloop.quantization.convert import convert_network, to_int8
 from edgeloop.quantization.explain import explain
 from edgeloop.records import Conversion, ConversionTrial, TfliteModel
@@ -121,6 +121,6 @@ def test_another_way_must_be_clearly_nearer_and_the_cheaper_of_equals_is_taken(
 
 
 def test_the_sign_test_is_the_binomial_one() -> None:
-    assert chance(0, 0) == 1.0
-    assert chance(7, 0) == pytest.approx(1 / 128)
-    assert chance(3, 1) == pytest.approx(5 / 16)
+    assert sign_test(0, 0) == 1.0
+    assert sign_test(7, 0) == pytest.approx(1 / 128)
+    assert sign_test(3, 1) == pytest.approx(5 / 16)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from miniature import damaged
 
-from edgeloop.training.checkpoint import Best, State, load, save
+from edgeloop.training.checkpoint import BestScore, State, load, save
 
 
 def state() -> State:
     rng = np.random.default_rng(1)
     return State(
-        phase=1, epoch=3, since_best=2, phase_best=Best(0.5, 1.25, 4), best=Best(0.75, 1.0, 2), resumed=1,
+        phase=1, epoch=3, since_best=2, phase_best=BestScore(0.5, 1.25, 4), best=BestScore(0.75, 1.0, 2), resumed=1,
         history=[{"epoch": 1, "mode": "head", "val_accuracy": 0.75}, {"epoch": 2, "mode": "full", "val_accuracy": 0.5}],
         network=[rng.normal(size=(3, 4)).astype(np.float32), np.arange(5)],
         trainer=[rng.normal(size=2), np.asarray(17)] * 6,
@@ -59,9 +59,9 @@ def test_a_damaged_checkpoint_counts_as_none_or_is_whole(tmp_path: Path) -> None
 
 
 def test_the_best_is_by_accuracy_then_by_loss() -> None:
-    best = Best(0.5, 1.0, 1)
+    best = BestScore(0.5, 1.0, 1)
     assert best.beaten_by(0.6, 9.0)
     assert best.beaten_by(0.5, 0.9)
     assert not best.beaten_by(0.5, 1.0)
     assert not best.beaten_by(0.4, 0.1)
-    assert Best().beaten_by(0.0, 9.0)
+    assert BestScore().beaten_by(0.0, 9.0)

@@ -1,7 +1,7 @@
 """Where blocks of memory lie in one arena, so that what lives at the same time does not overlap, except as allowed.
 
 Placing is NP-hard in general; networks have some tens of blocks, for which a few orders of "lowest place that is free",
-improved by seeded exchanges, reach the lower bound or come near it.
+improved by a seeded local search, reach the lower bound or come near it.
 """
 
 import random
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 ALIGNMENT = 8
 TRIALS, COMPARISONS = 400, 400_000
-"""Exchanges that are tried, fewer where there are many blocks: each compares every block with every other."""
+"""Moves of one block that are tried; fewer where there are many blocks, because each compares every block with every other."""
 SEED = 127
 
 
@@ -35,8 +35,8 @@ class Placement:
     bytes: int
 
 
-def place(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[int, int]], bound: int) -> Placement:
-    """Place the blocks; stops as soon as `bound`, a size that cannot be undercut, is reached.
+def place(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[int, int]], enough_bytes: int) -> Placement:
+    """Place the blocks; the search stops as soon as the arena is no larger than `enough_bytes`.
 
     `apart` holds pairs that must not overlap although they live at different times. Equal arguments give equal results.
     """
@@ -44,13 +44,13 @@ def place(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[int,
     best, order = min(((_lowest(blocks, allowed, apart, order), order) for order in orders), key=lambda found: found[0].bytes)
     randomness = random.Random(SEED)
     for _ in range(min(TRIALS, COMPARISONS // len(blocks) ** 2) if len(blocks) > 2 else 0):
-        if best.bytes <= aligned(bound):
+        if best.bytes <= aligned(enough_bytes):
             break
         changed = list(order)
         moved = changed.pop(randomness.randrange(len(changed)))
         changed.insert(randomness.randrange(len(changed) + 1), moved)
         found = _lowest(blocks, allowed, apart, changed)
-        if found.bytes <= best.bytes:
+        if found.bytes <= best.bytes:  # equal ones, too: a plateau is walked over
             best, order = found, changed
     return best
 
@@ -61,7 +61,7 @@ def aligned(size: int) -> int:
 
 
 def _orders(blocks: Sequence[Block]) -> list[list[int]]:
-    """By size, and against time: what is written over its input comes before it, so that it can lie below it."""
+    """By size; against time by end and by beginning, so that an output is placed before the input that it may lie below; and with time."""
     places = range(len(blocks))
     return [
         sorted(places, key=lambda place: (-blocks[place].bytes, -blocks[place].first)),
@@ -81,6 +81,7 @@ def _lowest(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[in
             if _meet(blocks[block], blocks[other]) or (block, other) in apart or (other, block) in apart
         )
         offset = 0
+        # Sorted by their lower ends: once the offset is past an interval, no later one reaches below that interval's beginning.
         for low, high in blocked:
             if low < offset < high:
                 offset = aligned(high)
@@ -95,8 +96,8 @@ def _meet(one: Block, other: Block) -> bool:
 
 def _blocked(blocks: Sequence[Block], allowed: Allowed, block: int, other: int, offset: int) -> tuple[int, int]:
     """The open interval of offsets that `block` cannot have where `other` lies at `offset`."""
-    # Apart are those that end before the other begins: above offset - bytes(block) and below offset + bytes(other) they meet.
-    # Where one may be written over the other, beginning `lag` bytes before it is enough.
+    # `other` has the bytes from offset to offset + bytes(other). A block at x meets it if and only if
+    # offset - bytes(block) < x < offset + bytes(other). Where one may be written over the other, beginning `lag` bytes before it is enough.
     before, after = blocks[block].bytes, blocks[other].bytes
     if (block, other) in allowed:
         before = min(before, allowed[block, other])

@@ -77,7 +77,8 @@ def make_plan(pipeline: Pipeline) -> Plan:
     least = _least_peak(len(pipeline.stages), needed)
     best: Plan | None = None
     for peak in sorted(size for size in set(needed.values()) if size >= least)[:CUTS]:
-        # Every further cut takes at least `peak`: no plan of it can be smaller than what is found.
+        # A cut with a larger peak may still have the smaller arena, because placing leaves gaps. But every further cut takes at
+        # least `peak`: once an arena is that small, none can be smaller.
         if best is not None and best.arena_bytes <= aligned(peak):
             break
         segments = tuple(parts[ends] for ends in _fewest_rings(len(pipeline.stages), needed, peak))
@@ -174,8 +175,10 @@ def _overlapped(pipeline: Pipeline, part: Segment, size: int, ending: list[int])
 
 
 def _may_overlap(pipeline: Pipeline, output: int, buffer: int) -> bool:
-    """Whether an output may take the place of an input that ends with it. The network's output must outlive the
-    filling of its input."""
+    """Whether `output` may be written over `buffer`, which its own segment reads last.
+
+    The network's output may not lie over its input where the caller fills that: the output must stay readable meanwhile.
+    """
     return pipeline.streamed or (output, buffer) != (pipeline.output, pipeline.input)
 
 

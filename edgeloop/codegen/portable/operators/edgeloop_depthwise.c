@@ -2,6 +2,7 @@
 #include "edgeloop_depthwise.h"
 
 #include "edgeloop_depthwise_groups.h"
+#include "edgeloop_tile.h"
 
 /* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
 EDGELOOP_INLINE int32_t value_at(const edgeloop_depthwise *layer, const int8_t *row, uint32_t column, uint32_t channel) {
@@ -30,7 +31,10 @@ static int32_t output_at(const edgeloop_depthwise *layer, const int8_t *const *r
 
 #if EDGELOOP_DSP
 
-enum { COLUMNS = 4 };
+enum { COLUMNS = EDGELOOP_COLUMNS };
+
+/* Halfwords of a group of columns (edgeloop_tile.h). */
+static uint32_t group_halfwords(uint32_t channels) { return 2 * edgeloop_group_words(edgeloop_filled(channels)); }
 
 /* One channel's weights as pairs of 16 bits, rounding, and bias. */
 typedef struct {
@@ -304,7 +308,7 @@ static row_work row_work_of(const edgeloop_depthwise *layer, uintptr_t first, ui
     w.start = (uintptr_t)0 - layer->left * step;
     w.advance = COLUMNS * layer->stride_x * step;
     w.last_start = w.start + last * layer->stride_x * step;
-    w.group_halves = ((layer->channels + 3u) & ~3u) * COLUMNS;
+    w.group_halves = group_halfwords(layer->channels);
     w.within = place % COLUMNS;
     w.last_within = (place + last) % COLUMNS;
     w.first_half = place / COLUMNS * w.group_halves + 2 * w.within;
@@ -337,7 +341,7 @@ static void tiled_row(const edgeloop_depthwise *layer, const int8_t *const *rows
 
 /* Any window and rounding into groups. */
 static void plain_row(const edgeloop_depthwise *layer, const int8_t *const *rows, uint32_t place, int16_t *groups) {
-    const uint32_t group_halves = ((layer->channels + 3u) & ~3u) * COLUMNS;
+    const uint32_t group_halves = group_halfwords(layer->channels);
     for (uint32_t column = 0; column < layer->output_width; column++, place++) {
         int16_t *at = groups + place / COLUMNS * group_halves + place % COLUMNS * 2;
         for (uint32_t channel = 0; channel < layer->channels; channel++) {
