@@ -58,5 +58,8 @@ def ensure_pool(client: SyncPrefectClient, pool: str) -> WorkPool:
 def _environment(pool: WorkPool, repository: str) -> Mapping[str, str]:
     """Of every job. What the pool's template says itself counts more."""
     own = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S), REPOSITORY: without_secret(repository)}
+    if pool.type == PROCESS:
+        # A job whose worker was killed would end with the next line that it prints, because nobody reads it. The server has all lines.
+        own["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "ERROR"
     said = pool.base_job_template.get("variables", {}).get("properties", {}).get("env", {}).get("default") or {}
     return own | said
