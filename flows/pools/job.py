@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -36,6 +37,9 @@ def stage(order: dict[str, Any]) -> State[str]:
     with Cancellable(by_hand=Crashed(message="Its worker was ended.")) as cancelled:
         try:
             outcome, entry = _done(read_order(order))
+            with get_client(sync_client=True) as client:
+                client.update_flow_run_labels(flow_run.id, {OUTCOME: outcome, RUN_CACHE: entry})
+            return Completed(message=outcome)
         except Ended:
             time.sleep(ENDS_S)  # whoever ended it interrupts this thread as well
             return cancelled.state
@@ -43,9 +47,8 @@ def stage(order: dict[str, Any]) -> State[str]:
             return Failed(message=veiled(str(error)), name=MAY_PASS if error.may_pass else "Failed")
         except OSError as error:
             return Failed(message=f"The worker's host fails: {veiled(str(error))}")
-        with get_client(sync_client=True) as client:
-            client.update_flow_run_labels(flow_run.id, {OUTCOME: outcome, RUN_CACHE: entry})
-        return Completed(message=outcome)
+        except httpx.HTTPError as error:
+            return Failed(message=f"Prefect's server does not take the result: {error}", name=MAY_PASS)
     return cancelled.state
 
 

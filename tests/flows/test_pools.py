@@ -1,5 +1,6 @@
 """Stages on other machines: Prefect's workers in clones of their own, a real server, and SeaweedFS as the store between them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.slow
 BENCHMARK = f"benchmark@{VARIANT}-rig"
 # Each stage notes where it runs, and waits while the file of its name is there.
 NOTE = "echo {0} $WHERE >> $NOTES/ran; while test -e $NOTES/hold-{0}; do sleep 0.1; done; "
+HALF = """test -z $EDGELOOP_EVENTS || echo '{"kind":"progress","what":"epochs","done":1,"total":2,"text":"1/2"}' > $EDGELOOP_EVENTS; """
 PIPELINE = f"""\
 stages:
   prepare:
@@ -35,7 +37,7 @@ stages:
     foreach: ${{variants}}
     do:
       meta: {{slots: 2}}
-      cmd: {NOTE.format("train")} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
+      cmd: {NOTE.format("train")} {HALF} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
       deps: [data/sample/prepared, input.txt]
       params: [quantize]
       outs: ["{FOLDER}/train"]
@@ -216,6 +218,8 @@ def test_stages_go_to_prefects_workers_and_their_results_come_back_by_the_run_ca
     (parent,) = site.project.ask("/task_runs/filter", {"task_runs": {"id": {"any_": [train["parent_task_run_id"]]}}})
     (flow_run,) = site.project.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [parent["flow_run_id"]]}}})
     assert flow_run["name"] == VARIANT, "it is shown below the run that sent it"
+    bars = site.project.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [train["id"]]}, "type": {"any_": ["progress"]}}})
+    assert [(bar["data"], bar["description"]) for bar in bars] == [(50.0, "1/2")], "its bar is that of its own run"
 
 
 @pytest.mark.long
@@ -264,6 +268,39 @@ def test_the_stage_of_a_host_that_dies_is_done_by_another_one_and_a_job_outlives
             assert flow.wait(timeout=180) == 0, site.said
     assert "Its job has given no sign of life for 40 s. Try 1 of 3." in site.said
     assert site.ran == ["prepare here", "train first", "train second", "benchmark bench", "card here"]
+    assert site.lock() == done_here(site)
+
+
+@contextmanager
+def silent_server(site: Site) -> Iterator[None]:
+    """Prefect's server takes connections and answers nothing."""
+    known = Path(site.project.env["PREFECT_HOME"]).parent / "services" / "prefect.json"
+    pid = int(json.loads(known.read_text(encoding="utf-8"))["pid"])
+    os.killpg(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(pid, signal.SIGCONT)
+
+
+@pytest.mark.long
+def test_a_job_that_is_killed_between_its_push_and_its_report_has_not_worked_in_vain(site: Site) -> None:
+    (site.notes / "hold-train").touch()
+    with site.worker("trainer", "train"), site.worker("bench", "bench-lab1"), site.flow() as flow:
+        until(lambda: "train trainer" in site.ran, 90)
+        job, clones = site.job(), site.host("trainer").root / ".edgeloop" / "clones"
+        with silent_server(site):
+            (site.notes / "hold-train").unlink()
+            quiet_since = time.monotonic()
+            while time.monotonic() - quiet_since < 3:
+                if processes_in(clones):
+                    quiet_since = time.monotonic()
+                time.sleep(0.1)
+            os.kill(job, signal.SIGKILL)
+        assert flow.wait(timeout=180) == 0, site.said
+    assert "Try 1 of 3." in site.said
+    assert "taken over from trainer: restored" in site.said
+    assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
     assert site.lock() == done_here(site)
 
 
