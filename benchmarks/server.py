@@ -31,7 +31,7 @@ from flows.server import database_of, prefect_server, start_prefect
 POOL, QUEUE = "train", "stages"
 # As in flows/pools, flows/cancel.py and Prefect.
 WORKER_BEAT_S, WORKER_LOOK_S = 30.0, 5.0
-JOB_BEAT_S, JOB_LOOK_S, JOB_LOG_S = 30.0, 2.0, 2.0
+JOB_BEAT_S, JOB_LOOK_S, JOB_LOG_S = 30.0, 5.0, 2.0
 FLOW_LOOK_S, FLOW_HEAR_S = 5.0, 10.0
 STAGES_A_WORKER = 110 / 53
 """As in the plan for 3 labs and 50 training hosts."""

@@ -35,8 +35,9 @@ class Cancellable:
     for a flow that called it, whose own context takes it for the same.
     """
 
-    def __init__(self, by_hand: State[str] | None = None) -> None:
+    def __init__(self, by_hand: State[str] | None = None, look_every_s: float = LOOK_EVERY_S) -> None:
         """`by_hand`: the state where a signal ends this process, and nobody has cancelled the run."""
+        self._look_every_s = look_every_s
         self._ended = threading.Event()
         self._run = _present_run()
         # A run of a deployment has a process of its own, whoever called it.
@@ -60,7 +61,7 @@ class Cancellable:
     def _look(self, run: UUID) -> None:
         """Ask the server now and then; it may be away for a while."""
         with get_client(sync_client=True) as client:
-            while not self._ended.wait(LOOK_EVERY_S):
+            while not self._ended.wait(self._look_every_s):
                 with best_effort("whether this run is cancelled"):
                     state = client.read_flow_run(run).state
                     if state is not None and state.type in OVER and not self._ended.is_set():

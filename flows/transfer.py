@@ -24,6 +24,7 @@ ODD, ODD_TRIES = 4, 3
 """The exit code where it failed of something that is of no known type; so often that is tried."""
 STORE_S = float(os.environ.get("EDGELOOP_STORE_S", "600"))
 """So long the store (the DVC remote) may be away."""
+TAKE = "take"
 LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 SLOW_DOWN, SERVER_ERROR = 429, 500
 REFUSALS = (401, 403)
@@ -45,7 +46,8 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
             if tries > 1:
                 say(f"the store answers again, after {time.monotonic() - begun:.0f} s")
             return
-        command = f"dvc {' '.join(arguments)}"
+        by_hand = ["repro", "--pull", "--single-item", arguments[1]] if arguments[0] == TAKE else arguments
+        command = f"dvc {' '.join(by_hand)}"
         failure = done.failure(command, command)
         if done.code not in (MAY_PASS, ODD) or (done.code == ODD and tries >= ODD_TRIES):
             raise failure
@@ -72,7 +74,7 @@ def move(root: Path, action: str, targets: list[str], *, run_cache: bool) -> Non
         logging.getLogger(name).addHandler(seen)
     try:
         with Repo(str(root), _wait_for_lock=True) as repo:
-            if action == "take":
+            if action == TAKE:
                 _take(repo, *targets)
             else:
                 getattr(repo, action)(targets=targets or None, run_cache=run_cache)
@@ -95,7 +97,7 @@ def _take(repo: Any, address: str, entry: str) -> None:
 
     with repo.lock:
         (stage,) = repo.stage.collect(address)
-        remote = repo.cloud.get_remote_odb(None, "take", hash_name="md5-dos2unix")
+        remote = repo.cloud.get_remote_odb(None, TAKE, hash_name="md5-dos2unix")
         path = Path(repo.stage_cache.cache_dir) / entry
         path.parent.mkdir(parents=True, exist_ok=True)
         generic.copy(remote.fs, remote.fs.join(remote.path, "runs", *entry.split("/")), repo.cache.legacy.fs, str(path))
@@ -177,7 +179,7 @@ def _words(error: BaseException) -> str:
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="flows.transfer")
-    parser.add_argument("action", choices=("push", "pull", "take"))
+    parser.add_argument("action", choices=("push", "pull", TAKE))
     parser.add_argument("--run-cache", action="store_true")
     parser.add_argument("targets", nargs="*")
     options = parser.parse_intermixed_args(arguments)  # targets come after an option

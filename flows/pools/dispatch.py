@@ -20,7 +20,7 @@ from flows.pools.order import FLOW, MAY_PASS, OUTCOME, RUN_CACHE, WORKER, Dispat
 from flows.pools.revision import commit_of
 from flows.pools.wait import Lost, Waiting
 from flows.stage import OUTCOMES, Outcome
-from flows.transfer import transfer
+from flows.transfer import TAKE, transfer
 
 TRIES = 3
 """How many workers may lose a stage before it counts as failed."""
@@ -90,6 +90,6 @@ def _taken_over(root: Path, address: str, run: FlowRun, say: Say, ended: Watch) 
     outcome = next((one for one in OUTCOMES if one == said), None)
     if outcome is None:
         raise StageError(f"The run of {address} on {worker} left no result: somebody set its state by hand.", "Run again.")
-    transfer(["take", address, str(run.labels[RUN_CACHE])], root, environment(), say, ended)
+    transfer([TAKE, address, str(run.labels[RUN_CACHE])], root, environment(), say, ended)
     say(f"taken over from {worker}: {outcome}")
     return outcome

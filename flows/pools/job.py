@@ -28,13 +28,15 @@ from flows.supervisor import begin, is_ending
 from flows.transfer import transfer
 
 ENDS_S = 10.0
+LOOK_EVERY_S = 5.0
+"""Whether the run is cancelled: its worker looks as well, as long as it lives."""
 
 
 @flow(name=FLOW, persist_result=False)
 def stage(order: dict[str, Any]) -> State[str]:
     """Do the stage of the order; the run's labels say what became of it, and where DVC's run cache has the result."""
     begin()
-    with Cancellable(by_hand=Crashed(message="Its worker was ended.")) as cancelled:
+    with Cancellable(Crashed(message="Its worker was ended."), LOOK_EVERY_S) as cancelled:
         try:
             outcome, entry = _done(read_order(order))
             with get_client(sync_client=True) as client:

@@ -9,7 +9,7 @@ from flows_in_miniature import Project, environment
 from edgeloop.errors import StageError
 from flows.commands import Done, ignore, run
 from flows.stage import entry_of, outcome_of, stage_command
-from flows.transfer import transfer
+from flows.transfer import TAKE, transfer
 
 # Like a measurement: what comes out differs each time. One output is kept in git.
 PIPELINE = """\
@@ -52,7 +52,7 @@ def measure(there: Project) -> str:
 
 
 def take(here: Project, entry: str) -> None:
-    transfer(["take", "measure", entry], here.root, here.env, ignore, lambda: False)
+    transfer([TAKE, "measure", entry], here.root, here.env, ignore, lambda: False)
 
 
 def result(project: Project) -> str:
