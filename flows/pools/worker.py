@@ -12,6 +12,7 @@ from edgeloop.console import courtesy
 from edgeloop.errors import InputError, ServiceError
 from edgeloop.names import RULE, is_name
 from edgeloop.workspace import Workspace
+from flows.api import CLIENT_SECRET, client_secret
 from flows.pools.declared import BENCH
 
 QUERY_S = 5
@@ -59,7 +60,8 @@ def worker_environment(workspace: Workspace) -> Mapping[str, str]:
     # Jobs call `python`, as those in containers do: it is this one.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     kept = {name: os.environ.get(name, value) for name, value in defaults.items()}
-    return kept | {"PREFECT_API_URL": _address(workspace), CHECKOUT: str(workspace.root), "PATH": path}
+    login = {CLIENT_SECRET: secret} if (secret := client_secret()) else {}
+    return kept | login | {"PREFECT_API_URL": _address(workspace), CHECKOUT: str(workspace.root), "PATH": path}
 
 
 def _address(workspace: Workspace) -> str:
