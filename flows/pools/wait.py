@@ -112,7 +112,8 @@ class Waiting:
         if last is not None and last.id != self._sign:
             self._sign, self._signed = last.id, time.monotonic()
         if time.monotonic() - self._signed > LEASE_S:
-            self._lose(f"Its job has given no sign of life for {LEASE_S:.0f} s.")
+            never = "" if self._sign else " Nor has it given a first one: do websockets reach Prefect's server?"
+            self._lose(f"Its job has given no sign of life for {LEASE_S:.0f} s.{never}")
 
     def _see_it_start(self, worker: str) -> None:
         self._tell(f"starts on {worker}")
