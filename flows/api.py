@@ -1,4 +1,4 @@
-"""Prefect's server, asked over its HTTP interface without Prefect, whose import takes seconds."""
+"""Prefect's server, asked without Prefect, whose import takes 1.5 s: for what answers at once, or comes before any flow."""
 
 import base64
 import http.client
