@@ -2,12 +2,12 @@
 
     python benchmarks/server.py                                          on SQLite
     EDGELOOP_DATABASE_URL=postgresql://... python benchmarks/server.py   on that database, which must be empty
-    EDGELOOP_LEASE_S=60 python benchmarks/server.py --workers 53         half the questions of each stage; this number only
+    python benchmarks/server.py --workers 53                             this number only
 
-The questions are those of docs/machines.md: idle workers look for work and give signs; each stage's worker gives signs, asks
-whether it is cancelled, and sends its log; each stage's flow asks for its state and its log. They come at random moments at the
-whole rate, whether or not earlier ones were answered, and a latency counts from that moment. Numbers double until one question
-in twenty takes longer than a second.
+The questions are those of docs/machines.md: Prefect's workers look for work and give signs; each stage's job tells of its heart,
+asks whether it is cancelled, and sends its log; each stage's flow asks for its state and for its heartbeats. They come at random
+moments at the whole rate, whether or not earlier ones were answered, and a latency counts from that moment. Numbers double until
+one question in twenty takes longer than a second.
 """
 
 import argparse
@@ -21,23 +21,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from edgeloop.errors import ServiceError
 from edgeloop.workspace import Workspace
 from flows.api import Server
-from flows.pools.deployment import QUEUE, ensure_deployment
-from flows.pools.order import BEAT_S
-from flows.pools.running import LOOK_S as STAGE_LOOK_S
-from flows.pools.worker import HEARTBEAT_S
-from flows.pools.worker import LOOK_S as WORKER_LOOK_S
 from flows.server import database_of, prefect_server, start_prefect
 
-POOL = "train"
+POOL, QUEUE = "train", "stages"
+# As in flows/pools, flows/cancel.py and Prefect.
+WORKER_BEAT_S, WORKER_LOOK_S = 30.0, 5.0
+JOB_BEAT_S, JOB_LOOK_S, JOB_LOG_S = 30.0, 5.0, 2.0
+FLOW_LOOK_S, FLOW_HEAR_S = 5.0, 10.0
 STAGES_A_WORKER = 110 / 53
 """As in the plan for 3 labs and 50 training hosts."""
 LINES = 5
 """Of log, each time."""
 GOAL_S = 1.0
+HEARTBEAT = "prefect.flow-run.heartbeat"
 AT_ONCE = 128
 
 
@@ -58,7 +59,7 @@ def questions(server: Server, workers: int, runs: list[str]) -> list[Asked]:
 
     def heartbeat() -> Any:
         name = f"worker {random.randrange(workers)}"
-        return server.post(f"/work_pools/{POOL}/workers/heartbeat", {"name": name, "heartbeat_interval_seconds": HEARTBEAT_S})
+        return server.post(f"/work_pools/{POOL}/workers/heartbeat", {"name": name, "heartbeat_interval_seconds": WORKER_BEAT_S})
 
     def work() -> Any:
         now = datetime.now(UTC).isoformat()
@@ -70,30 +71,33 @@ def questions(server: Server, workers: int, runs: list[str]) -> list[Asked]:
         line |= {"timestamp": datetime.now(UTC).isoformat(), "flow_run_id": random.choice(runs)}
         return server.post("/logs/", [line] * LINES)
 
-    def read_log() -> Any:
-        wanted = {"flow_run_id": {"any_": [random.choice(runs)]}}
-        return server.post("/logs/filter", {"logs": wanted, "sort": "TIMESTAMP_ASC", "offset": 20, "limit": 200})
+    def beat() -> Any:
+        resource = {"prefect.resource.id": f"prefect.flow-run.{random.choice(runs)}"}
+        event = {"id": str(uuid4()), "event": HEARTBEAT, "occurred": datetime.now(UTC).isoformat(), "resource": resource}
+        return server.post("/events", [event])
+
+    def hear() -> Any:
+        wanted = {"event": {"name": [HEARTBEAT]}, "resource": {"id": [f"prefect.flow-run.{random.choice(runs)}"]}}
+        return server.post("/events/filter", {"filter": wanted, "limit": 1})
 
     return [
-        Asked("a worker's heartbeat", workers / HEARTBEAT_S, heartbeat),
+        Asked("a worker's heartbeat", workers / WORKER_BEAT_S, heartbeat),
         Asked("a worker's question for work", workers / WORKER_LOOK_S, work),
-        Asked(
-            "a stage's sign of life", len(runs) / BEAT_S, lambda: server.ask("PATCH", run(), {"infrastructure_pid": str(random.random())})
-        ),
-        Asked("a stage: cancelled?", len(runs) / STAGE_LOOK_S, lambda: server.get(run())),
-        Asked("a stage's log", len(runs) / STAGE_LOOK_S, log),
-        Asked("a flow: its state", len(runs) / BEAT_S, lambda: server.get(run())),
-        Asked("a flow: its log", len(runs) / BEAT_S, read_log),
+        Asked("a job's heartbeat", len(runs) / JOB_BEAT_S, beat),
+        Asked("a job: cancelled?", len(runs) / JOB_LOOK_S, lambda: server.get(run())),
+        Asked("a job's log", len(runs) / JOB_LOG_S, log),
+        Asked("a flow: its state", len(runs) / FLOW_LOOK_S, lambda: server.get(run())),
+        Asked("a flow: heartbeats?", len(runs) / FLOW_HEAR_S, hear),
     ]
 
 
 def started(server: Server, number: int) -> list[str]:
     """Flow runs that are at work."""
-    deployment = ensure_deployment(server, POOL)
+    flow = server.post("/flows/", {"name": "stage"})["id"]
     runs = []
     for _ in range(number):
-        body = {"name": "train@x", "parameters": {}, "state": {"type": "SCHEDULED"}}
-        runs.append(str(server.post(f"/deployments/{deployment}/create_flow_run", body)["id"]))
+        body = {"name": "train@x", "flow_id": flow, "parameters": {}, "state": {"type": "SCHEDULED"}}
+        runs.append(str(server.post("/flow_runs/", body)["id"]))
         for state in ("PENDING", "RUNNING"):
             server.post(f"/flow_runs/{runs[-1]}/set_state", {"state": {"type": state}})
     return runs
@@ -130,6 +134,8 @@ def main() -> int:
         try:
             print(f"Prefect's server with {database_of(workspace)}, all on this machine; {options.seconds:.0f} s each")
             server, workers = Server(f"{running.address}/api"), options.workers or 4
+            server.post("/work_pools/", {"name": POOL, "type": "process"})
+            server.post(f"/work_pools/{POOL}/queues", {"name": QUEUE})
             while measured(server, workers, options.seconds) and not options.workers:
                 workers *= 2
         finally:

@@ -21,7 +21,8 @@ from flows.show.best_effort import best_effort
 from flows.supervisor import end_all
 
 LOOK_EVERY_S = 2.0
-CANCELLING = (StateType.CANCELLING, StateType.CANCELLED)
+OVER = (StateType.CANCELLING, StateType.CANCELLED, StateType.CRASHED)
+"""Cancelled, or taken for dead: another one does it now."""
 IN_UI = "Cancelled in the UI, and its stages ended. A new run goes on where this one stopped."
 BY_HAND = "Ended by Ctrl-C, and its stages with it. A new run goes on where this one stopped."
 BY_CALLER = "Ended with the run that called it, and its stages, too. A new run goes on where this one stopped."
@@ -34,11 +35,14 @@ class Cancellable:
     for a flow that called it, whose own context takes it for the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, by_hand: State[str] | None = None, look_every_s: float = LOOK_EVERY_S) -> None:
+        """`by_hand`: the state where a signal ends this process, and nobody has cancelled the run."""
+        self._look_every_s = look_every_s
         self._ended = threading.Event()
         self._run = _present_run()
-        self._called = self._run is not None and self._run.parent_task_run_id is not None
-        self.state: State[str] = Cancelled(message=BY_CALLER if self._called else BY_HAND, data="cancelled")
+        # A run of a deployment has a process of its own, whoever called it.
+        self._called = self._run is not None and self._run.parent_task_run_id is not None and self._run.deployment_id is None
+        self.state: State[str] = by_hand or Cancelled(message=BY_CALLER if self._called else BY_HAND, data="cancelled")
 
     def __enter__(self) -> "Cancellable":
         has_begun()
@@ -57,10 +61,10 @@ class Cancellable:
     def _look(self, run: UUID) -> None:
         """Ask the server now and then; it may be away for a while."""
         with get_client(sync_client=True) as client:
-            while not self._ended.wait(LOOK_EVERY_S):
+            while not self._ended.wait(self._look_every_s):
                 with best_effort("whether this run is cancelled"):
                     state = client.read_flow_run(run).state
-                    if state is not None and state.type in CANCELLING and not self._ended.is_set():
+                    if state is not None and state.type in OVER and not self._ended.is_set():
                         self._cancel()
                         return
 

@@ -18,6 +18,7 @@ from edgeloop.services.guard import detached
 from edgeloop.services.ports import preferred
 from edgeloop.services.processes import PROC
 from edgeloop.workspace import Workspace
+from flows.pools.worker import worker_command
 
 POOL = "train"
 PROBE_S = 3.0
@@ -34,8 +35,7 @@ def worker(workspace: Workspace, environment: Mapping[str, str]) -> Service:
     def argv(ports: Ports) -> list[str]:
         port = f"PREFECT_WORKER_WEBSERVER_PORT={ports['worker']}"
         # Its own queue: stages that were sent to the pool are not for it (flows/pools).
-        start = ["worker", "start", "--pool", POOL, "--work-queue", "default", "--type", "process", "--with-healthcheck"]
-        return detached(["env", port, sys.executable, "-m", "prefect", "--no-prompt", *start], ENDS_S)
+        return detached(["env", port, *worker_command(POOL, "default", "process", "--with-healthcheck")], ENDS_S)
 
     home = workspace.private / "prefect"
     env = {**environment, "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_QUERY_SECONDS": "5"}

@@ -1,4 +1,7 @@
-"""`python -m flows.stage ADDRESS [--force] [--pull]`: reproduces one stage alone, by DVC's interface, and tells what became of it."""
+"""`python -m flows.stage ADDRESS [--force] [--pull]`: reproduces one stage alone, by DVC's interface, and tells what became of it.
+
+With `--pull` it is to be taken over elsewhere: the store's run cache is used, and the entry that holds the result is told.
+"""
 
 import argparse
 import logging
@@ -14,10 +17,11 @@ from flows.commands import Done
 
 Outcome = Literal["ran", "restored", "up to date"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+RUN_CACHE = "run cache: "
 
 
 def stage_arguments(address: str, *, force: bool = False, pull: bool = False) -> list[str]:
-    """Of this module; with `pull` a result that the store knows is taken from there."""
+    """Of this module; with `pull` a result that the store knows is taken from there, and the entry of the run cache is told."""
     return [address, *(["--force"] if force else []), *(["--pull"] if pull else [])]
 
 
@@ -39,10 +43,26 @@ def outcome_of(done: Done, address: str) -> Outcome:
     return found[0]
 
 
-def reproduce(root: Path, address: str, *, force: bool, pull: bool) -> Outcome | None:
+def entry_of(done: Done, address: str) -> str:
+    """The entry of the run cache that holds the stage's result, as this module's command told it.
+
+    Raises:
+        StageError: there is none.
+    """
+    found = [result for result in done.results if result.startswith(RUN_CACHE)]
+    if not found:
+        raise StageError(
+            f"DVC's run cache cannot hold the result of {address}.",
+            "Only stages with dependencies, and outputs without `persist`, can be done on other machines.",
+        )
+    return found[0].removeprefix(RUN_CACHE)
+
+
+def reproduce(root: Path, address: str, *, force: bool, pull: bool) -> list[str]:
     """Reproduce the stage, by force also where it is up to date; waits for DVC's lock, because several stages run at once.
 
-    None: its command failed, which itself tells why.
+    Returns the outcome, and with `pull` the entry of the run cache that holds the result; nothing where its command failed, which
+    itself tells why.
 
     Raises:
         StageError: DVC failed.
@@ -57,15 +77,30 @@ def reproduce(root: Path, address: str, *, force: bool, pull: bool) -> Outcome |
             (stage,) = repo.stage.collect(address)
             commands = _Commands(stage.cmd)
             made = repo.reproduce(address, single_item=True, force=force, pull=pull)
+            entry = _entry(repo, address) if pull else []
     except DvcException as error:
         cause = _cause(error)
         if not isinstance(cause, StageCmdFailedError):
             raise StageError(f"DVC: {cause}") from error
         courtesy(str(cause))
-        return None
+        return []
     if not made:
-        return "up to date"
-    return "ran" if commands.begun or not stage.cmd else "restored"
+        return ["up to date", *entry]
+    return ["ran" if commands.begun or not stage.cmd else "restored", *entry]
+
+
+def _entry(repo: Any, address: str) -> list[str]:
+    """The path, below the run cache, of what DVC has kept of the stage as it is now."""
+    from dvc.stage.serialize import to_single_stage_lockfile
+    from dvc.utils import dict_sha256
+
+    with repo.lock:
+        (stage,) = repo.stage.collect(address)
+        repo.stage_cache.save(stage)  # where it was up to date already, it may be the first time
+        # As DVC names it: by the content without what may differ although nothing does.
+        name = dict_sha256(to_single_stage_lockfile(stage), exclude=["size", "nfiles"])
+        cache = Path(repo.stage_cache.cache_dir)
+        return [RUN_CACHE + path.relative_to(cache).as_posix() for path in cache.glob(f"*/*/{name}")]
 
 
 class _Commands:
@@ -99,13 +134,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--pull", action="store_true")
     options = parser.parse_args(arguments)
 
-    outcomes: list[Outcome | None] = []
-    code = program(lambda: outcomes.append(reproduce(Path.cwd(), options.address, force=options.force, pull=options.pull)))
-    if code == 0 and outcomes[0] is None:
-        return FAILED
-    if code == 0:
-        events.tell(events.Result(str(outcomes[0])))
-    return code
+    results: list[str] = []
+    code = program(lambda: results.extend(reproduce(Path.cwd(), options.address, force=options.force, pull=options.pull)))
+    for result in results:
+        events.tell(events.Result(result))
+    return FAILED if code == 0 and not results else code
 
 
 if __name__ == "__main__":

@@ -9,12 +9,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.runtime import task_run
-from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed
 
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
 from edgeloop.events import Event, Notice, Progress
-from flows.api import Server
 from flows.commands import Done, Ended, environment, run
 from flows.pools.dispatch import send
 from flows.pools.order import Dispatch
@@ -93,10 +91,10 @@ def _here(root: str, address: str, force: bool) -> Outcome:
 
 
 def _there(root: str, address: str, force: bool, there: Dispatch) -> Outcome:
-    """Have a worker run it, and show here what it prints."""
+    """Have a worker run it, which shows what it prints as a flow run of its own; here is shown who has it."""
     see = _Seen(address)
     try:
-        return send(Server(str(get_current_settings().api.url)), Path(root), address, force, there, see.line, is_ending)
+        return send(Path(root), address, force, there, lambda line: see.event(Notice(line)), is_ending)
     except Ended:
         raise
     except EdgeloopError as error:

@@ -1,5 +1,7 @@
 """`python -m flows.transfer push|pull [--run-cache] [TARGET ...]`: moves data between DVC's cache and the store (its remote).
 
+`python -m flows.transfer take STAGE ENTRY` lets the workspace have what an entry of the store's run cache holds; nothing is run for it.
+
 Whether what hinders it may pass by itself is judged by the types of the exceptions. DVC raises some of them, and logs those of single
 files with the exception (`exc_info`).
 """
@@ -11,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from edgeloop.console import MAY_PASS, program
 from edgeloop.errors import StageError, StageMayPass
@@ -21,6 +24,7 @@ ODD, ODD_TRIES = 4, 3
 """The exit code where it failed of something that is of no known type; so often that is tried."""
 STORE_S = float(os.environ.get("EDGELOOP_STORE_S", "600"))
 """So long the store (the DVC remote) may be away."""
+TAKE = "take"
 LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 SLOW_DOWN, SERVER_ERROR = 429, 500
 REFUSALS = (401, 403)
@@ -42,7 +46,8 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
             if tries > 1:
                 say(f"the store answers again, after {time.monotonic() - begun:.0f} s")
             return
-        command = f"dvc {' '.join(arguments)}"
+        by_hand = ["repro", "--pull", "--single-item", arguments[1]] if arguments[0] == TAKE else arguments
+        command = f"dvc {' '.join(by_hand)}"
         failure = done.failure(command, command)
         if done.code not in (MAY_PASS, ODD) or (done.code == ODD and tries >= ODD_TRIES):
             raise failure
@@ -55,22 +60,54 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
 
 
 def move(root: Path, action: str, targets: list[str], *, run_cache: bool) -> None:
-    """Push or pull the outputs of these stages or `.dvc` files.
+    """Push or pull the outputs of these stages or `.dvc` files; or take the result of a stage that an entry of the run cache holds.
 
     Raises:
         StageMayPass: the store does not answer.
         StageError: it refuses, or something else is wrong.
     """
     from dvc.repo import Repo
+    from dvc.stage.cache import RunCacheNotFoundError
 
     seen = _Seen()
     for name in LOGGERS:
         logging.getLogger(name).addHandler(seen)
     try:
         with Repo(str(root), _wait_for_lock=True) as repo:
-            getattr(repo, action)(targets=targets or None, run_cache=run_cache)
+            if action == TAKE:
+                _take(repo, *targets)
+            else:
+                getattr(repo, action)(targets=targets or None, run_cache=run_cache)
+    except RunCacheNotFoundError as error:
+        if seen.errors:
+            raise judged(seen.errors) from error
+        raise StageError(f"What {targets[0]} depends on was changed here while another machine did it.", "Commit, and run again.") from None
     except Exception as error:  # of any library that a remote may use: it is judged, and told
         raise judged([*seen.errors, error]) from error
+
+
+def _take(repo: Any, address: str, entry: str) -> None:
+    """What `dvc repro --pull` does where the run cache knows the result, and of that very entry: what was done again has several.
+
+    Raises:
+        RunCacheNotFoundError: the entry is not of the stage as it is here, or some of its outputs are not in the store.
+    """
+    from dvc.fs import generic
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    with repo.lock:
+        (stage,) = repo.stage.collect(address)
+        remote = repo.cloud.get_remote_odb(None, TAKE, hash_name="md5-dos2unix")
+        path = Path(repo.stage_cache.cache_dir) / entry
+        path.parent.mkdir(parents=True, exist_ok=True)
+        generic.copy(remote.fs, remote.fs.join(remote.path, "runs", *entry.split("/")), repo.cache.legacy.fs, str(path))
+        os.utime(path)  # of several DVC takes the newest
+        for output in stage.outs:
+            output.hash_info = HashInfo()  # what dvc.lock says of them is older
+        repo.stage_cache.restore(stage, pull=True)
+        stage.save(run_cache=False)
+        stage.commit()
+        stage.dump(update_pipeline=False)
 
 
 class _Seen(logging.Handler):
@@ -142,10 +179,10 @@ def _words(error: BaseException) -> str:
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="flows.transfer")
-    parser.add_argument("action", choices=("push", "pull"))
+    parser.add_argument("action", choices=("push", "pull", TAKE))
     parser.add_argument("--run-cache", action="store_true")
     parser.add_argument("targets", nargs="*")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # targets come after an option
     odd: list[OddTransfer] = []
 
     def body() -> None:

@@ -1,7 +1,9 @@
 """`python -m flows.pools.check`: whether the store answers. What a worker needs before it takes its first stage."""
 
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgeloop.errors import ConfigError, StoreError
@@ -14,8 +16,18 @@ PROBE_S = 60.0
 REFUSED = 3
 
 
-def check(workspace: Workspace, server: Server) -> str:
-    """See that server, repository and store can be used; returns the store's address.
+@dataclass(frozen=True)
+class Checked:
+    """What was found, as it may be shown."""
+
+    server: str
+    store: str
+    kind: str
+    """The type of the work pool."""
+
+
+def check(workspace: Workspace, pool: str) -> Checked:
+    """See that server, repository and store can be used, and that the server has the pool and its deployment.
 
     Raises:
         ServiceError: the server does not answer, or does not let us in.
@@ -23,9 +35,16 @@ def check(workspace: Workspace, server: Server) -> str:
         ConfigError: there is no DVC remote.
         StoreError: the store refuses, or does not answer.
     """
-    server.get("/version")
-    origin(workspace, environment())
-    return store_of(workspace)
+    server = Server(os.environ["PREFECT_API_URL"])
+    server.get("/version")  # before Prefect, which takes half a minute to say that nobody answers
+    repository = origin(workspace.root, environment())
+    store = store_of(workspace)
+    from prefect.client.orchestration import get_client
+
+    from flows.pools.deployment import ensure_deployment
+
+    with get_client(sync_client=True) as client:
+        return Checked(server.shown, store, ensure_deployment(client, pool, repository).type)
 
 
 def store_of(workspace: Workspace) -> str:

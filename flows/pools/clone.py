@@ -4,67 +4,104 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edgeloop.errors import InputError
 from edgeloop.services.locks import exclusive
-from edgeloop.workspace import Workspace
 from flows.commands import Say, Watch, git
 
 KEPT = (".dvc/cache", ".dvc/tmp", ".edgeloop", "__pycache__")
-LOCAL = ".dvc/config.local"
 MOST = 64
+CHECKOUT = "EDGELOOP_CHECKOUT"
+"""Set by `edgeloop worker` for its jobs: the checkout that it was started in."""
+REPOSITORY = "EDGELOOP_REPOSITORY"
+"""Where a job without a checkout (in a container) clones from."""
 
 
-def origin(workspace: Workspace, env: Mapping[str, str]) -> str:
-    """Where the worker's own checkout came from.
+@dataclass(frozen=True)
+class Source:
+    """Where clones come from and lie."""
+
+    repository: str
+    clones: Path
+    checkout: Path | None
+    """They share its DVC cache and local settings."""
+
+
+def source(env: Mapping[str, str]) -> Source:
+    """As the environment of the job says.
+
+    Raises:
+        InputError: it names neither a checkout nor a repository; or the checkout has no `origin`.
+    """
+    if root := env.get(CHECKOUT):
+        return Source(origin(Path(root), env), Path(root) / ".edgeloop" / "clones", Path(root))
+    if address := env.get(REPOSITORY):
+        return Source(address, Path.home() / ".cache" / "edgeloop" / "clones", None)
+    raise InputError(
+        "This job has no repository to clone.",
+        f"Start the worker with `edgeloop worker` in a checkout, or set {REPOSITORY} in the pool's job template (docs/kubernetes.md).",
+    )
+
+
+def origin(root: Path, env: Mapping[str, str]) -> str:
+    """Where a checkout came from.
 
     Raises:
         InputError: it has no `origin`.
     """
     try:
-        return git(workspace.root, "remote", "get-url", "origin", ended=_never, env=env)
+        return git(root, "remote", "get-url", "origin", ended=_never, env=env)
     except InputError:
-        raise InputError(f"{workspace.root} has no git remote `origin`.", "A worker runs in a clone: git clone ADDRESS") from None
+        raise InputError(f"{root} has no git remote `origin`.", "A worker runs in a clone: git clone ADDRESS") from None
+
+
+def without_secret(address: str) -> str:
+    """The address of a repository without the name and password that it may hold."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or parts.hostname is None:
+        return address
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 @contextmanager
-def clean_clone(workspace: Workspace, commit: str, env: Mapping[str, str], say: Say, ended: Watch) -> Iterator[Path]:
-    """A clone at that commit which nobody else uses meanwhile. It shares the DVC cache and the local settings of the checkout.
+def clean_clone(origin: Source, commit: str, env: Mapping[str, str], say: Say, ended: Watch) -> Iterator[Path]:
+    """A clone at that commit which nobody else uses meanwhile.
 
     Raises:
         InputError: the repository cannot be read, or lacks the commit.
     """
-    base = workspace.private / "clones"
-    base.mkdir(parents=True, exist_ok=True)
+    origin.clones.mkdir(parents=True, exist_ok=True)
     for number in range(MOST):
         try:
-            with exclusive(base / f"{number}.lock", 0):
-                folder = base / str(number)
-                _prepare(workspace, folder, commit, env, say, ended)
+            with exclusive(origin.clones / f"{number}.lock", 0):
+                folder = origin.clones / str(number)
+                _prepare(origin, folder, commit, env, say, ended)
                 yield folder
                 return
         except TimeoutError:
             continue
-    raise InputError(f"All {MOST} clones of {base} are in use.", "Take fewer stages at once: edgeloop worker --limit N")
+    raise InputError(f"All {MOST} clones of {origin.clones} are in use.", "Take fewer stages at once: edgeloop worker --limit N")
 
 
-def _prepare(workspace: Workspace, folder: Path, commit: str, env: Mapping[str, str], say: Say, ended: Watch) -> None:
-    address = origin(workspace, env)
+def _prepare(origin: Source, folder: Path, commit: str, env: Mapping[str, str], say: Say, ended: Watch) -> None:
     if not (folder / ".git" / "config").exists():
         shutil.rmtree(folder, ignore_errors=True)
         say("cloning the repository")
-        git(folder.parent, "clone", "--quiet", "--no-checkout", address, str(folder), ended=ended, env=env)
+        git(folder.parent, "clone", "--quiet", "--no-checkout", origin.repository, str(folder), ended=ended, env=env)
     for left in (folder / ".git").glob("*.lock"):  # of a git that was killed; nobody else is here
         left.unlink(missing_ok=True)
     if not _has(folder, commit, env, ended):
-        git(folder, "fetch", "--quiet", "--tags", address, "+refs/heads/*:refs/remotes/origin/*", ended=ended, env=env)
+        git(folder, "fetch", "--quiet", "--tags", origin.repository, "+refs/heads/*:refs/remotes/origin/*", ended=ended, env=env)
         if not _has(folder, commit, env, ended):
             raise InputError(f"The repository that this worker cloned lacks the commit {commit[:10]}.", "Push it: git push")
     git(folder, "checkout", "--quiet", "--force", "--detach", commit, ended=ended, env=env)
     excluded = [part for name in KEPT for part in ("--exclude", name)]
     git(folder, "clean", "--quiet", "-ffdx", *excluded, ended=ended, env=env)
-    _share(workspace.root / ".dvc", folder / ".dvc")
+    if origin.checkout is not None:
+        _share(origin.checkout / ".dvc", folder / ".dvc")
 
 
 def _share(own: Path, clone: Path) -> None:

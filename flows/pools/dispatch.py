@@ -2,28 +2,31 @@
 
 import hashlib
 import json
-import sys
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
-from pydantic import ValidationError
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.deployments import run_deployment
 
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
-from flows.api import Server
-from flows.commands import Say, Watch, environment, ignore, run, veiled
+from flows.commands import Say, Watch, environment
+from flows.pools.clone import origin
 from flows.pools.deployment import ensure_deployment
-from flows.pools.lockfile import CHANGED, entries
-from flows.pools.order import TRIES, Dispatch, Order, Result
+from flows.pools.lock_entries import entries
+from flows.pools.order import FLOW, MAY_PASS, OUTCOME, RUN_CACHE, WORKER, Dispatch, Order
 from flows.pools.revision import commit_of
 from flows.pools.wait import Lost, Waiting
-from flows.stage import Outcome
-from flows.transfer import transfer
+from flows.stage import OUTCOMES, Outcome
+from flows.transfer import TAKE, transfer
+
+TRIES = 3
+"""How many workers may lose a stage before it counts as failed."""
 
 
-def send(server: Server, root: Path, address: str, force: bool, there: Dispatch, say: Say, ended: Watch) -> Outcome:
+def send(root: Path, address: str, force: bool, there: Dispatch, say: Say, ended: Watch) -> Outcome:
     """Have the stage done by a worker of the pool; returns its outcome, and dvc.lock is then as if it had been done here.
 
     Raises:
@@ -42,55 +45,51 @@ def send(server: Server, root: Path, address: str, force: bool, there: Dispatch,
     )
     if there.upstream:
         transfer(["push", *there.upstream], root, environment(), say, ended)
-    deployment = ensure_deployment(server, there.pool)
     lost: list[str] = []
-    while len(lost) < TRIES:
-        try:
-            result = _result(_found_or_made(server, deployment, order, lost), server, there.pool, say, ended)
-        except Lost as error:
-            lost.append(str(error.what))
-            say(f"{error.what} Try {len(lost)} of {TRIES}.")
-            continue
-        if result.outcome is None:
-            raise (StageMayPass if result.may_pass else StageError)(f"on {result.worker}: {result.what}")
-        _take_over(root, address, result, say, ended)
-        return result.outcome
+    with get_client(sync_client=True) as client:
+        pool = ensure_deployment(client, there.pool, origin(root, environment()))
+        while len(lost) < TRIES:
+            try:
+                run = _found_or_made(client, there.pool, order, lost)
+                ran = Waiting(client, run, pool, say, ended).until_done()
+            except Lost as error:
+                lost.append(str(error.what))
+                say(f"{error.what} Try {len(lost)} of {TRIES}.")
+                continue
+            return _taken_over(root, address, ran, say, ended)
     raise StageError(f"{address} was lost {TRIES} times:\n" + "\n".join(f"    {why}" for why in lost), "Look at the workers of the pool.")
 
 
-def _result(run_id: str, server: Server, pool: str, say: Say, ended: Watch) -> Result:
-    state = Waiting(server, run_id, pool, say, ended).until_done()
-    try:
-        return Result.model_validate(state["data"])
-    except ValidationError:
-        return Result(worker="the server", what=f"its run was set to {state['name']}: {state['message']}")
+def _found_or_made(client: SyncPrefectClient, pool: str, order: Order, lost: list[str]) -> UUID:
+    """The flow run of this very order that another, killed flow has left at work; else a new one, shown below the present task."""
+    parameters = {"order": order.model_dump()}
+    digest = hashlib.sha256(json.dumps([pool, parameters], sort_keys=True).encode()).hexdigest()[:16]
+    known = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"order-{digest}"])))
+    for run in known:
+        if run.state is None or not run.state.is_final():
+            return run.id
+    made = run_deployment(
+        f"{FLOW}/{pool}",
+        parameters=parameters,
+        timeout=0,
+        flow_run_name=order.address if not lost else f"{order.address} (try {len(lost) + 1})",
+        tags=[f"order-{digest}"],
+        idempotency_key=f"{digest}-{len(known)}",
+    )
+    assert isinstance(made, FlowRun)  # as it is wherever no event loop runs
+    return made.id
 
 
-def _found_or_made(server: Server, deployment: str, order: Order, lost: list[str]) -> str:
-    """The flow run of this very order that another, killed flow has left at work; else a new one."""
-    parameters = order.model_dump()
-    tag = "order-" + hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
-    wanted = {
-        "deployment_id": {"any_": [deployment]},
-        "tags": {"all_": [tag]},
-        "state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}},
-    }
-    for found in server.post("/flow_runs/filter", {"flow_runs": wanted}):
-        return str(found["id"])
-    name = order.address if not lost else f"{order.address} (try {len(lost) + 1})"
-    body: Mapping[str, Any] = {"name": name, "parameters": parameters, "tags": [tag], "state": {"type": "SCHEDULED"}}
-    return str(server.post(f"/deployments/{deployment}/create_flow_run", body)["id"])
-
-
-def _take_over(root: Path, address: str, result: Result, say: Say, ended: Watch) -> None:
-    """The entry into dvc.lock, the outputs out of the store. Nothing is run here."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(result.entry, file)
-        file.flush()
-        done = run([sys.executable, "-m", "flows.pools.lockfile", address, file.name], root, environment(), ignore, ended)
-    if done.code == CHANGED:
-        raise StageError(f"What {address} depends on was changed here while {result.worker} did it.", "Commit, and run again.")
-    if done.code != 0:
-        raise StageError(f"The result of {address} cannot be taken over:\n" + "\n".join(f"    {veiled(line)}" for line in done.lines[-6:]))
-    transfer(["pull", address], root, environment(), say, ended)
-    say(f"taken over from {result.worker}: {result.outcome}")
+def _taken_over(root: Path, address: str, run: FlowRun, say: Say, ended: Watch) -> Outcome:
+    """Let this workspace have the result that the run left in the run cache. Nothing is run here."""
+    assert run.state is not None
+    worker, said = run.labels.get(WORKER, "a worker"), run.labels.get(OUTCOME)
+    if run.state.type != StateType.COMPLETED:
+        kind = StageMayPass if run.state.name == MAY_PASS else StageError
+        raise kind(f"on {worker}: {run.state.message or run.state.name}")
+    outcome = next((one for one in OUTCOMES if one == said), None)
+    if outcome is None:
+        raise StageError(f"The run of {address} on {worker} left no result: somebody set its state by hand.", "Run again.")
+    transfer([TAKE, address, str(run.labels[RUN_CACHE])], root, environment(), say, ended)
+    say(f"taken over from {worker}: {outcome}")
+    return outcome

@@ -1,21 +1,21 @@
-"""What a dispatched stage is: the parameters of its flow run, its result, and the times that both sides agree on."""
+"""What a stage of another machine is: the parameter of its flow run, and what its labels say of the result."""
 
-import os
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgeloop.errors import InputError
-from flows.stage import Outcome
 
-LEASE_S = float(os.environ.get("EDGELOOP_LEASE_S", "30"))
-"""A worker that gives no sign of life for so long is taken for dead, and its stage goes to another one."""
-BEAT_S = LEASE_S / 6
-TRIES = 3
-"""How many workers may lose a stage before it counts as failed."""
-TAKEN_S = float(os.environ.get("EDGELOOP_TAKEN_S", str(12 * 3600)))
-"""So long a stage waits for a worker to take it."""
+FLOW = "stage"
+"""The flow that does one stage; its deployments are named like their pools."""
+OUTCOME = "edgeloop.outcome"
+RUN_CACHE = "edgeloop.run-cache"
+"""Labels of its runs: what became of the stage, and which entry of DVC's run cache holds the result."""
+WORKER = "prefect.worker.name"
+"""The label by which Prefect's worker says that it has the run."""
+MAY_PASS = "MayPass"
+"""The name of a failed run's state where the same may succeed a little later."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ Address = Annotated[str, Field(pattern="^[^-]")]
 
 
 class Order(BaseModel):
-    """A stage to do: the parameters of a dispatched flow run. It holds no secret: workers have their own credentials."""
+    """A stage to do. It holds no secret: workers have their own credentials."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,28 +46,14 @@ class Order(BaseModel):
     """Their entries of dvc.lock, and its own: what this run built is not in the commit."""
 
 
-class Result(BaseModel):
-    """What became of it: the data of the flow run's last state."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    worker: str
-    outcome: Outcome | None = None
-    entry: dict[str, object] = {}
-    """The stage's new entry of dvc.lock."""
-    what: str = ""
-    """Why it failed."""
-    may_pass: bool = False
-
-
-def read_order(parameters: object) -> Order:
-    """The order in a flow run's parameters.
+def read_order(parameter: object) -> Order:
+    """The order in a flow run's parameter.
 
     Raises:
-        InputError: they are none, or of another version of edgeloop.
+        InputError: it is none, or of another version of edgeloop.
     """
     try:
-        return Order.model_validate(parameters)
+        return Order.model_validate(parameter)
     except ValidationError as error:
         raise InputError(
             f"This run is no stage that this edgeloop understands: {error.errors()[0]['msg']}.", "Let both sides have the same version."

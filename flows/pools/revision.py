@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgeloop.errors import InputError
 from flows.commands import Say, Watch, git
-from flows.pools.lockfile import LOCK_FILE
+from flows.pools.lock_entries import LOCK_FILE
 
 MOST_NAMED = 5
 _CHANGE = re.compile(r"[ MTADRCU?]{2} ")

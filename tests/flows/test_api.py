@@ -58,11 +58,6 @@ def test_what_it_refuses_is_said_without_secrets(code: int, kind: type[ServiceEr
     assert len(asked) == (5 if code == 503 else 1)
 
 
-def test_what_is_there_is_not_made_again() -> None:
-    with answering(409) as (server, _):
-        assert server.make("/work_pools/", {"name": "x"}) is None
-
-
 def test_a_server_that_is_away_is_silent() -> None:
     with pytest.raises(ServiceSilent, match=r"http://127.0.0.1:9/api does not answer: .*refused"):
         Server("http://127.0.0.1:9/api").post("/flows/", {})

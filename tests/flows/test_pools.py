@@ -1,4 +1,4 @@
-"""Stages on other machines: two workers in clones of their own, a real Prefect server, and SeaweedFS as the store between them."""
+"""Stages on other machines: Prefect's workers in clones of their own, a real server, and SeaweedFS as the store between them."""
 
 import json
 import os
@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flows_in_miniature import FOLDER, PARAMS, VARIANT, Project, environment, until
@@ -18,12 +19,14 @@ from edgeloop.services import Running, Service
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.s3 import connect
 from edgeloop.workspace import Workspace
+from flows.pools.worker import worker_command
 
 pytestmark = pytest.mark.slow
 
 BENCHMARK = f"benchmark@{VARIANT}-rig"
 # Each stage notes where it runs, and waits while the file of its name is there.
 NOTE = "echo {0} $WHERE >> $NOTES/ran; while test -e $NOTES/hold-{0}; do sleep 0.1; done; "
+HALF = """test -z $EDGELOOP_EVENTS || echo '{"kind":"progress","what":"epochs","done":1,"total":2,"text":"1/2"}' > $EDGELOOP_EVENTS; """
 PIPELINE = f"""\
 stages:
   prepare:
@@ -34,7 +37,7 @@ stages:
     foreach: ${{variants}}
     do:
       meta: {{slots: 2}}
-      cmd: {NOTE.format("train")} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
+      cmd: {NOTE.format("train")} {HALF} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
       deps: [data/sample/prepared, input.txt]
       params: [quantize]
       outs: ["{FOLDER}/train"]
@@ -106,19 +109,34 @@ class Site:
         }.items():
             project.run(sys.executable, "-m", "dvc", "remote", "modify", "--local", "store", name, value)
 
+    def worker(self, name: str, pool: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+        """As a user starts one."""
+        return self.started(self.host(name), name, pool, [sys.executable, "-m", "edgeloop", "worker", "--pool", pool, "--name", name])
+
+    def container(self, name: str, pool: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+        """A worker whose jobs find what they find in a container: keys in their environment, and no checkout."""
+        keys, home = owner_credentials(Workspace(self.home / "store")), self.home / name
+        home.mkdir()
+        env = environment(home) | {"NOTES": str(self.notes), "WHERE": name, "PREFECT_API_URL": self.project.env["PREFECT_API_URL"]}
+        env |= {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key, "AWS_ENDPOINT_URL": self.stored.address}
+        argv = worker_command(pool, "stages", "process", "--name", name)
+        return self.started(Project(home, env), name, pool, argv)
+
     @contextmanager
-    def worker(self, name: str, pool: str) -> Iterator["subprocess.Popen[str]"]:
-        host = self.host(name)
-        argv = [sys.executable, "-m", "edgeloop", "worker", "--pool", pool, "--name", name]
+    def started(self, host: Project, name: str, pool: str, argv: list[str]) -> Iterator["subprocess.Popen[str]"]:
         with (self.home / f"{name}-{pool}.log").open("w") as log:
             process = subprocess.Popen(argv, cwd=host.root, env=host.env, stdout=log, stderr=log, text=True, start_new_session=True)
         try:
             yield process
         finally:
-            begun = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=20)
-            assert time.monotonic() - begun < 12
+            self.stop(process)
+
+    def stop(self, worker: "subprocess.Popen[str]") -> None:
+        """As Ctrl-C does; once more changes nothing."""
+        begun = time.monotonic()
+        worker.send_signal(signal.SIGINT)
+        worker.wait(timeout=20)
+        assert time.monotonic() - begun < 12
 
     @contextmanager
     def flow(self) -> Iterator["subprocess.Popen[str]"]:
@@ -136,6 +154,17 @@ class Site:
         self.project.run("git", "commit", "--quiet", "--message", message)
         self.project.run("git", "push", "--quiet", "origin", "HEAD:refs/heads/main")
 
+    def runs(self) -> list[dict[str, Any]]:
+        """The flow runs of stages of this project, the first one first."""
+        head = self.project.run("git", "rev-parse", "HEAD").strip()
+        found = self.project.ask("/flow_runs/filter", {"flows": {"name": {"any_": ["stage"]}}, "sort": "START_TIME_ASC"})
+        return [run for run in found if run["parameters"]["order"]["commit"] == head]
+
+    def job(self) -> int:
+        """The process of the newest of them."""
+        until(lambda: self.runs()[-1]["infrastructure_pid"] is not None, 30)
+        return int(self.runs()[-1]["infrastructure_pid"])
+
     def lock(self) -> bytes:
         return (self.project.root / "dvc.lock").read_bytes()
 
@@ -144,7 +173,7 @@ class Site:
 def site(served: Project, tmp_path: Path) -> Iterator[Site]:
     store = local_store(Workspace(tmp_path / "store"))
     stored = store.up()
-    env = {"NOTES": str(tmp_path / "notes"), "WHERE": "here", "EDGELOOP_LEASE_S": "6"}
+    env = {"NOTES": str(tmp_path / "notes"), "WHERE": "here", "EDGELOOP_LEASE_S": "40"}
     made = Site(Project(served.root, served.env | env), tmp_path, replace(store, ports=stored.ports), stored)
     connect(stored.address, owner_credentials(Workspace(tmp_path / "store")), "when_supported").create_bucket(Bucket="edgeloop")
     made.notes.mkdir()
@@ -178,51 +207,68 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
+def test_stages_go_to_prefects_workers_and_their_results_come_back_by_the_run_cache(site: Site) -> None:
+    with site.worker("trainer", "train"), site.container("bench", "bench-lab1"), site.flow() as flow:
+        assert flow.wait(timeout=180) == 0, site.said
+    assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
+    assert "taken over from trainer: ran" in site.said
+    assert site.lock() == done_here(site)
+    train = next(run for run in site.runs() if run["name"] == f"train@{VARIANT}")
+    assert train["state_type"] == "COMPLETED"
+    (parent,) = site.project.ask("/task_runs/filter", {"task_runs": {"id": {"any_": [train["parent_task_run_id"]]}}})
+    (flow_run,) = site.project.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [parent["flow_run_id"]]}}})
+    assert flow_run["name"] == VARIANT, "it is shown below the run that sent it"
+    bars = site.project.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [train["id"]]}, "type": {"any_": ["progress"]}}})
+    assert [(bar["data"], bar["description"]) for bar in bars] == [(50.0, "1/2")], "its bar is that of its own run"
+
+
 @pytest.mark.long
-def test_a_killed_worker_and_a_store_that_is_away_leave_the_lock_of_a_local_run(site: Site) -> None:
+def test_a_killed_job_and_a_store_that_is_away_leave_the_lock_of_a_local_run(site: Site) -> None:
     (site.notes / "hold-train").touch()
-    with site.worker("first", "train") as first, site.worker("bench", "bench-lab1"), site.flow() as flow:
-        until(lambda: "train first" in site.ran, 90)
-        with site.worker("second", "train"):
-            os.kill(first.pid, signal.SIGKILL)
-            until(lambda: not processes_in(site.home / "first"), 10)
-            until(lambda: "train second" in site.ran, 120)
-            os.kill(site.stored.pid, signal.SIGKILL)
-            (site.notes / "hold-train").unlink()
-            until(lambda: "the store does not answer: waiting" in site.said, 120)
-            time.sleep(AWAY_S)
-            site.store.up()
-            assert flow.wait(timeout=180) == 0, site.said
-    assert "has given no sign of life for 6 s. Try 1 of 3." in site.said
-    assert "the store answers again" in site.said
+    with site.worker("trainer", "train"), site.worker("bench", "bench-lab1"), site.flow() as flow:
+        until(lambda: "train trainer" in site.ran, 90)
+        os.kill(site.job(), signal.SIGKILL)
+        until(lambda: not processes_in(site.host("trainer").root / ".edgeloop" / "clones"), 10)
+        until(lambda: site.ran.count("train trainer") == 2, 60)
+        os.kill(site.stored.pid, signal.SIGKILL)
+        (site.notes / "hold-train").unlink()
+        until(lambda: any("the store does not answer: waiting" in line for line in said_there(site)), 60)
+        time.sleep(AWAY_S)
+        site.store.up()
+        assert flow.wait(timeout=180) == 0, site.said
+    assert "Try 1 of 3." in site.said
     assert "4 of 4 stages built" in site.said
     # Nothing that was finished is done twice, here or there.
-    assert site.ran == ["prepare here", "train first", "train second", "benchmark bench", "card here"]
+    assert site.ran == ["prepare here", "train trainer", "train trainer", "benchmark bench", "card here"]
     assert (site.project.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8").startswith("oneone")
     assert site.project.run(sys.executable, "-m", "dvc", "status").strip().endswith("up to date.")
     assert site.lock() == done_here(site)
 
 
+def said_there(site: Site) -> list[str]:
+    """What the newest stage has logged."""
+    wanted = {"flow_run_id": {"any_": [site.runs()[-1]["id"]]}}
+    return [line["message"] for line in site.project.ask("/logs/filter", {"logs": wanted})]
+
+
 @pytest.mark.long
-def test_ctrl_c_ends_the_stage_on_its_worker_and_after_a_kill_the_next_run_takes_what_it_made(site: Site) -> None:
+def test_the_stage_of_a_host_that_dies_is_done_by_another_one_and_a_job_outlives_its_worker(site: Site) -> None:
     (site.notes / "hold-train").touch()
-    with site.worker("trainer", "train") as worker, site.worker("bench", "bench-lab1"):
-        clones = site.host("trainer").root / ".edgeloop" / "clones"
-        with site.flow() as flow:
-            until(lambda: "train trainer" in site.ran, 90)
-            assert processes_in(clones)
-            flow.send_signal(signal.SIGINT)
-            until(lambda: not processes_in(clones), 10)
-            flow.wait(timeout=30)
-        assert flow.returncode == 130
-        assert worker.poll() is None
-        with site.flow() as flow:
-            until(lambda: site.ran.count("train trainer") == 2, 90)
-            flow.kill()
-        (site.notes / "hold-train").unlink()
-        until(lambda: f"train@{VARIANT}: ran" in (site.home / "trainer-train.log").read_text(encoding="utf-8"), 90)
-        site.project.retrain()
-    assert site.ran == ["prepare here", "train trainer", "train trainer", "benchmark bench", "card here"]
+    with site.worker("first", "train") as first, site.worker("bench", "bench-lab1"), site.flow() as flow:
+        until(lambda: "train first" in site.ran, 90)
+        for dead in (first.pid, site.job()):
+            os.kill(dead, signal.SIGKILL)
+        died = time.monotonic()
+        with site.worker("second", "train") as second:
+            until(lambda: "train second" in site.ran, 120)
+            assert time.monotonic() - died < 120
+            os.kill(second.pid, signal.SIGKILL)
+            second.wait(timeout=10)
+            (site.notes / "hold-train").unlink()
+            assert flow.wait(timeout=180) == 0, site.said
+    assert "Its job has given no sign of life for 40 s. Try 1 of 3." in site.said
+    assert site.ran == ["prepare here", "train first", "train second", "benchmark bench", "card here"]
+    assert site.lock() == done_here(site)
 
 
 @contextmanager
@@ -238,21 +284,61 @@ def silent_server(site: Site) -> Iterator[None]:
 
 
 @pytest.mark.long
-def test_a_worker_that_is_killed_between_its_push_and_its_report_has_not_worked_in_vain(site: Site) -> None:
+def test_a_job_that_is_killed_between_its_push_and_its_report_has_not_worked_in_vain(site: Site) -> None:
     (site.notes / "hold-train").touch()
-    with site.worker("first", "train") as first, site.worker("bench", "bench-lab1"), site.flow() as flow:
-        until(lambda: "train first" in site.ran, 90)
+    with site.worker("trainer", "train"), site.worker("bench", "bench-lab1"), site.flow() as flow:
+        until(lambda: "train trainer" in site.ran, 90)
+        job, clones = site.job(), site.host("trainer").root / ".edgeloop" / "clones"
         with silent_server(site):
             (site.notes / "hold-train").unlink()
-            until(lambda: f"train@{VARIANT}: ran" in (site.home / "first-train.log").read_text(encoding="utf-8"), 120)
-            os.kill(first.pid, signal.SIGKILL)
-            first.wait(timeout=10)
-        with site.worker("second", "train"):
-            assert flow.wait(timeout=180) == 0, site.said
-    assert "has given no sign of life" in site.said
-    assert "taken over from second: restored" in site.said
-    assert site.ran == ["prepare here", "train first", "benchmark bench", "card here"]
+            quiet_since = time.monotonic()
+            while time.monotonic() - quiet_since < 3:
+                if processes_in(clones):
+                    quiet_since = time.monotonic()
+                time.sleep(0.1)
+            os.kill(job, signal.SIGKILL)
+        assert flow.wait(timeout=180) == 0, site.said
+    assert "Try 1 of 3." in site.said
+    assert "taken over from trainer: restored" in site.said
+    assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
     assert site.lock() == done_here(site)
+
+
+@pytest.mark.long
+def test_a_worker_that_is_ended_ends_its_stages_and_a_flow_that_waits_for_one_can_be_ended(site: Site) -> None:
+    (site.notes / "hold-train").touch()
+    with site.worker("trainer", "train") as worker, site.flow() as flow:
+        until(lambda: "train trainer" in site.ran, 90)
+        site.stop(worker)
+        until(lambda: not processes_in(site.host("trainer").root / ".edgeloop" / "clones"), 10)
+        flow.send_signal(signal.SIGINT)
+        assert flow.wait(timeout=30) == 130
+
+
+@pytest.mark.long
+def test_ctrl_c_ends_the_stage_on_its_worker_and_after_a_kill_the_next_run_takes_what_it_made(site: Site) -> None:
+    (site.notes / "hold-train").touch()
+    with site.worker("trainer", "train") as worker, site.worker("bench", "bench-lab1"):
+        clones = site.host("trainer").root / ".edgeloop" / "clones"
+        with site.flow() as flow:
+            until(lambda: "train trainer" in site.ran, 90)
+            assert processes_in(clones)
+            flow.send_signal(signal.SIGINT)
+            until(lambda: not processes_in(clones), 10)
+            flow.wait(timeout=30)
+        assert flow.returncode == 130
+        assert worker.poll() is None
+        until(lambda: site.runs()[0]["state_type"] == "CANCELLED", 20)
+        with site.flow() as flow:
+            until(lambda: site.ran.count("train trainer") == 2, 90)
+            flow.kill()
+            flow.wait(timeout=10)
+        with site.flow() as flow:
+            until(lambda: "on trainer (flow run" in site.said, 60)
+            (site.notes / "hold-train").unlink()
+            assert flow.wait(timeout=180) == 0, site.said
+    assert len([run for run in site.runs() if run["name"].startswith("train")]) == 2, "the third run found what the second had sent"
+    assert site.ran == ["prepare here", "train trainer", "train trainer", "benchmark bench", "card here"]
 
 
 @pytest.mark.long
