@@ -14,7 +14,7 @@ from edgeloop.config import OFF, Schedules
 from edgeloop.errors import ConfigError, ServiceError
 from edgeloop.files import write_text
 from edgeloop.services import Ports, Running, Service
-from edgeloop.services.guard import detached
+from edgeloop.services.guard import detached_command
 from edgeloop.services.ports import preferred
 from edgeloop.services.processes import PROC
 from edgeloop.workspace import Workspace
@@ -35,7 +35,7 @@ def worker(workspace: Workspace, environment: Mapping[str, str]) -> Service:
     def argv(ports: Ports) -> list[str]:
         port = f"PREFECT_WORKER_WEBSERVER_PORT={ports['worker']}"
         # Its own queue: stages that were sent to the pool are not for it (flows/pools).
-        return detached(["env", port, *worker_command(POOL, "default", "process", "--with-healthcheck")], ENDS_S)
+        return detached_command(["env", port, *worker_command(POOL, "default", "process", "--with-healthcheck")], ENDS_S)
 
     home = workspace.private / "prefect"
     env = {**environment, "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_QUERY_SECONDS": "5"}

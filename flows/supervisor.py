@@ -1,16 +1,14 @@
-"""`python -m flows.supervisor COMMAND…`: runs a command in a session of its own and never outlives whoever started it.
+"""The commands and stages that a flow has under guard, and how all of them are ended.
 
-Its standard input is a pipe from the starter. When that closes (the starter ended, however) or a signal comes, the whole
-session of the command is ended: TERM, then KILL. DVC needs this: killed itself, it leaves its stage's command running.
+DVC needs the guard: killed itself, it leaves its stage's command running.
 """
 
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edgeloop.services import guard
+from edgeloop.services.guard import guarded
 from flows.forkserver import Child, ForkServer
 
 GRACE_S = 5.0
@@ -26,16 +24,7 @@ def supervised(argv: list[str], env: dict[str, str], cwd: str) -> Iterator["subp
 
     On leaving, by whatever way, the command and all that it started are ended.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows.supervisor", *argv],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=env,
-        cwd=cwd,
-        start_new_session=True,
-    )
-    with until_ended(process):
+    with guarded(argv, subprocess.PIPE, cwd, env=env, grace_s=GRACE_S) as process, until_ended(process):
         yield process
 
 
@@ -95,12 +84,3 @@ def _end(child: Child) -> None:
     """Its supervisor ends when its standard input does."""
     if child.stdin is not None:
         child.stdin.close()
-
-
-def main(argv: list[str]) -> int:
-    """Run `argv`; returns its exit code, or 143 when it was ended from outside."""
-    return guard.run(argv, GRACE_S)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

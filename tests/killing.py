@@ -29,9 +29,9 @@ SERVICES = ("prefect server", "-m prefect --no-prompt worker", "weed server")
 VICTIMS: dict[str, Callable[[str], bool]] = {
     "stage": lambda line: "step.sh" in line and "-m" not in line.split() and not line.startswith(("/bin/sh -c", "sh -c")),
     "dvc": lambda line: line.endswith("[stage]"),
-    "supervisor": lambda line: "flows.supervisor" in line or line.endswith("[guard]"),
+    "supervisor": lambda line: "services.guard --grace" in line or line.endswith("[guard]"),
     "fork server": lambda line: "flows.forkserver" in line and line.endswith("[python]"),
-    "publish": lambda line: "-m edgeloop publish" in line and "flows.supervisor" not in line,
+    "publish": lambda line: "-m edgeloop publish" in line and "services.guard" not in line,
     "flow": lambda line: "edgeloop run" in line or "flows.engine" in line,
     "worker": lambda line: "worker start" in line and "services.guard" not in line,
     "server": lambda line: "prefect server start" in line,

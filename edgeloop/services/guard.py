@@ -4,8 +4,10 @@ The guard's standard input is a pipe from the starter. When that closes (the sta
 the command and everything that it started are ended: TERM, then KILL. File descriptors that the guard was given are
 kept open by it and by the command, e.g. the lock of a board.
 
-The guard is two processes, a watcher and below it the one that runs the command: where one is killed, the other ends
-what is left. `--detached SECONDS` in front of the command: it outlives its starter, and has that long between TERM and KILL.
+    starter -- standard input --> watcher -- lifeline --> runner --> command (a session of its own)
+
+Where the watcher or the runner is killed, the other one ends what is left. In front of the command: `--grace SECONDS` lie between TERM
+and KILL; with `--detached SECONDS` they do, and the command outlives its starter.
 """
 
 import ctypes
@@ -15,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -33,19 +35,25 @@ CANNOT_START = 126
 
 @contextmanager
 def guarded(
-    arguments: Sequence[str], output: int, folder: str | None = None, pass_fds: Sequence[int] = ()
+    arguments: Sequence[str],
+    output: int,
+    folder: str | None = None,
+    pass_fds: Sequence[int] = (),
+    env: Mapping[str, str] | None = None,
+    grace_s: float = GRACE_S,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start a command under a guard; both its output streams go to the descriptor `output`.
+    """Start a command under a guard; both its output streams go to the descriptor `output` (PIPE: to the process's `stdout`).
 
     The process that is yielded ends with the command's exit code, or 128 plus the number of the signal that ended it.
     On leaving, by whatever way, the command and all that it started are ended.
     """
     # -P: a file of the folder must not stand in for a module.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, *arguments],
+        [sys.executable, "-P", "-m", __name__, "--grace", str(grace_s), *arguments],
         stdin=subprocess.PIPE,
         stdout=output,
-        stderr=output,
+        stderr=subprocess.STDOUT,
+        env=env,
         cwd=folder,
         pass_fds=tuple(pass_fds),
         start_new_session=True,
@@ -56,10 +64,12 @@ def guarded(
         if process.stdin is not None:
             process.stdin.close()
         try:
-            process.wait(timeout=WAIT_S)
+            process.wait(timeout=WAIT_S + grace_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=WAIT_S)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def run(command: list[str] | Callable[[], int], grace_s: float = GRACE_S, *, detached: bool = False) -> int:
@@ -70,30 +80,29 @@ def run(command: list[str] | Callable[[], int], grace_s: float = GRACE_S, *, det
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: stopped.append(received))
-    lifeline, held = os.pipe()
-    inner = os.fork()
-    if inner == 0:
-        os.close(held)
+    lifeline, watchers_end = os.pipe()
+    runner = os.fork()
+    if runner == 0:
+        os.close(watchers_end)
         os.dup2(lifeline, 0)
         os._exit(_run(command, grace_s, stopped))
     os.close(lifeline)
-    return _watch(inner, held, grace_s, stopped, detached=detached)
+    return _watch(runner, watchers_end, grace_s, stopped, detached=detached)
 
 
-def _watch(inner: int, held: int, grace_s: float, stopped: list[int], *, detached: bool) -> int:
-    """Wait for the process that runs the command, and end what it leaves behind when it was killed; returns its exit code."""
+def _watch(runner: int, lifeline: int, grace_s: float, stopped: list[int], *, detached: bool) -> int:
+    """Wait for the runner, and end what it leaves behind when it was killed; returns its exit code."""
     _adopt()
-    handle, deadline = _handle(inner), None
-    while (ended := os.waitpid(inner, os.WNOHANG))[0] == 0:
+    handle, deadline = _handle(runner), None
+    while (ended := os.waitpid(runner, os.WNOHANG))[0] == 0:
         starter_ended = _pause(handle, [] if detached or deadline else [0])
         if deadline is None and (stopped or starter_ended):
-            os.close(held)
+            os.close(lifeline)  # the runner then ends the command
             deadline = Deadline.after(grace_s + WAIT_S)
         if deadline is not None and deadline.is_over:
-            os.kill(inner, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(ended[1])
-    _end(None, grace_s)
-    return code if code >= 0 else 128 - code
+            os.kill(runner, signal.SIGKILL)
+    _kill_adopted()
+    return _exit_code(ended[1])
 
 
 def _run(command: list[str] | Callable[[], int], grace_s: float, stopped: list[int]) -> int:
@@ -110,7 +119,12 @@ def _run(command: list[str] | Callable[[], int], grace_s: float, stopped: list[i
             return TERMINATED
     # A command that ended may have left processes behind, which nobody waits for.
     _end(leader, min(grace_s, GRACE_S))
-    code = os.waitstatus_to_exitcode(ended[1])
+    return _exit_code(ended[1])
+
+
+def _exit_code(status: int) -> int:
+    """As a shell tells it: 128 plus the number of the signal that ended it."""
+    code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
@@ -160,22 +174,26 @@ def _pause(handle: list[int], starter: list[int]) -> bool:
     return 0 in readable and os.read(0, 1) == b""
 
 
-def detached(command: Sequence[str], grace_s: float) -> list[str]:
+def detached_command(command: Sequence[str], grace_s: float) -> list[str]:
     """The command line of a guard that outlives its starter: for services whose children must not outlive them."""
     return [sys.executable, "-P", "-m", __name__, "--detached", str(grace_s), *command]
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit code."""
-    if arguments[0] == "--detached":
-        return run(arguments[2:], float(arguments[1]), detached=True)
-    return run(arguments)
+    option, seconds, *command = arguments
+    return run(command, float(seconds), detached=option == "--detached")
 
 
 def _end(leader: Identity | None, grace_s: float) -> None:
-    """End the command's session, then whatever else has become a child of this process, until nothing is left."""
+    """End the command's session, then what left it."""
     if leader is not None:
         end_session(leader, grace_s, WAIT_S / 4)
+    _kill_adopted()
+
+
+def _kill_adopted() -> None:
+    """Kill whatever has become a child of this process, until nothing is left."""
     deadline = Deadline.after(WAIT_S / 4)
     while (left := _children()) and not deadline.is_over:
         for pid in left:

@@ -4,10 +4,10 @@ import os
 import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from edgeloop.errors import ServiceError
-from edgeloop.services.processes import name_of
 
 LOOPBACK = "127.0.0.1"
 RANGE = (20000, 32000)
@@ -64,7 +64,8 @@ def holder(port: int) -> str:
 
     for connection in psutil.net_connections("tcp"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid is not None:
-            return f"{name_of(connection.pid) or 'a program'} (process {connection.pid})"
+            with suppress(psutil.NoSuchProcess):
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     return "another program"
 
 

@@ -52,14 +52,6 @@ def end_session(leader: Identity, grace_s: float, kill_s: float = 10.0) -> bool:
     return _signal_and_wait(leader, signal.SIGTERM, grace_s) or _signal_and_wait(leader, signal.SIGKILL, kill_s)
 
 
-def name_of(pid: int) -> str | None:
-    """The command's name of a process, or None when it cannot be known."""
-    try:
-        return (PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None
-
-
 def _signal_and_wait(leader: Identity, number: int, wait_s: float) -> bool:
     for member in _members(leader):
         with suppress(ProcessLookupError, PermissionError):
