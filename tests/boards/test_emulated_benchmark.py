@@ -74,6 +74,7 @@ def test_no_field_of_the_record_takes_a_time_for_a_measurement() -> None:
     assert not [name for name in fields if name.endswith(("_ms", "_s", "_us", "_ns")) or "latency" in name]
 
 
+@pytest.mark.thorough
 def test_a_foreign_model_is_run_on_random_pixels_which_the_result_says(miniatures: Path) -> None:
     result = benchmark_model(miniatures / "int8.tflite", "virtual-f4", images=2)
     assert isinstance(result, EmulatedBenchmark)
@@ -89,6 +90,7 @@ def test_one_wrong_output_is_enough_for_no_figure(miniatures: Path, monkeypatch:
         benchmark_model(miniatures / "per_channel.tflite", "virtual-h7", images=2)
 
 
+@pytest.mark.thorough
 def test_what_went_wrong_on_the_wire_is_counted_in_the_record(miniatures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "VirtualBoard", partial(VirtualBoard, faults=["garbage:after=5"]))
     result = benchmark_model(miniatures / "per_channel.tflite", "virtual-h7", images=2)

@@ -93,6 +93,7 @@ def test_host_latency_stands_apart_and_targets_are_not_measured(sample: Made) ->
     assert "| NPU | STM32N6 | not measured | not measured |" in targets
 
 
+@pytest.mark.thorough
 def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(generated=True))[1])
     emulated = text.partition("## Emulated: executed instructions on virtual-h7")[2].partition("\n## ")[0]
@@ -109,6 +110,7 @@ def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Cal
     assert "| \\<b\\>\\|layer | 7 | - |" in emulated
 
 
+@pytest.mark.thorough
 def test_a_linux_board_of_st_stands_among_the_targets(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(linux_board="stm32mp"))[1])
     targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
@@ -136,6 +138,7 @@ def test_a_microcontroller_stands_among_the_targets_with_its_memory(make: Callab
     assert "| NPU | STM32N6 | not measured | not measured |" in targets
 
 
+@pytest.mark.thorough
 def test_an_npu_is_told_from_a_microcontroller_by_its_profile(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(mcu_board="n6", drift=0.03))[1])
     targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
@@ -149,6 +152,7 @@ def test_a_board_that_computes_something_else_stands_out(make: Callable[[Story],
     assert "**only 12 of 64**" in readme(make(Story(linux_board="stm32mp", same_class=12))[1])
 
 
+@pytest.mark.thorough
 def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(linux_board="linux"))[1])
     targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
@@ -160,6 +164,7 @@ def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> No
     assert "must not be compared with figures of one" in machine
 
 
+@pytest.mark.thorough
 def test_outputs_that_differ_stand_out(make: Callable[[Story], Made]) -> None:
     assert "**15 of 16**, by 0.125 at most" in readme(make(Story(generated=True, equal_outputs=15))[1])
 
@@ -216,16 +221,19 @@ def test_drawn_pictures_are_said_to_be_drawn(sample: Made) -> None:
     assert "**Drawn pictures.**" in readme(sample[1])
 
 
+@pytest.mark.thorough
 def test_another_archive_makes_figures_incomparable(make: Callable[[Story], Made]) -> None:
     _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", origin="flowers.tgz", note="not the upstream archive"))
     assert "cannot be compared with figures published" in readme(folder)
 
 
+@pytest.mark.thorough
 def test_the_upstream_archive_needs_no_caveat(make: Callable[[Story], Made]) -> None:
     _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", origin="x", upstream=True, note="the upstream archive"))
     assert "\n> " not in readme(folder)
 
 
+@pytest.mark.thorough
 def test_the_license_of_the_starting_weights_is_inherited(make: Callable[[Story], Made]) -> None:
     _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", start=ST_WEIGHTS))
     data = ModelCard.load(folder / "README.md").data
@@ -233,18 +241,21 @@ def test_the_license_of_the_starting_weights_is_inherited(make: Callable[[Story]
     assert str(data.license_link).endswith("LICENSE.md")
 
 
+@pytest.mark.thorough
 def test_pictures_that_may_be_shown_are_credited(make: Callable[[Story], Made]) -> None:
     record, folder = make(Story(variant="flowers-fdmobilenet_0.25-128"))
     assert "plots/samples.jpg" in record.files
     assert "Pictures by their own authors, cc-by-2.0" in readme(folder)
 
 
+@pytest.mark.thorough
 def test_pictures_that_may_not_be_shown_are_left_out(make: Callable[[Story], Made]) -> None:
     record, folder = make(Story(variant="food-fdmobilenet_0.25-128"))
     assert "plots/samples.jpg" not in record.files
     assert "does not allow to publish them again" in readme(folder)
 
 
+@pytest.mark.thorough
 def test_broken_rules_and_quarantine_are_told(make: Callable[[Story], Made]) -> None:
     rule = RuleResult(
         name="sharp", description="few are blurred", severity="warning", holds=False, observed=0.25, expected="at most 0.1", failed_rows=7
@@ -254,6 +265,7 @@ def test_broken_rules_and_quarantine_are_told(make: Callable[[Story], Made]) -> 
     assert "| does not decode | 3 |" in readme(folder)
 
 
+@pytest.mark.thorough
 def test_pictures_outside_the_class_folders_are_told(make: Callable[[Story], Made]) -> None:
     outside = Outside(pictures=12, places={"set/more": 12}, left_out=30, hidden=1, empty_class_folders=[])
     _, folder = make(Story(outside=outside))
@@ -270,6 +282,7 @@ def test_hostile_class_names_stay_text(make: Callable[[Story], Made]) -> None:
     assert 'href="http://x"' not in page
 
 
+@pytest.mark.thorough
 def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Made]) -> None:
     classes = [f"class {place:03}" for place in range(101)]
     _, folder = make(Story(variant="food-fdmobilenet_0.25-128", classes=classes, test_per_class=4, accuracy=0.6))
@@ -280,6 +293,7 @@ def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Ma
         assert min(plot.size) > 1200
 
 
+@pytest.mark.thorough
 def test_without_a_benchmark_there_is_no_host_section(make: Callable[[Story], Made]) -> None:
     _, folder = make(Story(benchmark=False))
     assert "Inference time on the host" not in readme(folder)
@@ -337,6 +351,7 @@ def test_generated_code_of_another_model_is_refused(name: str, workspace: Worksp
         card(workspace, params, story.variant)
 
 
+@pytest.mark.thorough
 def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspace: Workspace) -> None:
     story = Story(generated=True)
     params = story.write(workspace)
@@ -347,6 +362,7 @@ def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspac
     assert "Memory of the generated code" not in readme(card_folder(workspace, params, story.variant))
 
 
+@pytest.mark.thorough
 def test_a_picture_of_other_code_is_refused(workspace: Workspace) -> None:
     story = Story(generated=True)
     params = story.write(workspace)

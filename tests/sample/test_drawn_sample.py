@@ -96,6 +96,7 @@ def linear_accuracy(features: NDArray[np.float64], labels: NDArray[np.intp]) -> 
     return float(((inputs[held_out] @ weights).argmax(1) == labels[held_out]).mean())
 
 
+@pytest.mark.thorough
 def test_colour_alone_does_not_tell_the_kinds_apart(pictures: tuple[NDArray[np.float64], NDArray[np.intp]]) -> None:
     pixels, labels = pictures
     whole = pixels.mean((1, 2))

@@ -109,6 +109,7 @@ def code(request: pytest.FixtureRequest, network_file: Callable[..., Path], tmp_
     return generated(network_file(*SMALL), folder, stream_input=request.param == "streamed")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("spare_kib", "runs"), [(128, 1), (64, 3), (36, 10)])
 def test_layers_are_kept_in_as_few_runs_as_there_is_memory_for(
     spare_kib: int, runs: int, code: Path, network_file: Callable[..., Path], tmp_path: Path

@@ -1,0 +1,49 @@
+"""Write the table of docs/development.md: what each group of tests costs, by the times of the last `make test` and its kin.
+
+python tests/times.py
+"""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "development.md"
+RUNS = {"short": "test", "rest": "test-rest", "long": "test-long"}
+"""The parts of scripts/test.sh."""
+
+
+def groups(run: str) -> tuple[Counter[str], dict[str, float]]:
+    """The tests that ran and their seconds, by folder of tests/."""
+    count: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
+    for case in ElementTree.parse(ROOT / ".venv" / f"tests-{run}.xml").iter("testcase"):
+        if case.find("skipped") is None:
+            parts = case.attrib["classname"].split(".")
+            group = parts[1] if len(parts) > 2 else "(other)"
+            count[group] += 1
+            seconds[group] += float(case.attrib["time"])
+    return count, seconds
+
+
+def row(group: str, cells: Iterable[tuple[int, float]]) -> str:
+    """What a group costs in each run."""
+    return " | ".join([f"| {group}", *(f"{count} in {seconds:,.0f} s" if count else "" for count, seconds in cells)]) + " |"
+
+
+def table() -> str:
+    """One row a folder, one column a run, the dearest first."""
+    runs = [groups(run) for run in RUNS]
+    order = sorted({group for count, _ in runs for group in count}, key=lambda group: -sum(seconds[group] for _, seconds in runs))
+    lines = ["| tests/ | " + " | ".join(f"`make {name}`" for name in RUNS.values()) + " |", "|---|" + "---:|" * len(runs)]
+    lines += [row(group, [(count[group], seconds[group]) for count, seconds in runs]) for group in order]
+    return "\n".join([*lines, row("all", [(count.total(), sum(seconds.values())) for count, seconds in runs])])
+
+
+if __name__ == "__main__":
+    text = PAGE.read_text(encoding="utf-8")
+    begin, end = "<!-- python tests/times.py -->\n", "<!-- end -->"
+    new = re.sub(f"{begin}.*?{end}", lambda _: f"{begin}{table()}\n{end}", text, flags=re.DOTALL)
+    PAGE.write_text(new, encoding="utf-8")
