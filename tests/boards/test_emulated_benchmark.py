@@ -84,6 +84,7 @@ def test_a_foreign_model_is_run_on_random_pixels_which_the_result_says(miniature
     assert result.part.startswith("STM32F405")
 
 
+@pytest.mark.thorough
 def test_one_wrong_output_is_enough_for_no_figure(miniatures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "VirtualBoard", partial(VirtualBoard, faults=["wrong-output:times=1"]))
     with pytest.raises(WrongOutputs, match=r"other outputs than LiteRT's reference kernels on 1 of 2 images, by 0\.\d+ at most"):

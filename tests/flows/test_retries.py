@@ -72,6 +72,7 @@ def test_a_stage_that_may_pass_is_tried_three_times_at_most_and_the_ui_says_so(s
     assert states.count("AwaitingRetry") == 2
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_is_tried_once(served: Project) -> None:
     trouble(served, train="1 train.log 99", other="1 other.log 99")
     served.retrain(ok=False)

@@ -13,7 +13,7 @@ from flows import transfer as transfers
 from flows.commands import Ended
 from flows.transfer import transfer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @contextmanager
@@ -54,13 +54,11 @@ def pushed(project: Project, monkeypatch: pytest.MonkeyPatch, store_s: float = 1
     return said
 
 
-@pytest.mark.thorough
 def test_a_store_that_is_not_there_may_come_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageMayPass, match="was away for 1 s"):
         pushed(with_remote(project, 9), monkeypatch)
 
 
-@pytest.mark.thorough
 def test_a_store_that_cannot_now_may_do_so_later(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(503) as port, pytest.raises(StageMayPass, match="does not answer"):
         pushed(with_remote(project, port), monkeypatch)
@@ -79,7 +77,6 @@ def test_without_a_store_the_message_says_so(project: Project, monkeypatch: pyte
         pushed(project, monkeypatch, store_s=60)
 
 
-@pytest.mark.thorough
 def test_waiting_for_a_store_ends_when_all_ends(project: Project) -> None:
     over = threading.Event()
     with_remote(project, 9)
@@ -87,7 +84,6 @@ def test_waiting_for_a_store_ends_when_all_ends(project: Project) -> None:
         transfer(["push", "prepare"], project.root, project.env, lambda _: over.set(), over.is_set)
 
 
-@pytest.mark.thorough
 def test_a_folder_takes_and_gives(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.run("dvc", "repro", "prepare")
     project.run("dvc", "remote", "add", "--default", "store", str(project.root.parent / "store"))

@@ -53,6 +53,7 @@ def test_the_second_fit_of_a_refit_is_counted(workspace: Workspace) -> None:
     assert twice.epochs_s == pytest.approx(once.epochs_s + 60 * 4 * 0.5)
 
 
+@pytest.mark.thorough
 def test_the_command_says_it_and_writes_nothing(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,8 @@ from edgeloop.training.train import train
 from edgeloop.training.training import class_weights
 from edgeloop.workspace import VariantPaths, Workspace
 
+pytestmark = pytest.mark.thorough
+
 SCRATCH: dict[str, Any] = {
     "phases": [{"mode": "scratch", "epochs": 4, "learning_rate": 0.01, "warmup_epochs": 1}],
     "batch_size": 6,
@@ -113,7 +115,6 @@ def test_the_history_has_a_row_for_each_epoch_and_the_record_its_best(scratch: t
     assert accuracies[record.fits[0].epoch - 1] == max(accuracies)
 
 
-@pytest.mark.thorough
 def test_the_model_kept_is_the_one_that_was_scored_best(transferred: tuple[Workspace, TrainRecord]) -> None:
     import keras
 
@@ -128,7 +129,6 @@ def test_the_model_kept_is_the_one_that_was_scored_best(transferred: tuple[Works
     assert scored(record) > 0.9
 
 
-@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(
     scratch: tuple[Workspace, TrainRecord], data: Path, tmp_path: Path
 ) -> None:
@@ -149,7 +149,6 @@ def test_nothing_is_left_of_the_checkpoint_after_the_end(scratch: tuple[Workspac
     assert not list((scratch[0].cache / "training").iterdir())
 
 
-@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(
     data: Path, scratch: tuple[Workspace, TrainRecord], transferred: tuple[Workspace, TrainRecord], tmp_path: Path
@@ -165,7 +164,6 @@ def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(
     assert [row["val_loss"] for row in rows] == [row["val_loss"] for row in expected]
 
 
-@pytest.mark.thorough
 def test_transfer_trains_the_head_first_and_inherits_origin_and_licence(transferred: tuple[Workspace, TrainRecord]) -> None:
     record = transferred[1]
     assert [(phase.mode, phase.epochs_run) for phase in record.fits[0].phases] == [("head", 3), ("full", 8)]
@@ -173,7 +171,6 @@ def test_transfer_trains_the_head_first_and_inherits_origin_and_licence(transfer
     assert record.start.license is None
 
 
-@pytest.mark.thorough
 def test_a_licence_goes_on_from_variant_to_variant(data: Path, scratch: tuple[Workspace, TrainRecord], tmp_path: Path) -> None:
     workspace = transfer(data, tmp_path / "project", scratch[0])
     folder = workspace.root / "models" / "other" / "backbone"
@@ -184,7 +181,6 @@ def test_a_licence_goes_on_from_variant_to_variant(data: Path, scratch: tuple[Wo
     assert train(workspace, params, VARIANT).start.license == "sla0044"
 
 
-@pytest.mark.thorough
 def test_the_head_trains_the_last_layer_only_on_features_computed_once(
     workspace: Workspace, scratch: tuple[Workspace, TrainRecord]
 ) -> None:
@@ -202,7 +198,6 @@ def test_the_head_trains_the_last_layer_only_on_features_computed_once(
     assert {path: path.stat().st_mtime_ns for path in (workspace.cache / "features").iterdir()} == features
 
 
-@pytest.mark.thorough
 def test_early_stopping_ends_a_phase_that_gets_no_better(workspace: Workspace, scratch: tuple[Workspace, TrainRecord]) -> None:
     shutil.copyfile(variant(scratch[0]).model, workspace.root / "backbone.keras")
     phases = [{"mode": "head", "epochs": 30, "learning_rate": 1e-12, "early_stopping": 3, "decay": "constant"}]
@@ -219,7 +214,6 @@ def test_rare_classes_weigh_more_where_that_is_asked_for(workspace: Workspace) -
     assert class_weights(labels, 3, write_params(workspace).datasets[DATASET].train.class_weights).tolist() == [1, 1, 1]
 
 
-@pytest.mark.thorough
 def test_a_diverging_training_is_stopped_with_what_to_change(workspace: Workspace) -> None:
     phases = [{"mode": "scratch", "epochs": 3, "learning_rate": 1e30}]
     with pytest.raises(TrainingError, match="diverged in epoch 1") as error:
@@ -264,7 +258,6 @@ def test_data_must_be_prepared_and_accepted_first(workspace: Workspace) -> None:
         train(workspace, params, VARIANT)
 
 
-@pytest.mark.thorough
 def test_a_phase_may_train_at_a_lower_resolution_and_is_scored_at_the_variants(workspace: Workspace) -> None:
     phases = [
         {"mode": "scratch", "epochs": 2, "learning_rate": 0.01, "resolution": 64},

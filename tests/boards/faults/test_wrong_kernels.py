@@ -90,6 +90,7 @@ def outcome_on_board(workspace: Workspace, params: Params, variant: VariantPaths
     return "a record"
 
 
+@pytest.mark.thorough
 def test_the_command_says_so_and_gives_no_figure(
     workspace: Workspace, variant: VariantPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

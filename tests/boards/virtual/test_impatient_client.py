@@ -66,7 +66,7 @@ def facts(layer: Layer) -> tuple[int, int, bytes]:
 
 @pytest.mark.parametrize(
     ("name", "resolution"),
-    [SMALL, *(pytest.param(name, 224, marks=pytest.mark.long) for name in NETWORKS)],
+    [pytest.param(*SMALL, marks=pytest.mark.thorough), *(pytest.param(name, 224, marks=pytest.mark.long) for name in NETWORKS)],
 )
 def test_an_impatient_client_gets_every_layer_on_a_busy_machine(
     name: str, resolution: int, network_file: Callable[..., Path], tmp_path: Path
