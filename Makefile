@@ -1,8 +1,8 @@
 # make demo    the whole loop on drawn flowers, watched in Prefect's UI, published to a local S3 server
-# make test    lint, types and tests; make test-all: those that take minutes, too
+# make test    lint, types, and tests that touch every part once; make test-rest: the others; make test-all: those of minutes, too
 # Both set up .venv from the committed lock first. PYTHON=python3.12 names the interpreter to make it with.
 
-.PHONY: demo test test-all setup format lock down clean
+.PHONY: demo test test-rest test-long test-all setup format lock down clean
 export PYTHON
 
 setup:
@@ -13,11 +13,15 @@ demo: setup
 	@.venv/bin/edgeloop run sample all all --publish
 
 test: setup
-	@sh scripts/test.sh $(ARGS)
+	@sh scripts/test.sh short $(ARGS)
 
-# The long ones too: some minutes more.
-test-all: setup
-	@EDGELOOP_LONG=1 FORCE=1 sh scripts/test.sh $(ARGS)
+test-rest: setup
+	@sh scripts/test.sh rest $(ARGS)
+
+test-long: setup
+	@sh scripts/test.sh long $(ARGS)
+
+test-all: test test-rest test-long
 
 format: setup
 	@.venv/bin/ruff check --fix --quiet .

@@ -1,8 +1,17 @@
 #!/bin/sh
-# Lint, types and all tests. When exactly these files have passed before, it says so and ends; FORCE=1 runs them again.
+# A part of the tests: `short` touches everything once, and lint and types belong to it; `rest` and `long` are the others.
+# When exactly these files have passed before, it says so and ends; FORCE=1 runs them again.
 set -eu
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
+part="$1"
+shift
+case "$part" in
+    short) marked="not thorough and not long" ;;
+    rest) marked="thorough and not long" ;;
+    long) marked="long" ;;
+    *) echo "test: no part '$part' (short, rest, long)" >&2; exit 2 ;;
+esac
 
 state() {
     git ls-files -z --cached --others --exclude-standard | sort -z | xargs -0 sha256sum 2>/dev/null
@@ -10,13 +19,21 @@ state() {
     ls -d ../shared 2>/dev/null || true
 }
 digest="$(state | sha256sum)"
-if [ -z "${FORCE:-}" ] && [ -z "${CI:-}" ] && [ "$(cat .venv/tested 2>/dev/null)" = "$digest" ]; then
-    echo "test: these very files have passed; make test FORCE=1 runs them again"
+if [ -z "${FORCE:-}" ] && [ -z "${CI:-}" ] && [ "$(cat ".venv/tested-$part" 2>/dev/null)" = "$digest" ]; then
+    echo "test: these very files have passed; FORCE=1 runs them again"
     exit 0
 fi
-ruff check .
-ruff format --check --quiet . || { echo "test: run 'make format'" >&2; exit 1; }
-mypy
+types=
+if [ "$part" = short ]; then
+    ruff check .
+    ruff format --check --quiet . || { echo "test: run 'make format'" >&2; exit 1; }
+    # Types keep one core busy: beside the tests, many of which wait for others.
+    mypy >.venv/mypy.log 2>&1 &
+    types=$!
+    trap 'kill $types 2>/dev/null || true' EXIT
+fi
 # One more than there are cores: many tests wait for services that start, or for a deadline.
-python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 5 "$@"
-printf '%s' "$digest" >.venv/tested
+python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "$marked" --durations 15 --durations-min 5 \
+    --junitxml ".venv/tests-$part.xml" "$@"
+[ -z "$types" ] || wait "$types" || { cat .venv/mypy.log; exit 1; }
+printf '%s' "$digest" >".venv/tested-$part"

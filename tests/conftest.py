@@ -7,15 +7,15 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from once import Once
 
 from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.workspace import Workspace
 
-pytest_plugins = ("flows_in_miniature", "lab_bench", "linux_board", "network_files", "tiny_firmware", "fault_desk")
+pytest_plugins = ("once", "flows_in_miniature", "lab_bench", "linux_board", "network_files", "tiny_firmware", "fault_desk")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-LONG = not {"EDGELOOP_LONG", "EDGELOOP_KILLS", "EDGELOOP_ROUND"}.isdisjoint(os.environ)
 
 # Several test processes start services at once, beside those that a user may run.
 os.environ["EDGELOOP_PORTS"] = "any"
@@ -29,12 +29,7 @@ hypothesis.settings.load_profile("edgeloop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow files, so that the last one does not run alone; leave out the long ones, and what needs ../shared without it."""
-    if not LONG:
-        reason = pytest.mark.skip(reason="long: make test-all runs it")
-        for item in items:
-            if "long" in item.keywords:
-                item.add_marker(reason)
+    """Begin with the slow files, so that the last one does not run alone; leave out what needs ../shared where it is not."""
     slow = {item.path for item in items if "slow" in item.keywords}
     items.sort(key=lambda item: item.path not in slow)
     if not SHARED.is_dir():
@@ -68,8 +63,8 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def miniatures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def miniatures(once: Once) -> Path:
     """A folder with the classifier of colours in every form that `miniature.convert_models` names."""
     from miniature import convert_models
 
-    return convert_models(tmp_path_factory.mktemp("miniatures"))
+    return once("miniatures", convert_models)

@@ -1,12 +1,16 @@
 """A real Prefect server, and small projects whose stages are shell commands to run flows in."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from flows.api import Server
 from flows.server import client_environment, prefect_server
 
 ROOT = Path(__file__).resolve().parent.parent
+CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 VARIANT = "sample-fdmobilenet_0.25-96"
 FOLDER = "models/sample/fdmobilenet_0.25-96"
 
@@ -85,9 +90,10 @@ class Project:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """An environment in which DVC and Prefect keep to `home`, and this checkout's code is found."""
+    """An environment in which DVC and Prefect keep to `home`, and this checkout's code is found; compilers keep what they have."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": path, "PYTHONPATH": str(ROOT), "DVC_SITE_CACHE_DIR": str(home / "dvc"), "DVC_NO_ANALYTICS": "1", "HOME": str(home)}
+    own["XDG_CACHE_HOME"] = CACHE
     git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@localhost"}
     return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | own | git
 
@@ -115,10 +121,25 @@ def small_project(home: Path) -> Project:
     root.mkdir()
     for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
         (root / name).write_text(text, encoding="utf-8")
-    made = Project(root, environment(home))
+    return initialised(Project(root, environment(home)))
+
+
+def initialised(project: Project) -> Project:
+    """The same, under git and DVC."""
+    shutil.copytree(repository(), project.root, dirs_exist_ok=True)
+    return project
+
+
+@cache
+def repository() -> Path:
+    """An empty folder that git and DVC have initialised, to copy."""
+    home = Path(tempfile.mkdtemp(prefix="edgeloop-repository-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    (home / "project").mkdir()
+    made = Project(home / "project", environment(home))
     made.run("git", "init", "--quiet")
     made.run(sys.executable, "-m", "dvc", "init", "--quiet")
-    return made
+    return made.root
 
 
 @pytest.fixture
@@ -127,7 +148,7 @@ def served(project: Project, server: dict[str, str]) -> Project:
     return Project(project.root, project.env | server)
 
 
-def until(holds: Callable[[], bool], seconds: float) -> None:
+def until(holds: Callable[[], object], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come about in time"

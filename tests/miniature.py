@@ -74,6 +74,7 @@ def convert_models(folder: Path) -> Path:
     float, per_channel, per_tensor (fixed batch 1, uint8 in, float32 out), open_batch and open_float (open batch size),
     int8 (int8 in and out), and blind (as per_channel, but it never says green).
     """
+    folder.mkdir()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         for name, content in _conversions():

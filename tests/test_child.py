@@ -11,6 +11,7 @@ from pathlib import Path
 import child_tasks
 import pytest
 from child_tasks import PATIENT, died
+from flows_in_miniature import until
 
 from edgeloop.child import Limits, in_child
 from edgeloop.errors import DataError, ModelError
@@ -63,16 +64,9 @@ def test_it_ends_with_its_starter_however_that_ends(tmp_path: Path, number: sign
     told = tmp_path / "pid"
     program = f"from child_tasks import start_a_sleeper; start_a_sleeper({str(told)!r})"
     starter = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, stderr=subprocess.DEVNULL)
-    wait_for(lambda: told.is_file() and told.read_text(encoding="utf-8") != "")
+    until(lambda: told.is_file() and told.read_text(encoding="utf-8") != "", 30)
     child = int(told.read_text(encoding="utf-8"))
     # Ctrl-C reaches all processes of the terminal, the others one.
     os.killpg(starter.pid, number) if number == signal.SIGINT else os.kill(starter.pid, number)
     starter.wait(timeout=30)
-    wait_for(lambda: not Path(f"/proc/{child}").exists())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not Path(f"/proc/{child}").exists(), 30)

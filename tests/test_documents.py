@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,11 @@ def documents() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (text := ast.get_docstring(node)):
                 yield path.relative_to(ROOT).as_posix(), text
+
+
+@cache
+def all_documents() -> list[tuple[str, str]]:
+    return list(documents())
 
 
 def words_of_code() -> set[str]:
@@ -66,7 +72,7 @@ def is_module(name: str) -> bool:
 )  # fmt: skip
 def test_what_is_named_is_there(what: str, pattern: re.Pattern[str], exists: object) -> None:
     assert callable(exists)
-    wrong = [f"{file}: {name}" for file, text in documents() for name in pattern.findall(text) if not exists(name)]
+    wrong = [f"{file}: {name}" for file, text in all_documents() for name in pattern.findall(text) if not exists(name)]
     assert not wrong, f"no such {what}"
 
 

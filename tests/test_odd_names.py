@@ -74,6 +74,7 @@ def pictures(folder: Path) -> Iterator[Path]:
             yield path
 
 
+@pytest.mark.thorough
 def test_a_data_set_of_odd_names_is_prepared_and_its_report_is_a_page_of_text(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "project")
     workspace.root.mkdir()

@@ -84,6 +84,7 @@ def _run_in_threads(work: Callable[[], None], count: int) -> None:
     assert not any(thread.is_alive() for thread in threads)
 
 
+@pytest.mark.thorough
 def test_tensorflow_starts_without_a_word() -> None:
     script = "from edgeloop.quiet import load_tensorflow; load_tensorflow(); import tensorflow as tf; tf.constant(1.0) + 1.0"
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}

@@ -15,6 +15,8 @@ from edgeloop.training.phases import PhaseRun, prepare_phase
 from edgeloop.training.recipe import Recipe
 from edgeloop.training.training import Training
 
+Kind = tuple[str, int | None]
+"""What the speed of a phase depends on: whether only the head learns, and the resolution."""
 STEPS = 12
 """Timed of each kind of phase, after one that compiles."""
 
@@ -38,7 +40,9 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Speed:
+class Speed:
+    """Of one kind of phase on this machine."""
+
     compile_s: float
     step_s: float
     score_s: float
@@ -47,25 +51,34 @@ class _Speed:
 
 def estimate(training: Training) -> Estimate:
     """Time some steps of each kind of phase; the pixels that the training needs are decoded where they are not yet."""
+    job, _ = training.job("select", "last", training.fits[0][2])
+    speeds: dict[Kind, Speed] = {}
+    for phase in training.recipe.phases:
+        if _kind(phase) not in speeds:
+            speeds[_kind(phase)] = _measured(prepare_phase(job, phase), phase, training.recipe)
+    return at_speeds(training, [speeds[_kind(phase)] for phase in training.recipe.phases])
+
+
+def at_speeds(training: Training, speeds: list[Speed]) -> Estimate:
+    """The time of a training whose phases run at these speeds; only the last phase is run in every fit."""
     fits = [fold for _, _, fold in training.fits]
-    job, _ = training.job("select", "last", fits[0])
-    speeds: dict[tuple[str, int | None], _Speed] = {}
     once, epochs = 0.0, 0.0
-    for number, phase in enumerate(training.recipe.phases, 1):
-        kind = ("head" if phase.mode == "head" else "full", phase.resolution)
-        if kind not in speeds:
-            speeds[kind] = _measured(prepare_phase(job, phase), phase, training.recipe)
-        running = fits if number == len(training.recipe.phases) else fits[:1]
-        once += len(running) * speeds[kind].compile_s
-        epochs += phase.epochs * sum(_epoch_s(speeds[kind], fold, training.recipe.batch_size) for fold in running)
+    for number, (phase, speed) in enumerate(zip(training.recipe.phases, speeds, strict=True), 1):
+        running = fits if number == len(speeds) else fits[:1]
+        once += len(running) * speed.compile_s
+        epochs += phase.epochs * sum(_epoch_s(speed, fold, training.recipe.batch_size) for fold in running)
     return Estimate(once, epochs)
 
 
-def _epoch_s(speed: _Speed, fold: Fold, batch_size: int) -> float:
+def _kind(phase: Phase) -> Kind:
+    return "head" if phase.mode == "head" else "full", phase.resolution
+
+
+def _epoch_s(speed: Speed, fold: Fold, batch_size: int) -> float:
     return max(1, len(fold.train) // batch_size) * speed.step_s + len(fold.held) * speed.score_s
 
 
-def _measured(run: PhaseRun, phase: Phase, recipe: Recipe) -> _Speed:
+def _measured(run: PhaseRun, phase: Phase, recipe: Recipe) -> Speed:
     steps = run.train.steps(recipe.batch_size)
 
     def items(count: int, epoch: int) -> Iterator[Batch]:
@@ -77,7 +90,7 @@ def _measured(run: PhaseRun, phase: Phase, recipe: Recipe) -> _Speed:
         compiled = _timed(run.trainer.epoch, items(1, 0), phase, 0, steps) + _timed(run.trainer.logits, held)
         step = _timed(run.trainer.epoch, ahead(items(count, 1)), phase, 0, steps) / count
         score = _timed(run.trainer.logits, held) / len(held)
-    return _Speed(compiled, step, score)
+    return Speed(compiled, step, score)
 
 
 def _timed(work: Any, *arguments: Any) -> float:

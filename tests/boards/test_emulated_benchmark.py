@@ -74,6 +74,7 @@ def test_no_field_of_the_record_takes_a_time_for_a_measurement() -> None:
     assert not [name for name in fields if name.endswith(("_ms", "_s", "_us", "_ns")) or "latency" in name]
 
 
+@pytest.mark.thorough
 def test_a_foreign_model_is_run_on_random_pixels_which_the_result_says(miniatures: Path) -> None:
     result = benchmark_model(miniatures / "int8.tflite", "virtual-f4", images=2)
     assert isinstance(result, EmulatedBenchmark)
@@ -83,12 +84,14 @@ def test_a_foreign_model_is_run_on_random_pixels_which_the_result_says(miniature
     assert result.part.startswith("STM32F405")
 
 
+@pytest.mark.thorough
 def test_one_wrong_output_is_enough_for_no_figure(miniatures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "VirtualBoard", partial(VirtualBoard, faults=["wrong-output:times=1"]))
     with pytest.raises(WrongOutputs, match=r"other outputs than LiteRT's reference kernels on 1 of 2 images, by 0\.\d+ at most"):
         benchmark_model(miniatures / "per_channel.tflite", "virtual-h7", images=2)
 
 
+@pytest.mark.thorough
 def test_what_went_wrong_on_the_wire_is_counted_in_the_record(miniatures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "VirtualBoard", partial(VirtualBoard, faults=["garbage:after=5"]))
     result = benchmark_model(miniatures / "per_channel.tflite", "virtual-h7", images=2)

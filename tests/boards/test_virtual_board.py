@@ -94,6 +94,7 @@ def test_an_input_of_another_size_is_refused(board: VirtualBoard, pictures: Pixe
         board.run(pictures[:, :90], Observe.OUTPUTS)
 
 
+@pytest.mark.thorough
 def test_a_fault_while_connecting_is_counted(generated: Path, model: Path, pictures: Pixels) -> None:
     board = virtual("virtual-h7", faults=["garbage"], patience=QUICK)
     try:
@@ -104,6 +105,7 @@ def test_a_fault_while_connecting_is_counted(generated: Path, model: Path, pictu
         board.close()
 
 
+@pytest.mark.thorough
 def test_its_process_is_gone_after_it_was_closed(generated: Path) -> None:
     board = virtual("virtual-f4")
     board.load(generated)
@@ -116,6 +118,7 @@ def test_its_process_is_gone_after_it_was_closed(generated: Path) -> None:
         board.run(np.zeros((1, 96, 96, 3), np.uint8), Observe.OUTPUTS)
 
 
+@pytest.mark.thorough
 def test_a_board_whose_process_was_killed_says_so(generated: Path, pictures: Pixels) -> None:
     board = virtual("virtual-h7", patience=QUICK)
     try:
@@ -147,6 +150,7 @@ def test_a_folder_without_generated_code_is_refused(tmp_path: Path) -> None:
         board.close()
 
 
+@pytest.mark.thorough
 def test_a_model_that_does_not_fit_the_part_is_refused(generated: Path, tmp_path: Path) -> None:
     folder = tmp_path / "generated"
     shutil.copytree(generated, folder)
@@ -169,6 +173,7 @@ def test_the_signature_is_that_of_the_models_file(generated: Path, model: Path, 
         signature_of(tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_same_board_answers_over_tcp(board: VirtualBoard, generated: Path, tmp_path: Path) -> None:
     firmware = build_firmware(generated, board.part, tmp_path / "firmware.elf")
     command = [sys.executable, "-m", "edgeloop.boards.virtual", "--part", board.part.name, "--elf", str(firmware), "--tcp", "0"]

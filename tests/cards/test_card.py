@@ -1,6 +1,6 @@
 """A card states what the records state, shows only pictures that may be shown, and comes out the same every time."""
 
-import json
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from card_records import Story, card_folder
 from huggingface_hub import ModelCard
+from matrix import first_is_short
 from PIL import Image
 
 from edgeloop.cards.card import card
@@ -93,6 +94,108 @@ def test_host_latency_stands_apart_and_targets_are_not_measured(sample: Made) ->
     assert "| NPU | STM32N6 | not measured | not measured |" in targets
 
 
+TARGETS = "## Memory footprint and inference time on targets"
+WHOLE = ""
+FLOWERS = "flowers-fdmobilenet_0.25-128"
+BROKEN = RuleResult(
+    name="sharp", description="few are blurred", severity="warning", holds=False, observed=0.25, expected="at most 0.1", failed_rows=7
+)
+OUTSIDE = Outside(pictures=12, places={"set/more": 12}, left_out=30, hidden=1, empty_class_folders=[])
+NO_MCU = "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured"
+NO_MPU = "| MPU | STM32MP1, STM32MP2 | not measured"
+NO_NPU = "| NPU | STM32N6 | not measured"
+# What a story's card says, in which section, and what it does not say there.
+SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
+    "a microcontroller stands among the targets with its memory": (
+        Story(mcu_board="h7"),
+        TARGETS,
+        [
+            "Inference time on desk (STM32H747I-DISCO)",
+            "Measured on hardware: STM32H747I-DISCO, 400 MHz, LiteRT 2.1.0",
+            "Device id 0x450; serial validation protocol 3.1. Code by stedgeai 4.0.1; firmware compiled May",
+            "| 4.321 | 0.011 | 4.271 - 4.721 | 350 | yes | 50.00 | not measured | 128.00 | not measured | 1,024 | not measured |",
+            "| 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 (85.0% - 98.0%) |",
+            "2 protocol errors, 1 runs repeated",
+            NO_NPU,
+        ],
+        [NO_MCU],
+    ),
+    "a Linux board of ST stands among the targets": (
+        Story(linux_board="stm32mp"),
+        TARGETS,
+        [
+            "Measured on hardware: A board (2 x Cortex-A35, aarch64), stai\\_mpu 6.1.1, clock: perf\\_counter.",
+            "Linux 6.6, v6.1.1; CPU clock:",
+            "governor ondemand, 400 MHz to 1500 MHz",
+            "| 3.217 |",
+            "| 92.98 | 7.02 | 0 | 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 (85.0% - 98.0%) |",
+            NO_MCU,
+        ],
+        [NO_MPU],
+    ),
+    "an NPU is told from a microcontroller by its profile": (
+        Story(mcu_board="n6", drift=0.03),
+        TARGETS,
+        [
+            "Code by stedgeai 4.0.1, Neural-ART profile default",
+            "| **no**: they drift by +3.0% from the first to the last |",
+            NO_MCU,
+        ],
+        [NO_NPU],
+    ),
+    "a board that computes something else stands out": (Story(linux_board="stm32mp", same_class=12), WHOLE, ["**only 12 of 64**"], []),
+    "outputs that differ stand out": (Story(generated=True, equal_outputs=15), WHOLE, ["**15 of 16**, by 0.125 at most"], []),
+    "another archive makes figures incomparable": (
+        Story(variant=FLOWERS, origin="flowers.tgz", note="not the upstream archive"),
+        WHOLE,
+        ["cannot be compared with figures published"],
+        [],
+    ),
+    "the upstream archive needs no caveat": (
+        Story(variant=FLOWERS, origin="x", upstream=True, note="the upstream archive"),
+        WHOLE,
+        [],
+        ["\n> "],
+    ),
+    "pictures that may be shown are credited": (
+        Story(variant=FLOWERS),
+        WHOLE,
+        ["plots/samples.jpg", "Pictures by their own authors, cc-by-2.0"],
+        [],
+    ),
+    "pictures that may not be shown are left out": (
+        Story(variant="food-fdmobilenet_0.25-128"),
+        WHOLE,
+        ["does not allow to publish them again"],
+        ["plots/samples.jpg"],
+    ),
+    "broken rules and quarantine are told": (
+        Story(quarantined={"does not decode": 3}, broken_rules=[BROKEN]),
+        WHOLE,
+        ["| `sharp` | few are blurred | 0.25 | at most 0.1 | 7 | warning |", "| does not decode | 3 |"],
+        [],
+    ),
+    "pictures outside the class folders are told": (
+        Story(outside=OUTSIDE),
+        WHOLE,
+        ["12 more outside the class folders, 30 more not below the declared folder"],
+        [],
+    ),
+    "without a benchmark there is no host section": (Story(benchmark=False), WHOLE, [], ["Inference time on the host"]),
+}
+
+
+@pytest.mark.parametrize("what", first_is_short(SAID))
+def test_a_card_says(what: str, make: Callable[[Story], Made]) -> None:
+    story, title, said, unsaid = SAID[what]
+    record, folder = make(story)
+    section = readme(folder).partition(title)[2].partition("\n## ")[0] if title else readme(folder)
+    assert [words for words in said if words not in section] == []
+    assert [words for words in unsaid if words in section] == []
+    assert ("plots/samples.jpg" in record.files) == (folder / "plots" / "samples.jpg").exists() == ("plots/samples.jpg" in readme(folder))
+
+
+@pytest.mark.thorough
 def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(generated=True))[1])
     emulated = text.partition("## Emulated: executed instructions on virtual-h7")[2].partition("\n## ")[0]
@@ -109,46 +212,7 @@ def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Cal
     assert "| \\<b\\>\\|layer | 7 | - |" in emulated
 
 
-def test_a_linux_board_of_st_stands_among_the_targets(make: Callable[[Story], Made]) -> None:
-    text = readme(make(Story(linux_board="stm32mp"))[1])
-    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
-    assert (
-        "Measured on hardware: A board (2 x Cortex-A35, aarch64), stai\\_mpu 6.1.1, clock: perf\\_counter. Linux 6.6, v6.1.1; CPU clock:"
-        in targets
-    )
-    assert "governor ondemand, 400 MHz to 1500 MHz" in targets
-    assert "| 3.217 |" in targets
-    assert "| 92.98 | 7.02 | 0 | 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 (85.0% - 98.0%) |" in targets
-    assert "| MPU | STM32MP1, STM32MP2 | not measured" not in targets
-    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
-
-
-def test_a_microcontroller_stands_among_the_targets_with_its_memory(make: Callable[[Story], Made]) -> None:
-    text = readme(make(Story(mcu_board="h7"))[1])
-    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
-    assert "Inference time on desk (STM32H747I-DISCO)" in targets
-    assert "Measured on hardware: STM32H747I-DISCO, 400 MHz, LiteRT 2.1.0" in targets
-    assert "Device id 0x450; serial validation protocol 3.1. Code by stedgeai 4.0.1; firmware compiled May" in targets
-    assert "| 4.321 | 0.011 | 4.271 - 4.721 | 350 | yes | 50.00 | not measured | 128.00 | not measured | 1,024 | not measured |" in targets
-    assert "| 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 (85.0% - 98.0%) |" in targets
-    assert "2 protocol errors, 1 runs repeated" in targets
-    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured" not in targets
-    assert "| NPU | STM32N6 | not measured | not measured |" in targets
-
-
-def test_an_npu_is_told_from_a_microcontroller_by_its_profile(make: Callable[[Story], Made]) -> None:
-    text = readme(make(Story(mcu_board="n6", drift=0.03))[1])
-    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
-    assert "Code by stedgeai 4.0.1, Neural-ART profile default" in targets
-    assert "| **no**: they drift by +3.0% from the first to the last |" in targets
-    assert "| NPU | STM32N6 | not measured" not in targets
-    assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
-
-
-def test_a_board_that_computes_something_else_stands_out(make: Callable[[Story], Made]) -> None:
-    assert "**only 12 of 64**" in readme(make(Story(linux_board="stm32mp", same_class=12))[1])
-
-
+@pytest.mark.thorough
 def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(linux_board="linux"))[1])
     targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
@@ -158,10 +222,6 @@ def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> No
     assert "| 3.217 |" in machine
     assert "| not measured | not measured | not measured |" in machine
     assert "must not be compared with figures of one" in machine
-
-
-def test_outputs_that_differ_stand_out(make: Callable[[Story], Made]) -> None:
-    assert "**15 of 16**, by 0.125 at most" in readme(make(Story(generated=True, equal_outputs=15))[1])
 
 
 def test_the_memory_of_generated_code_has_the_published_columns_and_its_picture(make: Callable[[Story], Made]) -> None:
@@ -216,48 +276,12 @@ def test_drawn_pictures_are_said_to_be_drawn(sample: Made) -> None:
     assert "**Drawn pictures.**" in readme(sample[1])
 
 
-def test_another_archive_makes_figures_incomparable(make: Callable[[Story], Made]) -> None:
-    _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", origin="flowers.tgz", note="not the upstream archive"))
-    assert "cannot be compared with figures published" in readme(folder)
-
-
-def test_the_upstream_archive_needs_no_caveat(make: Callable[[Story], Made]) -> None:
-    _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", origin="x", upstream=True, note="the upstream archive"))
-    assert "\n> " not in readme(folder)
-
-
+@pytest.mark.thorough
 def test_the_license_of_the_starting_weights_is_inherited(make: Callable[[Story], Made]) -> None:
     _, folder = make(Story(variant="flowers-fdmobilenet_0.25-128", start=ST_WEIGHTS))
     data = ModelCard.load(folder / "README.md").data
     assert (data.license, data.license_name) == ("other", "sla0044")
     assert str(data.license_link).endswith("LICENSE.md")
-
-
-def test_pictures_that_may_be_shown_are_credited(make: Callable[[Story], Made]) -> None:
-    record, folder = make(Story(variant="flowers-fdmobilenet_0.25-128"))
-    assert "plots/samples.jpg" in record.files
-    assert "Pictures by their own authors, cc-by-2.0" in readme(folder)
-
-
-def test_pictures_that_may_not_be_shown_are_left_out(make: Callable[[Story], Made]) -> None:
-    record, folder = make(Story(variant="food-fdmobilenet_0.25-128"))
-    assert "plots/samples.jpg" not in record.files
-    assert "does not allow to publish them again" in readme(folder)
-
-
-def test_broken_rules_and_quarantine_are_told(make: Callable[[Story], Made]) -> None:
-    rule = RuleResult(
-        name="sharp", description="few are blurred", severity="warning", holds=False, observed=0.25, expected="at most 0.1", failed_rows=7
-    )
-    _, folder = make(Story(quarantined={"does not decode": 3}, broken_rules=[rule]))
-    assert "| `sharp` | few are blurred | 0.25 | at most 0.1 | 7 | warning |" in readme(folder)
-    assert "| does not decode | 3 |" in readme(folder)
-
-
-def test_pictures_outside_the_class_folders_are_told(make: Callable[[Story], Made]) -> None:
-    outside = Outside(pictures=12, places={"set/more": 12}, left_out=30, hidden=1, empty_class_folders=[])
-    _, folder = make(Story(outside=outside))
-    assert "12 more outside the class folders, 30 more not below the declared folder" in readme(folder)
 
 
 def test_hostile_class_names_stay_text(make: Callable[[Story], Made]) -> None:
@@ -270,6 +294,7 @@ def test_hostile_class_names_stay_text(make: Callable[[Story], Made]) -> None:
     assert 'href="http://x"' not in page
 
 
+@pytest.mark.thorough
 def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Made]) -> None:
     classes = [f"class {place:03}" for place in range(101)]
     _, folder = make(Story(variant="food-fdmobilenet_0.25-128", classes=classes, test_per_class=4, accuracy=0.6))
@@ -280,63 +305,7 @@ def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Ma
         assert min(plot.size) > 1200
 
 
-def test_without_a_benchmark_there_is_no_host_section(make: Callable[[Story], Made]) -> None:
-    _, folder = make(Story(benchmark=False))
-    assert "Inference time on the host" not in readme(folder)
-
-
-@pytest.mark.parametrize("name", ["train.json", "evaluate.json", "history.csv", "predictions.parquet"])
-def test_a_missing_input_is_named(name: str, workspace: Workspace) -> None:
-    story = Story()
-    params = story.write(workspace)
-    folder = card_folder(workspace, params, story.variant)
-    (folder.parent / name).unlink()
-    with pytest.raises(InputError, match=name):
-        card(workspace, params, story.variant)
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "key"), [("train.json", "model_sha256"), ("quantize.json", "model_sha256"), ("validate.json", "manifest_sha256")]
-)
-def test_records_of_different_models_are_never_mixed(name: str, key: str, workspace: Workspace) -> None:
-    story = Story()
-    params = story.write(workspace)
-    chosen = params.variant(story.variant)
-    folder = workspace.dataset(chosen.dataset).folder if name == "validate.json" else card_folder(workspace, params, story.variant).parent
-    change(folder / name, key, "00" * 32)
-    with pytest.raises(InputError, match="does not know"):
-        card(workspace, params, story.variant)
-
-
-def test_a_benchmark_of_another_model_is_refused(workspace: Workspace) -> None:
-    story = Story()
-    params = story.write(workspace)
-    path = card_folder(workspace, params, story.variant).parent / "benchmarks/host.json"
-    record = json.loads(path.read_text())
-    record["models"][0]["model_sha256"] = "00" * 32
-    path.write_text(json.dumps(record))
-    with pytest.raises(InputError, match="another float model"):
-        card(workspace, params, story.variant)
-
-
-def test_an_unknown_kind_of_benchmark_is_refused(workspace: Workspace) -> None:
-    story = Story()
-    params = story.write(workspace)
-    change(card_folder(workspace, params, story.variant).parent / "benchmarks/host.json", "kind", "benchmark-dream")
-    with pytest.raises(InputError, match="benchmark-dream"):
-        card(workspace, params, story.variant)
-
-
-@pytest.mark.parametrize("name", ["generate.json", "benchmarks/virtual-h7.json"])
-def test_generated_code_of_another_model_is_refused(name: str, workspace: Workspace) -> None:
-    story = Story(generated=True)
-    params = story.write(workspace)
-    change(workspace.variant("sample", "fdmobilenet_0.25", 96).folder / name, "model_sha256", "12" * 32)
-    with pytest.raises(InputError, match=name.replace(".", r"\.")):
-        card(workspace, params, story.variant)
-
-
+@pytest.mark.thorough
 def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspace: Workspace) -> None:
     story = Story(generated=True)
     params = story.write(workspace)
@@ -347,16 +316,42 @@ def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspac
     assert "Memory of the generated code" not in readme(card_folder(workspace, params, story.variant))
 
 
-def test_a_picture_of_other_code_is_refused(workspace: Workspace) -> None:
+OTHER = "00" * 32
+
+
+def changed(key: str) -> Callable[[Path], None]:
+    """Write another digest into a record."""
+    return lambda path: replace_in(path, rf'"{key}": "\w+"', f'"{key}": "{OTHER}"')
+
+
+def replace_in(path: Path, pattern: str, new: str) -> None:
+    path.write_text(re.sub(pattern, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "match"),
+    [
+        ("train.json", Path.unlink, r"train\.json"),
+        ("evaluate.json", Path.unlink, r"evaluate\.json"),
+        ("history.csv", Path.unlink, r"history\.csv"),
+        ("predictions.parquet", Path.unlink, r"predictions\.parquet"),
+        ("train.json", changed("model_sha256"), "does not know"),
+        ("quantize.json", changed("model_sha256"), "does not know"),
+        ("../../../data/sample/validate.json", changed("manifest_sha256"), "does not know"),
+        ("benchmarks/host.json", changed("model_sha256"), "another float model"),
+        ("benchmarks/host.json", lambda path: replace_in(path, r'^  "kind": "[\w-]+"', '  "kind": "benchmark-dream"'), "benchmark-dream"),
+        ("generate.json", changed("model_sha256"), r"generate\.json"),
+        ("benchmarks/virtual-h7.json", changed("model_sha256"), r"benchmarks/virtual-h7\.json"),
+        ("generated/network.h", lambda path: replace_in(path, "0x[0-9a-f]{16}", "0x0000000000000000"), "different models"),
+    ],
+)
+def test_records_that_lack_or_are_of_another_model_are_refused(
+    name: str, damage: Callable[[Path], None], match: str, workspace: Workspace
+) -> None:
     story = Story(generated=True)
     params = story.write(workspace)
-    header = workspace.variant("sample", "fdmobilenet_0.25", 96).generated / "network.h"
-    header.write_text('#define NETWORK_SIGNATURE "0x0000000000000000"\n')
-    with pytest.raises(InputError, match="different models"):
+    folder = card_folder(workspace, params, story.variant)
+    damage(folder.parent / name)
+    with pytest.raises(InputError, match=match):
         card(workspace, params, story.variant)
-
-
-def change(path: Path, key: str, value: str) -> None:
-    record = json.loads(path.read_text())
-    record[key] = value
-    path.write_text(json.dumps(record))
+    assert not folder.exists()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import ROOT, Project, environment
+from flows_in_miniature import ROOT, Project, environment, initialised
 
 from edgeloop.records import (
     CardRecord,
@@ -35,11 +35,9 @@ def clone(folder: Path) -> Project:
     for name in ("params.yaml", "dvc.yaml", ".gitignore"):
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "models" / "backbones", root / "models" / "backbones")
-    made = Project(root, environment(folder))
-    made.run("git", "init", "--quiet")
+    made = initialised(Project(root, environment(folder)))
     made.run("git", "add", ".")
     made.run("git", "commit", "--quiet", "--message", "start")
-    made.run(sys.executable, "-m", "dvc", "init", "--quiet")
     return made
 
 
@@ -186,6 +184,7 @@ def test_real_photographs_from_archive_to_card(tmp_path: Path, shared: Callable[
     assert "up to date" in project.run(sys.executable, "-m", "dvc", "repro", f"evaluate@{FLOWERS}")
 
 
+@pytest.mark.thorough
 @pytest.mark.shared
 @pytest.mark.parametrize(("dataset", "archive", "classes"), [("plant", "plant_village.zip", 24), ("food", "food-101-64px.tar.gz", 101)])
 def test_the_other_archives_are_prepared_too(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from converted_models import smooth_images
 from generated_code import DSP, STRICT, HostNetwork, generate_folder
+from matrix import first_is_short
 from random_models import random_model
 from reference import Reference
 
@@ -78,8 +79,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("compiler", host_compilers(), ids=str)
-@pytest.mark.parametrize("streamed", [False, True], ids=["resident", "streamed"])
+@pytest.mark.parametrize(
+    ("compiler", "streamed"), first_is_short((compiler, streamed) for compiler in host_compilers() for streamed in (False, True)), ids=str
+)
 def test_every_file_is_clean_under_strict_warnings(
     compiler: Compiler, streamed: bool, network_file: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -90,8 +92,8 @@ def test_every_file_is_clean_under_strict_warnings(
             compiler.compile(source, tmp_path / "out.o", [*STRICT, "-O2", *flags])
 
 
-@pytest.mark.parametrize("flags", [(), (DSP,)], ids=["portable", "dsp"])
-@pytest.mark.parametrize("seed", [None, 4, *(pytest.param(seed, marks=pytest.mark.long) for seed in (31, 77))])
+@pytest.mark.parametrize("flags", first_is_short([(), (DSP,)]))
+@pytest.mark.parametrize("seed", [*first_is_short([None, 4]), *(pytest.param(seed, marks=pytest.mark.long) for seed in (31, 77))])
 def test_sanitizers_find_nothing(seed: int | None, flags: tuple[str, ...], network_file: Callable[..., Path], tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     model.write_bytes(network_file("fdmobilenet_0.25", 96).read_bytes() if seed is None else random_model(seed, extreme=seed % 2 == 1))
@@ -112,6 +114,7 @@ def test_sanitizers_find_nothing(seed: int | None, flags: tuple[str, ...], netwo
         assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 
+@pytest.mark.thorough
 def test_two_networks_link_into_one_program(network_file: Callable[..., Path], tmp_path: Path) -> None:
     import ctypes
 

@@ -30,7 +30,8 @@ from edgeloop.quiet import load_tensorflow
 CORTEX_M7 = Cpu("cortex-m7")
 LARGE = ("fdmobilenet_0.5", "fdmobilenet_0.75", "fdmobilenet_1.0")
 """They differ from fdmobilenet_0.25 in width alone."""
-LARGE_ONES_ARE_LONG = [pytest.param(name, marks=[pytest.mark.long] if name in LARGE else []) for name in NETWORKS]
+WIDE_ONES_ARE_LONG = [pytest.param(name, marks=pytest.mark.long if name in LARGE else pytest.mark.thorough) for name in [*NETWORKS][1:]]
+EACH = [*NETWORKS][:1] + WIDE_ONES_ARE_LONG
 NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
 
 
@@ -79,7 +80,7 @@ def check_layer(reference: Reference, layer: Layer, value: NDArray[Any]) -> None
     np.testing.assert_array_equal(value, wanted, f"operator {layer.position} ({layer.operator})", strict=True)
 
 
-@pytest.mark.parametrize("name", LARGE_ONES_ARE_LONG)
+@pytest.mark.parametrize("name", EACH)
 def test_networks_equal_the_reference(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
     images = list(smooth_images(np.random.default_rng(11), 3, 96))
     flags = (DSP,) if name in ("fdmobilenet_0.25", "st_fdmobilenet_v1") else ()
@@ -87,7 +88,7 @@ def test_networks_equal_the_reference(name: str, network_file: Callable[..., Pat
 
 
 @NO_ARM
-@pytest.mark.parametrize("name", LARGE_ONES_ARE_LONG)
+@pytest.mark.parametrize("name", EACH)
 def test_networks_equal_the_reference_on_the_emulated_core(name: str, network_file: Callable[..., Path], tmp_path: Path) -> None:
     images = list(smooth_images(np.random.default_rng(12), 2, 96))
     compilers = arm_compilers(CORTEX_M7)
@@ -95,9 +96,10 @@ def test_networks_equal_the_reference_on_the_emulated_core(name: str, network_fi
     assert all_differ(check_equal_emulated(network_file(name, 96), tmp_path, images, compiler))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("resolution", [128, 224])
-@pytest.mark.parametrize("name", LARGE_ONES_ARE_LONG)
+@pytest.mark.parametrize("name", EACH)
 def test_large_inputs_equal_the_reference(name: str, resolution: int, network_file: Callable[..., Path], tmp_path: Path) -> None:
     images = list(smooth_images(np.random.default_rng(13), 2, resolution))
     model = network_file(name, resolution)
@@ -107,6 +109,7 @@ def test_large_inputs_equal_the_reference(name: str, resolution: int, network_fi
         assert all_differ(check_equal_emulated(model, tmp_path, images, compilers[resolution % len(compilers)]))
 
 
+@pytest.mark.thorough
 @settings(max_examples=12)
 @given(seed=st.integers(0, 2**32), extreme=st.booleans(), flags=st.sampled_from([(), (DSP,)]))
 def test_random_small_graphs_equal_the_reference(
@@ -128,6 +131,7 @@ def test_random_small_graphs_equal_the_reference_on_the_emulated_core(
     check_equal_emulated(*_random_case(seed, extreme, folder), compiler, level)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [1, 2])
 def test_converted_residual_networks_equal_the_reference(seed: int, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
@@ -137,6 +141,7 @@ def test_converted_residual_networks_equal_the_reference(seed: int, tmp_path: Pa
     assert all_differ(check_equal(model, tmp_path, images, (DSP,)))
 
 
+@pytest.mark.thorough
 def test_a_mobilenet_v1_equals_the_reference(tmp_path: Path) -> None:
     """Pads of their own, ReLU6, depthwise layers that are activated: what this project's networks do not have."""
     load_tensorflow()

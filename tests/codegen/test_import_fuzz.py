@@ -56,10 +56,12 @@ def imported(content: bytes, path: Path) -> Network | None:
     return network
 
 
+@pytest.mark.thorough
 def test_damaged_bytes_end_in_a_model_error_or_a_consistent_network(models: list[bytes], tmp_path: Path) -> None:
     assert_all_end_well(models, damaged_bytes, FILES // 2, tmp_path / "model.tflite")
 
 
+@pytest.mark.thorough
 def test_files_that_say_what_they_should_not_end_in_a_model_error_or_a_consistent_network(models: list[bytes], tmp_path: Path) -> None:
     # Taking a file apart and putting it together again takes long for large ones.
     assert_all_end_well(models[2:], damaged_meaning, FILES // 2, tmp_path / "model.tflite")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from comparing import all_differ, equal_to_reference
 from converted_models import smooth_images
+from matrix import first_is_short
 
 from edgeloop.codegen.portable.importer import read_network
 from edgeloop.codegen.portable.network import Network
@@ -23,7 +24,7 @@ def weight_bytes(imported: Network) -> int:
     return sum(layer.weights.size + 4 * layer.bias.size for layer in layers)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", first_is_short(NETWORKS))
 def test_networks_at_96_equal_the_reference_kernels_tensor_by_tensor(name: str, network_file: NetworkFile) -> None:
     count = 2 if name in ("fdmobilenet_0.25", "st_fdmobilenet_v1") else 1
     images = smooth_images(np.random.default_rng(1), count, 96)
@@ -32,17 +33,20 @@ def test_networks_at_96_equal_the_reference_kernels_tensor_by_tensor(name: str, 
     assert imported.macs == multiply_accumulates(network(name), 96, 5)
 
 
+@pytest.mark.thorough
 def test_weights_with_one_scale_for_all_channels_equal_the_reference_kernels(network_file: NetworkFile) -> None:
     _, outputs = equal_to_reference(network_file("fdmobilenet_0.25", 96, per_channel=False), smooth_images(np.random.default_rng(2), 2, 96))
     assert all_differ(outputs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("resolution", [128, 224])
 def test_the_published_networks_equal_the_reference_kernels(resolution: int, network_file: NetworkFile) -> None:
     _, outputs = equal_to_reference(network_file("st_fdmobilenet_v1", resolution), smooth_images(np.random.default_rng(3), 1, resolution))
     assert len(np.unique(outputs[0])) > 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "resolution", "macs", "kibibytes"),
     [
@@ -58,6 +62,7 @@ def test_published_figures_come_out(name: str, resolution: int, macs: int, kibib
     assert round(weight_bytes(imported) / 1024, 2) == kibibytes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("resolution", [96, 128, 224])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_is_imported_at_every_resolution(name: str, resolution: int, network_file: NetworkFile) -> None:

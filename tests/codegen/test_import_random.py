@@ -40,6 +40,7 @@ def compared(seeds: range, path: Path, *, extreme: bool) -> Iterator[tuple[Netwo
         yield equal_to_reference(path, random_images(taken.shape, taken.dtype, 3, seed))
 
 
+@pytest.mark.thorough
 def test_three_hundred_random_networks_equal_the_reference_kernels(tmp_path: Path) -> None:
     operators: Counter[str] = Counter()
     lively = count = 0
@@ -53,6 +54,7 @@ def test_three_hundred_random_networks_equal_the_reference_kernels(tmp_path: Pat
     assert min(operators.values()) > 20
 
 
+@pytest.mark.thorough
 def test_extreme_scales_and_zero_points_equal_the_reference_kernels(tmp_path: Path) -> None:
     shifts: list[int] = []
     compared_count = 0
@@ -78,6 +80,7 @@ def test_any_random_network_equals_the_reference_kernels(seed: int, extreme: boo
     equal_to_reference(path, random_images(taken.shape, taken.dtype, 2, seed))
 
 
+@pytest.mark.thorough
 def test_converted_networks_equal_the_reference_kernels(tmp_path: Path) -> None:
     operators: set[str] = set()
     types: set[tuple[str, str]] = set()
@@ -94,6 +97,7 @@ def test_converted_networks_equal_the_reference_kernels(tmp_path: Path) -> None:
     assert lively >= 10
 
 
+@pytest.mark.thorough
 def test_an_open_batch_is_one_and_its_shape_chain_is_folded_away(tmp_path: Path) -> None:
     path = tmp_path / "open.tflite"
     chains = lively = 0
@@ -213,6 +217,7 @@ def test_the_average_of_large_maps_equals_the_reference_kernel(tmp_path: Path) -
             assert math.isclose(layer.scaling.multiplier * 2.0 ** (layer.scaling.shift - 31), ratio / height / width, rel_tol=1e-6)
 
 
+@pytest.mark.thorough
 def test_every_difference_in_a_softmax_equals_the_reference_kernel(tmp_path: Path) -> None:
     """256 values below a maximum, at scales from where all outputs are alike to where only the maximum counts."""
     path = tmp_path / "model.tflite"

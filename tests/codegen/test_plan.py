@@ -71,9 +71,9 @@ def test_output_stays_while_the_next_input_is_filled() -> None:
     ("name", "resolution", "most_kib", "most_streamed_kib"),
     [
         pytest.param("fdmobilenet_0.25", 224, 150.75, 48, marks=pytest.mark.long),
-        ("fdmobilenet_0.25", 128, 53.91, 48),
+        pytest.param("fdmobilenet_0.25", 128, 53.91, 48, marks=pytest.mark.thorough),
         pytest.param("st_fdmobilenet_v1", 224, 203.17, 60, marks=pytest.mark.long),
-        ("st_fdmobilenet_v1", 128, 71.26, 48),
+        pytest.param("st_fdmobilenet_v1", 128, 71.26, 48, marks=pytest.mark.thorough),
         pytest.param("fdmobilenet_1.0", 224, 200, 110, marks=pytest.mark.long),
     ],
 )

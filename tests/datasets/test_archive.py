@@ -13,6 +13,7 @@ import pytest
 from datasets_in_miniature import TarMode, noise, write_tar, write_zip
 from hypothesis import given
 from hypothesis import strategies as st
+from matrix import first_is_short
 
 from edgeloop.config import Limits
 from edgeloop.datasets import archive
@@ -133,7 +134,7 @@ def test_limits_on_members_and_bytes_hold(tmp_path: Path, write: Callable[[Path,
         read_all(path, Limits(total_bytes=500_000))
 
 
-@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("mode", first_is_short(["w:gz", "w:bz2", "w:xz"]))
 def test_a_compressed_tar_that_blows_up_is_refused(tmp_path: Path, mode: TarMode) -> None:
     path = tar_of(tmp_path / "plain.tar", info("a/bomb", size=archive.RATIO_FROM_BYTES * 2))
     bomb = write_tar(tmp_path / "bomb", {"a/bomb": path.read_bytes()}, mode)

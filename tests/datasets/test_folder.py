@@ -113,6 +113,7 @@ def test_a_folder_that_may_not_be_read_is_no_empty_folder(tmp_path: Path) -> Non
         (tmp_path / "b").chmod(0o755)
 
 
+@pytest.mark.thorough
 def test_every_step_takes_the_same_files(steps: list[Step], tmp_path: Path) -> None:
     """Hidden files, litter and folders named like pictures stop none of them."""
     folder = fill(tmp_path / "pictures", *(f"{label}/{n}.jpg" for label in ("red", "green", "blue") for n in range(2)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from datasets_in_miniature import encoded, jpeg, picture, prepared, settings, two_classes
+from datasets_in_miniature import encoded, fill, jpeg, picture, prepared, settings, two_classes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,14 +20,6 @@ from edgeloop.ingest.incoming import IncomingFolder
 from edgeloop.ingest.ingest import Ingested, NothingNew, in_words, ingest, outside_in_words
 from edgeloop.records import Outside
 from edgeloop.workspace import Workspace
-
-
-def fill(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
 
 
 def take(workspace: Workspace, folder: Path, dataset: str = "sample", again: bool = False, **changes: Any) -> Ingested | None:

@@ -170,6 +170,7 @@ def test_folders_of_splits_are_the_splits_when_params_say_so(workspace: Workspac
     assert (record.classes, record.outside_class_folders) == (["cat", "dog"], [])
 
 
+@pytest.mark.thorough
 def test_folders_of_splits_go_through_validation_whatever_their_shares(workspace: Workspace) -> None:
     shares: dict[str, Any] = {"split": {"rule": "folders"}}
     prepared(workspace, in_splits(train=20, valid=15, test=25), **shares)
@@ -333,6 +334,7 @@ def test_the_same_images_in_a_zip_give_the_same_manifest(workspace: Workspace, t
     assert prepare(workspace, params, "sample").manifest_sha256 == first.manifest_sha256
 
 
+@pytest.mark.thorough
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("dataset", "file", "classes", "images"),

@@ -1,12 +1,12 @@
 """The stage `benchmark@…` of a microcontroller board of lab.yaml, by DVC with the project's own dvc.yaml."""
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
-from flows_in_miniature import ROOT, Project, environment
+import pytest
+from flows_in_miniature import ROOT, Project, environment, initialised
 from lab_bench import Bench
 
 from edgeloop.records import MeasuredBenchmark, read_benchmark
@@ -17,16 +17,14 @@ BUSY_S = 300
 STAGE = "benchmark@sample-fdmobilenet_0.25-96-h747"
 
 
+@pytest.mark.thorough
 def test_a_board_is_measured_by_its_stage_and_one_that_is_not_there_leaves_no_number(
     workspace: Workspace, tmp_path: Path, measurable: VariantPaths, bench: Bench
 ) -> None:
     shutil.copy(ROOT / "dvc.yaml", workspace.root)
     declare(workspace)
     bench.write_lab(workspace)
-    compilers = {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
-    project = Project(workspace.root, environment(tmp_path) | compilers)
-    project.run("git", "init", "--quiet")
-    project.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    project = initialised(Project(workspace.root, environment(tmp_path)))
     repro = (sys.executable, "-m", "dvc", "repro", "--single-item", STAGE)
 
     assert "benchmark on h747: " in project.run(*repro, timeout=BUSY_S)

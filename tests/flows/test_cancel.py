@@ -87,6 +87,7 @@ def assert_a_rerun_goes_on(project: Project, pipeline: str) -> None:
     assert "Data and pipelines are up to date" in project.run(sys.executable, "-m", "dvc", "status")
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_cancelled_in_the_ui_ends_its_stages_and_frees_its_boards(served: Project) -> None:
     pipeline = slow(served)
     flow = start(served)
@@ -102,6 +103,7 @@ def test_a_run_that_is_cancelled_in_the_ui_ends_its_stages_and_frees_its_boards(
     assert_a_rerun_goes_on(served, pipeline)
 
 
+@pytest.mark.thorough
 def test_ctrl_c_is_shown_as_cancelled(served: Project) -> None:
     slow(served)
     flow = start(served)

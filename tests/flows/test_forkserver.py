@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flows_in_miniature import Project, sleepers, until
+from matrix import first_is_short
 
 from flows.commands import Done, ignore, run
 from flows.forkserver import Child, ForkServer
@@ -86,7 +87,7 @@ def test_a_killed_starter_ends_the_stage_and_its_command(sleeping: Project) -> N
     until(lambda: not sleepers(sleeping.root), 15)
 
 
-@pytest.mark.parametrize(("name", "which"), [("guard", 0), ("guard", 1), ("stage slow", 0)])
+@pytest.mark.parametrize(("name", "which"), first_is_short([("guard", 0), ("guard", 1), ("stage slow", 0)]))
 def test_a_killed_stage_or_half_of_its_guard_ends_the_command(sleeping: Project, name: str, which: int) -> None:
     before = set(forks(name))
     starter = subprocess.Popen([sys.executable, "-c", STARTER], cwd=sleeping.root, env=sleeping.env)

@@ -1,6 +1,5 @@
 """The flow `ingest` with real DVC, git and Prefect: a revision is committed, what stands on it is built, and a kill adds nothing twice."""
 
-import io
 import os
 import re
 import shutil
@@ -12,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
+from datasets_in_miniature import fill, jpeg, two_classes
 from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, environment, sleepers, small_project, until
-from PIL import Image
 
 from edgeloop.config import load_params
 from edgeloop.datasets.manifest import read_manifest
@@ -47,28 +45,12 @@ STANDS_ON_DATA = f"""
 """
 
 
-def jpeg(seed: int) -> bytes:
-    patches = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(patches).resize((64, 48), Image.Resampling.BICUBIC).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def fill(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
-
-
 @pytest.fixture(scope="session")
 def first_revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 60 pictures, prepared, validated and committed; made once, and copied for each test."""
     home = tmp_path_factory.mktemp("first revision")
     made = small_project(home)
-    pictures = {f"{label}/{n}.jpg": jpeg(1000 * which + n) for which, label in enumerate(("cat", "dog")) for n in range(30)}
-    fill(made.root / "first", pictures)
+    fill(made.root, two_classes(30, "first"))
     (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
     data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
     (made.root / "dvc.yaml").write_text(data_stages + STANDS_ON_DATA, encoding="utf-8")
@@ -117,6 +99,7 @@ def commits(project: Project) -> list[str]:
     return project.run("git", "log", "--format=%s").splitlines()
 
 
+@pytest.mark.thorough
 def test_new_images_become_a_committed_revision_and_a_clone_reproduces_it(growing: Project, tmp_path: Path) -> None:
     before = splits(growing)
     new = {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(5)} | {"dog/torn.jpg": jpeg(6000)[:500]}
@@ -220,6 +203,7 @@ def _clone_reproduces(project: Project, clone: Path, record: IngestRecord) -> No
     assert splits(cloned) == splits(project)
 
 
+@pytest.mark.thorough
 def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Path) -> None:
     before, params = splits(growing), growing.root / "params.yaml"
     strict = params.read_text(encoding="utf-8").replace("validate: {}", "validate: {rules: {image_count: {at_most: 62}}}")

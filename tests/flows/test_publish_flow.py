@@ -12,7 +12,7 @@ from edgeloop.cards.card import card
 from edgeloop.config import load_params
 from edgeloop.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 FLOW = "import sys; from flows.publish import publish; print(*publish(sys.argv[1], sys.argv[2:] or None), sep='\\n')"
 
 

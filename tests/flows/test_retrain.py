@@ -35,6 +35,7 @@ def test_a_first_run_builds_everything_and_a_second_nothing(served: Project) -> 
     assert "Running stage" not in second
 
 
+@pytest.mark.thorough
 def test_the_progress_that_a_stage_tells_is_a_bar_in_the_ui(served: Project) -> None:
     pipeline = served.root / "dvc.yaml"
     event = '{"kind": "progress", "what": "train", "done": \'$n\', "total": 4, "text": "train: \'$n\'/4 epochs, val 0.\'$n\'"}'
@@ -47,6 +48,7 @@ def test_the_progress_that_a_stage_tells_is_a_bar_in_the_ui(served: Project) -> 
     assert (bar["type"], bar["data"], bar["description"]) == ("progress", 75.0, "train: 3/4 epochs, val 0.3"), "told, not printed"
 
 
+@pytest.mark.thorough
 def test_lost_outputs_come_back_from_the_cache(served: Project) -> None:
     served.retrain()
     (served.root / FOLDER / "model").unlink()
@@ -55,6 +57,7 @@ def test_lost_outputs_come_back_from_the_cache(served: Project) -> None:
     assert f"> test ! -e broken && mkdir -p {FOLDER}" not in again
 
 
+@pytest.mark.thorough
 def test_a_failed_stage_stops_those_that_need_it_and_no_others(served: Project) -> None:
     (served.root / "broken").touch()
     said = served.retrain(ok=False)
@@ -71,6 +74,7 @@ def test_a_failed_stage_stops_those_that_need_it_and_no_others(served: Project) 
 WAIT = "touch {own}.here && for i in $(seq 300); do test -e {other}.here && break; sleep 0.1; done; test -e {other}.here"
 
 
+@pytest.mark.thorough
 def test_independent_stages_run_at_once(served: Project) -> None:
     """`train` and `other` each end only when the other one has begun."""
     pipeline = served.root / "dvc.yaml"
@@ -80,6 +84,7 @@ def test_independent_stages_run_at_once(served: Project) -> None:
     assert "4 of 4 stages built" in served.retrain()
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_every_running_stage_and_a_rerun_goes_on(served: Project) -> None:
     pipeline = served.root / "dvc.yaml"
     text = pipeline.read_text(encoding="utf-8")

@@ -50,6 +50,7 @@ def tries(project: Project, file: str) -> int:
     return len((project.root / file).read_text(encoding="utf-8").splitlines())
 
 
+@pytest.mark.thorough
 def test_a_stage_that_may_pass_is_tried_three_times_at_most_and_the_ui_says_so(served: Project) -> None:
     trouble(served, train="75 train.log 1", other="75 other.log 99")
     said = served.retrain(ok=False)
@@ -71,6 +72,7 @@ def test_a_stage_that_may_pass_is_tried_three_times_at_most_and_the_ui_says_so(s
     assert states.count("AwaitingRetry") == 2
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_is_tried_once(served: Project) -> None:
     trouble(served, train="1 train.log 99", other="1 other.log 99")
     served.retrain(ok=False)
@@ -78,6 +80,7 @@ def test_what_is_wrong_is_tried_once(served: Project) -> None:
     assert [row["tries"] for row in table(served, "failures")] == [1, 1]
 
 
+@pytest.mark.thorough
 def test_what_a_step_tells_of_its_error_comes_through_dvc(served: Project) -> None:
     """The real command against a server that is not there, and against one whose file is another."""
     (served.root / "data" / "sample").mkdir(parents=True)
@@ -102,6 +105,7 @@ def test_of_a_command_that_tells_nothing_the_end_of_its_output_is_shown(project:
     assert error.endswith("Repeat it with: dvc repro fetch")
 
 
+@pytest.mark.thorough
 def test_what_became_of_a_stage_is_told_and_not_read(project: Project) -> None:
     address = f"train@{VARIANT}"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from chromium import ABSENT, PROGRAM, Page, chromium
-from flows_in_miniature import ROOT, Project, environment, until
+from flows_in_miniature import ROOT, Project, environment, initialised, until
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -43,8 +43,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, server: dict[str, str]) ->
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "models" / "backbones", root / "models" / "backbones")
     declare(root, broken=False)
-    made = Project(root, environment(home) | server)
-    for command in ("git init --quiet", "dvc init --quiet", "git add -A", "git commit --quiet -m all"):
+    made = initialised(Project(root, environment(home) | server))
+    for command in ("git add -A", "git commit --quiet -m all"):
         made.run(*command.split())
     return made
 

@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import ROOT
+from flows_in_miniature import ROOT, until
+from matrix import first_is_short
 
 from edgeloop.services.processes import identify
 from flows.supervisor import supervised
@@ -31,15 +30,8 @@ with supervised(sys.argv[1:], dict(os.environ), os.getcwd()) as process:
 """
 
 
-def wait_for(condition: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
 def pids(file: Path) -> list[int]:
-    wait_for(lambda: file.exists() and len(file.read_text(encoding="ascii").split()) == 2, 20)
+    until(lambda: file.exists() and len(file.read_text(encoding="ascii").split()) == 2, 20)
     return [int(pid) for pid in file.read_text(encoding="ascii").split()]
 
 
@@ -47,7 +39,7 @@ def all_gone(numbers: list[int]) -> bool:
     return all(identify(pid) is None for pid in numbers)
 
 
-@pytest.mark.parametrize("own_session", ["0", "1"])
+@pytest.mark.parametrize("own_session", first_is_short(["0", "1"]))
 def test_killing_the_starter_ends_the_command_and_its_children(tmp_path: Path, own_session: str) -> None:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     argv = [sys.executable, "-c", STARTER, sys.executable, "-c", STUBBORN, str(tmp_path / "pids"), own_session]
@@ -55,7 +47,7 @@ def test_killing_the_starter_ends_the_command_and_its_children(tmp_path: Path, o
     started = pids(tmp_path / "pids")
     starter.send_signal(signal.SIGKILL)
     starter.wait(timeout=10)
-    wait_for(lambda: all_gone(started), 15)
+    until(lambda: all_gone(started), 15)
 
 
 def test_leaving_the_block_ends_the_command(tmp_path: Path) -> None:
@@ -79,7 +71,7 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
 
 
-@pytest.mark.parametrize("victim", ["the watcher", "the process that runs the command"])
+@pytest.mark.parametrize("victim", first_is_short(["the watcher", "the process that runs the command"]))
 def test_killing_either_half_of_the_supervisor_ends_the_command_and_its_children(tmp_path: Path, victim: str) -> None:
     argv = [sys.executable, "-c", STUBBORN, str(tmp_path / "pids"), "1"]
     with supervised(argv, dict(os.environ) | {"PYTHONPATH": str(ROOT)}, str(tmp_path)) as process:
@@ -87,5 +79,5 @@ def test_killing_either_half_of_the_supervisor_ends_the_command_and_its_children
         inner = parent(started[0])
         assert parent(inner) == process.pid
         os.kill(process.pid if victim == "the watcher" else inner, signal.SIGKILL)
-        wait_for(lambda: all_gone(started), 10)
+        until(lambda: all_gone(started), 10)
         assert process.wait(timeout=10) != 0

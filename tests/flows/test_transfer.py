@@ -13,7 +13,7 @@ from flows import transfer as transfers
 from flows.commands import Ended
 from flows.transfer import transfer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @contextmanager

@@ -159,6 +159,7 @@ def waits_outside(project: Project, run: str) -> bool:
     return shown is not None and "waiting for virtual-h7" in shown["data"]
 
 
+@pytest.mark.thorough
 def test_a_run_is_watched_in_the_browser_from_its_plan_to_its_results(drawn: Project, page: Page) -> None:
     with started(drawn) as flow:
         run = watched_while_it_waits(drawn, page)

@@ -54,6 +54,7 @@ def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return name, inspect_model(path)
 
 
+@pytest.mark.thorough
 def test_a_converted_network_holds_as_much_as_the_published_one(converted: tuple[str, ModelReport]) -> None:
     name, report = converted
     parameters, kibibytes = PUBLISHED[name]
@@ -61,11 +62,13 @@ def test_a_converted_network_holds_as_much_as_the_published_one(converted: tuple
     assert report.weight_bytes / 1024 == pytest.approx(kibibytes, abs=0.005)
 
 
+@pytest.mark.thorough
 def test_macs_are_those_of_the_converted_network(converted: tuple[str, ModelReport]) -> None:
     name, report = converted
     assert report.macs == multiply_accumulates(network(name), 128, 5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("resolution", [96, 160, 224])
 def test_macs_are_those_of_a_converted_network_at_other_resolutions(tmp_path: Path, resolution: int) -> None:
     path = tmp_path / "model.tflite"

@@ -50,6 +50,7 @@ def repaired(hardened: "keras.Model", tmp_path_factory: pytest.TempPathFactory) 
     return folder, converted(hardened, folder)
 
 
+@pytest.mark.thorough
 def test_a_hardened_model_is_brought_back_to_float(repaired: tuple[Path, dict[Format, Conversion]]) -> None:
     for kind, least in LEAST.items():
         made = repaired[1][kind]
@@ -58,6 +59,7 @@ def test_a_hardened_model_is_brought_back_to_float(repaired: tuple[Path, dict[Fo
         assert made.kept is not None and made.kept.agreement >= least, kind
 
 
+@pytest.mark.thorough
 def test_equal_models_and_images_give_equal_bytes(
     hardened: "keras.Model", repaired: tuple[Path, dict[Format, Conversion]], tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_equal_models_and_images_give_equal_bytes(
         assert (tmp_path / f"{stem}.tflite").read_bytes() == (repaired[0] / f"{stem}.tflite").read_bytes(), stem
 
 
+@pytest.mark.thorough
 def test_a_good_model_keeps_plain_conversion(tmp_path: Path) -> None:
     model = classifier()
     for kind, made in converted(model, tmp_path).items():
@@ -74,6 +77,7 @@ def test_a_good_model_keeps_plain_conversion(tmp_path: Path) -> None:
         assert (tmp_path / f"{FILES[kind]}.tflite").read_bytes() == plain
 
 
+@pytest.mark.thorough
 def test_the_record_names_the_ways_that_were_tried_and_the_worst_layers(repaired: tuple[Path, dict[Format, Conversion]]) -> None:
     made = repaired[1]["int8 per-channel"]
     assert {"dw_1", "dw_2", "dw_3", "branch", "head"} <= {layer.layer for layer in made.layers}

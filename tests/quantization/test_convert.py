@@ -99,6 +99,7 @@ def test_the_input_is_the_raw_pixel_for_the_range_0_to_1(calibration: Pixels, tm
     assert taken.zero_point == 0
 
 
+@pytest.mark.thorough
 def test_a_range_without_zero_is_refused_since_its_input_would_not_be_the_pixel(images: Path, tmp_path: Path) -> None:
     load_tensorflow()
     beyond = Preprocessing(resolution=SIDE, resize="area", input_range=(1, 2))
@@ -166,6 +167,7 @@ def test_a_foreign_model_is_quantized_with_the_preprocessing_beside_it(images: P
     assert Classifier(tmp_path / "out" / "per_channel.tflite", UNSIGNED).classes == 3
 
 
+@pytest.mark.thorough
 def test_a_foreign_model_that_scales_pixels_itself_takes_the_raw_pixel_too(images: Path, tmp_path: Path) -> None:
     load_tensorflow()
     import keras
@@ -195,6 +197,7 @@ def test_what_cannot_be_quantized_is_named(images: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("batch_shape", [(1, SIDE, SIDE, 3), (None, None, None, 3)])
 def test_a_fixed_batch_of_one_and_an_open_size_are_converted(batch_shape: tuple[int | None, ...], images: Path, tmp_path: Path) -> None:
     load_tensorflow()
@@ -212,6 +215,7 @@ def small_tail(image: Any) -> Any:
     return layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, 2, activation="relu")(image)))
 
 
+@pytest.mark.thorough
 def test_a_model_that_crashes_the_converter_is_an_error_and_leaves_nothing(images: Path, tmp_path: Path) -> None:
     """TensorFlow 2.21 dies of a recurrent layer when it is quantized."""
     load_tensorflow()
@@ -236,6 +240,7 @@ def test_a_folder_that_holds_something_else_is_not_replaced(images: Path, tmp_pa
     assert (tmp_path / "foreign.keras").is_file()
 
 
+@pytest.mark.thorough
 def test_explain_names_the_ways_and_the_layers_that_lose_most(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load_tensorflow()
     small().save(tmp_path / "foreign.keras")

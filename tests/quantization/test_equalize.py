@@ -53,6 +53,7 @@ def test_a_hardened_network_is_evened_out_and_computes_the_same(relu6: bool, per
         assert spread(even, images) < 100
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(6))
 def test_networks_of_all_kinds_compute_the_same(seed: int) -> None:
     """Residual blocks, pads, ReLU6, depthwise and dense layers behind a flattening, odd in size and channels."""
@@ -117,6 +118,7 @@ def unevenness(content: bytes) -> float:
     return max(float(largest.max() / np.median(largest)) for largest in channels)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_a_channel_that_no_picture_wakes_is_not_scaled_without_end(per_channel: bool) -> None:
     """LiteRT refuses an int8 convolution whose output is more than 256 times as fine as the product of its inputs."""

@@ -20,6 +20,8 @@ from edgeloop.quiet import load_tensorflow
 from edgeloop.records import QuantizeRecord
 from edgeloop.workspace import VariantPaths, Workspace
 
+pytestmark = pytest.mark.thorough
+
 
 def variant(workspace: Workspace) -> VariantPaths:
     return workspace.variant(DATASET, NETWORK, SIDE)

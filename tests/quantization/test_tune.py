@@ -44,6 +44,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "STEPS", 3)
 
 
+@pytest.mark.thorough
 def test_what_the_cheaper_ways_do_not_bring_back_fine_tuning_does(model: "keras.Model", monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "STEPS", 300)
     sample = Sample(with_outliers(), pale(400, 21), "pictures")
@@ -56,6 +57,7 @@ def test_what_the_cheaper_ways_do_not_bring_back_fine_tuning_does(model: "keras.
     assert made.kept is not None and made.kept.agreement > max(trial.agreement for trial in made.trials[:-1]) + 0.05
 
 
+@pytest.mark.thorough
 def test_equal_files_and_images_give_equal_bytes_and_only_numbers_change(model: "keras.Model", short: None) -> None:
     images, floating = pictures(48), to_float(model, SIDE)
     plain = to_int8(model, images, PREPROCESSING, per_channel=True)
@@ -108,6 +110,7 @@ def _shared(x: Any) -> Any:
     return shared(shared(x))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("body", "end", "reason"),
     [
@@ -133,6 +136,7 @@ def test_what_is_not_covered_leaves_fine_tuning_out_with_a_word(body: Callable[[
     assert [trial.applied for trial in made.trials][1:] == [(BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION)]
 
 
+@pytest.mark.thorough
 def test_more_steps_come_nearer_to_float(model: "keras.Model", monkeypatch: pytest.MonkeyPatch) -> None:
     images, unseen, floating = with_outliers(), pale(200, 33), to_float(model, SIDE)
     plain = to_int8(model, images, PREPROCESSING, per_channel=True)
@@ -143,6 +147,7 @@ def test_more_steps_come_nearer_to_float(model: "keras.Model", monkeypatch: pyte
     assert before is not None and after is not None and after > before + 1
 
 
+@pytest.mark.thorough
 def test_where_no_images_are_left_to_judge_it_on_it_is_not_tried(model: "keras.Model") -> None:
     sample = Sample.of_calibration(pictures(48))
     make = Maker(model, sample.calibration, PREPROCESSING, per_channel=True)

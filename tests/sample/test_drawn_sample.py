@@ -96,6 +96,7 @@ def linear_accuracy(features: NDArray[np.float64], labels: NDArray[np.intp]) -> 
     return float(((inputs[held_out] @ weights).argmax(1) == labels[held_out]).mean())
 
 
+@pytest.mark.thorough
 def test_colour_alone_does_not_tell_the_kinds_apart(pictures: tuple[NDArray[np.float64], NDArray[np.intp]]) -> None:
     pixels, labels = pictures
     whole = pixels.mean((1, 2))
@@ -103,6 +104,7 @@ def test_colour_alone_does_not_tell_the_kinds_apart(pictures: tuple[NDArray[np.f
     assert linear_accuracy(np.hstack([whole, middle]), labels) < 0.45
 
 
+@pytest.mark.thorough
 def test_form_does_tell_them_apart(pictures: tuple[NDArray[np.float64], NDArray[np.intp]]) -> None:
     """Where edges are, on a grid of 6 x 6, says more than chance even to a linear classifier."""
     pixels, labels = pictures

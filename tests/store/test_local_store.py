@@ -25,6 +25,7 @@ def test_two_projects_have_different_keys(workspace: Workspace, tmp_path: Path) 
     assert owner_credentials(workspace) != owner_credentials(Workspace(tmp_path / "other"))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_it_listens_on_loopback_only_and_keeps_its_data_over_a_restart(workspace: Workspace) -> None:
     store = local_store(workspace)

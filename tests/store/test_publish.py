@@ -259,6 +259,7 @@ def test_an_object_that_others_changed_is_not_overwritten(server: Server, bucket
     assert server.client().get_object(Bucket=name, Key=f"{prefix}/index.json")["Body"].read() == b"second"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_killed_publish_shows_no_half_card(project: Project, place: Place) -> None:
     build(project, Story(variant=PLANT))

@@ -59,6 +59,7 @@ def test_preprocessing_of_another_resolution_is_refused(miniatures: Path) -> Non
         Classifier(miniatures / "per_channel.tflite", other)
 
 
+@pytest.mark.thorough
 def test_damaged_models_are_refused_or_run(miniatures: Path, tmp_path: Path) -> None:
     content, rng, file = (miniatures / "per_channel.tflite").read_bytes(), np.random.default_rng(2), tmp_path / "model.tflite"
     refused = 0

@@ -103,6 +103,7 @@ def test_an_empty_flatbuffer_is_damaged(tmp_path: Path) -> None:
         inspect_model(tmp_path / "model.tflite")
 
 
+@pytest.mark.thorough
 def test_two_thousand_damaged_files_are_reported_or_refused(miniatures: Path, tmp_path: Path) -> None:
     """Nothing but a report or a ModelError comes out, and no report claims more than the file can hold."""
     content, rng, file = (miniatures / "open_batch.tflite").read_bytes(), np.random.default_rng(1), tmp_path / "model.tflite"

@@ -54,6 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_in_bfloat16_on_two_devices_the_loss_falls(trained: Workspace) -> None:
     with paths(trained).history.open(newline="", encoding="utf-8") as file:
@@ -65,6 +66,7 @@ def test_in_bfloat16_on_two_devices_the_loss_falls(trained: Workspace) -> None:
     assert estimate.value > 0.6, "three classes"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_model_that_is_kept_is_of_plain_float32_layers(trained: Workspace) -> None:
     load_tensorflow()
@@ -86,6 +88,7 @@ def test_a_killed_training_on_two_devices_goes_on_and_ends_as_if_nothing_had_bee
     assert paths(workspace).model.read_bytes() == paths(trained).model.read_bytes()
 
 
+@pytest.mark.thorough
 def test_steps_divided_between_two_devices_are_those_of_one(tmp_path: Path) -> None:
     run((sys.executable, str(TESTS / "two_replicas.py"), str(tmp_path)), TESTS.parent)
     one, two = (np.load(tmp_path / f"{devices}.npz") for devices in (1, 2))

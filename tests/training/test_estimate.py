@@ -13,7 +13,7 @@ from edgeloop.config import Params, load_params
 from edgeloop.errors import ConfigError
 from edgeloop.networks import build, network
 from edgeloop.training.budget import fit_into
-from edgeloop.training.estimate import Estimate, estimate
+from edgeloop.training.estimate import Estimate, Speed, at_speeds
 from edgeloop.training.model_file import divide_logits
 from edgeloop.training.training import Training
 from edgeloop.workspace import Workspace
@@ -44,11 +44,16 @@ def training(workspace: Workspace, params: Params) -> Training:
 
 
 def test_the_second_fit_of_a_refit_is_counted(workspace: Workspace) -> None:
-    once = estimate(training(workspace, write_params(workspace, phases=PHASES)))
-    twice = estimate(training(workspace, write_params(workspace, phases=PHASES, final="refit")))
-    assert once.once_s > 0 and 0 < once.epochs_s < twice.epochs_s
+    """36 images of train and 12 of val in batches of 12: the refit learns from 48 and scores none."""
+    speeds = [Speed(compile_s=5, step_s=0.5, score_s=0.01)] * 2
+    once = at_speeds(training(workspace, write_params(workspace, phases=PHASES)), speeds)
+    twice = at_speeds(training(workspace, write_params(workspace, phases=PHASES, final="refit")), speeds)
+    assert (once.once_s, twice.once_s) == (2 * 5, 3 * 5)
+    assert once.epochs_s == pytest.approx(100 * (3 * 0.5 + 12 * 0.01))
+    assert twice.epochs_s == pytest.approx(once.epochs_s + 60 * 4 * 0.5)
 
 
+@pytest.mark.thorough
 def test_the_command_says_it_and_writes_nothing(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

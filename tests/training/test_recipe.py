@@ -91,6 +91,7 @@ def test_a_part_of_the_epochs() -> None:
     assert Phase.model_validate(stopping.scaled(0.1).phases[0].model_dump()).early_stopping is None
 
 
+@pytest.mark.thorough
 def test_the_record_states_the_recipe_that_was_run(tmp_path: Any) -> None:
     workspace = project(tmp_path / "project")
     params = write_params(workspace, augmentation=None, phases=[{"mode": "scratch", "epochs": 2, "learning_rate": 0.01}], final="auto")

@@ -21,6 +21,8 @@ from edgeloop.training.phases import Job
 from edgeloop.training.train import train
 from edgeloop.workspace import Workspace
 
+pytestmark = pytest.mark.thorough
+
 SETTINGS: dict[str, Any] = {
     "phases": [{"mode": "scratch", "epochs": 3, "learning_rate": 0.01}],
     "batch_size": 6,

@@ -84,6 +84,7 @@ def test_weights_are_set_by_layer_name(workspace: Workspace, suffix: str) -> Non
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), trained().get_weights(), strict=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_the_classifier_stays_fresh_where_the_classes_are_not_as_many(workspace: Workspace, suffix: str) -> None:
     file = workspace.root / f"weights{suffix}"
@@ -95,6 +96,7 @@ def test_the_classifier_stays_fresh_where_the_classes_are_not_as_many(workspace:
     assert np.array_equal(model.get_layer("conv_preds").get_weights()[0], fresh[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["keras", "keras2_h5"])
 def test_a_backbone_names_a_file_of_this_machine(workspace: Workspace, kind: str) -> None:
     file = workspace.root / "weights"
@@ -122,6 +124,7 @@ def test_weights_that_lack_a_layer_are_refused_by_its_name(workspace: Workspace)
         read_start(workspace, Path("weights.h5")).load_into(build(SHAPE, 96, 3))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["weights.h5", "weights.keras"])
 def test_a_damaged_file_is_named(workspace: Workspace, name: str) -> None:
     (workspace.root / name).write_bytes(b"no weights")
@@ -225,6 +228,7 @@ def test_there_is_nothing_to_fetch_for_fresh_weights(workspace: Workspace) -> No
         fetch_named_backbone(workspace, "scratch")
 
 
+@pytest.mark.thorough
 def test_a_keras_3_backbone_is_read_from_the_cache_where_it_has_no_suffix(workspace: Workspace, tmp_path: Path) -> None:
     trained().save(tmp_path / "copy.keras")
     given = backbone(workspace, kind="keras", address="http://127.0.0.1:1/weights.keras", sha256=digest(tmp_path / "copy.keras"))

@@ -78,6 +78,7 @@ def test_the_step_that_compiles_is_not_counted() -> None:
     assert 0.03 <= seconds < 0.2
 
 
+@pytest.mark.thorough
 def test_a_long_training_says_it_within_its_first_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,8 @@ from edgeloop.training.train import train
 from edgeloop.training.training import class_weights
 from edgeloop.workspace import VariantPaths, Workspace
 
+pytestmark = pytest.mark.thorough
+
 SCRATCH: dict[str, Any] = {
     "phases": [{"mode": "scratch", "epochs": 4, "learning_rate": 0.01, "warmup_epochs": 1}],
     "batch_size": 6,

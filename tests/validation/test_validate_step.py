@@ -319,6 +319,7 @@ def test_a_damaged_baseline_is_named(workspace: Workspace) -> None:
         validate(workspace, load_params(workspace), "sample")
 
 
+@pytest.mark.thorough
 def test_nothing_is_written_outside_the_project_and_nothing_shown(workspace: Workspace, tmp_path: Path) -> None:
     prepare(workspace, healthy_rows())
     home = tmp_path / "home"

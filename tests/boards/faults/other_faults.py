@@ -150,15 +150,15 @@ LINUX_FAULTS = [
     Fault("no answer", "linux", ProtocolError, "no answer", answers("echo 'this is no Python'")),
     Fault("garbage", "linux", ProtocolError, "no answer", answers("head -c 100000 /dev/urandom; sleep 20")),
     Fault("silence", "linux", BoardSilent, "within", answers("sleep 30")),
-    Fault("keeper killed", "linux", BoardError, "ended|broke", lambda d: running(d, "os.kill(os.getppid(), 9)"), 40),
-    Fault("runner killed", "linux", BoardError, r"crashed \(signal 9\)", lambda d: running(d, "os.kill(os.getpid(), 9)"), 40),
+    Fault("keeper killed", "linux", BoardError, "ended|broke", lambda d: running(d, "os.kill(os.getppid(), 9)")),
+    Fault("runner killed", "linux", BoardError, r"crashed \(signal 9\)", lambda d: running(d, "os.kill(os.getpid(), 9)")),
     Fault("runtime fails", "linux", BoardRefusal, "the delegate failed", lambda d: running(
-        d, "raise RuntimeError('the delegate failed')"), 40),
-    Fault("an inference hangs", "linux", BoardSilent, "within 3 s", lambda d: running(d, "time.sleep(600)"), 40),
-    Fault("no numbers", "linux", ProtocolError, "not numbers", lambda d: running(d, answer="values * numpy.float32('nan')"), 40),
-    Fault("clock wrong", "linux", ProtocolError, "inferences took|does not fit", wrong_clock, 40),
-    Fault("connection cut", "linux", BoardUnreachable, "broke", lambda d: hurt(d, "cut"), 40),
-    Fault("cable pulled", "linux", BoardSilent, "within 3 s", lambda d: hurt(d, "stall"), 40),
+        d, "raise RuntimeError('the delegate failed')")),
+    Fault("an inference hangs", "linux", BoardSilent, "within 3 s", lambda d: running(d, "time.sleep(600)")),
+    Fault("no numbers", "linux", ProtocolError, "not numbers", lambda d: running(d, answer="values * numpy.float32('nan')")),
+    Fault("clock wrong", "linux", ProtocolError, "inferences took|does not fit", wrong_clock),
+    Fault("connection cut", "linux", BoardUnreachable, "broke", lambda d: hurt(d, "cut")),
+    Fault("cable pulled", "linux", BoardSilent, "within 3 s", lambda d: hurt(d, "stall")),
 ]  # fmt: skip
 VIRTUAL_FAULTS = [
     Fault("wrong kernel", "virtual", WrongOutputs, "other outputs", wrong_code, 60),

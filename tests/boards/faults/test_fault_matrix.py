@@ -18,6 +18,8 @@ from edgeloop.records import read_benchmark
 
 ROUNDS = int(os.environ.get("EDGELOOP_FAULT_ROUNDS", "1"))
 FAULTS = [*MCU_FAULTS, *LINUX_FAULTS, *VIRTUAL_FAULTS]
+SHORT = {(fault.chain, str(fault.error)): fault for fault in reversed(FAULTS)}.values()
+"""The first of each kind of error in each chain."""
 
 
 def older_record(desk: Desk, chain: Chain) -> Path:
@@ -44,7 +46,11 @@ def test_there_are_at_least_forty_and_no_two_are_the_same() -> None:
 
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.chain}-{fault.name.replace(' ', '-')}")
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, marks=() if fault in SHORT else pytest.mark.thorough) for fault in FAULTS],
+    ids=lambda fault: f"{fault.chain}-{fault.name.replace(' ', '-')}",
+)
 def test_a_fault_is_a_typed_error_in_time_and_leaves_nothing(desk: Desk, fault: Fault, turn: int) -> None:
     record = older_record(desk, fault.chain)
     fault.inject(desk)

@@ -52,8 +52,9 @@ def seconds_until_free(desk: Desk, chain: Chain) -> float:
     return time.monotonic() - begun
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(14400)
-@pytest.mark.parametrize("chain", [chain if chain == "mcu" else pytest.param(chain, marks=pytest.mark.long) for chain in BOARDS])
+@pytest.mark.parametrize("chain", ["mcu", *(pytest.param(chain, marks=pytest.mark.long) for chain in BOARDS if chain != "mcu")])
 def test_killed_at_any_moment(desk: Desk, chain: Chain) -> None:
     params = desk.workspace.root / "params.yaml"
     text = params.read_text(encoding="utf-8")

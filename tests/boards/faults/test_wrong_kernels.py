@@ -90,6 +90,7 @@ def outcome_on_board(workspace: Workspace, params: Params, variant: VariantPaths
     return "a record"
 
 
+@pytest.mark.thorough
 def test_the_command_says_so_and_gives_no_figure(
     workspace: Workspace, variant: VariantPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +104,7 @@ def test_the_command_says_so_and_gives_no_figure(
     assert not variant.benchmark_record(BOARD).exists()
 
 
+@pytest.mark.thorough
 def test_a_wrong_kernel_on_a_microcontroller_gives_no_time(
     workspace: Workspace, params: Params, variant: VariantPaths, bench: Bench
 ) -> None:

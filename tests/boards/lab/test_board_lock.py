@@ -115,6 +115,7 @@ def test_never_two_holders_however_they_end(tmp_path: Path) -> None:
             inside = None
 
 
+@pytest.mark.thorough
 def test_killed_at_random_moments_the_board_is_free_within_a_second(tmp_path: Path) -> None:
     """50 holders and 50 waiters are killed with SIGKILL at any moment, also in the middle of writing who they are."""
     draw, slowest = random.Random(127), 0.0

@@ -67,6 +67,7 @@ def test_generated_built_flashed_verified_measured_and_recorded(
     assert measured.provenance.data_revision is not None
 
 
+@pytest.mark.thorough
 def test_the_command_prints_what_was_measured(
     workspace: Workspace, measurable: VariantPaths, bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_board_that_is_not_there_is_an_error_before_anything_is_built(
     assert not workspace.board("h747").exists()
 
 
+@pytest.mark.thorough
 def test_firmware_that_a_project_leaves_in_its_own_folder_is_taken_from_there(
     workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
 ) -> None:
@@ -114,6 +116,7 @@ def test_firmware_that_a_project_leaves_in_its_own_folder_is_taken_from_there(
         load_lab(workspace)
 
 
+@pytest.mark.thorough
 def test_what_goes_wrong_on_the_line_is_repeated_and_counted(
     workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_board_that_stays_silent_is_switched_off_and_on_once_where_that_is_pos
     assert (record.power_cycles, bench.switched, len(bench.flashed)) == (1, 1, 3)
 
 
+@pytest.mark.thorough
 def test_a_model_file_is_run_on_random_pixels_which_the_result_says(
     workspace: Workspace, measurable: VariantPaths, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

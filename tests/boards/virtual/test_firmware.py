@@ -93,6 +93,7 @@ def infer(host: Host, image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], mo
     return host.acknowledge()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("compiler", arm_compilers(Cpu("cortex-m7")), ids=str)
 def test_every_compiler_takes_the_firmware_without_a_warning(tmp_path: Path, compiler: Compiler) -> None:
     assert "-Werror" in STRICT
@@ -302,6 +303,7 @@ def test_a_network_that_streams_its_input_runs_while_it_comes(streaming: Path) -
     assert content(infer(board, tiny.image(8), 5)[1], 17, 2, 4) == tiny.mixed(tiny.image(8)).tobytes()
 
 
+@pytest.mark.thorough
 def test_firmware_that_does_not_fit_is_not_linked(tmp_path: Path) -> None:
     for source in tiny.FOLDER.iterdir():
         (tmp_path / source.name).write_text(source.read_text().replace("float scores[SCORES + 3];", "float scores[40000];"))

@@ -66,7 +66,7 @@ def facts(layer: Layer) -> tuple[int, int, bytes]:
 
 @pytest.mark.parametrize(
     ("name", "resolution"),
-    [SMALL, *(pytest.param(name, 224, marks=pytest.mark.long) for name in NETWORKS)],
+    [pytest.param(*SMALL, marks=pytest.mark.thorough), *(pytest.param(name, 224, marks=pytest.mark.long) for name in NETWORKS)],
 )
 def test_an_impatient_client_gets_every_layer_on_a_busy_machine(
     name: str, resolution: int, network_file: Callable[..., Path], tmp_path: Path
@@ -109,6 +109,7 @@ def code(request: pytest.FixtureRequest, network_file: Callable[..., Path], tmp_
     return generated(network_file(*SMALL), folder, stream_input=request.param == "streamed")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("spare_kib", "runs"), [(128, 1), (64, 3), (36, 10)])
 def test_layers_are_kept_in_as_few_runs_as_there_is_memory_for(
     spare_kib: int, runs: int, code: Path, network_file: Callable[..., Path], tmp_path: Path

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import stedgeai_standin
+from flows_in_miniature import CACHE
 
 Install = Callable[..., Path]
 
@@ -15,6 +16,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No tool is anywhere where it is searched for: an own home, PATH without it, no variable. Returns the home folder."""
     home = tmp_path / "home"
     home.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", CACHE)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.delenv("STEDGEAI_CORE_DIR", raising=False)

@@ -53,6 +53,7 @@ def n6(workspace: Workspace, bench: Bench, measurable: VariantPaths) -> VariantP
     return measurable
 
 
+@pytest.mark.thorough
 def test_an_n6_is_generated_for_its_npu_loaded_verified_and_measured(
     workspace: Workspace, bench: Bench, n6: VariantPaths, tool: Path
 ) -> None:

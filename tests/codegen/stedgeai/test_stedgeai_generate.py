@@ -344,20 +344,14 @@ def test_a_model_that_is_not_there(install: Install, tmp_path: Path) -> None:
 # Which backend generates when none is named.
 
 
-@pytest.fixture
-def classifier(network_file: Callable[..., Path]) -> Path:
-    """A model that both backends take."""
-    return network_file(NETWORK, 96)
+def test_the_portable_one_where_the_tool_is_absent(model: Path, tmp_path: Path) -> None:
+    assert generate_file(model, tmp_path / "code").backend.name == "portable"
 
 
-def test_the_portable_one_where_the_tool_is_absent(classifier: Path, tmp_path: Path) -> None:
-    assert generate_file(classifier, tmp_path / "code").backend.name == "portable"
-
-
-def test_the_tool_where_it_is(install: Install, classifier: Path, tmp_path: Path) -> None:
+def test_the_tool_where_it_is(install: Install, model: Path, tmp_path: Path) -> None:
     install()
-    assert generate_file(classifier, tmp_path / "code").backend.name == "stedgeai"
-    assert generate_file(classifier, tmp_path / "other", Options(backend="portable")).backend.name == "portable"
+    assert generate_file(model, tmp_path / "code").backend.name == "stedgeai"
+    assert generate_file(model, tmp_path / "other", Options(backend="portable")).backend.name == "portable"
 
 
 @pytest.mark.parametrize("target", ["stm32n6", "stm32mp2"])
@@ -366,11 +360,11 @@ def test_an_npu_is_never_replaced_by_its_processor(model: Path, tmp_path: Path, 
         generate_file(model, tmp_path / "code", Options(target=target, profile="default"))
 
 
-def test_a_backend_that_is_named_is_taken_or_an_error(classifier: Path, tmp_path: Path) -> None:
-    record = generate_file(classifier, tmp_path / "code", Options(target="stm32n6", backend="portable"))
+def test_a_backend_that_is_named_is_taken_or_an_error(model: Path, tmp_path: Path) -> None:
+    record = generate_file(model, tmp_path / "code", Options(target="stm32n6", backend="portable"))
     assert (record.backend.name, record.note) == ("portable", "The code runs on the CPU; the Neural-ART NPU is not used.")
     with leaves_nothing(tmp_path / "other"), pytest.raises(StedgeaiMissing, match="not installed"):
-        generate_file(classifier, tmp_path / "other", Options(backend="stedgeai"))
+        generate_file(model, tmp_path / "other", Options(backend="stedgeai"))
 
 
 # A variant, and the commands.

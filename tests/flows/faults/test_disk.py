@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import FOLDER, PARAMS, PIPELINE, VARIANT, Project, environment
+from flows_in_miniature import FOLDER, PARAMS, PIPELINE, VARIANT, Project, environment, initialised
 
 from edgeloop.files import disk_error
 
@@ -34,10 +34,7 @@ def small(tmp_path: Path, server: dict[str, str]) -> Iterator[Project]:
     try:
         for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
             (disk / name).write_text(text, encoding="utf-8")
-        made = Project(disk, environment(tmp_path) | server)
-        made.run("git", "init", "--quiet")
-        made.run(sys.executable, "-m", "dvc", "init", "--quiet")
-        yield made
+        yield initialised(Project(disk, environment(tmp_path) | server))
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], timeout=30, check=True)
 

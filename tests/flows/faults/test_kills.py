@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import Project, environment, until
+from flows_in_miniature import Project, environment, initialised, until
 from killing import (
     BOARD,
     MARK,
@@ -53,8 +53,7 @@ def site(tmp_path: Path, locks: Path) -> Iterator[Site]:
     root, mark = tmp_path / "a project", uuid.uuid4().hex
     root.mkdir()
     made = Site(Project(root, environment(tmp_path) | {MARK: mark, VARIABLE: str(locks)}), mark)
-    made.project.run("git", "init", "--quiet")
-    made.project.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    initialised(made.project)
     fill(made.project)
     made.clear("undisturbed")
     made.services("up")

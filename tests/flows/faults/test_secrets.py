@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from flows_in_miniature import FOLDER, Project, environment, until
+from flows_in_miniature import FOLDER, Project, environment, initialised, until
 from killing import MARK, Site, assert_none_is_left, fill, processes
 
 from edgeloop.boards.lockfiles import VARIABLE
@@ -76,8 +76,7 @@ def site(tmp_path: Path, locks: Path, canaries: Canaries) -> Iterator[Site]:
         "PREFECT_SERVER_API_AUTH_STRING": f"edgeloop:{canaries.password}",
     }
     made = Site(Project(root, environment(tmp_path) | {MARK: mark, VARIABLE: str(locks)} | given), mark)
-    made.project.run("git", "init", "--quiet")
-    made.project.run(sys.executable, "-m", "dvc", "init", "--quiet")
+    initialised(made.project)
     fill(made.project)
     made.clear("cards")
     yield made
@@ -154,6 +153,7 @@ def refused_without_the_password(address: str) -> None:
         urllib.request.urlopen(question, timeout=10)
 
 
+@pytest.mark.thorough
 def test_the_password_of_a_database_that_does_not_answer_is_not_shown(site: Site, canaries: Canaries, tmp_path: Path) -> None:
     address = f"postgresql+asyncpg://edgeloop:{canaries.database}@127.0.0.1:9/prefect"
     project = Project(site.root, site.project.env | {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address})
@@ -177,6 +177,7 @@ def own_address() -> str | None:
     return None if found.startswith("127.") else found
 
 
+@pytest.mark.thorough
 def test_the_server_is_not_there_on_other_addresses(server: dict[str, str]) -> None:
     port = int(server["PREFECT_API_URL"].removesuffix("/api").rpartition(":")[2])
     tables = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]]

@@ -48,6 +48,15 @@ def two_classes(per_class: int = 10, root: str = "set") -> dict[str, bytes]:
     }
 
 
+def fill(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files below the folder."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
 def write_tar(path: Path, members: Mapping[str, bytes], mode: TarMode = "w") -> Path:
     with tarfile.open(path, mode) as archive:
         for name, content in members.items():
