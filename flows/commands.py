@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgeloop.errors import InputError, StageError, StageMayPass
 from edgeloop.events import Event, Failure, Result, event_of, pipe
-from flows.forkserver import Child
+from flows.forked import Child
 from flows.pump import pump
 from flows.show.tables import OUTPUT, REPEAT
 from flows.supervisor import supervised

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgeloop.services.guard import guarded
-from flows.forkserver import Child, ForkServer
+from flows.forked import Child, ForkServer
 
 GRACE_S = 5.0
 _running: set[Child] = set()

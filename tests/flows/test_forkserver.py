@@ -13,7 +13,7 @@ from flows_in_miniature import Project, sleepers, until
 from matrix import first_is_short
 
 from flows.commands import Done, ignore, run
-from flows.forkserver import Child, ForkServer
+from flows.forked import Child, ForkServer
 from flows.stage import outcome_of, stage_arguments
 from flows.supervisor import GRACE_S, until_ended
 
