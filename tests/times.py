@@ -15,11 +15,16 @@ RUNS = {"short": "test", "rest": "test-rest", "long": "test-long"}
 """The parts of scripts/test.sh."""
 
 
+def times(run: str) -> Path:
+    """What pytest wrote in the last run of a part."""
+    return ROOT / ".venv" / f"tests-{run}.xml"
+
+
 def groups(run: str) -> tuple[Counter[str], dict[str, float]]:
     """The tests that ran and their seconds, by folder of tests/."""
     count: Counter[str] = Counter()
     seconds: dict[str, float] = defaultdict(float)
-    for case in ElementTree.parse(ROOT / ".venv" / f"tests-{run}.xml").iter("testcase"):
+    for case in ElementTree.parse(times(run)).iter("testcase"):
         if case.find("skipped") is None:
             parts = case.attrib["classname"].split(".")
             group = parts[1] if len(parts) > 2 else "(other)"
@@ -35,9 +40,10 @@ def row(group: str, cells: Iterable[tuple[int, float]]) -> str:
 
 def table() -> str:
     """One row a folder, one column a run, the dearest first."""
-    runs = [groups(run) for run in RUNS]
+    parts = {run: name for run, name in RUNS.items() if times(run).is_file()}
+    runs = [groups(run) for run in parts]
     order = sorted({group for count, _ in runs for group in count}, key=lambda group: -sum(seconds[group] for _, seconds in runs))
-    lines = ["| tests/ | " + " | ".join(f"`make {name}`" for name in RUNS.values()) + " |", "|---|" + "---:|" * len(runs)]
+    lines = ["| tests/ | " + " | ".join(f"`make {name}`" for name in parts.values()) + " |", "|---|" + "---:|" * len(runs)]
     lines += [row(group, [(count[group], seconds[group]) for count, seconds in runs]) for group in order]
     return "\n".join([*lines, row("all", [(count.total(), sum(seconds.values())) for count, seconds in runs])])
 
