@@ -92,7 +92,7 @@ def test_every_file_is_clean_under_strict_warnings(
             compiler.compile(source, tmp_path / "out.o", [*STRICT, "-O2", *flags])
 
 
-@pytest.mark.parametrize("flags", first_is_short([(), (DSP,)]))
+@pytest.mark.parametrize("flags", [(), pytest.param((DSP,), marks=pytest.mark.thorough)], ids=["portable", "dsp"])
 @pytest.mark.parametrize("seed", [*first_is_short([None, 4]), *(pytest.param(seed, marks=pytest.mark.long) for seed in (31, 77))])
 def test_sanitizers_find_nothing(seed: int | None, flags: tuple[str, ...], network_file: Callable[..., Path], tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
