@@ -4,13 +4,16 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
-from once import Once
 
 from edgeloop.boards.lockfiles import VARIABLE
 from edgeloop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from once import Once
 
 pytest_plugins = ("once", "flows_in_miniature", "lab_bench", "linux_board", "network_files", "tiny_firmware", "fault_desk")
 
@@ -63,7 +66,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def miniatures(once: Once) -> Path:
+def miniatures(once: "Once") -> Path:
     """A folder with the classifier of colours in every form that `miniature.convert_models` names."""
     from miniature import convert_models
 
