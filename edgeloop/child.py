@@ -38,7 +38,7 @@ class Limits:
 
     deadline_s: float
     memory_bytes: int
-    """Of its address space."""
+    """The limit of its address space."""
 
 
 def in_child(function: Callable[..., None], *arguments: object, limits: Limits, died: Died, told: Tell | None = None) -> None:

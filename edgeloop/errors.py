@@ -4,7 +4,7 @@ Those marked with * may happen by chance and pass by themselves (`may_pass`): a 
 exit code 75 (EX_TEMPFAIL of sysexits.h), and a flow tries its stage again. All others come back until somebody mends something.
 
 EdgeloopError
-├── ConfigError            params.yaml or lab.yaml says something that cannot be meant
+├── ConfigError            params.yaml or lab.yaml says something invalid
 ├── InputError             an argument or an input file of a step is missing or unusable
 ├── DataError              something is wrong with a data set
 │   ├── FetchError         an archive cannot be had, or is not the one that was asked for
@@ -66,7 +66,7 @@ class EdgeloopError(Exception):
 
 
 class ConfigError(EdgeloopError):
-    """A configuration file says something that cannot be meant."""
+    """A configuration file says something invalid."""
 
 
 class InputError(EdgeloopError):

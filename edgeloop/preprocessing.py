@@ -69,23 +69,23 @@ class Preprocessing(BaseModel):
 
     @classmethod
     def given(cls, **values: Any) -> Self:
-        """Of what a user gave.
+        """The preprocessing that a user gave.
 
         Raises:
-            InputError: it cannot be meant.
+            InputError: it is invalid.
         """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
             said = "; ".join(f"{' '.join(map(str, one['loc'][:1]))}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors())
-            raise InputError(f"This preprocessing cannot be meant: {said}.", "Correct the option, or the preprocessing.json.") from error
+            raise InputError(f"This preprocessing is invalid: {said}.", "Correct the option, or the preprocessing.json.") from error
 
     @classmethod
     def beside(cls, model: Path, default: Mapping[str, Any], **given: Any) -> Self:
-        """Of a model file: what is given (not None), else what its `preprocessing.json` says, or without one the default.
+        """The preprocessing of a model file: what is given (not None), else what its `preprocessing.json` says, or without one the default.
 
         Raises:
-            InputError: it cannot be meant, or the file is damaged.
+            InputError: it is invalid, or the file is damaged.
         """
         file = model.parent / FILE_NAME
         known = cls.read(file).model_dump() if file.is_file() else default

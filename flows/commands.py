@@ -40,7 +40,7 @@ class Ended(StageMayPass):
 
 
 def ignore(_: object) -> None:
-    """Of what is said or told."""
+    """Takes what is said or told, and does nothing."""
 
 
 def environment() -> dict[str, str]:

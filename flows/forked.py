@@ -87,7 +87,7 @@ class ForkServer:
 
     @property
     def pid(self) -> int | None:
-        """Of the server, where it was started."""
+        """The number of the server's process, where it was started."""
         return self._started[1].pid if self._started else None
 
     def run(self, arguments: Sequence[str], env: Mapping[str, str], cwd: str, grace_s: float) -> Forked:

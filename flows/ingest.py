@@ -243,7 +243,7 @@ def touched(params: Params, dataset: str) -> list[str]:
 
 
 def data_message(record: IngestRecord) -> str:
-    """Of the commit of a data revision."""
+    """The message of the commit of a data revision."""
     count = sum(sum(classes.values()) for classes in record.added.values())
     rejected = len(record.quarantined_files)
     head = f"Data: {count} new images of {record.dataset}" if count else f"Data: {rejected} files for {record.dataset} quarantined"
@@ -256,7 +256,7 @@ def data_message(record: IngestRecord) -> str:
 
 
 def models_message(dataset: str, revision: str, variants: list[str]) -> str:
-    """Of the commit of what was built on a data revision."""
+    """The message of the commit of what was built on a data revision."""
     head = f"Models: what stands on the new images of {dataset}"
     return "\n".join([head, "", f"Manifest {revision[:12]}", *variants])
 

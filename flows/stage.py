@@ -21,7 +21,7 @@ RUN_CACHE = "run cache: "
 
 
 def stage_arguments(address: str, *, force: bool = False, pull: bool = False) -> list[str]:
-    """Of this module; with `pull` a result that the store knows is taken from there, and the entry of the run cache is told."""
+    """The arguments of this module; with `pull` a result that the store knows is taken, and its entry of the run cache is told."""
     return [address, *(["--force"] if force else []), *(["--pull"] if pull else [])]
 
 

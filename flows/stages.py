@@ -23,7 +23,7 @@ from flows.stage import Outcome, outcome_of, stage_arguments
 from flows.supervisor import is_ending, supervised_stage
 
 _NAMES: dict[Outcome, str] = {"ran": "Completed", "restored": "Restored", "up to date": "UpToDate"}
-"""Of a task run's final state."""
+"""The name of a task run's final state, by outcome."""
 RETRY_AFTER_S = (3.0, 9.0)
 """Before the second and the third try; not longer, because a cancelled run waits for it."""
 

@@ -31,7 +31,7 @@ class Identity:
     target: Target | None = None
     """The target that its figures count for; None for a board that is no target."""
     clock_hz: int | None = None
-    """Of its processor, where it reports it; of an emulated one: assumed."""
+    """The clock of its processor, where it reports it; of an emulated one: assumed."""
     microcontroller: McuDevice | None = None
     machine: LinuxMachine | None = None
 
@@ -43,7 +43,7 @@ class Loaded:
     model: Path
     """The .tflite file that it was made of, or is."""
     format: Format | None
-    """Of a variant's model; None for a model file of its own."""
+    """The format of a variant's model; None for a model file of its own."""
     tolerance: Literal["exact", "agreement", "reported"]
     """exact: every bit must equal the reference; agreement: nearly every class; reported: a difference is recorded, and no error."""
     runtime: str
@@ -74,7 +74,7 @@ class MeasuredRun:
     outputs: Scores
     """(n, classes) float32; empty where they were not asked for."""
     latencies_ns: list[int] = field(default_factory=list)
-    """Of each inference, by the board's clock; copying inputs and outputs is not in it."""
+    """The latency of each inference, by the board's clock; copying inputs and outputs is not in it."""
     details: MeasuredDetails = field(default_factory=MeasuredDetails)
 
 

@@ -14,7 +14,7 @@ class Registered:
 
     module: str
     name: str
-    """Of the class, which is imported only when a board of its kinds is used."""
+    """The name of the class, which is imported only when a board of its kinds is used."""
     found_by: tuple[str, ...] = ()
     """Keys of `find`, one of which an entry must give; none: it is here without being looked for, and needs no entry."""
     keys: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ class Sources:
     quantize: QuantizeRecord
     evaluate: EvaluateRecord
     codegen: CodegenRecord | None
-    """Of the generated code; None where none was generated."""
+    """The record of the generated code; None where none was generated."""
     benchmarks: dict[str, BenchmarkRecord]
     """By file name."""
     digests: dict[str, str]

@@ -34,7 +34,7 @@ LOG = "stedgeai.log"
 TOOLS = ["ai-edge-litert", "numpy"]
 MOST_ARENA_BYTES = 1 << 26
 MOST_ROWS = 50_000
-"""Of all values together: planning goes through them row by row."""
+"""The most rows of all values together: planning goes through them row by row."""
 MOST_MACS = (1 << 32) - 1
 """Counts are 32 bits wide in the generated code."""
 
@@ -51,7 +51,7 @@ class Options:
     stream_input: bool = False
     """Read the input row by row through a callback, and hold no frame."""
     profile: str | None = None
-    """Of the Neural-ART compiler (stm32n6), NAME or NAME@FILE."""
+    """The profile of the Neural-ART compiler (stm32n6), NAME or NAME@FILE."""
     tool: Path | None = None
     """ST Edge AI Core's program or root; else it is searched for."""
     analyze: bool = False

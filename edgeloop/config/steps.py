@@ -64,7 +64,7 @@ class Ingest(Section):
 
     origin: Annotated[str, Field(alias="from")]
     endpoint: str | None = None
-    """Of the S3 server, as in `publish`, whose own is taken by default."""
+    """The address of the S3 server; by default that of `publish`."""
     retrain: bool = True
     """Whether the variants that stand on the data are built again."""
     publish: bool = False

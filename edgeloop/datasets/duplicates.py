@@ -28,7 +28,7 @@ def duplicate_groups(
     Exactly the same are images that share a key of `exact_keys` (for each image: digests of file and pixels). Nearly
     the same are images whose perceptual hashes differ in at most `max_bits` and whose `thumbnails`, uint8 of shape
     (n, side, side, 3), differ by at most `max_rms` (root of the mean squared difference, in levels of 0..255).
-    Groups are closed: the same as the same is the same.
+    Groups are closed: a duplicate of a duplicate belongs to the group.
     """
     union = UnionFind(len(exact_keys))
     for first, second in _equal_keys(exact_keys):

@@ -31,7 +31,7 @@ class Look:
     thumbnail: Pixels
     """(16, 16, 3) uint8 RGB."""
     pixels_sha256: str
-    """Of size and stored pixels: equal for the same picture in another lossless file."""
+    """The digest of size and stored pixels: equal for the same picture in another lossless file."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Machine:
     """The version of a Python package, or None."""
 
     answers: dict[str, Any] = field(default_factory=dict)
-    """Of programs that are slow to ask, by their names."""
+    """Answers of programs that are slow to ask, by their names."""
 
     @cached_property
     def workspace(self) -> Workspace | None:

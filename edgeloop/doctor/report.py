@@ -34,7 +34,7 @@ class DoctorReport(Part):
     time_utc: str
     machine: str
     versions: dict[str, str | None]
-    """Of programs and packages; None: not there."""
+    """Versions of programs and packages; None for one that is not there."""
     checks: list[str]
     """All that were made."""
     findings: list[Finding]

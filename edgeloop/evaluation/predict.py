@@ -22,7 +22,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Prediction:
-    """Of one picture."""
+    """The classes of one picture."""
 
     image: Path
     frame: Pixels

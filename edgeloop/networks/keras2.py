@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RENAMED_CLASSES = {"Model": "Functional"}
 RENAMED_WEIGHTS = {"depthwise_kernel": "kernel"}
-"""Of `DepthwiseConv2D`; a `SeparableConv2D` has kept the name, so both sides are renamed."""
+"""Renamed in `DepthwiseConv2D`; a `SeparableConv2D` has kept the name, so both sides are renamed."""
 NAMES_OF_MODULES = ("module", "registered_name", "build_config", "compile_config")
 GRAPH = ("name", "inbound_nodes", "input_layers", "output_layers")
 BASE = ("name", "trainable", "dtype", "batch_shape", "batch_input_shape", "input_shape")

@@ -19,7 +19,7 @@ CUT = {1: (0.0, np.inf), 3: (0.0, 6.0)}
 LEAST_ACTIVE = 0.05
 """A channel with a smaller share of values between the ends tells too little of its bias."""
 Means = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Of each channel: the mean, and the share of values that a bias moves."""
+"""For each channel, the mean, and the share of values that a bias moves."""
 
 
 def corrected(quantized: bytes, floating: bytes, pixels: Pixels, preprocessing: Preprocessing) -> bytes:

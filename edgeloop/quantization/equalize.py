@@ -93,7 +93,7 @@ class Weight:
         return _over(magnitudes, self.out_axis)
 
     def over_inputs(self, magnitudes: NDArray[np.float64]) -> Vector:
-        """Of each channel of the chain; several inputs of a dense layer, and several outputs of a depthwise one, belong to one."""
+        """The values by channel of the chain; several inputs of a dense layer, and several outputs of a depthwise one, belong to one."""
         of_axis = _over(magnitudes, self.in_axis)
         assert self.reads is not None
         parts = of_axis.reshape(self._split(self.reads.channels))
@@ -311,7 +311,7 @@ def _profile(magnitudes: Vector) -> Vector:
 
 
 def _of_tensor(magnitudes: Vector, channels: int) -> Vector:
-    """Of the chain's channels, where a flattened tensor repeats them."""
+    """The values by channel of the chain, where a flattened tensor repeats them."""
     largest: Vector = magnitudes.reshape(-1, channels).max(axis=0)
     return largest
 

@@ -20,7 +20,7 @@ STEPS, BATCH = 120, 32
 KERNEL_RATE, BIAS_RATE = 0.01, 0.01
 """In steps of the scale that a weight, or the output of a bias, has in the file."""
 ACTIVATION_RATE, SCALE_RATE = 0.01, 0.001
-"""Of the logarithms of the scales of activations, which outliers may have made far too wide, and of weights."""
+"""Learning rates of the logarithms of the scales of activations, which outliers may have made far too wide, and of weights."""
 MOMENTUM, SQUARES, TINY = 0.9, 0.99, 1e-12
 MOVED_SHARE = 8
 """An image is moved by at most this part of its side, mirrored at its edges."""

@@ -81,7 +81,7 @@ class LinuxMachine(Part):
     model: str | None
     """As its device tree or its firmware names it."""
     compatible: list[str]
-    """Of its device tree; empty where it has none."""
+    """The list in its device tree; empty where it has none."""
     serial: str | None
     architecture: str
     kernel: str
@@ -165,18 +165,18 @@ class Measurement(MeasuredDetails):
     format: Literal["float", "int8 per-channel", "int8 per-tensor"] | None
     """Null where the model is a file of its own."""
     model_sha256: str
-    """Of the .tflite file that the board runs, or that what it runs was made of."""
+    """The digest of the .tflite file that the board runs, or that what it runs was made of."""
     file: Literal["tflite", "nb", "firmware"]
     """What it runs; `nb` is an NPU binary."""
     file_sha256: str | None
-    """Of that; null where nobody knows (a flash command that builds the firmware itself)."""
+    """The digest of that file; null where nobody knows (a flash command that builds the firmware itself)."""
     runtime: str
     engine: str
     """What the runtime says that it runs on; how the work was really shared is in `shares`."""
     threads: int | None
     """Null where nobody chooses."""
     latency: MeasuredLatency
-    """Of the timed runs; on a microcontroller their input is one repeated value, so that no picture crosses the line."""
+    """The latency of the timed runs; on a microcontroller their input is one repeated value, so that no picture crosses the line."""
     images_median_ms: float
     """Median over the compared images, each run once."""
     compared: ComparedOutputs
@@ -212,7 +212,7 @@ class _Benchmark(Record):
     dataset: str | None
     network: str | None
     resolution: int | None
-    """Of the variant; null where the model is a file of its own."""
+    """The side of the variant's images; null where the model is a file of its own."""
     board: str
     """In lab.yaml."""
     pixels: str
@@ -278,7 +278,7 @@ class Emulation(EmulatedDetails):
     """Largest absolute difference of any score from the host's."""
     output_type: str
     instructions: ExecutedInstructions
-    """Of the whole network, without observers."""
+    """The instructions of the whole network, without observers."""
     assumption: str
     """What the median would mean in time, and under which assumption: never a measurement."""
 

@@ -99,7 +99,7 @@ class ToolValidation(Part):
     duration_min_ms: float | None
     duration_max_ms: float | None
     cycles: list[int] | None
-    """Of the processor: one number, or on the N6 software before, NPU, software after."""
+    """Cycles of the processor: one number, or on the N6 software before, NPU, software after."""
     outputs: list[ValidationOutput]
 
 
@@ -133,7 +133,7 @@ class CodegenRecord(Record):
     dataset: str | None = None
     network: str | None = None
     resolution: int | None = None
-    """Of the variant; null where the model is a file of its own."""
+    """The side of the variant's images; null where the model is a file of its own."""
     backend: CodegenBackend
     target: str | None
     """Null where a foreign report does not state it."""

@@ -11,12 +11,12 @@ class McuDevice(Part):
     kind: str
     title: str
     serial: str | None
-    """Of its probe; null where it is found by a port that has none."""
+    """The serial number of its probe; null where it is found by a port that has none."""
     address: str
     baud: int
     device_id: int
     clock_hz: int
-    """Of its processor, read from the board."""
+    """The clock of its processor, read from the board."""
     bus_clock_hz: int
     protocol: str
 
@@ -30,7 +30,7 @@ class McuCode(Part):
     components: dict[str, str]
     """Versions of the generator's parts."""
     profile: str | None
-    """Of the Neural-ART compiler; null where no NPU is used."""
+    """The profile of the Neural-ART compiler; null where no NPU is used."""
     macs: int | None
     weight_bytes: int | None
     activation_ram_bytes: int | None
@@ -47,7 +47,7 @@ class McuFirmware(Part):
     """What was flashed, and what it says of itself."""
 
     sha256: str | None
-    """Of the ELF; null where the flash command builds it itself (n6_loader)."""
+    """The digest of the ELF file; null where the flash command builds it itself (n6_loader)."""
     build: list[list[str]]
     """The commands, as they were run."""
     flash: list[list[str]]

@@ -52,7 +52,7 @@ class FitResult(Part):
     epoch: int
     """Whose weights this fit ended with, counted over all phases from 1."""
     held_accuracy: Accuracy | None
-    """Of these weights on the images held out; null where there are none."""
+    """The accuracy of these weights on the images held out; null where there are none."""
     resumed: int
     """How often it was taken up again after it had been cut off."""
 
@@ -137,7 +137,7 @@ class ConversionTrial(Part):
     agreement: float
     """Share of the judged images on which the predicted class equals the float model's."""
     sqnr_db: float | None
-    """Of the scores on the judged images; null where there is no error."""
+    """Signal to quantization noise of the scores on the judged images; null where there is no error."""
 
 
 class Conversion(Part):
@@ -150,7 +150,7 @@ class Conversion(Part):
     trials: list[ConversionTrial]
     """In order of cost; the first is plain conversion. Empty for what is no image classifier, and cannot be judged."""
     layers: list[LayerError]
-    """Of the file, in the order of its operators; empty where they do not match the float model's."""
+    """The layers of the file, in the order of its operators; empty where they do not match the float model's."""
 
     @property
     def kept(self) -> ConversionTrial | None:
@@ -195,7 +195,7 @@ class QuantizeRecord(Record):
     calibration_images: int
     calibration_per_class: dict[str, int]
     calibration_sha256: str
-    """Of the calibration pixels, in order."""
+    """The digest of the calibration pixels, in order."""
     models: list[TfliteModel]
 
 

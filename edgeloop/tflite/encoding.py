@@ -40,7 +40,7 @@ class Encoder:
     """Encodes pixels for one model's input.
 
     Raises:
-        InputError: a float input without a stated range, or a range that an integer input cannot be meant to have.
+        InputError: a float input without a stated range, or a range that an integer input cannot have.
     """
 
     def __init__(self, path: Path, tensor: InputTensor, preprocessing: "Preprocessing") -> None:

@@ -21,7 +21,7 @@ from edgeloop.tflite.options import Setting, read_options
 MOST_ITEMS = 200_000
 """Tensors, operators and their operands; a real image classifier has some hundreds."""
 MOST_NAME_BYTES = 64_000_000
-"""Of all names together: many tensors may claim one long name."""
+"""The most bytes of all names together: many tensors may claim one long name."""
 MOST_DIMENSIONS = 8
 MOST_ELEMENTS = 1 << 40
 EXTERNAL = 1

@@ -40,7 +40,7 @@ class TensorReport(Part):
     shape: list[int]
     dtype: str
     scale: float | None
-    """Of a tensor that is quantized as a whole; null where it is not."""
+    """The scale of a tensor that is quantized as a whole; null where it is not."""
     zero_point: int | None
 
 

@@ -32,7 +32,7 @@ class TensorInfo:
     shape: tuple[int, ...]
     dtype: str
     scale: float
-    """Of an integer tensor: value = scale * (stored - zero_point); 0 for a float tensor."""
+    """For an integer tensor: value = scale * (stored - zero_point); 0 for a float tensor."""
     zero_point: int
 
 

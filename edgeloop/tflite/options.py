@@ -7,7 +7,7 @@ from typing import Any
 Setting = int | float | tuple[int, ...]
 
 _MOST_ITEMS = 8
-"""Of a setting that is a vector: those that matter here are shapes."""
+"""The most items of a setting that is a vector: those that matter here are shapes."""
 _OF_VECTORS = ("AsNumpy", "Length", "IsNone")
 
 

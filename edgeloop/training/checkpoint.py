@@ -53,7 +53,7 @@ class State:
         return self.shared + len(self.history)
 
     def branch(self) -> "State":
-        """Of a fit that goes on from where this one stood before its last phase."""
+        """The state of a fit that goes on from where this one stood before its last phase."""
         last = self.history[-1]["phase"]
         return State(
             phase=last,

@@ -31,7 +31,7 @@ class Estimate:
 
     @property
     def total_s(self) -> float:
-        """Of the whole training."""
+        """Seconds of the whole training."""
         return self.once_s + self.epochs_s
 
     def share_within(self, seconds: float) -> float:
@@ -41,12 +41,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Speed:
-    """Of one kind of phase on this machine."""
+    """The speed of one kind of phase on this machine."""
 
     compile_s: float
     step_s: float
     score_s: float
-    """Of one image that is scored."""
+    """Seconds for one image that is scored."""
 
 
 def estimate(training: Training) -> Estimate:

@@ -38,7 +38,7 @@ class Recipe(FixedSettings):
 
     @property
     def epochs(self) -> int:
-        """Of all phases, where none stops early."""
+        """The epochs of all phases, where none stops early."""
         return sum(phase.epochs for phase in self.phases)
 
     def scaled(self, factor: float) -> "Recipe":

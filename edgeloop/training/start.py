@@ -151,7 +151,7 @@ def _download(backbone: Backbone, target: Path) -> None:
 
 
 def _range_beside(model: Path) -> tuple[float, float] | None:
-    """Of a variant's model, as its preprocessing says."""
+    """The range of a variant's model, as its preprocessing says."""
     file = model.parent / FILE_NAME
     return Preprocessing.read(file).input_range if file.is_file() else None
 

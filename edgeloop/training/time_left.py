@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 LONG_S = 180.0
 """Less is not worth a word."""
 WATCHED_S = 10.0
-"""Of steps, before the first word."""
+"""Seconds of steps before the first estimate."""
 LEARNING = 3.0
 """A training step takes about three times the arithmetic of scoring the same image: forward, and the gradients of inputs and weights."""
 
@@ -30,9 +30,9 @@ class Stretch:
     phase: int
     epochs: int
     side: int | None
-    """Of the images that are trained on; None where it is over features."""
+    """The side of the images that are trained on; None for a phase over features."""
     steps: int
-    """Of an epoch."""
+    """The steps of an epoch."""
     step_work: float
     """Pixels that go forward through the network in a training step, those of the gradients included."""
     score_work: float
@@ -41,7 +41,7 @@ class Stretch:
 
     @property
     def epoch_work(self) -> float:
-        """Of one epoch."""
+        """The work of one epoch."""
         return self.steps * self.step_work + self.score_work
 
 

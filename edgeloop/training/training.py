@@ -58,7 +58,7 @@ class Training:
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
-        """Of the variant's model."""
+        """The preprocessing of the variant's model."""
         return Preprocessing(resolution=self.variant.resolution, resize=self.recipe.resize, input_range=self.recipe.input_range)
 
     @cached_property

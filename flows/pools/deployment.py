@@ -11,7 +11,7 @@ from flows.pools.clone import REPOSITORY, without_secret
 from flows.pools.order import FLOW
 
 QUEUE = "stages"
-"""Of every pool: stages are apart from the flows that the pool `train` runs by schedule."""
+"""The queue of every pool: stages are apart from the flows that the pool `train` runs by schedule."""
 ENTRYPOINT = "flows.pools.job.stage"
 COMMAND = "python -m flows.engine"
 """What a job runs, whatever the type of its pool; its environment says which flow run it is."""
@@ -56,7 +56,7 @@ def ensure_pool(client: SyncPrefectClient, pool: str) -> WorkPool:
 
 
 def _environment(pool: WorkPool, repository: str) -> Mapping[str, str]:
-    """Of every job. What the pool's template says itself counts more."""
+    """The environment of every job. What the pool's template says itself counts more."""
     own = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S), REPOSITORY: without_secret(repository)}
     if pool.type == PROCESS:
         # A job whose worker was killed would end with the next line that it prints, because nobody reads it. The server has all lines.

@@ -27,7 +27,7 @@ class Dispatch:
 
 
 Address = Annotated[str, Field(pattern="^[^-]")]
-"""Of a stage, or a .dvc file; never an option of the command that it is handed to."""
+"""The address of a stage, or a .dvc file; never an option of the command that it is handed to."""
 
 
 class Order(BaseModel):

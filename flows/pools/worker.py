@@ -26,7 +26,7 @@ def serve(workspace: Workspace, pool: str, name: str, limit: int) -> NoReturn:
         EdgeloopError: something is missing; the message says what.
     """
     if not is_name(pool.removeprefix(BENCH)):
-        raise InputError(f"'{pool}' can be no pool: {RULE}.", "Pools are declared in params.yaml (`pools`), labs in lab.yaml (`lab`).")
+        raise InputError(f"'{pool}' is no pool's name: {RULE}.", "Pools are declared in params.yaml (`pools`), labs in lab.yaml (`lab`).")
     env = os.environ | worker_environment(workspace)
     os.environ.update(env)  # before Prefect is imported
     from flows.pools.check import check
@@ -65,7 +65,7 @@ def worker_environment(workspace: Workspace) -> Mapping[str, str]:
 
 
 def _address(workspace: Workspace) -> str:
-    """Of the environment, or the project's own server where it runs.
+    """The server's address from the environment, or the project's own server where it runs.
 
     Raises:
         ServiceError: neither is known.

@@ -106,5 +106,5 @@ def test_raw_int8_is_the_pixel_less_128() -> None:
 
 @pytest.mark.parametrize("input_range", [(1.0, 1.0), (0.0, float("nan")), (0.0, float("inf"))])
 def test_a_range_without_an_extent_is_refused(input_range: Range) -> None:
-    with pytest.raises(InputError, match="This preprocessing cannot be meant: input_range"):
+    with pytest.raises(InputError, match="This preprocessing is invalid: input_range"):
         Preprocessing.given(resolution=96, resize="area", input_range=input_range)

@@ -146,7 +146,7 @@ def filled(text: str, parts: Mapping[str, str]) -> str:
     for name in _names(text):
         if name not in parts:
             raise FlashError(
-                f"The command in lab.yaml needs {{{name}}}, {PARTS[name]}, which there is not.",
+                f"The command in lab.yaml needs {{{name}}}, {PARTS[name]}, and there is none.",
                 "Take the part out of the command, or make what it names first.",
             )
     return text.format_map(parts)

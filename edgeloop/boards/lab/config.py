@@ -110,7 +110,7 @@ class Generated(Section):
     backend: Literal["auto", "portable", "stedgeai"] = "auto"
     """`auto`: ST Edge AI Core where it is installed, else the portable generator."""
     profile: str | None = None
-    """Of the Neural-ART compiler (STM32N6): NAME or NAME@FILE, FILE relative to the project."""
+    """The profile of the Neural-ART compiler (STM32N6): NAME or NAME@FILE, FILE relative to the project."""
 
 
 class BoardEntry(Section):

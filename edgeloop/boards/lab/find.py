@@ -24,7 +24,7 @@ class Found:
     """A board that is attached."""
 
     key: str
-    """Of its lock."""
+    """The name of its lock."""
     address: str
     """Its serial port or URL, `user@host:port` for SSH, or nothing for what needs no address."""
     device: UsbDevice | None = None

@@ -28,11 +28,11 @@ class Kind(Section):
     target: str | None = None
     """What code is generated for; None: it runs a .tflite file."""
     part: str | None = None
-    """Of a virtual board: the part that is emulated."""
+    """For a virtual board: the part that is emulated."""
     architecture: str | None = None
-    """Of a Linux board, as `uname -m` prints it; None takes any."""
+    """For a Linux board, as `uname -m` prints it; None takes any."""
     compatible: str | None = None
-    """Of a Linux board: part of an entry of /proc/device-tree/compatible; None takes any."""
+    """For a Linux board: part of an entry of /proc/device-tree/compatible; None takes any."""
     device_id: Positive | None = None
     """As the serial validation protocol reports it."""
     baud: Positive | None = None

@@ -31,7 +31,7 @@ class Firmware:
     parts: dict[str, str]
     """What commands may name."""
     sha256: str | None
-    """Of the ELF; None where no command uses one."""
+    """The digest of the ELF file; None where no command uses one."""
     build: list[list[str]]
     flash: list[list[str]]
 

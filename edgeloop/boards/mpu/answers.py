@@ -25,7 +25,7 @@ class Tensor(_Answer):
     shape: list[Size]
     dtype: DType
     scale: float
-    """Of an integer tensor: value = scale * (stored - zero_point); 0 where it is not quantized."""
+    """For an integer tensor: value = scale * (stored - zero_point); 0 where it is not quantized."""
     zero_point: int
 
 

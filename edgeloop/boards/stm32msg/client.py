@@ -47,7 +47,7 @@ class BoardClient:
 
     @property
     def version(self) -> str:
-        """Of the protocol, as it was agreed on."""
+        """The version of the protocol, as it was agreed on."""
         return self._exchange.version.name
 
     @property

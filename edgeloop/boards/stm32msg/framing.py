@@ -23,7 +23,7 @@ class Framing:
 
     @property
     def wire_bytes(self) -> int:
-        """Of every packet."""
+        """The bytes of every packet on the line."""
         return self.header_bytes + self.packet_size
 
     @property

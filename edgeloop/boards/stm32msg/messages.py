@@ -123,9 +123,9 @@ class SystemInformation:
 
     devid: Annotated[int, required(1, "uint32")]
     sclock: Annotated[int, required(2, "uint32")]
-    """Of the processor, Hz."""
+    """The clock of the processor, Hz."""
     hclock: Annotated[int, required(3, "uint32")]
-    """Of the bus, Hz."""
+    """The clock of the bus, Hz."""
     cache: Annotated[int, required(4, "uint32")]
     extra: Annotated[tuple[int, ...], repeated(5, "uint32")] = ()
 

@@ -19,9 +19,9 @@ FIRST_SAMPLE = 1
 """Option of the request: the device clears its states."""
 MOST_LAYERS = 10_000
 MOST_TENSORS = 64
-"""Of one layer."""
+"""The most tensors of one layer."""
 MOST_LAYER_BYTES = 1 << 29
-"""Of all layers' tensors in one run."""
+"""The most bytes of all layers' tensors in one run."""
 NARROW_COUNTERS = 1
 """Counters are 32-bit values, not 64-bit ones as low and high halves."""
 
@@ -65,7 +65,7 @@ class Patience:
     inference_s: float = 50.0
     tensor_s: float = 10.0
     retries: int = 2
-    """Of a transaction in which the protocol broke."""
+    """How often a transaction is repeated in which the protocol broke."""
 
 
 def run_once(exchange: Exchange, network: NetworkInformation, inputs: Sequence[NDArray[Any]], mode: Mode, patience: Patience) -> NetworkRun:

@@ -26,7 +26,7 @@ WIRE_TYPES: dict[Kind, int] = {
 }
 MOST_VARINT_BYTES = 10
 MOST_REPEATED = 4096
-"""Of one repeated field; the longest in use are the dimensions and the counters."""
+"""The most elements of one repeated field; the longest in use are the dimensions and the counters."""
 WORD = 1 << 64
 
 

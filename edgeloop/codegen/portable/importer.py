@@ -20,7 +20,7 @@ from edgeloop.tflite.graph import Graph, Tensor, read_graph
 
 MOST_OPERATORS = 2_000
 MOST_WEIGHT_BYTES = 1 << 27
-"""Of all layers together, counted as often as they are used: no microcontroller's flash holds more."""
+"""The most bytes of all layers together, counted as often as they are used: no microcontroller's flash holds more."""
 MOST_SCALED_CHANNELS = 1 << 18
 """Output channels of all layers with weights; each has a scaling."""
 

@@ -17,7 +17,7 @@ from edgeloop.tflite.options import Setting
 QUANTIZE_IT = "Quantize the model in full int8 (edgeloop quantize), with a fixed batch of 1."
 OTHER_LAYERS = "docs/generate.md lists what the portable generator takes: build the network from that."
 MOST_VALUE_ELEMENTS = 1 << 26
-"""Of one feature map; no microcontroller holds more, and sums over it stay within 32 bits."""
+"""The most elements of one feature map; no microcontroller holds more, and sums over it stay within 32 bits."""
 MOST_INTEGERS = 64
 """In an operand that says axes, paddings or a shape."""
 MOST_CHANNELS = 1 << 16

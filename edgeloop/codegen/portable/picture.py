@@ -11,7 +11,7 @@ from edgeloop.codegen.portable.plan import Area, Plan
 WIDTH, HEIGHT = 960, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 48, 84
 LABEL_WIDTH_PX = 6.2
-"""Of one character of a label."""
+"""The width of one character of a label."""
 LABEL_HEIGHT_PX = 13
 LEGEND_STEP_PX = 100
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]

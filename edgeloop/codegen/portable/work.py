@@ -60,7 +60,7 @@ class Work(ABC):
 
     @property
     def observed_row_bytes(self) -> int:
-        """Of a row that is computed for an observer only."""
+        """The bytes of a row that is computed for an observer only."""
         return 0
 
     @classmethod

@@ -41,7 +41,7 @@ class Request:
     log: Path
     """The tool's whole output; it stays, whatever comes of the run."""
     profile: str | None = None
-    """Of the Neural-ART compiler, NAME or NAME@FILE, relative to the current folder."""
+    """The profile of the Neural-ART compiler, NAME or NAME@FILE, relative to the current folder."""
     tool: Path | None = None
     """The program, or the root of its installation; else it is searched for."""
     analyze: bool = False

@@ -105,7 +105,7 @@ def _overwritten(info: Info, where: str) -> str:
 
 
 def _memory(info: Info) -> tuple[Memory, list[str]]:
-    """Of memory_footprint, else (the NPU compiler's own file) of the pools."""
+    """The memory by memory_footprint, else (the NPU compiler's own file) by the pools."""
     footprint = info.memory_footprint
     if footprint is None:
         return Memory(_used(info, read_only=False), _used(info, read_only=True)), []

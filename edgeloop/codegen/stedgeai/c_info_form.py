@@ -138,7 +138,7 @@ class Buffer(Content):
 
 
 class Duration(Content):
-    """Of one sample."""
+    """How long one sample takes."""
 
     duration_ms: float | None = None
     cycles: Count | None = None
@@ -166,7 +166,7 @@ class Info(Head):
     validation: dict[str, Any] | None = None
     metrics: list[dict[str, Any]] = Field(default_factory=list, validation_alias=AliasPath("validation", "val_metrics"))
     aton_execution_time: list[_EpochTime] | None = None
-    """Of an NPU's epochs, after a `validate` on a board."""
+    """The times of an NPU's epochs, after a `validate` on a board."""
     ec_blobs_info: list[Any] | None = None
 
     @property

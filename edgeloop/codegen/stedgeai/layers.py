@@ -24,7 +24,7 @@ class LayerTable:
     layers: list[CodegenLayer] | None = None
     fault: str | None = None
     model_macs: int | None = None
-    """Of the original model, by the line of sums: the generated code's are in the summary, and can differ sixfold."""
+    """Multiply-accumulates of the original model, by the line of sums: the generated code's are in the summary, and can differ sixfold."""
 
 
 def find_layers(lines: Sequence[str]) -> LayerTable:

@@ -37,7 +37,7 @@ class _File(Content):
     compression: Text = Field(None, validation_alias=AliasPath("compilation_options", "compression"))
     optimization: Text = Field(None, validation_alias=AliasPath("compilation_options", "optimization"))
     activations: list[Count] = Field(validation_alias=_either("ram_size", AliasPath("memory_footprint", "activations")), min_length=1)
-    """Of a list the first is the whole, as the vendor's own clients read it."""
+    """The first of the list is the whole, as the vendor's own clients read it."""
     weights: list[Count] = Field(validation_alias=_either("rom_size", AliasPath("memory_footprint", "weights")), min_length=1)
     io: list[Count] = Field(validation_alias=_either("ram_io_size", AliasPath("memory_footprint", "io")), min_length=1)
     inputs_within: Count | None = Field(None, validation_alias="_allocate_inputs")

@@ -13,7 +13,7 @@ _SHARE = r"\(\s*[\d.]+ % used\)"
 
 
 def _size(name: str) -> str:
-    """Of a figure with its unit."""
+    """The pattern of a figure with its unit."""
     return rf"(?P<{name}>[\d.]+)\s+(?P<{name}_unit>B|kB|MB)"
 
 
@@ -107,7 +107,7 @@ def _epochs(lines: Sequence[str], where: str) -> Epochs | None:
 
 
 def _older_epochs(total: int, software: int, kinds: dict[str, int], where: str) -> Epochs:
-    """Of version 2: a list of all epochs below the sums."""
+    """The epochs of version 2: a list of all epochs below the sums."""
     listed = sum(kinds.values())
     if listed != total:
         raise missing(f"the list of all {total} epochs ({listed} are listed)", where)

@@ -114,7 +114,10 @@ def _memory(summary: Summary | None, sections: Sections | None, npu: Npu | None,
 
 
 def _macs(summary: Summary | None, table: LayerTable, where: str, *, npu: bool) -> int | None:
-    """Of the generated C model (the summary's row); for an NPU those of the model itself, since versions 2 and 3 print 0 for it."""
+    """Multiply-accumulates of the generated C model (the summary's row).
+
+    For an NPU those of the model itself, because versions 2 and 3 print 0 for it.
+    """
     if npu and table.model_macs is not None:
         return table.model_macs
     macs = summary.number("macc", where) if summary else None

@@ -34,10 +34,10 @@ EDGELOOP_INLINE uint32_t edgeloop_pair_words(uint32_t filled) { return (uint32_t
 /* Make output channels `channel` and the next one ready, but for their weights; gives where these belong. */
 uint32_t *edgeloop_prepare_pair(const edgeloop_convolution *layer, uint32_t channel, edgeloop_channel_pair *pair);
 
-/* Expand the weights of output channels `channel` and the next one; `inputs` of each lie behind each other. */
+/* Expand the weights of output channels `channel` and the next one; `inputs` of each, one after the other. */
 void edgeloop_expand_weights(const edgeloop_convolution *layer, uint32_t inputs, uint32_t channel, uint32_t *words);
 
-/* Two output channels (one, if `channel` is the last one) of `columns` columns, which lie in groups behind each other.
+/* Two output channels (one, if `channel` is the last one) of `columns` columns, which lie in groups, one after the other.
  * output: of the first column, channel 0. */
 void edgeloop_multiply(const edgeloop_convolution *layer, uint32_t filled, const uint32_t *groups, const edgeloop_channel_pair *pair,
                        uint32_t channel, uint32_t columns, int8_t *output);

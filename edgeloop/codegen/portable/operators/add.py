@@ -70,7 +70,7 @@ class Add(Layer):
 
 
 def _scalings(first_scale: float, second_scale: float, output_scale: float) -> tuple[Scaling, Scaling, Scaling]:
-    """Of both inputs, and of their sum (kernels/add.cc: Prepare).
+    """The scalings of both inputs, and of their sum (kernels/add.cc: Prepare).
 
     Inputs are scaled by half of their ratio to the larger scale, so that neither multiplier is above 1/2 and the sum cannot
     overflow; what is too small by that, and by the left shift, is made up for in the scaling of the sum.

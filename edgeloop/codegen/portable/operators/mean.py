@@ -78,7 +78,7 @@ class Mean(Layer):
 
 
 def _scaling(input_scale: float, output_scale: float, count: int) -> Scaling:
-    """Of a sum of `count` values, the division included (QuantizedMeanOrSum, reference/reduce.h).
+    """The scaling of a sum of `count` values, the division included (QuantizedMeanOrSum, reference/reduce.h).
 
     The reference divides the multiplier after it was normalised, and rounds down. To lose few bits it first shifts it to the
     left by log2(count), at most by 32 and so far that the whole shift stays above -32. The quotient may be any number below
