@@ -31,6 +31,8 @@ RECORD = "codegen.json"
 """In the folder of a model that is no variant's."""
 LOG = "stedgeai.log"
 """ST Edge AI Core's words, in the same folder; beside it, with the folder's name before it, where it failed."""
+APPLICATION = "application"
+"""In a folder of ST Edge AI Core's files: class names, and the way from a frame to the input."""
 TOOLS = ["ai-edge-litert", "numpy"]
 MOST_ARENA_BYTES = 1 << 26
 MOST_ROWS = 50_000
@@ -129,7 +131,8 @@ def _generate(model: Path, options: Options, folder: Path, log: Path, made: Prov
         return copy_model(model, folder, options.name, target.name, made)
     request = Request(model, target.name, options.name, log, options.profile, options.tool, options.analyze)
     record = generate_with_tool(request, folder, made)
-    write_application(folder, options.name, model)
+    # Beside the tool's files, because projects copy all of these by name.
+    write_application(folder / APPLICATION, options.name, model)
     return record
 
 

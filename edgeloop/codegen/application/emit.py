@@ -35,10 +35,11 @@ def write_application(
     """
     report = inspect_model(model)
     (source, *_), (output, *_) = report.inputs, report.outputs
-    classes = labels_beside(model, math.prod(output.shape))
+    classes, described = labels_beside(model, math.prod(output.shape)), model.parent / FILE_NAME
+    if classes is not None or described.is_file():
+        folder.mkdir(exist_ok=True)
     if classes is not None:
         write_labels_header(folder, name, classes)
-    described = model.parent / FILE_NAME
     framed = described.is_file() and write_image(folder, name, model, source, Preprocessing.read(described))
     if framed and kernels is not None:
         write_example(folder, name, output, streamed=streamed, labelled=classes is not None, kernels=kernels)

@@ -77,7 +77,11 @@ def test_code_record_log_and_report_are_in_the_folder(install: Install, model: P
         "network_generate_report.txt",
         "stedgeai.log",
         "codegen.json",
+        "application",
     }
+    # A project copies the tool's files by name, and finds no others among them.
+    image = {"network_image.c", "network_image.h", "edgeloop_resize.c", "edgeloop_resize.h"}
+    assert {path.name for path in (out / "application").iterdir()} == image
     assert CodegenRecord.read(out / "codegen.json") == record
     assert (record.backend.name, record.backend.version) == ("stedgeai", version.split()[0])
     assert (record.weight_bytes, record.activation_ram_bytes, record.macs) == (samples.WEIGHTS, samples.ACTIVATIONS, samples.MACS)
