@@ -315,11 +315,11 @@ def test_an_old_report_is_never_taken_for_the_result(install: Install, model: Pa
     out = tmp_path / "code"
     install()
     generate_file(model, out, TOOL)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*")}
     install(omit=["network_generate_report.txt", "network_c_info.json"])
     with pytest.raises(StedgeaiUnreadable):
         generate_file(model, out, TOOL)
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*")} == before
 
 
 @pytest.mark.parametrize(
