@@ -2,6 +2,7 @@
 
     python benchmarks/flow.py matrix      12 variants on 6 boards: makespan against the lower bound and the bare commands
     python benchmarks/flow.py idle        150 stages, all up to date: the whole process of `edgeloop run`
+    python benchmarks/flow.py stage       what one stage takes over its command: in a Python of its own, and in a fork as the flow runs it
 
 The project's own dvc.yaml, real DVC, a real Prefect server. Bare are the commands that the flow runs, `dvc repro -s STAGE`, without
 it: in processes started by the same scheduler at the same slots; and, to see what DVC takes, those of the stages themselves. The
@@ -18,17 +19,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from ruamel.yaml import YAML
 
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 from flows.api import Server
+from flows.commands import Start, environment, ignore, run
 from flows.pipeline import PlannedStage, read_plan
 from flows.schedule import startable
 from flows.server import client_environment, prefect_server
+from flows.stage import outcome_of, stage_arguments, stage_command
+from flows.supervisor import supervised, supervised_stage
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = ("fdmobilenet_0.25", "fdmobilenet_0.5", "fdmobilenet_0.75")
@@ -45,6 +51,7 @@ SECONDS = {
 }
 """By step; what is measured on hardware takes much longer, so that the flow's cost weighs less."""
 GOAL_MAKESPAN, GOAL_FIXED_S, GOAL_STAGE_S, GOAL_IDLE_S = 1.15, 5.0, 0.3, 8.0
+GOAL_OVERHEAD_S = 0.7
 LIMIT_S = 3000
 PAGE = 100
 
@@ -252,16 +259,41 @@ def idle(folder: Path, server: dict[str, str]) -> bool:
     return took[1] <= GOAL_IDLE_S
 
 
+def stage(folder: Path) -> bool:
+    """Stages whose commands take no time."""
+    project = make(folder, ["sample"], [96, 128, 160, 224], ["board0"], dict.fromkeys(SECONDS, 0.0))
+    os.environ.update(project.env)
+    plan = [one.address for one in read_plan(project.root, project.targets)]
+    ways: dict[str, tuple[Callable[[str], list[str]], Start]] = {
+        "in a Python of its own": (stage_command, supervised),
+        "in a fork": (stage_arguments, supervised_stage),
+    }
+    took: dict[str, list[float]] = {way: [] for way in ways}
+    for number, address in enumerate(plan):
+        way = list(ways)[number % len(ways)]  # in turn, so that both meet the same stages and the same load
+        argv, start = ways[way]
+        begun = time.monotonic()
+        done = run(argv(address), project.root, environment(), ignore, lambda: False, ignore, start)
+        took[way].append(time.monotonic() - begun)
+        if outcome_of(done, address) != "ran":
+            raise SystemExit(f"{address} did not run")
+    for way, seconds in took.items():
+        print(f"{way}: median {median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f} s, {len(seconds)} stages")
+    return median(took["in a fork"]) <= GOAL_OVERHEAD_S
+
+
 def main() -> int:
     """Measure; returns 1 when a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["matrix", "idle"])
+    parser.add_argument("what", choices=["matrix", "idle", "stage"])
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--scale", type=float, default=1.0, help="of the stand-ins' times")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         own, folder = Workspace(Path(name) / "services"), Path(name) / "project"
         folder.mkdir()
+        if options.what == "stage":
+            return 0 if stage(folder) else 1
         own.root.mkdir()
         service = prefect_server(own)
         try:
