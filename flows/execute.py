@@ -6,8 +6,10 @@ from queue import SimpleQueue
 from typing import Any
 
 from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
 
 from edgeloop.errors import EdgeloopError, StageError
+from flows import dvc_lock
 from flows.commands import environment
 from flows.pipeline import PlannedStage
 from flows.pools.declared import assign
@@ -45,6 +47,8 @@ def run_plan(root: str, plan: list[PlannedStage], slots: int, shown: ShownRun | 
     Whatever ends this (Ctrl-C, a cancelled run) ends the commands of the stages that are running.
     """
     begin()
+    if dvc_lock.mend(Path(root)):
+        get_run_logger().warning("DVC's file of locks (.dvc/tmp/rwlock) was damaged, as a kill leaves it: it was removed")
     if any(stage.reason for stage in plan):
         expect_stages(environment(), root)
     plan = assign(Path(root), plan)
