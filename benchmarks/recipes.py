@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from edgeloop.cards.markdown import with_part
+from edgeloop.cards.markdown import write_part
 from edgeloop.config import TrainSettings, Variant, load_params
 from edgeloop.records import Accuracy
 from edgeloop.training.fit import fit
@@ -140,7 +140,7 @@ def _report(options: argparse.Namespace) -> None:
     made = table(lines_of(options.out))
     print(made, end="")
     if options.write:
-        options.write.write_text(with_part(options.write.read_text(encoding="utf-8"), MARK, made), encoding="utf-8")
+        write_part(options.write, MARK, made)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from recipes import lines_of, read_recipes
 
-from edgeloop.cards.markdown import with_part
+from edgeloop.cards.markdown import write_part
 from edgeloop.config import Params, load_params
 from edgeloop.config.training import Train
 from edgeloop.evaluation.evaluate import evaluate
@@ -49,7 +49,7 @@ def main() -> int:
     made = table(lines_of(options.out))
     print(made, end="")
     if options.write:
-        options.write.write_text(with_part(options.write.read_text(encoding="utf-8"), MARK, made), encoding="utf-8")
+        write_part(options.write, MARK, made)
     return 0
 
 

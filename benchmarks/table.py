@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edgeloop.cards.markdown import Table, with_part
+from edgeloop.cards.markdown import Table, write_part
 from edgeloop.records import EvaluateRecord
 from edgeloop.records.benchmarks import EmulatedBenchmark, read_benchmark
 from edgeloop.tflite.formats import Format
@@ -30,7 +30,7 @@ def main() -> int:
     made = f"{Table(HEAD, rows)}\n" + (f"\n{options.note}\n" if options.note else "")
     print(made, end="")
     if options.write:
-        options.write.write_text(with_part(options.write.read_text(encoding="utf-8"), MARK, made), encoding="utf-8")
+        write_part(options.write, MARK, made)
     return 0
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from edgeloop.services import guard
 from flows.forked import PACKET_BYTES
 
 PR_SET_NAME = 15
+STAGE = "flows.stage"
 
 
 def serve(control: socket.socket) -> None:
@@ -42,7 +44,7 @@ def _load(root: Path) -> None:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    import flows.stage  # noqa: F401
+    import_module(STAGE)
 
     with suppress(DvcException), Repo(str(root)) as repo:
         _ = repo.index.graph

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgeloop.cards.markdown import Table, with_part
+from edgeloop.cards.markdown import Table, write_part
 from edgeloop.cli import command_line
 from edgeloop.doctor.finding import faults
 
@@ -43,7 +43,7 @@ def _name(argument: argparse.Action) -> str:
 def main() -> int:
     """Write them; returns the exit code."""
     for page, mark, text in generated():
-        page.write_text(with_part(page.read_text(encoding="utf-8"), mark, text), encoding="utf-8")
+        write_part(page, mark, text)
     return 0
 
 

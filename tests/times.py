@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from edgeloop.cards.markdown import Table, with_part
+from edgeloop.cards.markdown import Table, write_part
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "development.md"
@@ -49,4 +49,4 @@ def cell(count: int, seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_part(PAGE.read_text(encoding="utf-8"), "times", f"{table()}\n"), encoding="utf-8")
+    write_part(PAGE, "times", f"{table()}\n")

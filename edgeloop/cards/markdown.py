@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeloop.errors import InputError
+from edgeloop.files import read_text, write_text
 
 LONG_CELL = 42
 """Longer cells may be broken into lines; the page keeps the others on one."""
@@ -39,6 +40,15 @@ def with_part(page: str, mark: str, text: str) -> str:
             f"The page has no comments {begin.strip()} and {end.strip()}; nothing was written.", "Put them where the text belongs."
         )
     return before + begin + text + end + after
+
+
+def write_part(page: Path, mark: str, text: str) -> None:
+    """Write that text between the page's comments of the mark.
+
+    Raises:
+        InputError: it has no such comments.
+    """
+    write_text(page, with_part(read_text(page), mark, text))
 
 
 def to_html(markdown: str, folder: Path) -> str:
