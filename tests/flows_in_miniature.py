@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from once import common_folder
 
 from edgeloop.workspace import Workspace
 from flows.api import Server
@@ -88,6 +89,18 @@ class Project:
         """What the Prefect server answers; posts where there is a body."""
         return Server(self.env["PREFECT_API_URL"], {}).ask("GET" if body is None else "POST", path, body)
 
+    def flow_runs(self) -> list[dict[str, Any]]:
+        """This project's runs, the newest first: other tests use the same server."""
+        found = self.ask("/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 200})
+        return [run for run in found if run["parameters"].get("root") == str(self.root)]
+
+    def of_runs(self, kind: str) -> list[dict[str, Any]]:
+        """The `artifacts` or `task_runs` of this project's runs."""
+        runs = [run["id"] for run in self.flow_runs()]
+        wanted = {"artifacts": {"artifacts": {"flow_run_id": {"any_": runs}}}, "task_runs": {"flow_runs": {"id": {"any_": runs}}}}
+        found: list[dict[str, Any]] = self.ask(f"/{kind}/filter", {"limit": 200, **wanted[kind]}) if runs else []
+        return found
+
 
 def environment(home: Path) -> dict[str, str]:
     """An environment in which DVC and Prefect keep to `home`, and this checkout's code is found; compilers keep what they have."""
@@ -98,15 +111,24 @@ def environment(home: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | own | git
 
 
+def served_from(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Where the session's Prefect server keeps its data."""
+    return Workspace(common_folder(tmp_path_factory) / "prefect")
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a client of a real Prefect server."""
-    workspace = Workspace(tmp_path_factory.mktemp("prefect"))
-    service = prefect_server(workspace)
-    try:
-        yield dict(client_environment(workspace, service.up()))
-    finally:
-        service.down()
+def server(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a client of a real Prefect server: one for all processes of the session, which the first one starts."""
+    workspace = served_from(tmp_path_factory)
+    workspace.root.mkdir(exist_ok=True)
+    return dict(client_environment(workspace, prefect_server(workspace).up()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the server once all processes of the session have ended, on Ctrl-C too."""
+    factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]  # pytest names no public way
+    if "PYTEST_XDIST_WORKER" not in os.environ and (workspace := served_from(factory)).root.is_dir():
+        prefect_server(workspace).down()
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ DEADLINE_S = 500.0
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     """`once("name", make)` is the path that `make(path)` wrote, in this process or in another one. It is never changed again."""
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    shared = common_folder(tmp_path_factory)
 
     def made(name: str, make: Callable[[Path], object]) -> Path:
         target, done = shared / "once" / name, shared / "once" / f".{name}.done"
@@ -28,3 +27,9 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         return target
 
     return made
+
+
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the whole session, the same one in all of its processes."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own

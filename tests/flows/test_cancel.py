@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flows_in_miniature import ROOT, VARIANT, Project, sleepers, until
@@ -52,11 +51,6 @@ def start(project: Project) -> "subprocess.Popen[str]":
     return flow
 
 
-def newest_run(project: Project) -> dict[str, Any]:
-    found: list[dict[str, Any]] = project.ask("/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
-    return found[0]
-
-
 def task_states(project: Project, run: str) -> dict[str, str]:
     """Of each stage of the run, once the server knows that all of them have ended."""
     found: dict[str, str] = {}
@@ -91,7 +85,7 @@ def assert_a_rerun_goes_on(project: Project, pipeline: str) -> None:
 def test_a_run_that_is_cancelled_in_the_ui_ends_its_stages_and_frees_its_boards(served: Project) -> None:
     pipeline = slow(served)
     flow = start(served)
-    run = newest_run(served)
+    run = served.flow_runs()[0]
     assert run["deployment_id"], "the UI offers to cancel runs of deployments only"
     assert occupancy(BOARD).held
     began = time.monotonic()
@@ -107,7 +101,7 @@ def test_a_run_that_is_cancelled_in_the_ui_ends_its_stages_and_frees_its_boards(
 def test_ctrl_c_is_shown_as_cancelled(served: Project) -> None:
     slow(served)
     flow = start(served)
-    run = newest_run(served)["id"]
+    run = served.flow_runs()[0]["id"]
     began = time.monotonic()
     flow.send_signal(signal.SIGINT)
     assert_it_ended_well(served, run, began)

@@ -224,13 +224,12 @@ def test_an_ingest_that_is_cancelled_while_it_builds_is_built_on_by_the_next(gro
     argv = [sys.executable, "-m", "edgeloop", "ingest", "sample", str(folder)]
     taking = subprocess.Popen(argv, cwd=growing.root, env=growing.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     until(lambda: (growing.root / "begun").exists(), 120)
-    newest = {"sort": "START_TIME_DESC", "limit": 2}
-    built, run = growing.ask("/flow_runs/filter", newest)
+    built, run = growing.flow_runs()
     growing.ask(f"/flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     until(lambda: not sleepers(growing.root), 10)
     assert "the same command begins again" in taking.communicate(timeout=30)[1]
     assert taking.returncode == 130
-    ended = {one["id"]: one["state_type"] for one in growing.ask("/flow_runs/filter", newest)}
+    ended = {one["id"]: one["state_type"] for one in growing.flow_runs()}
     assert ended == {run["id"]: "CANCELLED", built["id"]: "CANCELLED"}
     (growing.root / "hold").unlink()
     said = ingest(growing, str(folder))

@@ -15,20 +15,13 @@ from flows.run import select
 pytestmark = pytest.mark.slow
 
 
-def newest(project: Project, path: str) -> list[dict[str, object]]:
-    """The newest things that the server has of that kind."""
-    order = "CREATED_DESC" if "artifacts" in path else "EXPECTED_START_TIME_DESC"
-    found: list[dict[str, object]] = project.ask(path, {"limit": 50, "sort": order})
-    return found
-
-
 def test_a_first_run_builds_everything_and_a_second_nothing(served: Project) -> None:
     first = served.retrain()
     assert "4 of 4 stages built" in first
     assert (served.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
-    names = {str(run["name"]) for run in newest(served, "/task_runs/filter")}
+    names = {str(run["name"]) for run in served.of_runs("task_runs")}
     assert {"prepare", "other", f"train@{VARIANT}", f"card@{VARIANT}"} <= names
-    keys = {artifact["key"] for artifact in newest(served, "/artifacts/filter")}
+    keys = {artifact["key"] for artifact in served.of_runs("artifacts")}
     assert {"plan", "results", "card-sample-fdmobilenet-0-25-96"} <= keys
     second = served.retrain()
     assert "up to date in" in second
@@ -43,8 +36,7 @@ def test_the_progress_that_a_stage_tells_is_a_bar_in_the_ui(served: Project) -> 
     (served.root / "say.sh").write_text(said, encoding="utf-8")
     pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("test ! -e broken", "sh say.sh"), encoding="utf-8")
     served.retrain()
-    bars = [artifact for artifact in newest(served, "/artifacts/filter") if artifact["key"] == "train-sample-fdmobilenet-0-25-96"]
-    bar = max(bars, key=lambda artifact: str(artifact["created"]))  # other tests have used this server
+    (bar,) = (artifact for artifact in served.of_runs("artifacts") if artifact["key"] == "train-sample-fdmobilenet-0-25-96")
     assert (bar["type"], bar["data"], bar["description"]) == ("progress", 75.0, "train: 3/4 epochs, val 0.3"), "told, not printed"
 
 

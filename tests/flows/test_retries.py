@@ -31,9 +31,9 @@ with open(file, "a+") as log:
 
 
 def table(project: Project, key: str) -> list[dict[str, Any]]:
-    """The newest table with that key."""
-    found = project.ask("/artifacts/filter", {"sort": "CREATED_DESC", "limit": 1, "artifacts": {"key": {"any_": [key]}}})
-    rows: list[dict[str, Any]] = json.loads(found[0]["data"])
+    """The table with that key of the project's only run."""
+    (found,) = (artifact for artifact in project.of_runs("artifacts") if artifact["key"] == key)
+    rows: list[dict[str, Any]] = json.loads(found["data"])
     return rows
 
 
@@ -66,7 +66,7 @@ def test_a_stage_that_may_pass_is_tried_three_times_at_most_and_the_ui_says_so(s
     (failed,) = table(served, "failures")
     assert failed["repeat it with"] == "`dvc repro other`"
     assert "did not answer in time" in failed["why"].replace("\n", " ")
-    (run,) = served.ask("/task_runs/filter", {"task_runs": {"name": {"any_": ["other"]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1})
+    (run,) = (task for task in served.of_runs("task_runs") if task["name"] == "other")
     assert run["run_count"] == 3
     states = [state["name"] for state in served.ask(f"/task_run_states/?task_run_id={run['id']}")]
     assert states.count("AwaitingRetry") == 2

@@ -130,7 +130,7 @@ def running(project: Project) -> str:
     found: list[str] = []
 
     def runs() -> bool:
-        found[:] = [run["id"] for run in project.ask("/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})]
+        found[:] = [run["id"] for run in project.flow_runs() if run["state_type"] == "RUNNING"]
         return bool(found)
 
     until(runs, 60)
