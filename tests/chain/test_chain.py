@@ -119,6 +119,7 @@ def test_a_second_run_does_nothing(sample: tuple[Project, str]) -> None:
     assert (project.root / "dvc.lock").read_bytes() == lock
 
 
+@pytest.mark.thorough
 def test_a_change_rebuilds_only_what_it_touches(sample: tuple[Project, str]) -> None:
     project, _ = sample
     params = project.root / "params.yaml"
