@@ -64,7 +64,7 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
         InputError: a variant is unknown, its card isn't built, or a file is not the one that the card's record names.
         StoreError: the place isn't there, doesn't answer, or refuses.
     """
-    versions = [_version(workspace, params, name) for name in variants]
+    versions = [read_version(workspace, params, name) for name in variants]
     count = sum(len(version.files) for version in versions)
     with (
         _target(workspace, params, to or params.publish.to) as target,
@@ -75,8 +75,12 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
     return [*addresses, target.address("index.html")]
 
 
-def _version(workspace: Workspace, params: Params, name: str) -> Version:
-    """Read everything that is published of a variant, and see that it belongs together."""
+def read_version(workspace: Workspace, params: Params, name: str) -> Version:
+    """Read everything that is published of a variant, and see that it belongs together.
+
+    Raises:
+        InputError: it is unknown, its card isn't built, or a file is not the one that the card's record names.
+    """
     variant = params.variant(name)
     paths = variant.paths(workspace)
     record = CardRecord.read(paths.card_record)
