@@ -83,6 +83,12 @@ def notice(text: str, stream: TextIO | None = None) -> None:
         courtesy(text, stream)
 
 
+def warn(text: str) -> None:
+    """Say that a result may be none: as an event where somebody listens, else as a line."""
+    if not events.tell(events.Caution(text)):
+        courtesy(f"warning: {text}")
+
+
 def printable(text: str) -> str:
     """The text with escapes such as `\\x1b` instead of characters that a terminal obeys or cannot show; line ends and tabs stay."""
     return _STEERS.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)

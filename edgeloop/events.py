@@ -32,6 +32,13 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """A result that may be none."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Result:
     """Something that was made: an address, or what became of a stage."""
 
@@ -47,8 +54,8 @@ class Failure:
     may_pass: bool = False
 
 
-Event = Progress | Notice | Result | Failure
-KINDS: dict[str, type[Event]] = {"progress": Progress, "notice": Notice, "result": Result, "error": Failure}
+Event = Progress | Notice | Caution | Result | Failure
+KINDS: dict[str, type[Event]] = {"progress": Progress, "notice": Notice, "warning": Caution, "result": Result, "error": Failure}
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 

@@ -58,6 +58,8 @@ def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | N
     rows = run_locally(retrain, {"root": str(workspace.root), "variants": variants, "publish": publish, "slots": slots})
     for row in rows:
         say(f"{row['outcome']:>10}  {row['stage']}")
+        for warning in row["warnings"]:
+            say(f"{'':>10}  warning: {warning}")
     built = sum(row["outcome"] != "up to date" for row in rows)
     said = f"{built} of {len(rows)} stages built" if built else "up to date"
     say(f"{said} in {time.monotonic() - begun:.0f} s")

@@ -12,7 +12,7 @@ from prefect.runtime import task_run
 from prefect.states import Cancelled, Completed
 
 from edgeloop.errors import EdgeloopError, StageError, StageMayPass
-from edgeloop.events import Event, Notice, Progress
+from edgeloop.events import Caution, Event, Notice, Progress
 from flows.commands import Done, Ended, environment, run
 from flows.pools.dispatch import send
 from flows.pools.order import Dispatch
@@ -115,6 +115,10 @@ class _Seen:
 
     def event(self, event: Event) -> None:
         """Log what it tells, and show it beside its board; progress also as its bar."""
+        if isinstance(event, Caution):
+            self._logger.warning(event.text)
+            if self._shown is not None:
+                self._shown.warned(self._name, event.text)
         if not isinstance(event, Progress | Notice):
             return
         self._logger.info(event.text)

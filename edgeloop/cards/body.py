@@ -13,6 +13,7 @@ from edgeloop.cards.performance import format_text, missing_targets, performance
 from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
 from edgeloop.datasets.outside import outside_of
+from edgeloop.evaluation.doubts import in_evaluation, in_training
 from edgeloop.markup import code, text
 from edgeloop.records import Confidence, FitResult
 
@@ -36,7 +37,7 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
         classes=len(train.classes),
         headline_sentence=_headline(sources),
         headline_format=sources.headline.format,
-        caveats=caveats(sources),
+        caveats=caveats(declared, sources),
         network=tables.network_table(sources),
         resize=evaluate.resize,
         accuracy=tables.accuracy_table(model, sources),
@@ -74,7 +75,7 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
     )
 
 
-def caveats(sources: Sources) -> list[str]:
+def caveats(declared: Dataset, sources: Sources) -> list[str]:
     """What a reader must know before comparing figures."""
     archive, found = sources.prepare.archive, []
     if archive.origin == "drawn":
@@ -82,7 +83,7 @@ def caveats(sources: Sources) -> list[str]:
             "**Drawn pictures.** The project drew this data set itself to try out the whole loop; "
             "accuracy on it says nothing about photographs."
         )
-    elif not archive.upstream:
+    elif not archive.upstream and declared.source.folder is None:
         note = "" if archive.note == NOT_UPSTREAM else f" ({text(archive.note)})"
         found.append(
             f"**Not the upstream archive**{note}. The accuracy below holds for the pictures that were used "
@@ -90,6 +91,8 @@ def caveats(sources: Sources) -> list[str]:
         )
     if sources.train.provenance.git_dirty:
         found.append("**Trained with changes that are in no commit**, so the commit named below does not reproduce this model exactly.")
+    doubts = [*in_training(sources.train, sources.history), *in_evaluation(sources.evaluate)]
+    found += [f"**Doubtful.** {text(doubt)}" for doubt in doubts]
     return found
 
 

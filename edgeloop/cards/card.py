@@ -93,22 +93,13 @@ def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPat
     best, classes = sources.headline, sources.evaluate.classes
     caption = f"{best.format} on {sources.evaluate.split}: {percent(best.top1.value)} % of {best.top1.n} images"
     confusion_plot(best.confusion, classes, caption, folder / "confusion.png")
-    history_plot(_history(paths.history), folder / "history.png")
+    history_plot(sources.history, folder / "history.png")
     if not may_show(declared.license):
         return []
     samples = choose_samples(_predictions(paths.predictions), best.format)
     if samples:
         draw_gallery(samples, dataset, sources.evaluate.resolution, RESIZES[sources.evaluate.resize], folder / "samples.jpg")
     return samples
-
-
-def _history(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.", "Train first: dvc repro lists the stage.") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not a training history: {error}", "Train again.") from None
 
 
 def _predictions(path: Path) -> pd.DataFrame:

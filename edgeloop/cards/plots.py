@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from edgeloop.console import printable
-from edgeloop.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +19,6 @@ COUNTS_UP_TO = 45
 LABEL_LENGTH = 34
 INK, MUTED, GRID = "#1f2933", "#66727f", "#d8dee4"
 TRAIN, VAL = "#9aa5b1", "#0b6bcb"
-HISTORY_COLUMNS = ("fit", "phase", "mode", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -68,8 +66,6 @@ def history_plot(history: pd.DataFrame, path: Path) -> None:
 
     `history` has the columns of `history.csv`.
     """
-    if missing := [name for name in HISTORY_COLUMNS if name not in history.columns]:
-        raise InputError(f"The training history has no column {', '.join(missing)}.", "Train again: dvc repro train.")
     from matplotlib.ticker import MaxNLocator
 
     epochs = np.arange(1, len(history) + 1)

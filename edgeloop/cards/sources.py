@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from edgeloop.errors import InputError
 from edgeloop.files import FINISHED
 from edgeloop.records import (
@@ -18,6 +20,7 @@ from edgeloop.records import (
     ValidateRecord,
     read_benchmark,
 )
+from edgeloop.records.history import read_history
 from edgeloop.workspace import DatasetPaths, VariantPaths
 
 HEADLINE = "int8 per-channel"
@@ -31,6 +34,8 @@ class Sources:
     prepare: PrepareRecord
     validate: ValidateRecord
     train: TrainRecord
+    history: pd.DataFrame
+    """A row for each epoch."""
     quantize: QuantizeRecord
     evaluate: EvaluateRecord
     codegen: CodegenRecord | None
@@ -67,6 +72,7 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
         prepare=PrepareRecord.read(dataset.prepare_record),
         validate=ValidateRecord.read(dataset.validate_record),
         train=TrainRecord.read(variant.train_record),
+        history=read_history(variant.history),
         quantize=QuantizeRecord.read(variant.quantize_record),
         evaluate=EvaluateRecord.read(variant.evaluate_record),
         codegen=CodegenRecord.read(variant.generate_record) if generated else None,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeloop.cli.common import FILE, VARIANT, Command, Parser, add_id, count, duration, name_or_path, path, project, subject
-from edgeloop.console import say
+from edgeloop.console import say, warn
 
 if TYPE_CHECKING:
     from edgeloop.records import TfliteModel
@@ -50,6 +50,11 @@ def _train(options: argparse.Namespace) -> None:
 
     record = train(workspace, params, options.variant)
     say("\n".join(fit.in_words() for fit in record.fits))
+    from edgeloop.evaluation.doubts import in_training
+    from edgeloop.records.history import read_history
+
+    for doubt in in_training(record, read_history(params.variant(options.variant).paths(workspace).history)):
+        warn(doubt)
 
 
 def _estimate(options: argparse.Namespace) -> None:
@@ -122,6 +127,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     for result in record.formats:
         low, high = result.top1.ci95
         say(f"{result.format}: top-1 {result.top1.value:.4f} (n = {result.top1.n}, 95 % {low:.4f} to {high:.4f})")
+    from edgeloop.evaluation.doubts import in_evaluation
+
+    for doubt in in_evaluation(record):
+        warn(doubt)
 
 
 def _evaluate_file(options: argparse.Namespace) -> None:

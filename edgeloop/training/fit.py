@@ -7,16 +7,13 @@ from typing import Any
 from edgeloop.config import Phase
 from edgeloop.console import notice
 from edgeloop.progress import Advance, progress
+from edgeloop.records.history import HISTORY
 from edgeloop.training.augment import one_thread
 from edgeloop.training.batches import ahead
 from edgeloop.training.checkpoint import BestScore, State, load, save
 from edgeloop.training.phases import Job, PhaseRun, prepare_phase
 from edgeloop.training.time_left import TimeLeft, stretches, watched
 
-HISTORY = (
-    "fit", "phase", "mode", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate",
-)  # fmt: skip
-"""Columns of history.csv: what is equal in every training of equal inputs."""
 RATE = "images_per_s"
 
 

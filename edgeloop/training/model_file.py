@@ -1,17 +1,15 @@
-"""Trained models and their histories as files: equal weights give equal bytes."""
+"""Trained models as files: equal weights give equal bytes."""
 
-import csv
 import json
 import re
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgeloop.files import atomic_path
 from edgeloop.networks.weights import CLASSIFIER
-from edgeloop.training.fit import HISTORY
 
 if TYPE_CHECKING:
     import keras
@@ -45,11 +43,3 @@ def _renumbered(config: bytes) -> bytes:
         return match[1] + numbers.setdefault(match[2], str(len(numbers) + 1).encode())
 
     return re.sub(rb'("shared_object_id": )(\d+)', number, config)
-
-
-def write_history(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write a row for each epoch; what a fit does not know (accuracy on images that it learns from) is empty."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(HISTORY)
-        writer.writerows([f"{value:.6g}" if isinstance(value, float) else value for value in map(row.__getitem__, HISTORY)] for row in rows)

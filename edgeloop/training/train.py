@@ -18,9 +18,10 @@ from edgeloop.datasets.pixels import LEARNING
 from edgeloop.files import sha256_file
 from edgeloop.networks import multiply_accumulates, network, parameters_folded
 from edgeloop.records import Accuracy, Confidence, FitResult, PhaseResult, StartingWeights, TrainRecord, provenance
+from edgeloop.records.history import write_history
 from edgeloop.training.checkpoint import State
 from edgeloop.training.fit import RATE, fit
-from edgeloop.training.model_file import divide_logits, write_history, write_model
+from edgeloop.training.model_file import divide_logits, write_model
 from edgeloop.training.phases import Job, held_logits
 from edgeloop.training.time_left import TimeLeft, stretches
 from edgeloop.training.training import Training

@@ -16,7 +16,7 @@ from prefect.states import Completed, Crashed, Failed
 
 from edgeloop import __version__
 from edgeloop.errors import EdgeloopError, InputError
-from edgeloop.events import Event, Notice, Progress
+from edgeloop.events import Caution, Event, Notice, Progress
 from flows.cancel import Cancellable
 from flows.commands import Ended, Say, environment, run, veiled
 from flows.pools.clone import clean_clone, source
@@ -74,6 +74,8 @@ def _done_in(folder: Path, order: Order, env: Mapping[str, str], say: Say) -> tu
     def hear(event: Event) -> None:
         if isinstance(event, Progress | Notice):
             say(event.text)
+        if isinstance(event, Caution):
+            get_run_logger().warning(event.text)
         if isinstance(event, Progress):
             bar.show(event)
 

@@ -1,6 +1,7 @@
 """What is shown of one run of stages, and what its stages tell while they run."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +36,7 @@ class ShownRun:
         self._told: dict[str, str] = {}
         self._tries: dict[str, int] = {}
         self._trouble: dict[str, str] = {}
+        self._warnings: dict[str, list[str]] = defaultdict(list)
         self._links: dict[str, list[str]] = {}
         self._boards = LiveTable("boards")
 
@@ -72,7 +74,8 @@ class ShownRun:
         if outcome != FAILED and address in self._trouble:
             why = f"{why}; tried again, because {self._trouble[address]}"
         took_s = None if begun is None else round(time.monotonic() - begun, 1)
-        return {"stage": address, "outcome": outcome, "why": why, "took_s": took_s, "tries": self._tries.get(address, 0)}
+        done = {"stage": address, "outcome": outcome, "why": why, "took_s": took_s, "tries": self._tries.get(address, 0)}
+        return done | {"warnings": self._warnings.get(address, [])}
 
     def tells(self, address: str, text: str) -> None:
         """What the stage told of its progress, or of what it waits for, is shown beside its board."""
@@ -85,6 +88,10 @@ class ShownRun:
     def troubled(self, address: str, what: str) -> None:
         """A try failed."""
         self._trouble[address] = headline(what)
+
+    def warned(self, address: str, what: str) -> None:
+        """What it made may be no result."""
+        self._warnings[address].append(what)
 
     def made(self, address: str, links: list[str]) -> None:
         """It left these artifacts, as Markdown links."""

@@ -10,7 +10,7 @@ from flows.pipeline import PlannedStage
 from flows.schedule import FAILED, ready
 
 Row = dict[str, Any]
-"""What became of a stage: `stage`, `outcome`, `why`, `took_s` (None where nothing ran) and `tries`."""
+"""What became of a stage: `stage`, `outcome`, `why`, `took_s` (None where nothing ran), `tries` and `warnings`."""
 
 ANEW = "asked for anew"
 SAME = "nothing that it depends on changed"
@@ -64,7 +64,7 @@ def result_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_ru
             "stage": named(row["stage"], task_runs),
             "outcome": row["outcome"] + (f", {row['tries']} tries" if row["tries"] > 1 else ""),
             "took": seconds(row["took_s"]),
-            "why": wrapped(headline(str(row["why"]))),
+            "why": "\n".join(wrapped(line) for line in (headline(str(row["why"])), *(f"warning: {said}" for said in row["warnings"]))),
             "see": "\n".join(links.get(row["stage"], ())),
         }
         for row in rows
@@ -74,7 +74,9 @@ def result_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_ru
 def result_words(rows: Sequence[Row]) -> str:
     """The results in a line."""
     outcomes = [str(row["outcome"]) for row in rows]
-    return f"{len(rows)} stages: " + ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
+    warned = sum(len(row["warnings"]) for row in rows)
+    counted = [f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes)]
+    return f"{len(rows)} stages: " + ", ".join([*counted, *([f"{warned} warning{'s' if warned > 1 else ''}"] if warned else [])])
 
 
 def failure_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_runs: Mapping[str, UUID]) -> list[Row]:
@@ -82,9 +84,9 @@ def failure_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_r
     return [
         {
             "stage": named(row["stage"], task_runs),
+            "why": "\n".join(wrapped(line.strip()) for line in reason(str(row["why"])).splitlines()),
             "repeat it with": f"`{repeat_command(str(row['why']))}`",
             "tries": row["tries"],
-            "why": "\n".join(wrapped(line.strip()) for line in reason(str(row["why"])).splitlines()),
             "see": "\n".join(links.get(row["stage"], ())),
         }
         for row in rows

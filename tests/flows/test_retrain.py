@@ -29,13 +29,16 @@ def test_a_first_run_builds_everything_and_a_second_nothing(served: Project) -> 
 
 
 @pytest.mark.thorough
-def test_the_progress_that_a_stage_tells_is_a_bar_in_the_ui(served: Project) -> None:
+def test_the_progress_that_a_stage_tells_is_a_bar_in_the_ui_and_its_warnings_are_in_the_results(served: Project) -> None:
     pipeline = served.root / "dvc.yaml"
     event = '{"kind": "progress", "what": "train", "done": \'$n\', "total": 4, "text": "train: \'$n\'/4 epochs, val 0.\'$n\'"}'
-    said = f"for n in 1 2 3; do echo '{event}' > \"$EDGELOOP_EVENTS\"; done; echo train: 4/4 epochs"
+    said = f"for n in 1 2 3; do echo '{event}' > \"$EDGELOOP_EVENTS\"; done; echo train: 4/4 epochs\n"
+    said += """echo '{"kind": "warning", "text": "It learned nothing."}' > "$EDGELOOP_EVENTS"\n"""
     (served.root / "say.sh").write_text(said, encoding="utf-8")
     pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("test ! -e broken", "sh say.sh"), encoding="utf-8")
-    served.retrain()
+    assert f"ran  train@{VARIANT}\n            warning: It learned nothing." in served.retrain()
+    results = next(artifact for artifact in served.of_runs("artifacts") if artifact["key"] == "results")
+    assert "warning: It learned nothing" in results["data"].replace("\\", "")
     (bar,) = (artifact for artifact in served.of_runs("artifacts") if artifact["key"] == "train-sample-fdmobilenet-0-25-96")
     assert (bar["type"], bar["data"], bar["description"]) == ("progress", 75.0, "train: 3/4 epochs, val 0.3"), "told, not printed"
 

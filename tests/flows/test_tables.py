@@ -77,7 +77,7 @@ def test_the_boards_in_a_line() -> None:
 
 
 def row(name: str, outcome: str, why: str = "", took_s: float | None = None, tries: int = 0) -> Row:
-    return {"stage": name, "outcome": outcome, "why": why, "took_s": took_s, "tries": tries}
+    return {"stage": name, "outcome": outcome, "why": why, "took_s": took_s, "tries": tries, "warnings": []}
 
 
 def test_results_link_to_the_log_and_to_what_was_made() -> None:

@@ -17,7 +17,7 @@ from edgeloop.errors import ConfigError, DataError, InputError, TrainingError
 from edgeloop.files import sha256_file
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.records import TrainRecord
-from edgeloop.training.fit import HISTORY
+from edgeloop.records.history import HISTORY
 from edgeloop.training.train import train
 from edgeloop.training.training import class_weights
 from edgeloop.workspace import VariantPaths, Workspace
