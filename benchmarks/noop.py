@@ -44,7 +44,7 @@ else:
         "generate": [paths.generated / "network.c", paths.generate_record],
         "evaluate": [paths.predictions, paths.metrics, paths.evaluate_record],
         "benchmark": [paths.benchmark_record(getattr(v, "board", "host"))],
-        "card": [paths.card / "README.md", paths.card / "index.html", paths.card / "plots" / "confusion.png", paths.card_record],
+        "card": [paths.card / "README.md", paths.card / "index.html", paths.card / "plots" / "confusion.svg", paths.card_record],
     }}[step]
 for file in files:
     file.parent.mkdir(parents=True, exist_ok=True)

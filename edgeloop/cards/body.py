@@ -7,6 +7,7 @@ from edgeloop.cards import tables
 from edgeloop.cards.gallery import Sample
 from edgeloop.cards.generated import PICTURE, memory_note, memory_table
 from edgeloop.cards.licenses import ModelLicense, needs_attribution
+from edgeloop.cards.links import record_links
 from edgeloop.cards.names import PAPER, network_title
 from edgeloop.cards.page import markdown_page
 from edgeloop.cards.performance import format_text, missing_targets, performance_sections
@@ -54,6 +55,8 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
         memory_note=memory_note(sources.codegen) if sources.codegen else "",
         plan=PICTURE if has_plan else "",
         files=tables.files_table(model, sources),
+        records=record_links(sources.digests, train.dataset),
+        has_code=sources.codegen is not None and sources.codegen.backend.name != "none",
         archive=_archive(declared, sources),
         splits=tables.split_table(sources),
         split_rule=prepare.split_rule.rstrip("."),

@@ -92,13 +92,13 @@ def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPat
     folder.mkdir()
     best, classes = sources.headline, sources.evaluate.classes
     caption = f"{best.format} on {sources.evaluate.split}: {percent(best.top1.value)} % of {best.top1.n} images"
-    confusion_plot(best.confusion, classes, caption, folder / "confusion.png")
-    history_plot(sources.history, folder / "history.png")
+    confusion_plot(best.confusion, classes, caption, folder / "confusion.svg")
+    history_plot(sources.history, folder / "history.svg")
     if not may_show(declared.license):
         return []
     samples = choose_samples(_predictions(paths.predictions), best.format)
     if samples:
-        draw_gallery(samples, dataset, sources.evaluate.resolution, RESIZES[sources.evaluate.resize], folder / "samples.jpg")
+        draw_gallery(samples, dataset, sources.evaluate.resolution, RESIZES[sources.evaluate.resize], folder / "samples.svg")
     return samples
 
 

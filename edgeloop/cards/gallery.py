@@ -1,14 +1,16 @@
 """Sample predictions: some that are right, and the mistakes that the model was most confident about."""
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from PIL import Image
 
-from edgeloop.cards.plots import INK, MUTED, figure_of, save, shortened
+from edgeloop.cards.plots import FONT, shortened
 from edgeloop.config import Resize
 from edgeloop.datasets.manifest import ShardReader, read_manifest
 from edgeloop.errors import InputError
@@ -16,7 +18,10 @@ from edgeloop.preprocessing import Pixels, decode, resize_pixels
 from edgeloop.workspace import DatasetPaths
 
 COLUMNS = 6
-RIGHT, WRONG = "#1a7f37", "#c62828"
+CELL_PX, TEXT_PX, GAP_PX = 150, 40, 14
+SAID_COLUMNS = 19
+"""What fits above a picture in a bold font of 13 pixels, letters being 0.6 of that wide at most."""
+TEMPLATE = "gallery.svg.jinja"
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,28 @@ class Sample:
     @property
     def is_right(self) -> bool:
         return self.predicted == self.label
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A sample in the gallery, its upper left corner in pixels."""
+
+    x: int
+    y: int
+    sample: Sample
+    picture: str
+    """Its address."""
+
+    @property
+    def said(self) -> str:
+        """The predicted class; where it is long, with its middle left out."""
+        return shortened(self.sample.predicted, SAID_COLUMNS)
+
+    @property
+    def below(self) -> str:
+        """Its confidence, and the true class where it is another one."""
+        truth = "" if self.sample.is_right else f", is {shortened(self.sample.label, SAID_COLUMNS - 4)}"
+        return f"{self.sample.score:.0%}{truth}"
 
 
 def choose_samples(predictions: pd.DataFrame, format_name: str) -> list[Sample]:
@@ -54,30 +81,37 @@ def choose_samples(predictions: pd.DataFrame, format_name: str) -> list[Sample]:
 
 
 def draw_gallery(samples: Sequence[Sample], dataset: DatasetPaths, side: int, resize: Resize, path: Path) -> None:
-    """Draw the samples as the model sees them (resized to `side`), with label, prediction and confidence.
+    """Draw the samples as the model sees them (resized to `side`), with label, prediction and confidence, as SVG.
 
     Raises:
         InputError: a picture is not in the data set's shards.
     """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     pictures = _pictures(samples, dataset, side, resize)
     groups = [group for group in ([one for one in samples if one.is_right], [one for one in samples if not one.is_right]) if group]
-    with figure_of((1.62 * COLUMNS, 2.15 * len(groups))) as figure:
-        grid = figure.subplots(len(groups), COLUMNS, squeeze=False)
-        for row, group in zip(grid, groups, strict=True):
-            for place, axes in enumerate(row):
-                axes.set_axis_off()
-                if place < len(group):
-                    _draw(axes, group[place], pictures[group[place].path])
-        save(figure, path)
+    cells = [
+        Cell(place * (CELL_PX + GAP_PX), row * (CELL_PX + TEXT_PX + GAP_PX), one, _inlined(pictures[one.path]))
+        for row, group in enumerate(groups)
+        for place, one in enumerate(group)
+    ]
+    environment = Environment(loader=PackageLoader("edgeloop.cards"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    text = environment.get_template(TEMPLATE).render(
+        cells=cells,
+        cell=CELL_PX,
+        text=TEXT_PX,
+        width=COLUMNS * (CELL_PX + GAP_PX) - GAP_PX,
+        height=len(groups) * (CELL_PX + TEXT_PX + GAP_PX) - GAP_PX,
+        font=FONT,
+    )
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _draw(axes: Any, sample: Sample, picture: Pixels) -> None:
-    axes.imshow(picture, interpolation="antialiased")
-    color = RIGHT if sample.is_right else WRONG
-    axes.text(0, 1.12, shortened(sample.predicted, 20), color=color, fontsize=8, fontweight="bold", va="bottom", transform=axes.transAxes)
-    axes.text(1, 1.12, f"{sample.score:.0%}", color=color, fontsize=8, ha="right", va="bottom", transform=axes.transAxes)
-    below = "" if sample.is_right else f"is {shortened(sample.label, 22)}"
-    axes.text(0, 1.02, below or "right", color=INK if below else MUTED, fontsize=7, va="bottom", transform=axes.transAxes)
+def _inlined(picture: Pixels) -> str:
+    """A picture as a JPEG in an address."""
+    with BytesIO() as encoded:
+        Image.fromarray(picture).save(encoded, "JPEG", quality=92)
+        return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
 
 
 def _pictures(samples: Sequence[Sample], dataset: DatasetPaths, side: int, resize: Resize) -> dict[str, Pixels]:

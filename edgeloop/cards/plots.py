@@ -1,7 +1,13 @@
-"""The plots of a card with matplotlib's own renderer: equal records give equal bytes."""
+"""The plots of a card as SVG by matplotlib: equal records give equal bytes.
 
+Text stays text, in the fonts of whoever looks at it, so that classes may be named in any script; colours are CSS variables with a
+light and a dark value.
+"""
+
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +18,23 @@ from edgeloop.console import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 COUNTS_UP_TO = 45
 """Up to so many classes the cells of a confusion matrix show their counts."""
-LABEL_LENGTH = 34
-INK, MUTED, GRID = "#1f2933", "#66727f", "#d8dee4"
+LABEL_LENGTH = 28
+"""In columns."""
+COLUMN_EM = 0.72
+"""How wide a column is in the widest of usual fonts, in the height of the font."""
+INK, MUTED, GRID, LINES = "#1f2933", "#66727f", "#d8dee4", "#eef1f4"
 TRAIN, VAL = "#9aa5b1", "#0b6bcb"
+DARK = {INK: "#e4e9ee", MUTED: "#9aa7b4", GRID: "#46525e", LINES: "#303a45", TRAIN: "#7d8894", VAL: "#66b2ff"}
+"""What each colour becomes on a dark page."""
+GROUND = ("#ffffff", "#1a2128")
+SHADE = "#0b6bcb"
+"""Of the cells; how much of it is their share, so that it does for both grounds."""
+FONT = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -31,6 +47,7 @@ STYLE: dict[str, Any] = {
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "svg.hashsalt": "edgeloop",
+    "svg.fonttype": "none",
 }
 
 
@@ -39,12 +56,11 @@ def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str], t
     counts = np.asarray(confusion, np.int64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     count = len(classes)
-    with figure_of(_confusion_side(count)) as figure:
+    font, names = _tick_font(count), [shortened(name) for name in classes]
+    with figure_of(_confusion_size(count, max(map(columns, names), default=0) * COLUMN_EM * font / 72)) as figure:
         axes = figure.add_subplot()
         # Rare confusions stay visible: shading grows with the root of the share.
-        image = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-        font = _tick_font(count)
-        names = [shortened(name) for name in classes]
+        image = axes.imshow(np.sqrt(shares), cmap=_shades(), vmin=0, vmax=1, interpolation="nearest")
         axes.set_xticks(range(count), names, rotation=40 if count <= 12 else 90, ha="right" if count <= 12 else "center", fontsize=font)
         axes.set_yticks(range(count), names, fontsize=font)
         axes.tick_params(length=0, pad=3)
@@ -58,6 +74,8 @@ def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str], t
         bar.ax.set_yticklabels(["0", "1 %", "10 %", "25 %", "50 %", "100 %"], fontsize=8)
         bar.set_label("share of the true class")
         bar.outline.set_visible(False)
+        if bar.solids is not None:
+            bar.solids.set_rasterized(True)
         save(figure, path)
 
 
@@ -72,8 +90,10 @@ def history_plot(history: pd.DataFrame, path: Path) -> None:
     with figure_of((9.6, 3.6)) as figure:
         for place, (what, scale) in enumerate((("loss", 1.0), ("accuracy", 100.0)), 1):
             axes = figure.add_subplot(1, 2, place)
-            axes.plot(epochs, history[f"train_{what}"] * scale, color=TRAIN, label="train", **_marks(len(history)))
-            axes.plot(epochs, history[f"val_{what}"] * scale, color=VAL, label="val", **_marks(len(history)))
+            for split, color in (("train", TRAIN), ("val", VAL)):
+                values = history[f"{split}_{what}"]
+                if values.notna().any():
+                    axes.plot(epochs, values * scale, color=color, label=split, **_marks(len(history)))
             axes.set_title(what.capitalize() + (" (%)" if scale != 1 else ""), loc="left", pad=16)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -84,13 +104,23 @@ def history_plot(history: pd.DataFrame, path: Path) -> None:
         save(figure, path)
 
 
+def columns(text: str) -> int:
+    """How wide a text is, in the width of a Latin letter: Chinese, Japanese and Korean letters and emojis take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "FW" else not unicodedata.combining(letter) for letter in text)
+
+
 def shortened(name: str, length: int = LABEL_LENGTH) -> str:
-    """A long class name with its middle left out."""
+    """A long class name with its middle left out; `length` in columns."""
     name = printable(name).replace("\n", " ")
-    if len(name) <= length:
+    if columns(name) <= length:
         return name
     half = (length - 1) // 2
-    return f"{name[: length - 1 - half]}…{name[-half:]}"
+    head, tail = list(name), list(name)
+    while columns("".join(head)) > length - 1 - half:
+        head.pop()
+    while columns("".join(tail)) > half:
+        tail.pop(0)
+    return f"{''.join(head)}…{''.join(tail)}"
 
 
 @contextmanager
@@ -100,23 +130,50 @@ def figure_of(size: tuple[float, float]) -> Iterator["Figure"]:
     from matplotlib.figure import Figure
 
     with style.context(STYLE, after_reset=True):
-        yield Figure(figsize=size, dpi=120, layout="constrained", facecolor="white")
+        yield Figure(figsize=size, dpi=120, layout="constrained", facecolor="none")
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write without the time and the program's name, which would differ from run to run."""
+    """Write as SVG, without the time and the program's name, which would differ from run to run."""
     import warnings
 
-    with warnings.catch_warnings():
-        # A class may be named in a script that the font lacks; the plot then shows boxes, the tables the name.
+    for axes in figure.axes:
+        axes.set_facecolor("none")
+    with warnings.catch_warnings(), StringIO() as drawn:
+        # The font that text is measured with may lack a script; the one that shows it is the reader's.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        options: dict[str, Any] = {"pil_kwargs": {"quality": 90}} if path.suffix == ".jpg" else {"metadata": {"Software": None}}
-        figure.savefig(path, bbox_inches="tight", pad_inches=0.1, **options)
+        options = {"Date": None, "Creator": None}
+        figure.savefig(drawn, format="svg", bbox_inches="tight", pad_inches=0.1, metadata=options)
+        path.write_text(themed(drawn.getvalue()), encoding="utf-8", newline="\n")
 
 
-def _confusion_side(count: int) -> tuple[float, float]:
-    side = min(max(5.0, 0.30 * count + 2.6), 15.0)
-    return side + 0.6, side
+def themed(svg: str) -> str:
+    """The SVG with a ground, and with colours and fonts as a light or a dark page has them."""
+    start = svg.index("<svg")
+    end = svg.index(">", start) + 1
+    body = svg[end:].replace("'DejaVu Sans'", FONT)
+    for place, color in enumerate(DARK):
+        body = body.replace(color, f"var(--c{place})")
+    light, dark = (
+        "".join(f"--c{place}:{values[number]};" for place, values in enumerate(DARK.items())) + f"--ground:{GROUND[number]}"
+        for number in range(2)
+    )
+    style = f"<style>:root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}</style>"
+    return f'{svg[start:end]}\n{style}\n<rect width="100%" height="100%" style="fill: var(--ground)"/>{body}'
+
+
+def _shades() -> "Colormap":
+    """From nothing to the whole colour."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+    return LinearSegmentedColormap.from_list("shades", [to_rgba(SHADE, 0.0), to_rgba(SHADE, 1.0)])
+
+
+def _confusion_size(count: int, names: float) -> tuple[float, float]:
+    """Width and height in inches: the cells, and beside and below them names that are `names` long."""
+    cells = min(max(3.4, 0.30 * count + 1.0), 13.4)
+    below = names * 0.65 if count <= 12 else names
+    return cells + names + 1.4, cells + below + 1.0
 
 
 def _tick_font(count: int) -> float:
@@ -126,7 +183,7 @@ def _tick_font(count: int) -> float:
 def _cell_lines(axes: "Axes", count: int) -> None:
     axes.set_xticks(np.arange(-0.5, count), minor=True)
     axes.set_yticks(np.arange(-0.5, count), minor=True)
-    axes.grid(which="minor", color="#eef1f4", linewidth=1.0 if count <= 12 else 0.4)
+    axes.grid(which="minor", color=LINES, linewidth=1.0 if count <= 12 else 0.4)
     axes.tick_params(which="minor", length=0)
     axes.spines[:].set_visible(False)
 

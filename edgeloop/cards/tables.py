@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from edgeloop.cards.links import model_link
 from edgeloop.cards.markdown import Table
 from edgeloop.cards.names import MODES, PAPER
 from edgeloop.cards.performance import NOT_MEASURED, format_text, resolution_text
@@ -98,7 +99,7 @@ def files_table(model: str, sources: Sources) -> Table:
             resolution_text(sources.quantize.resolution),
             kib(file.weight_bytes),
             kib(file.bytes),
-            code(file.file),
+            model_link(file.file),
             code(file.sha256[:SHORT_DIGEST]),
         ]
         for file in sources.quantize.models
@@ -201,7 +202,8 @@ def kib(size: int) -> str:
 
 
 def _share(fraction: float | None) -> str:
-    return NOT_MEASURED if fraction is None else percent(fraction)
+    """A share of images; of no images it is undefined."""
+    return "undefined" if fraction is None else percent(fraction)
 
 
 def _observed(value: float | str | None) -> str:

@@ -1,6 +1,6 @@
 """Publish model cards: each version whole under a name made from its content, then the small files that point to it.
 
-    <to>/<variant>/<version>/README.md, index.html, plots/, models/, records/, and last manifest.json
+    <to>/<variant>/<version>/README.md, index.html, plots/, models/, code/, records/, and last manifest.json
     <to>/<variant>/latest.json    which version is current, and what it says in short
     <to>/index.json, index.html   the current card of every variant
 
@@ -18,20 +18,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edgeloop.cards.links import published
 from edgeloop.config import Params
 from edgeloop.errors import InputError, StoreError
 from edgeloop.files import FINISHED
 from edgeloop.preprocessing import FILE_NAME as PREPROCESSING
 from edgeloop.progress import Advance, progress
-from edgeloop.records import CardRecord, EvaluateRecord, PrepareRecord, QuantizeRecord, TrainRecord
+from edgeloop.records import CardRecord, CodegenRecord, EvaluateRecord, PrepareRecord, QuantizeRecord, TrainRecord
 from edgeloop.store.index import index_page
 from edgeloop.store.target import Changed, FolderTarget, Target, content_type
+from edgeloop.tflite.labels import FILE_NAME as LABELS
 from edgeloop.userpath import user_path
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 
 UPLOADS = 8
 VERSION_DIGITS = 16
 INDEX_ATTEMPTS = 8
+INDEX = "../../index.html"
+"""As a card's page finds it."""
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -64,7 +68,7 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
         InputError: a variant is unknown, its card isn't built, or a file is not the one that the card's record names.
         StoreError: the place isn't there, doesn't answer, or refuses.
     """
-    versions = [read_version(workspace, params, name) for name in variants]
+    versions = [read_version(workspace, params, name, INDEX) for name in variants]
     count = sum(len(version.files) for version in versions)
     with (
         _target(workspace, params, to or params.publish.to) as target,
@@ -75,8 +79,8 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
     return [*addresses, target.address("index.html")]
 
 
-def read_version(workspace: Workspace, params: Params, name: str) -> Version:
-    """Read everything that is published of a variant, and see that it belongs together.
+def read_version(workspace: Workspace, params: Params, name: str, index: str = "") -> Version:
+    """Read everything that is published of a variant, and see that it belongs together; its page links to that index.
 
     Raises:
         InputError: it is unknown, its card isn't built, or a file is not the one that the card's record names.
@@ -84,13 +88,26 @@ def read_version(workspace: Workspace, params: Params, name: str) -> Version:
     variant = params.variant(name)
     paths = variant.paths(workspace)
     record = CardRecord.read(paths.card_record)
-    files = {file: _checked(paths.card / file, sha256, name) for file, sha256 in record.files.items()}
+    files = published({file: _checked(paths.card / file, sha256, name) for file, sha256 in record.files.items()}, index)
     sources = _records(workspace.dataset(variant.dataset), paths)
     files |= {f"records/{file}": _checked(sources.get(file, paths.folder / file), sha256, name) for file, sha256 in record.records.items()}
     quantized = QuantizeRecord.model_validate_json(files["records/quantize.json"])
     files |= {f"models/{model.file}": _checked(paths.quantized / model.file, model.sha256, name) for model in quantized.models}
     files[f"models/{PREPROCESSING}"] = (paths.quantized / PREPROCESSING).read_bytes()
+    if (paths.quantized / LABELS).is_file():
+        files[f"models/{LABELS}"] = (paths.quantized / LABELS).read_bytes()
+    files |= {f"code/{file}": content for file, content in _code(files, paths)}
     return Version(name, files, _summary(files, quantized, name))
+
+
+def _code(files: dict[str, bytes], paths: VariantPaths) -> Iterator[tuple[str, bytes]]:
+    """The generated code by file name; nothing where the target runs the model's file."""
+    record = files.get("records/generate.json")
+    if record is None or CodegenRecord.model_validate_json(record).backend.name == "none":
+        return
+    for path in sorted(paths.generated.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(paths.generated).as_posix(), path.read_bytes()
 
 
 def _records(dataset: DatasetPaths, variant: VariantPaths) -> dict[str, Path]:

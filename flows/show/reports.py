@@ -85,7 +85,7 @@ def _of_card(workspace: Workspace, variant: str) -> list[Report]:
     if paths is None or not (paths.card / "README.md").is_file():
         return []
     reports = [("card", card_text(paths.card))]
-    confusion = paths.card / "plots" / "confusion.png"
+    confusion = paths.card / "plots" / "confusion.svg"
     if confusion.is_file():
         reports.append(("confusion", f"![Confusion matrix]({inlined(confusion)})"))
     return reports

@@ -1,6 +1,7 @@
 """A card states what the records state, shows only pictures that may be shown, and comes out the same every time."""
 
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 from card_records import Story, card_folder
 from huggingface_hub import ModelCard
 from matrix import first_is_short
-from PIL import Image
 
 from edgeloop.cards.card import card
+from edgeloop.cards.gallery import CELL_PX, GAP_PX
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
 from edgeloop.records import CardRecord, CodegenBackend, CodegenRecord, EvaluateRecord, Outside, RuleResult, StartingWeights
@@ -160,14 +161,14 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
     "pictures that may be shown are credited": (
         Story(variant=FLOWERS),
         WHOLE,
-        ["plots/samples.jpg", "Pictures by their own authors, cc-by-2.0"],
+        ["plots/samples.svg", "Pictures by their own authors, cc-by-2.0"],
         [],
     ),
     "pictures that may not be shown are left out": (
         Story(variant="food-fdmobilenet_0.25-128"),
         WHOLE,
         ["does not allow to publish them again"],
-        ["plots/samples.jpg"],
+        ["plots/samples.svg"],
     ),
     "broken rules and quarantine are told": (
         Story(quarantined={"does not decode": 3}, broken_rules=[BROKEN]),
@@ -192,7 +193,7 @@ def test_a_card_says(what: str, make: Callable[[Story], Made]) -> None:
     section = readme(folder).partition(title)[2].partition("\n## ")[0] if title else readme(folder)
     assert [words for words in said if words not in section] == []
     assert [words for words in unsaid if words in section] == []
-    assert ("plots/samples.jpg" in record.files) == (folder / "plots" / "samples.jpg").exists() == ("plots/samples.jpg" in readme(folder))
+    assert ("plots/samples.svg" in record.files) == (folder / "plots" / "samples.svg").exists() == ("plots/samples.svg" in readme(folder))
 
 
 @pytest.mark.thorough
@@ -249,7 +250,7 @@ def test_the_page_is_complete_in_itself(sample: Made) -> None:
 
 def test_the_record_names_every_file_and_record(sample: Made) -> None:
     record, folder = sample
-    assert sorted(record.files) == ["README.md", "index.html", "plots/confusion.png", "plots/history.png", "plots/samples.jpg"]
+    assert sorted(record.files) == ["README.md", "index.html", "plots/confusion.svg", "plots/history.svg", "plots/samples.svg"]
     assert all(sha256_file(folder / name) == digest for name, digest in record.files.items())
     assert set(record.records) == {
         "prepare.json",
@@ -294,6 +295,22 @@ def test_hostile_class_names_stay_text(make: Callable[[Story], Made]) -> None:
     assert 'href="http://x"' not in page
 
 
+def test_plots_have_a_light_and_a_dark_side_and_no_text_that_runs_into_other_text(make: Callable[[Story], Made]) -> None:
+    names = ["W" * 40, "花びらが五枚ある黄色い花の写真その他", "تفاح أحمر", "tulip", "a leaf with the yellow curl virus, late stage"]
+    _, folder = make(Story(classes=names, generated=True))
+    for plot in ("confusion.svg", "history.svg", "samples.svg"):
+        drawn = (folder / "plots" / plot).read_text(encoding="utf-8")
+        ElementTree.fromstring(drawn)
+        assert "@media (prefers-color-scheme:dark)" in drawn
+        assert "var(--ground)" in drawn.replace("fill: var", "fill:var")
+    confusion = (folder / "plots" / "confusion.svg").read_text(encoding="utf-8")
+    assert "تفاح أحمر" in confusion, "as text, for the reader's fonts"
+    gallery = ElementTree.fromstring((folder / "plots" / "samples.svg").read_text(encoding="utf-8"))
+    svg = "{http://www.w3.org/2000/svg}"
+    texts = [group.find(f"{svg}svg") for group in gallery.iter(f"{svg}g")]
+    assert texts and all(text is not None and float(text.attrib["width"]) <= CELL_PX + GAP_PX for text in texts), "cut off at its picture"
+
+
 @pytest.mark.thorough
 def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Made]) -> None:
     classes = [f"class {place:03}" for place in range(101)]
@@ -301,8 +318,8 @@ def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Ma
     text = readme(folder)
     assert "Top 5 Accuracy (%)" in text
     assert "The 10 classes with the lowest recall, of 101" in text
-    with Image.open(folder / "plots" / "confusion.png") as plot:
-        assert min(plot.size) > 1200
+    confusion = (folder / "plots" / "confusion.svg").read_text(encoding="utf-8")
+    assert confusion.count(">class 100<") == 2, "on both axes, as text"
 
 
 @pytest.mark.thorough

@@ -1,5 +1,6 @@
 """A finished variant in a folder to hand over."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def finished(workspace: Workspace) -> tuple[Workspace, Params]:
     paths = params.variant(VARIANT).paths(workspace)
     (paths.generated / "example").mkdir(parents=True)
     (paths.generated / "example" / "main.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
+    (paths.generated / "README.md").write_text("how to", encoding="utf-8")
     (paths.quantized / "labels.txt").write_text("bell\n", encoding="utf-8")
     return workspace, params
 
@@ -33,7 +35,7 @@ def test_everything_that_belongs_to_it_is_there_and_its_digests_are_right(finish
     assert str(out) in said
     for name in (
         "README.md",
-        "card/index.html",
+        "index.html",
         "models/per_channel.tflite",
         "models/labels.txt",
         "code/example/main.c",
@@ -43,7 +45,10 @@ def test_everything_that_belongs_to_it_is_there_and_its_digests_are_right(finish
     subprocess.run(["sha256sum", "--quiet", "--check", "SHA256SUMS"], cwd=out, check=True, timeout=60)
     listed = {line.split("  ")[1] for line in (out / "SHA256SUMS").read_text(encoding="utf-8").splitlines()}
     assert listed == {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} - {"SHA256SUMS"}
-    assert "`code/`" in (out / "README.md").read_text(encoding="utf-8")
+    page = (out / "index.html").read_text(encoding="utf-8")
+    leads = [address for address in re.findall(r'href="([^"#]+)"', page) if "://" not in address]
+    assert {"models/per_channel.tflite", "code/README.md", "records/train.json", "records/prepare.json"} <= set(leads)
+    assert [address for address in leads if not (out / address).is_file()] == []
 
 
 def test_a_former_export_is_replaced_and_nothing_else_is(finished: tuple[Workspace, Params], tmp_path: Path) -> None:

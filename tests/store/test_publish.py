@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import posixpath
+import re
 import signal
 import socket
 import subprocess
@@ -184,12 +186,16 @@ def test_a_card_is_published_whole_with_its_models_and_records(project: Project,
     assert {
         "README.md",
         "index.html",
-        "plots/confusion.png",
+        "plots/confusion.svg",
         "models/per_channel.tflite",
         "records/evaluate.json",
         "manifest.json",
     } <= names
     assert [address.rpartition("/")[2] for address in addresses] == ["index.html", "index.html"]
+    page = contents[f"{SAMPLE}/{version}/index.html"].decode()
+    leads = [address for address in re.findall(r'href="([^"#]+)"', page) if "://" not in address]
+    assert {"../../index.html", "models/per_channel.tflite", "records/prepare.json"} <= set(leads)
+    assert [address for address in leads if posixpath.normpath(f"{SAMPLE}/{version}/{address}") not in contents] == []
 
 
 def test_the_index_lists_every_published_card(project: Project, place: Place) -> None:

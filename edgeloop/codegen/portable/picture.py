@@ -18,6 +18,7 @@ Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], t
 KIND_TITLES = {"input": "input", "whole": "stored whole", "ring": "a few rows", "scratch": "scratch"}
 
 STYLE = """\
+.ground{fill:#fff}
 text{font:11px system-ui,sans-serif;fill:#3c4754}
 .title{font-size:14px;font-weight:600}
 .axis{stroke:#8a96a3;stroke-width:1;fill:none}
@@ -27,7 +28,7 @@ text{font:11px system-ui,sans-serif;fill:#3c4754}
 .ring{fill:#35a67c;fill-opacity:.8;stroke:#1c6e50}
 .scratch{fill:#9aa5b1;fill-opacity:.8;stroke:#66727f}
 .inside{fill:#10181f}
-@media (prefers-color-scheme:dark){text{fill:#c6d0da}.inside{fill:#fff}}"""
+@media (prefers-color-scheme:dark){text{fill:#c6d0da}.inside{fill:#fff}.ground{fill:#1a2128}}"""
 
 
 def draw(plan: Plan, title: str) -> str:
@@ -37,8 +38,9 @@ def draw(plan: Plan, title: str) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
             f"<title>{escape(title)}</title>",
             f"<style>\n{STYLE}\n</style>",
+            f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}"/>',
             f'<text class="title" x="{LEFT}" y="20">{escape(title)}</text>',
-            *_legend(),
+            *_legend({_kind(plan, area) for area in plan.areas}),
             *_grid(plan),
             *(line for area in _drawing_order(plan) for line in _area(plan, area)),
             *_time_axis(plan),
@@ -131,10 +133,10 @@ def _time_axis(plan: Plan) -> Iterable[str]:
     yield f'<text x="{LEFT}" y="{HEIGHT - 8}">operators of the model, in their order</text>'
 
 
-def _legend() -> Iterable[str]:
-    """At the foot, where no title can run into it."""
-    x = WIDTH - RIGHT - LEGEND_STEP_PX * len(KIND_TITLES)
-    for kind, title in KIND_TITLES.items():
+def _legend(drawn: set[str]) -> Iterable[str]:
+    """What is drawn; at the foot, where no title can run into it."""
+    x = WIDTH - RIGHT - LEGEND_STEP_PX * len(drawn)
+    for kind, title in ((kind, title) for kind, title in KIND_TITLES.items() if kind in drawn):
         yield f'<rect class="{kind}" x="{x}" y="{HEIGHT - 18}" width="12" height="12"/><text x="{x + 17}" y="{HEIGHT - 8}">{title}</text>'
         x += LEGEND_STEP_PX
 
