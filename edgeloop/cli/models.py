@@ -39,8 +39,8 @@ def add(command: Command) -> None:
     predict.add_argument("--c", action="store_true", help="run the C code that is generated from it, on this machine")
     predict.add_argument("--json", type=path, metavar="OUT", help="write the result there")
     _add_preprocessing(predict)
-    inspect = command("inspect", _inspect, "print what a .tflite file, or an output of ST Edge AI Core, holds")
-    inspect.add_argument("model", type=path, metavar="MODEL.tflite|PATH", help="a model; or an output folder, a report, a c_info.json")
+    inspect = command("inspect", _inspect, "print what a .tflite, .keras or .h5 file, or an output of ST Edge AI Core, holds")
+    inspect.add_argument("model", type=path, metavar="MODEL|PATH", help="a model; or an output folder, a report, a c_info.json")
     inspect.add_argument("--json", type=path, metavar="OUT", help="write the report there")
 
 
@@ -183,6 +183,14 @@ def _predict(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
 
+    if options.model.suffix in (".keras", ".h5", ".hdf5"):
+        from edgeloop.networks.inspect import inspect_keras
+
+        found = inspect_keras(options.model)
+        if options.json:
+            write_text(options.json, found.model_dump_json(indent=2) + "\n")
+        say(found.in_words())
+        return
     if options.model.suffix != ".tflite":
         from edgeloop.codegen.stedgeai.inspect import inspect_output
         from edgeloop.codegen.stedgeai.render import render_record

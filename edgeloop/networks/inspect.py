@@ -1,0 +1,126 @@
+"""What a Keras file holds: inputs, outputs, layers, parameters and multiply-accumulates. It is read in a child, and not run."""
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from edgeloop.child import Limits, Tell, in_child
+from edgeloop.errors import ModelError
+from edgeloop.files import sha256_file
+from edgeloop.networks.files import read_model
+from edgeloop.records import Part
+
+LIMITS = Limits(deadline_s=180.0, memory_bytes=16 << 30)
+Shape = list[int | None]
+"""Null where it is open."""
+
+
+class LayerReport(Part):
+    """One layer, in the order of the file."""
+
+    name: str
+    kind: str
+    """Its class in Keras."""
+    output_shape: Shape | None
+    """Null where it has several outputs, or none."""
+    macs: int | None
+    """Multiply-accumulates of one inference: 0 where it has no kernel, null where its shape is open."""
+    parameters: int
+
+
+class KerasReport(Part):
+    """What is in a Keras file."""
+
+    file: str
+    bytes: int
+    sha256: str
+    inputs: list[Shape]
+    outputs: list[Shape]
+    layers: list[LayerReport]
+    parameters: int
+    trainable: int
+    macs: int | None
+
+    def in_words(self) -> str:
+        """Facts first, then one line for each layer."""
+        facts = [
+            ("file", f"{self.file}, {self.bytes:,} bytes"),
+            ("sha256", self.sha256),
+            *(("input", _words(shape)) for shape in self.inputs),
+            *(("output", _words(shape)) for shape in self.outputs),
+            ("parameters", f"{self.parameters:,}, {self.trainable:,} of them trainable"),
+            ("MACs", "cannot be told (see the layers marked ?)" if self.macs is None else f"{self.macs:,}"),
+        ]
+        rows = [("#", "layer", "kind", "output", "MACs", "parameters")]
+        for number, layer in enumerate(self.layers):
+            macs = "?" if layer.macs is None else f"{layer.macs:,}"
+            rows.append((str(number), layer.name, layer.kind, _words(layer.output_shape), macs, f"{layer.parameters:,}"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        aligns = [str.ljust] * 4 + [str.rjust] * 2
+        table = ["  ".join(put(cell, width) for put, cell, width in zip(aligns, row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([*(f"{name:<13} {value}" for name, value in facts), "", *table])
+
+
+def inspect_keras(path: Path) -> KerasReport:
+    """Read a `.keras` or `.h5` model and report what it holds.
+
+    Raises:
+        InputError: there is no such file.
+        ModelError: it is damaged, or no model that Keras 3 can read.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeloop-inspect-") as folder:
+        target = Path(folder) / "report.json"
+        in_child(
+            store_report,
+            path,
+            target,
+            limits=LIMITS,
+            died=lambda how: ModelError(f"{path} cannot be read: Keras {how}.", "It is damaged, or too large for this machine."),
+        )
+        return KerasReport.model_validate_json(target.read_text(encoding="utf-8"))
+
+
+def store_report(_: Tell, path: Path, target: Path) -> None:
+    """The child's function of `inspect_keras`."""
+    model = read_model(path)
+    layers = [_layer(layer) for layer in model.layers]
+    macs = [layer.macs for layer in layers]
+    report = KerasReport(
+        file=str(path),
+        bytes=path.stat().st_size,
+        sha256=sha256_file(path),
+        inputs=[list(one.shape) for one in model.inputs],
+        outputs=[list(one.shape) for one in model.outputs],
+        layers=layers,
+        parameters=model.count_params(),
+        trainable=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        macs=None if None in macs else sum(one or 0 for one in macs),
+    )
+    target.write_text(report.model_dump_json(), encoding="utf-8")
+
+
+def _layer(layer: Any) -> LayerReport:
+    output = getattr(layer, "output", None)
+    shape = None if output is None or isinstance(output, list | tuple | dict) else list(output.shape)
+    return LayerReport(
+        name=layer.name, kind=type(layer).__name__, output_shape=shape, macs=_macs(layer, shape), parameters=layer.count_params()
+    )
+
+
+def _macs(layer: Any, shape: Shape | None) -> int | None:
+    """Each element of a kernel is used once at each position of the output. A layer of layers counts them at their own outputs."""
+    if inner := getattr(layer, "layers", None):
+        counts = [_layer(one).macs for one in inner]
+        return None if None in counts else sum(one or 0 for one in counts)
+    kernels: list[tuple[int, ...]] = [weight.shape for weight in layer.weights if "kernel" in weight.name]
+    if not kernels:
+        return 0
+    positions = shape[1:-1] if shape else [None]
+    if None in positions:
+        return None
+    return sum(math.prod(kernel) for kernel in kernels) * math.prod(size or 0 for size in positions)
+
+
+def _words(shape: Shape | None) -> str:
+    return "-" if shape is None else "x".join("?" if size is None else str(size) for size in shape)
