@@ -84,7 +84,7 @@ def _explain(path: Path, tree: Any, model: type[BaseModel], details: ErrorDetail
         return f"{where}: the key '{dotted}' is missing"
     message = details["msg"].removeprefix("Value error, ")
     given = details["input"]
-    shown = "" if isinstance(given, dict | list) else f", not {given!r}"
+    shown = "" if isinstance(given, dict | list) or "\n" in message else f", not {given!r}"
     return f"{where}: {dotted}: {message}{shown}"
 
 

@@ -98,3 +98,17 @@ def test_the_range_given_for_a_float_model_overrides_what_lies_beside_it(
     said = capsys.readouterr()
     assert said.out == "images of side 64: area, 0 to 255 mapped to 0 to 255\n"
     assert "absent.keras does not exist" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["train", "x", "--foo", "y"], "edgeloop train: it takes no --foo y\n  See: edgeloop train --help"),
+        (["quantize", "x", "--explian"], "edgeloop quantize: it takes no --explian\n  Did you mean '--explain'?"),
+    ],
+)
+def test_an_unknown_option_names_the_commands_own_help(capsys: pytest.CaptureFixture[str], arguments: list[str], wanted: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert wanted in capsys.readouterr().err

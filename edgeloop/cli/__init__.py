@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
 
     def body() -> None:
-        options = command_line().parse_args(arguments)
+        options, unknown = command_line().parse_known_args(arguments)
+        if unknown:
+            options.parser.refuse(unknown)
         # TensorFlow's start-up notes are for its developers.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         handler: Handler = options.handler

@@ -45,6 +45,14 @@ class Parser(argparse.ArgumentParser):
                 names = " and ".join(action.option_strings[-1] for action in given)
                 raise InputError(f"{names}: of use for {other} only, and this is {subject}.", "Leave it away, or give what it is for.")
 
+    def refuse(self, unknown: list[str]) -> NoReturn:
+        """End with what the command does not know, and the near match."""
+        wrong = next((word for word in unknown if word.startswith("-")), unknown[0])
+        options = [name for action in self._actions for name in action.option_strings]
+        close = difflib.get_close_matches(wrong.partition("=")[0], options, n=1) if wrong.startswith("-") else []
+        hint = f"\n  Did you mean '{close[0]}'?" if close else f"\n  See: {self.prog} --help"
+        self.exit(2, f"{self.prog}: it takes no {' '.join(unknown)}{hint}\n")
+
     def error(self, message: str) -> NoReturn:
         known = [name for action in self._actions for name in (action.choices or ())]
         wrong = message.split("invalid choice: ")[1].split("'")[1] if "invalid choice: '" in message else ""

@@ -4,6 +4,7 @@ A command runs under a guard (`edgeloop.services.guard`) that ends it when whoev
 guard and command keep the board's lock, so nobody else talks to a board that is still being flashed.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -67,6 +68,15 @@ class Command(Section):
     def parts(self) -> set[str]:
         """The names of the parts that it needs."""
         return {name for text in (*self.run, self.folder or "") for name in _names(text)}
+
+
+def as_list(line: str) -> str:
+    """A command line as `run` takes it, in YAML."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
+    return json.dumps(words, ensure_ascii=False)
 
 
 def run_commands(commands: Sequence[Command], parts: Mapping[str, str], log: Path, held: Held | None = None) -> None:

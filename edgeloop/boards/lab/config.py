@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from edgeloop.boards.drivers import DRIVERS
-from edgeloop.boards.lab.command import Command, check_parts
+from edgeloop.boards.lab.command import Command, as_list, check_parts
 from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
@@ -135,6 +135,15 @@ class BoardEntry(Section):
     """What brings it onto the board; in order."""
     power_cycle: tuple[Command, ...] = ()
     """What takes its power away and gives it back, where the lab can."""
+
+    @field_validator("build", "flash", "power_cycle", mode="before")
+    @classmethod
+    def _commands_are_listed(cls, value: Any) -> Any:
+        lines = [value] if isinstance(value, str) else value
+        if isinstance(lines, list) and (texts := [line for line in lines if isinstance(line, str)]):
+            shown = "\n".join(f"    - {{run: {as_list(text)}}}" for text in texts)
+            raise ValueError(f"it is a list of commands, each of them a list of words; write:\n{shown}")
+        return value
 
     @field_validator("firmware")
     @classmethod

@@ -137,3 +137,11 @@ def test_what_does_not_fit_is_named_with_its_line(workspace: Workspace, line: st
 def test_a_key_that_would_do_nothing_is_refused_with_its_line(workspace: Workspace, entry: str, words: str) -> None:
     said = refusal(workspace, f"boards:\n  desk: {entry}\n")
     assert "lab.yaml:2: " in said and words in said
+
+
+def test_a_command_as_text_is_answered_with_the_list_to_write(workspace: Workspace) -> None:
+    said = refusal(workspace, "boards:\n  h7:\n    kind: stm32h747i-disco\n    flash: \"STM32_Programmer_CLI -w '{elf}' -s\"\n")
+    written = said.splitlines()[1]
+    assert written == '    - {run: ["STM32_Programmer_CLI", "-w", "{elf}", "-s"]}'
+    lab = lab_of(workspace, f"boards:\n  h7:\n    kind: stm32h747i-disco\n    flash:\n  {written}\n")
+    assert lab.board("h7").entry.flash[0].run == ["STM32_Programmer_CLI", "-w", "{elf}", "-s"]
