@@ -140,8 +140,10 @@ def test_a_key_that_would_do_nothing_is_refused_with_its_line(workspace: Workspa
 
 
 def test_a_command_as_text_is_answered_with_the_list_to_write(workspace: Workspace) -> None:
-    said = refusal(workspace, "boards:\n  h7:\n    kind: stm32h747i-disco\n    flash: \"STM32_Programmer_CLI -w '{elf}' -s\"\n")
+    said = refusal(
+        workspace, "boards:\n  h7:\n    kind: stm32h747i-disco\n    find: {port: COM3}\n    flash: \"STM32_Programmer_CLI -w '{elf}' -s\"\n"
+    )
     written = said.splitlines()[1]
     assert written == '    - {run: ["STM32_Programmer_CLI", "-w", "{elf}", "-s"]}'
-    lab = lab_of(workspace, f"boards:\n  h7:\n    kind: stm32h747i-disco\n    flash:\n  {written}\n")
+    lab = lab_of(workspace, f"boards:\n  h7:\n    kind: stm32h747i-disco\n    find: {{port: COM3}}\n    flash:\n  {written}\n")
     assert lab.board("h7").entry.flash[0].run == ["STM32_Programmer_CLI", "-w", "{elf}", "-s"]
