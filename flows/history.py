@@ -105,8 +105,8 @@ def _commits(workspace: Workspace) -> Iterator[tuple[str, str, str, str]]:
 def _reason(message: str) -> str:
     lines = [line.strip() for line in message.strip().splitlines()]
     given = next((line.removeprefix("Reason:").strip() for line in lines if line.startswith("Reason:")), None)
-    head = lines[0] if lines else ""
-    return f"{head.removeprefix('Data: ')}: {given}" if given else head
+    head = lines[0].removeprefix("Data: ") if lines else ""
+    return f"{head}: {given}" if given else head
 
 
 def _cache(workspace: Workspace) -> Path:

@@ -233,7 +233,11 @@ def data_message(record: IngestRecord) -> str:
     """The message of the commit of a data revision."""
     count = sum(sum(classes.values()) for classes in record.added.values())
     rejected = len(record.quarantined_files)
-    head = f"Data: {count} new images of {record.dataset}" if count else f"Data: {rejected} files for {record.dataset} quarantined"
+    head = (
+        f"Data: {count} new image{'s' * (count != 1)} of {record.dataset}"
+        if count
+        else f"Data: {rejected} files for {record.dataset} quarantined"
+    )
     details = [f"Ingest {record.number} from {record.source}: {count} added, {record.known} known, {rejected} quarantined."]
     details += [f"{split}: " + ", ".join(f"{label} {n}" for label, n in classes.items()) for split, classes in record.added.items()]
     details += [f"quarantined, {reason}: {n}" for reason, n in record.quarantined.items()]

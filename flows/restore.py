@@ -107,9 +107,10 @@ def _check_saved(workspace: Workspace, dataset: str) -> None:
 
     with Repo(str(workspace.root)) as repo:
         stages = [stage for one in STAGES for stage in repo.stage.collect(f"{one}@{dataset}")]
-        modified = [str(out) for stage in stages for out in stage.outs if out.exists and out.changed_checksum()]
-    if modified:
-        raise InputError(f"These differ from what {LOCK_FILE} says: {', '.join(modified)}.", remedy)
+        modified = [out for stage in stages for out in stage.outs if out.exists and out.changed_checksum()]
+        lost = [str(out) for out in modified if not _is_whole(repo, out.get_hash())]
+    if lost:
+        raise InputError(f"These were changed, and DVC's cache does not have them as they are: {', '.join(lost)}.", remedy)
 
 
 def _digests(entries: dict[str, dict[str, Any]]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeloop.config import Params
-from edgeloop.datasets.corrections import Corrected, in_words
+from edgeloop.datasets.corrections import Corrected, in_words, many
 from edgeloop.errors import EdgeloopError, StageError
 from edgeloop.files import sha256_file
 from edgeloop.lockfile import LOCK_FILE
@@ -123,8 +123,8 @@ def build(workspace: Workspace, dataset: str) -> None:
 
 def _message(record: CorrectionRecord, number: str) -> str:
     """The message of the commit of a correction."""
-    count = len(record.images)
-    heads = {"relabel": f"Data: {count} images of {record.dataset} relabelled", "drop": f"Data: {count} images of {record.dataset} dropped"}
+    count = many(len(record.images))
+    heads = {"relabel": f"Data: {count} of {record.dataset} relabelled", "drop": f"Data: {count} of {record.dataset} dropped"}
     head = heads.get(record.action, f"Data: {record.dataset} split anew")
     details = [line.strip() for line in in_words(record)[1:]]
     return "\n".join([head, "", f"Reason: {' '.join(record.reason.split())}", *details, f"Manifest {number[:12]}"])

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,9 +56,7 @@ def _add_history(command: Command) -> None:
     revisions.add_argument("dataset")
     revisions.add_argument("--json", action="store_true", help="as JSON")
     restore = command("restore", _restore, "bring a data set back as it was in a revision, which is a revision itself")
-    restore.add_argument(
-        "revision", metavar="DATASET@REVISION", help="a commit of `edgeloop revisions`, or the digest of its data"
-    )
+    restore.add_argument("revision", metavar="DATASET@REVISION", help="a commit of `edgeloop revisions`, or the digest of its data")
     restore.add_argument("--reason", type=reason, metavar="TEXT", help="why; it is kept with the revision")
 
 
@@ -81,6 +80,7 @@ def _fetch(options: argparse.Namespace) -> None:
     say(f"{workspace.dataset(options.name).archive}: {record.bytes / 1e6:.1f} MB from {record.origin}, {record.note}{hidden}")
     if fetched.exchanged is not None:
         say(f"  {fetched.exchanged.in_words()}; what is known keeps its split")
+    if fetched.exchanged is not None and "DVC_STAGE" not in os.environ:
         say(f"  next: dvc repro, then commit additions/{options.name} together with dvc.lock")
 
 
@@ -103,12 +103,16 @@ def _split_anew(workspace: "Workspace", params: "Params", options: argparse.Name
 
 def _prepare(options: argparse.Namespace) -> None:
     workspace, params = project()
+    from edgeloop.datasets.manifest import DROPPED
     from edgeloop.datasets.outside import in_words, outside_of
     from edgeloop.datasets.prepare import prepare
 
     record = prepare(workspace, params, options.dataset)
     splits = ", ".join(f"{name} {split.images}" for name, split in record.splits.items())
     say(f"{record.images} images of {len(record.classes)} classes ({splits}); {sum(record.quarantined.values())} quarantined")
+    dropped = record.quarantined.get(DROPPED, 0)
+    if record.relabelled or dropped:
+        say(f"  corrections: {record.relabelled} of another class than their folder's, {dropped} of the quarantined taken out by hand")
     if record.exchanged is not None:
         say(f"  since the archive was exchanged: {record.exchanged.in_words()}")
     for line in in_words(outside_of(record)):

@@ -190,14 +190,19 @@ def _record(
     return Corrected(record, archive)
 
 
+def many(count: int) -> str:
+    """A number of images."""
+    return f"{count} image{'s' * (count != 1)}"
+
+
 def in_words(record: CorrectionRecord) -> list[str]:
     """What a correction did, in lines."""
     splits = Counter(image.split or "none" for image in record.images)
     where = ", ".join(f"{split} {count}" for split, count in sorted(splits.items()))
     if record.action == "split anew":
         return ["all images divided anew"]
-    done = "have another class now, and their split as before" if record.action == "relabel" else "taken out"
-    lines = [f"{len(record.images)} images {done} ({where})"]
+    done = "given another class, with the split as before" if record.action == "relabel" else "taken out"
+    lines = [f"{many(len(record.images))} {done} ({where})"]
     lines += [f"  {image.path}: {image.before}{f' -> {image.after}' if image.after else ''}" for image in record.images[:_NAMED]]
     more = len(record.images) - _NAMED
     return [*lines, *([f"  … and {more} more"] if more > 0 else [])]

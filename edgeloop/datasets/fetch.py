@@ -87,7 +87,7 @@ def fetch_images(
     paths.folder.mkdir(parents=True, exist_ok=True)
     with _disk_explained(paths.folder), _remedy(dataset):
         hidden = _obtain(origin, source, paths.archive, accept, patience)
-    record = _record(workspace, paths, dataset, source, origin, started).model_copy(update={"hidden": hidden})
+    record = _as_before(paths, _record(workspace, paths, dataset, source, origin, started).model_copy(update={"hidden": hidden}))
     record.write(paths.fetch_record)
     _name_first(paths, record)
     return Fetched(record, changes[-1] if changes else None)
@@ -98,6 +98,15 @@ def _name_first(paths: DatasetPaths, record: FetchRecord) -> None:
     content = json.dumps({"archive_sha256": record.sha256}) + "\n"
     if not paths.first_archive.is_file() or paths.first_archive.read_text(encoding="utf-8") != content:
         write_text(paths.first_archive, content)
+
+
+def _as_before(paths: DatasetPaths, record: FetchRecord) -> FetchRecord:
+    """The record of before where nothing but the time is another: what stands on it stays up to date."""
+    if not paths.fetch_record.is_file():
+        return record
+    before = FetchRecord.read(paths.fetch_record)
+    same = before.provenance.params == record.provenance.params
+    return before if same and before.model_copy(update={"provenance": record.provenance}) == record else record
 
 
 def _kept(paths: DatasetPaths, source: Source, dataset: str) -> FetchRecord | None:

@@ -75,6 +75,7 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
         manifest = _manifest(members, groups, assignment)
         _check_classes(manifest, dataset)
         write_manifest(manifest, folder / paths.manifest.name)
+    labels = layout.labels | {path: label for addition in additions for path, label in addition.labels.items()}
     digest, added = sha256_file(paths.manifest), sum(len(addition.labels) for addition in additions)
     record = PrepareRecord(
         dataset=dataset,
@@ -88,6 +89,7 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
         outside_class_folders=others(layout),
         outside=counted(layout),
         split_rule=assignment.rule,
+        relabelled=sum(member.label != labels[member.path] for member in members),
         exchanged=exchanged(memory, _digests(members, layout.labels), assignment.splits),
         splits={split: _split_counts(manifest, split) for split in SPLITS},
         duplicate_groups=len(groups),

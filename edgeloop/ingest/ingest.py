@@ -233,7 +233,8 @@ def in_words(record: IngestRecord) -> list[str]:
 def _lines(record: IngestRecord) -> Iterator[str]:
     count = sum(sum(classes.values()) for classes in record.added.values())
     splits = ", ".join(f"{sum(classes.values())} to {split}" for split, classes in record.added.items())
-    yield f"{count} images added{f' ({splits})' if splits else ''}, {record.known} known, {len(record.quarantined_files)} quarantined"
+    added = f"{count} image{'s' * (count != 1)} added{f' ({splits})' if splits else ''}"
+    yield f"{added}, {record.known} known, {len(record.quarantined_files)} quarantined"
     for file in record.quarantined_files:
         yield f"  quarantined: {file.path}: {file.reason}"
     outside = record.outside or Outside(pictures=0, places={}, left_out=0, hidden=0, empty_class_folders=[])

@@ -92,6 +92,8 @@ class PrepareRecord(Record):
     split_rule: str
     """The rule that was applied, and why it is not the declared one where it is not."""
     splits: dict[str, SplitCounts]
+    relabelled: int = 0
+    """Images whose class is not that of their folder, but what somebody said that it is (`edgeloop relabel`)."""
     exchanged: Exchanged | None = None
     """Null where the first archive was never exchanged."""
     duplicate_groups: int
