@@ -1,5 +1,6 @@
 """What dvc.lock says of a stage, read without DVC."""
 
+from collections.abc import Collection
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -22,6 +23,12 @@ def locked_stage(text: str, address: str) -> dict[str, Any]:
             block.append(line)
     entry = YAML(typ="safe").load("\n".join(block)) if block else None
     return next(iter(entry.values())) or {} if entry else {}
+
+
+def without(text: str, addresses: Collection[str]) -> dict[str, Any]:
+    """All entries of a dvc.lock but these."""
+    tree = YAML(typ="safe").load(text) or {}
+    return {address: entry for address, entry in (tree.get("stages") or {}).items() if address not in addresses}
 
 
 def locked_outputs(workspace: Workspace, address: str) -> dict[str, str]:

@@ -12,8 +12,6 @@ from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
 from flows.revision import ask_git, said
 
-STAGES = ("fetch", "prepare", "validate")
-"""Those of a data set."""
 _FIELDS = "%x00".join(("%H", "%aI", "%an", "%B"))
 _END = "\x01"
 

@@ -12,9 +12,9 @@ from edgeloop.files import write_text
 from edgeloop.lockfile import LOCK_FILE, locked_stage
 from edgeloop.workspace import Workspace
 from flows.commands import Say, environment, run
-from flows.history import STAGES, DataRevision, find_revision, lock_at
+from flows.history import DataRevision, find_revision, lock_at
 from flows.revise import alone, left
-from flows.revision import check_repository, commit, is_detached, said, uncommitted
+from flows.revision import STAGES, check_repository, commit, is_detached, said, uncommitted
 from flows.supervisor import is_ending
 from flows.transfer import judged
 
@@ -135,11 +135,13 @@ def _have(workspace: Workspace, digests: Iterable[str], say: Say) -> None:
         cause = ""
         try:
             repo.cloud.pull(absent)
+            if inner := [content for one in absent if one.isdir for content in _contents(repo, one)]:
+                repo.cloud.pull(inner)  # the first pull brings the list of a folder's files, not these
         except DvcException as error:
             cause = f": {error}"
         except Exception as error:  # of any library that a remote may use: it is judged, and told
             raise judged([error]) from error
-        if lost := [one.value for one in absent if not _is_whole(repo, one)]:
+        if lost := [str(one.value) for one in absent if not _is_whole(repo, one)]:
             shown = ", ".join(lost[:_SHOWN]) + ", …" * (len(lost) > _SHOWN)
             raise StageError(
                 f"{len(lost)} files of that revision are neither in DVC's cache nor in its remote (MD5 {shown}){cause}",
@@ -149,15 +151,25 @@ def _have(workspace: Workspace, digests: Iterable[str], say: Say) -> None:
 
 def _is_whole(repo: Any, one: Any) -> bool:
     """Whether the cache has a file, or a folder with all that is in it."""
+    from dvc_objects.errors import ObjectFormatError
+
+    try:
+        repo.cache.local.check(one.value)
+    except (FileNotFoundError, ObjectFormatError):
+        return False
+    return not one.isdir or all(repo.cache.local.exists(content.value) for content in _contents(repo, one))
+
+
+def _contents(repo: Any, one: Any) -> list[Any]:
+    """The hashes of the files in a folder; none where the cache has no list of them."""
     from dvc_data.hashfile import load
     from dvc_objects.errors import ObjectFormatError
 
-    odb = repo.cache.local
     try:
-        odb.check(one.value)
-        return not one.isdir or all(odb.exists(content.value) for _, _, content in load(odb, one))
+        folder: Any = load(repo.cache.local, one)
+        return [content for _, _, content in folder]
     except (FileNotFoundError, ObjectFormatError):
-        return False
+        return []
 
 
 def _write(

@@ -16,7 +16,7 @@ from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
 from flows import dvc_lock
 from flows.commands import Say, environment, run
-from flows.revision import check_repository, commit, drop_unfinished, is_detached, of_fetch, track, uncommitted
+from flows.revision import check_repository, commit, drop_unfinished, is_detached, of_fetch, only_of, track, uncommitted
 from flows.supervisor import is_ending
 
 LOCK_S = 5.0
@@ -42,10 +42,12 @@ class Revising:
     build: Callable[[], None]
     say: Say
 
-    def clear(self) -> None:
-        """Remove what an earlier one left that did not come to its end."""
-        for name in drop_unfinished(self.workspace, self.dataset):
+    def clear(self) -> bool:
+        """Remove what an earlier one left that did not come to its end; returns whether there was something."""
+        names = drop_unfinished(self.workspace, self.dataset)
+        for name in names:
             self.say(f"an earlier change of {self.dataset} did not come to its end: {name} removed")
+        return bool(names)
 
     def commit(
         self, record: IngestRecord | CorrectionRecord, archives: list[Path], others: set[str], message: Callable[[str], str], *, built: bool
@@ -87,8 +89,10 @@ def correct(
     check_repository(workspace, to_be_pushed=False)
     revising = Revising(workspace, dataset, lambda: build(workspace, dataset), say)
     with alone(workspace, dataset):
-        revising.clear()
+        unfinished = revising.clear()
         others = uncommitted(workspace)
+        if unfinished and only_of(workspace, dataset):
+            others -= {LOCK_FILE}
         if not as_it_is:
             build(workspace, dataset)
             others &= uncommitted(workspace)

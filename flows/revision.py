@@ -8,13 +8,15 @@ from pathlib import Path
 from edgeloop.datasets.additions import OF_FETCH
 from edgeloop.datasets.pointers import write_pointer
 from edgeloop.errors import InputError, StageError
-from edgeloop.lockfile import LOCK_FILE
+from edgeloop.lockfile import LOCK_FILE, without
 from edgeloop.workspace import Workspace
 from flows.commands import Say, environment, git, ignore, run
 from flows.supervisor import is_ending
 from flows.transfer import transfer
 
 GIT_S = 60.0
+STAGES = ("fetch", "prepare", "validate")
+"""Those of a data set."""
 _BUILDS = (LOCK_FILE, "dvc.yaml", "params.yaml")
 """What dvc.lock says is reproduced from the other two."""
 _UPSTREAM = "@{upstream}"
@@ -45,6 +47,14 @@ def uncommitted(workspace: Workspace) -> set[str]:
     """Which of dvc.lock, and of what it is built from, have changes that are not committed."""
     lines = said(workspace, "status", "--porcelain", "--no-renames", "--", *_BUILDS).splitlines()
     return {name for name in _BUILDS if any(line.endswith(f" {name}") for line in lines)}
+
+
+def only_of(workspace: Workspace, dataset: str) -> bool:
+    """Whether dvc.lock differs from the last commit in the stages of this data set alone."""
+    lock = workspace.root / LOCK_FILE
+    texts = (ask_git(workspace, "show", f"HEAD:./{LOCK_FILE}", ok=False) or "", lock.read_text(encoding="utf-8") if lock.is_file() else "")
+    before, now = (without(text, [f"{stage}@{dataset}" for stage in STAGES]) for text in texts)
+    return before == now
 
 
 def is_pushed(workspace: Workspace) -> bool:

@@ -53,9 +53,9 @@ def test_a_relabelled_picture_keeps_its_split_and_a_dropped_one_is_in_none(works
     columns = ["split", "label", "sha256"]
     assert after.loc[others, columns].equals(before.loc[others, columns])
     last = dropped(workspace, "dog/003.jpg")
-    assert pd.isna(last.at["set/dog/003.jpg", "split"])
+    assert last["split"].isna()["set/dog/003.jpg"]
     assert last.at["set/dog/003.jpg", "reason"] == "dropped: blurred"
-    assert pd.isna(last.at["set/dog/003.jpg", "shard"])
+    assert last["shard"].isna()["set/dog/003.jpg"]
     others = others.drop("set/dog/003.jpg")
     assert last.loc[others, columns].equals(before.loc[others, columns])
 
