@@ -1,8 +1,7 @@
 """The flow `ingest`: new images are validated and become a data revision, and what stands on the data is built again."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prefect import flow
@@ -15,22 +14,22 @@ from edgeloop.config import Ingest, Params, load_params
 from edgeloop.errors import EdgeloopError, InputError, StageError
 from edgeloop.files import sha256_file, write_text
 from edgeloop.ingest.incoming import incoming
-from edgeloop.ingest.ingest import Ingested, NothingNew, in_words, outside_in_words
+from edgeloop.ingest.ingest import Ingested, NothingNew, in_words
 from edgeloop.ingest.ingest import ingest as ingest_images
+from edgeloop.lockfile import LOCK_FILE
 from edgeloop.records import IngestRecord
-from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
 from flows.cancel import Cancellable
 from flows.execute import run_plan
 from flows.pipeline import read_plan
 from flows.retrain import retrain
-from flows.revision import LOCK_FILE, check_repository, commit, drop_unfinished, is_pushed, push, track, uncommitted
+from flows.revise import Revising, alone, left
+from flows.revision import check_repository, commit, is_pushed, push, uncommitted
 from flows.runs import marked_alive
 from flows.schedule import FAILED
 from flows.show.progress import slug
 from flows.supervisor import is_ending
 
-LOCK_S = 5.0
 PENDING = ".pending"
 OURS = "dvc.lock was committed"
 """Ends such a file where only an ingest has changed dvc.lock since the last commit."""
@@ -69,7 +68,7 @@ def ingest(
 
     def one(name: str) -> list[str]:
         source = _source(params, name, wishes)
-        with _alone(workspace, name):
+        with alone(workspace, name):
             return _Ingesting(workspace, params, name, source, again, slots or os.cpu_count() or 1).run()
 
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
@@ -108,6 +107,7 @@ class _Ingesting:
     def __init__(self, workspace: Workspace, params: Params, dataset: str, source: Ingest, again: bool, slots: int) -> None:
         self._workspace, self._params, self._dataset, self._source = workspace, params, dataset, source
         self._again, self._slots = again, slots
+        self._revising = Revising(workspace, dataset, self._validate, get_run_logger().warning)
         self._pending = workspace.private / "ingest" / f"{dataset}{PENDING}"
         """There while a new revision has not been built on: a flow that was killed goes on with it."""
 
@@ -125,38 +125,36 @@ class _Ingesting:
 
     def _take(self) -> list[str]:
         """Everything up to the commit; returns what is to be said."""
-        for name in drop_unfinished(self._workspace, self._dataset):
-            get_run_logger().warning(f"an earlier ingest did not come to its end: {name} removed")
+        self._revising.clear()
         others = self._others_changes()
         self._validate()
         others &= self._others_changes()
         with incoming(self._workspace, self._params, self._source.origin, self._source.endpoint) as source:
             found = ingest_images(self._workspace, self._params, self._dataset, source, again=self._again)
         if isinstance(found, NothingNew):
-            return [UP_TO_DATE, *outside_in_words(found.outside)]
+            lines = [UP_TO_DATE, *found.counts.in_words()]
+            self._show("nothing new", lines)
+            return lines
         try:
             return self._revise(found, others)
         except Exception:
-            self._take_back()
+            self._revising.take_back()
             raise
 
     def _revise(self, found: Ingested, others: set[str]) -> list[str]:
-        pointers = track(self._workspace, self._dataset, found.archives)
-        grown = found.record.archive is not None
-        if grown:
-            self._validate()
-        record = found.record.model_copy(update={"revision_after": sha256_file(self._workspace.dataset(self._dataset).manifest)})
-        path = self._workspace.ingests(self._dataset) / f"{record.number:05d}.json"
-        record.write(path)
-        lock = self._workspace.root / LOCK_FILE
-        files = [path, *pointers, *([lock] if grown and not others and lock.exists() else [])]
-        if grown:
-            write_text(self._pending, f"{record.revision_after}\n{'' if others else OURS}")
-        made = commit(self._workspace, data_message(record), files)
-        lines = [*in_words(record), f"committed as {made[:12]}, data revision {record.revision_after[:12]}"]
+        record = found.record
+        grown = record.archive is not None
+
+        def message(number: str) -> str:
+            if grown:
+                write_text(self._pending, f"{number}\n{'' if others else OURS}")
+            return data_message(record.model_copy(update={"revision_after": number}))
+
+        made = self._revising.commit(record, found.archives, others, message, built=grown)
+        lines = [*in_words(record), f"committed as {made.commit[:12]}, data revision {made.number[:12]}"]
         if grown and others:
-            lines.append(_left(others))
-        self._show(record, lines)
+            lines.append(left(others))
+        self._show(f"Ingest {record.number} of {self._dataset}", lines)
         return lines
 
     def _validate(self) -> None:
@@ -169,15 +167,6 @@ class _Ingesting:
         failed = [str(row["why"]) for row in run_plan(str(self._workspace.root), plan, self._slots) if row["outcome"] == FAILED]
         if failed:
             raise StageError(f"The data set {self._dataset} cannot be brought up to date.\n" + "\n".join(failed))
-
-    def _take_back(self) -> None:
-        """Leave the data set as it was: DVC has it in its cache."""
-        drop_unfinished(self._workspace, self._dataset)
-        get_run_logger().warning("nothing was added: the data set is as before")
-        try:
-            self._validate()
-        except EdgeloopError as error:
-            get_run_logger().warning(f"the stages of the data set are built anew with the next run: {error}")
 
     def _build(self) -> list[str]:
         """Build what stands on the data, and commit what was finished of it, also where a stage failed."""
@@ -201,7 +190,7 @@ class _Ingesting:
         if LOCK_FILE not in uncommitted(self._workspace):
             return []
         if others:
-            return [_left(others)]
+            return [left(others)]
         revision = sha256_file(self._workspace.dataset(self._dataset).manifest)
         made = commit(self._workspace, models_message(self._dataset, revision, variants), [self._workspace.root / LOCK_FILE])
         line = f"committed as {made[:12]}: what was built"
@@ -222,12 +211,10 @@ class _Ingesting:
     def _say(self, line: str) -> None:
         get_run_logger().info(f"{self._dataset}: {line}")
 
-    def _show(self, record: IngestRecord, lines: list[str]) -> None:
-        create_markdown_artifact(
-            key=slug(f"ingest {self._dataset}"),
-            markdown="\n".join(f"- {line.strip()}" for line in lines),
-            description=f"Ingest {record.number} of {self._dataset}",
-        )
+    def _show(self, what: str, lines: list[str]) -> None:
+        """In the UI, also where nothing was new: each file of an arrival ends in a count there."""
+        markdown = "\n".join(f"- {line.strip()}" for line in lines)
+        create_markdown_artifact(key=slug(f"ingest {self._dataset}"), markdown=markdown, description=what)
 
 
 def touched(params: Params, dataset: str) -> list[str]:
@@ -246,11 +233,15 @@ def data_message(record: IngestRecord) -> str:
     """The message of the commit of a data revision."""
     count = sum(sum(classes.values()) for classes in record.added.values())
     rejected = len(record.quarantined_files)
-    head = f"Data: {count} new images of {record.dataset}" if count else f"Data: {rejected} files for {record.dataset} quarantined"
+    head = (
+        f"Data: {count} new image{'s' * (count != 1)} of {record.dataset}"
+        if count
+        else f"Data: {rejected} files for {record.dataset} quarantined"
+    )
     details = [f"Ingest {record.number} from {record.source}: {count} added, {record.known} known, {rejected} quarantined."]
     details += [f"{split}: " + ", ".join(f"{label} {n}" for label, n in classes.items()) for split, classes in record.added.items()]
     details += [f"quarantined, {reason}: {n}" for reason, n in record.quarantined.items()]
-    details += [line.strip() for line in outside_in_words(record.outside)] if record.outside else []
+    details += [line.strip() for line in in_words(record)[1 + rejected :]]
     details.append(f"Manifest {record.revision_before[:12]} -> {record.revision_after[:12]}")
     return head + "\n\n" + "\n".join(details)
 
@@ -259,23 +250,3 @@ def models_message(dataset: str, revision: str, variants: list[str]) -> str:
     """The message of the commit of what was built on a data revision."""
     head = f"Models: what stands on the new images of {dataset}"
     return "\n".join([head, "", f"Manifest {revision[:12]}", *variants])
-
-
-def _left(others: set[str]) -> str:
-    return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
-
-
-@contextmanager
-def _alone(workspace: Workspace, dataset: str) -> Iterator[None]:
-    """One ingest of a data set at a time.
-
-    Raises:
-        StageError: another one runs.
-    """
-    folder = workspace.private / "ingest"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with exclusive(folder / f"{dataset}.lock", LOCK_S):
-            yield
-    except TimeoutError:
-        raise StageError(f"Another ingest of {dataset} runs.", "Wait for it to end: edgeloop status") from None

@@ -1,25 +1,24 @@
-"""Data revisions: what an ingest added becomes tracked by DVC and committed to git, and nothing else does."""
+"""Data revisions: what an ingest added or somebody corrected becomes tracked by DVC and committed to git, and nothing else does."""
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
+from edgeloop.datasets.additions import OF_FETCH
+from edgeloop.datasets.pointers import write_pointer
 from edgeloop.errors import InputError, StageError
-from edgeloop.files import write_text
+from edgeloop.lockfile import LOCK_FILE, without
 from edgeloop.workspace import Workspace
-from flows.commands import Ended, Say, environment, git
-from flows.stages import run_command
+from flows.commands import Say, environment, git, ignore, run
 from flows.supervisor import is_ending
 from flows.transfer import transfer
 
 GIT_S = 60.0
-LOCK_FILE = "dvc.lock"
+STAGES = ("fetch", "prepare", "validate")
+"""Those of a data set."""
 _BUILDS = (LOCK_FILE, "dvc.yaml", "params.yaml")
 """What dvc.lock says is reproduced from the other two."""
-_CHUNK = 1 << 20
 _UPSTREAM = "@{upstream}"
 _UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 
@@ -31,14 +30,14 @@ def check_repository(workspace: Workspace, *, to_be_pushed: bool) -> None:
         InputError: this is no git repository with a commit, git does not know who commits, a merge or rebase is under way, or
             the branch has no upstream.
     """
-    if _git(workspace, "rev-parse", "--verify", "--quiet", "HEAD", ok=False) is None:
+    if ask_git(workspace, "rev-parse", "--verify", "--quiet", "HEAD", ok=False) is None:
         raise InputError(f"{workspace.root} is not a git repository with a commit.", "New data are committed: git init, and commit.")
-    if _git(workspace, "var", "GIT_COMMITTER_IDENT", ok=False) is None:
+    if ask_git(workspace, "var", "GIT_COMMITTER_IDENT", ok=False) is None:
         raise InputError("git does not know who commits.", "Set it: git config user.name NAME; git config user.email ADDRESS")
-    folder = Path(_said(workspace, "rev-parse", "--absolute-git-dir"))
+    folder = Path(said(workspace, "rev-parse", "--absolute-git-dir"))
     if any((folder / name).exists() for name in _UNDER_WAY):
-        raise InputError("A merge or rebase is under way here.", "Finish or abort it, then ingest again.")
-    if to_be_pushed and _git(workspace, "rev-parse", "--verify", "--quiet", _UPSTREAM, ok=False) is None:
+        raise InputError("A merge or rebase is under way here.", "Finish or abort it, then give the command again.")
+    if to_be_pushed and ask_git(workspace, "rev-parse", "--verify", "--quiet", _UPSTREAM, ok=False) is None:
         raise InputError(
             "What is ingested is to be pushed (`push: true`), and this branch has no upstream.", "Once: git push --set-upstream origin HEAD"
         )
@@ -46,13 +45,21 @@ def check_repository(workspace: Workspace, *, to_be_pushed: bool) -> None:
 
 def uncommitted(workspace: Workspace) -> set[str]:
     """Which of dvc.lock, and of what it is built from, have changes that are not committed."""
-    lines = _said(workspace, "status", "--porcelain", "--no-renames", "--", *_BUILDS).splitlines()
+    lines = said(workspace, "status", "--porcelain", "--no-renames", "--", *_BUILDS).splitlines()
     return {name for name in _BUILDS if any(line.endswith(f" {name}") for line in lines)}
+
+
+def only_of(workspace: Workspace, dataset: str) -> bool:
+    """Whether dvc.lock differs from the last commit in the stages of this data set alone."""
+    lock = workspace.root / LOCK_FILE
+    texts = (ask_git(workspace, "show", f"HEAD:./{LOCK_FILE}", ok=False) or "", lock.read_text(encoding="utf-8") if lock.is_file() else "")
+    before, now = (without(text, [f"{stage}@{dataset}" for stage in STAGES]) for text in texts)
+    return before == now
 
 
 def is_pushed(workspace: Workspace) -> bool:
     """Whether the upstream has the last commit, as far as is known here."""
-    return _said(workspace, "rev-list", "--count", f"{_UPSTREAM}..HEAD") == "0"
+    return said(workspace, "rev-list", "--count", f"{_UPSTREAM}..HEAD") == "0"
 
 
 def push(workspace: Workspace, targets: Iterable[str], say: Say) -> None:
@@ -63,8 +70,8 @@ def push(workspace: Workspace, targets: Iterable[str], say: Say) -> None:
         StageError: the remote refuses; StageMayPass where it, or the repository's host, is away.
     """
     transfer(["push", *targets], workspace.root, environment(), say, is_ending)
-    branch = _said(workspace, "rev-parse", "--symbolic-full-name", "HEAD")
-    remote, _, there = _said(workspace, "for-each-ref", "--format=%(upstream:remotename) %(upstream:remoteref)", branch).partition(" ")
+    branch = said(workspace, "rev-parse", "--symbolic-full-name", "HEAD")
+    remote, _, there = said(workspace, "for-each-ref", "--format=%(upstream:remotename) %(upstream:remoteref)", branch).partition(" ")
     try:
         git(workspace.root, "push", "--quiet", remote, f"HEAD:{there}", ended=is_ending, env=environment())
     except InputError as error:
@@ -75,14 +82,15 @@ def drop_unfinished(workspace: Workspace, dataset: str) -> list[str]:
     """Remove what an ingest left that never came to its commit; returns the names of the removed files."""
     folder, paths = workspace.ingests(dataset), workspace.dataset(dataset)
     committed = {
-        Path(name).name for name in _said(workspace, "ls-tree", "--name-only", "HEAD", f"{_relative(workspace, folder)}/").splitlines()
+        Path(name).name for name in said(workspace, "ls-tree", "--name-only", "HEAD", f"{_relative(workspace, folder)}/").splitlines()
     }
-    loose = [path for path in _files(folder) if path.name not in committed]
+    loose = [path for path in _files(folder) if path.name not in committed and OF_FETCH not in path.name]
     pointed = {name.removesuffix(".dvc") for name in committed}
-    archives = [path for place in (paths.additions, paths.rejected) for path in place.glob("*.tar") if path.name not in pointed]
+    archives = [path for place in (paths.additions, paths.rejected) for path in place.glob("*.tar")]
+    archives = [path for path in archives if path.name not in pointed and OF_FETCH not in path.name]
     if loose:
-        _git(workspace, "rm", "--quiet", "--cached", "--ignore-unmatch", "--", *(_relative(workspace, path) for path in loose))
-    for path in (*loose, *archives):
+        ask_git(workspace, "rm", "--quiet", "--cached", "--ignore-unmatch", "--", *(_relative(workspace, path) for path in loose))
+    for path in (*loose, *archives, *paths.folder.glob(".*.part")):
         path.unlink(missing_ok=True)
     return [path.name for path in (*loose, *archives)]
 
@@ -93,13 +101,24 @@ def track(workspace: Workspace, dataset: str, archives: Iterable[Path]) -> list[
     Raises:
         StageError: DVC fails.
     """
-    pointers = [_pointer(workspace, dataset, archive) for archive in archives]
-    names = [_relative(workspace, pointer) for pointer in pointers]
+    pointers = [write_pointer(workspace, dataset, archive) for archive in archives]
+    names = [_relative(workspace, pointer) for pointer in dict.fromkeys([*pointers, *of_fetch(workspace, dataset)])]
     if names:
         argv = [sys.executable, "-m", "dvc", "--wait-for-lock", "commit", "--force", *names]
-        with suppress(Ended):
-            run_command(str(workspace.root), "dvc commit", argv, f"dvc commit {' '.join(names)}")
+        done = run(argv, workspace.root, environment(), ignore, is_ending)
+        if done.code != 0:
+            raise done.failure("dvc commit", f"dvc commit {' '.join(names)}")
     return pointers
+
+
+def of_fetch(workspace: Workspace, dataset: str) -> list[Path]:
+    """The pointers that `fetch` wrote: they are committed with the next revision."""
+    return sorted(workspace.ingests(dataset).glob(f"*{OF_FETCH}*.tar.dvc"))
+
+
+def is_detached(workspace: Workspace) -> bool:
+    """Whether a commit is on no branch."""
+    return ask_git(workspace, "symbolic-ref", "--quiet", "HEAD", ok=False) is None
 
 
 def commit(workspace: Workspace, message: str, files: Iterable[Path]) -> str:
@@ -109,26 +128,9 @@ def commit(workspace: Workspace, message: str, files: Iterable[Path]) -> str:
         StageError: git refuses; the message holds its words.
     """
     names = [_relative(workspace, path) for path in files]
-    _said(workspace, "add", "--intent-to-add", "--", *names)
-    _said(workspace, "commit", "--quiet", "--only", "--message", message, "--", *names)
-    return _said(workspace, "rev-parse", "HEAD")
-
-
-def _pointer(workspace: Workspace, dataset: str, archive: Path) -> Path:
-    """What `dvc add` would write, but in a folder that git tracks."""
-    pointer = workspace.ingests(dataset) / f"{archive.name}.dvc"
-    up = "/".join([".."] * len(pointer.parent.relative_to(workspace.root).parts))
-    content = (
-        f"outs:\n- md5: {_md5(archive)}\n  size: {archive.stat().st_size}\n  hash: md5\n  path: {up}/{_relative(workspace, archive)}\n"
-    )
-    write_text(pointer, content)
-    return pointer
-
-
-def _md5(path: Path) -> str:
-    """As DVC names content; not for security."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    said(workspace, "add", "--intent-to-add", "--", *names)
+    said(workspace, "commit", "--quiet", "--only", "--message", message, "--", *names)
+    return said(workspace, "rev-parse", "HEAD")
 
 
 def _files(folder: Path) -> list[Path]:
@@ -139,11 +141,12 @@ def _relative(workspace: Workspace, path: Path) -> str:
     return path.relative_to(workspace.root).as_posix()
 
 
-def _said(workspace: Workspace, *arguments: str) -> str:
-    return _git(workspace, *arguments) or ""
+def said(workspace: Workspace, *arguments: str) -> str:
+    """What git says; a failure is an error."""
+    return ask_git(workspace, *arguments) or ""
 
 
-def _git(workspace: Workspace, *arguments: str, ok: bool = True) -> str | None:
+def ask_git(workspace: Workspace, *arguments: str, ok: bool = True) -> str | None:
     """What git says; None when it fails and `ok` is False."""
     argv = ["git", *arguments]
     try:
@@ -158,6 +161,6 @@ def _git(workspace: Workspace, *arguments: str, ok: bool = True) -> str | None:
         return done.stdout.strip()
     if ok:
         raise StageError(
-            f"git {arguments[0]} fails: {(done.stderr or done.stdout).strip()}", "Put the repository right, then ingest again."
+            f"git {arguments[0]} fails: {(done.stderr or done.stdout).strip()}", "Put the repository right, then give the command again."
         )
     return None

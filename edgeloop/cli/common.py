@@ -77,6 +77,13 @@ def count(text: str) -> int:
     return number
 
 
+def reason(text: str) -> str:
+    """Words."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a reason is not empty")
+    return text.strip()
+
+
 def duration(text: str) -> float:
     """Seconds of a time such as 45m, 1h30m or 90s."""
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip())

@@ -4,7 +4,7 @@ import datetime as dt
 import errno
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any
 from edgeloop.config import Params, Source
 from edgeloop.datasets.archive import archive_kind
 from edgeloop.datasets.download import Patience, Wanted, download
+from edgeloop.datasets.exchange import keep_splits
 from edgeloop.datasets.pack import pack_folder
 from edgeloop.errors import FetchError, InputError
 from edgeloop.files import atomic_path, sha256_file, write_text
 from edgeloop.progress import progress
-from edgeloop.records import FetchRecord, provenance
+from edgeloop.records import Exchanged, FetchRecord, provenance
 from edgeloop.userpath import user_path
 from edgeloop.workspace import DatasetPaths, Workspace
 
@@ -27,6 +28,15 @@ DECLARED = "as declared, without a digest to check it by"
 PACKED = "packed from a folder"
 DRAWN = "drawn by edgeloop"
 CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A fetched archive, and what it changed."""
+
+    record: FetchRecord
+    exchanged: Exchanged | None = None
+    """None where the images are those of before, or the first ones."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +52,18 @@ class _Origin:
 
 
 def fetch(workspace: Workspace, params: Params, dataset: str, *, given: str | None = None, patience: Patience | None = None) -> FetchRecord:
+    """The record of `fetch_images`."""
+    return fetch_images(workspace, params, dataset, given=given, patience=patience).record
+
+
+def fetch_images(
+    workspace: Workspace, params: Params, dataset: str, *, given: str | None = None, patience: Patience | None = None, keep: bool = True
+) -> Fetched:
     """Make `data/<dataset>/archive` and `fetch.json`.
 
     `given` (`--from`) is a local archive, a folder of class folders, or an address, and takes the place of the declared
     source; the record says so. Called again, a sound archive is kept: one that was given always, another while it is
-    what params.yaml declares.
+    what params.yaml declares. Where other images come, the splits of those before are kept first (unless not `keep`).
 
     Raises:
         FetchError: the archive cannot be had or is not the one that was asked for.
@@ -57,15 +74,23 @@ def fetch(workspace: Workspace, params: Params, dataset: str, *, given: str | No
     source, paths = params.dataset(dataset).source, workspace.dataset(dataset)
     if given is None and (kept := _kept(paths, source, dataset)) is not None:
         _name_first(paths, kept)
-        return kept
+        return Fetched(kept)
+    changes: list[Exchanged | None] = []
+
+    def accept(archive: Path) -> None:
+        """Refuse what is no archive before it takes the place of one, and keep what would be lost then."""
+        archive_kind(archive)
+        if keep:
+            changes.append(keep_splits(workspace, dataset, params.dataset(dataset).prepare, archive))
+
     origin = _declared(source, workspace) if given is None else _given(given)
     paths.folder.mkdir(parents=True, exist_ok=True)
     with _disk_explained(paths.folder), _remedy(dataset):
-        hidden = _obtain(origin, source, paths.archive, patience)
-    record = _record(workspace, paths, dataset, source, origin, started).model_copy(update={"hidden": hidden})
+        hidden = _obtain(origin, source, paths.archive, accept, patience)
+    record = _as_before(paths, _record(workspace, paths, dataset, source, origin, started).model_copy(update={"hidden": hidden}))
     record.write(paths.fetch_record)
     _name_first(paths, record)
-    return record
+    return Fetched(record, changes[-1] if changes else None)
 
 
 def _name_first(paths: DatasetPaths, record: FetchRecord) -> None:
@@ -73,6 +98,15 @@ def _name_first(paths: DatasetPaths, record: FetchRecord) -> None:
     content = json.dumps({"archive_sha256": record.sha256}) + "\n"
     if not paths.first_archive.is_file() or paths.first_archive.read_text(encoding="utf-8") != content:
         write_text(paths.first_archive, content)
+
+
+def _as_before(paths: DatasetPaths, record: FetchRecord) -> FetchRecord:
+    """The record of before where nothing but the time is another: what stands on it stays up to date."""
+    if not paths.fetch_record.is_file():
+        return record
+    before = FetchRecord.read(paths.fetch_record)
+    same = before.provenance.params == record.provenance.params
+    return before if same and before.model_copy(update={"provenance": record.provenance}) == record else record
 
 
 def _kept(paths: DatasetPaths, source: Source, dataset: str) -> FetchRecord | None:
@@ -124,33 +158,30 @@ def _is_url(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
 
-def _obtain(origin: _Origin, source: Source, target: Path, patience: Patience | None) -> int | None:
+def _obtain(origin: _Origin, source: Source, target: Path, accept: Callable[[Path], None], patience: Patience | None) -> int | None:
     """Returns how many hidden files of a folder were not packed."""
     if origin.wanted is not None:
-        download(origin.wanted, target, _accept, patience)
+        download(origin.wanted, target, accept, patience)
         return None
     with atomic_path(target) as temporary:
+        hidden = None
         if origin.folder is not None:
-            return pack_folder(origin.folder, temporary)
-        if origin.file is not None:
+            hidden = pack_folder(origin.folder, temporary)
+        elif origin.file is not None:
             _copy(origin.file, temporary)
             _check_declared(origin, source, temporary)
         elif source.drawn is not None:
             from edgeloop.datasets.sample import draw_archive
 
             draw_archive(source.drawn, temporary)
-    return None
-
-
-def _accept(archive: Path) -> None:
-    """Refuse what is no archive before it takes the place of one."""
-    archive_kind(archive)
+        accept(temporary)
+    return hidden
 
 
 def _copy(file: Path, target: Path) -> None:
     if not file.is_file():
         raise InputError(f"{file} does not exist.", "Give an archive (tar or zip), a folder of class folders, or an address.")
-    _accept(file)
+    archive_kind(file)
     with file.open("rb") as content, target.open("wb") as copy, progress(f"copy {file.name}", file.stat().st_size, "bytes") as advance:
         while chunk := content.read(CHUNK):
             copy.write(chunk)

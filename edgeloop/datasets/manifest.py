@@ -16,6 +16,8 @@ from edgeloop.errors import InputError
 from edgeloop.files import atomic_path
 
 SPLITS = ("train", "val", "test")
+DROPPED = "dropped"
+"""The kind of reason of what somebody took out (`edgeloop drop`)."""
 
 SCHEMA = pa.schema(
     [
@@ -69,6 +71,11 @@ def read_manifest(path: Path) -> pd.DataFrame:
 def class_names(manifest: pd.DataFrame) -> list[str]:
     """The labels of all images that are in a split, sorted: a class's index is its place here."""
     return sorted(manifest.loc[manifest["split"].notna(), "label"].unique())
+
+
+def was_dropped(manifest: pd.DataFrame) -> "pd.Series[bool]":
+    """Which rows somebody took out."""
+    return manifest["reason"].astype("string").str.startswith(f"{DROPPED}:").fillna(False).astype(bool)
 
 
 class ShardReader:

@@ -27,6 +27,8 @@ class Newcomer:
 
     label: str
     sha256: str
+    wish: str | None = None
+    """The split that it goes to unless a duplicate says otherwise: where its name was, or what an archive itself says."""
 
 
 def place(newcomers: Mapping[str, Newcomer], seats: Mapping[str, Seat], groups: Groups, split: Split) -> Assignment:
@@ -34,8 +36,8 @@ def place(newcomers: Mapping[str, Newcomer], seats: Mapping[str, Seat], groups: 
 
     `groups` are duplicates of each other, of both kinds. A newcomer that shows the same picture as an image of train or
     val joins that split; one of a test image, of a quarantined image, of images in several splits or under another label
-    is quarantined. Newcomers that only resemble each other go to one split together. The others go by the digest
-    of their bytes and the seed: to test as well only under the rule `stratified`, since the published test sets are closed.
+    is quarantined. Newcomers that only resemble each other go to one split together. The others go where they wish, else by
+    the digest of their bytes and the seed: to test as well only under the rule `stratified`, since the published test sets are closed.
     """
     done = Assignment()
     together = [group for group in groups if any(path in newcomers for path in group)]
@@ -56,7 +58,9 @@ def _decision(
     if len({seat.label for seat in old} | {newcomers[path].label for path in fresh}) > 1:
         return None, CONFLICT
     if not old:
-        return by_digest(min(newcomers[path].sha256 for path in fresh), split), ""
+        wishes = {wish for path in fresh if (wish := newcomers[path].wish) is not None}
+        wished = next((name for name in ("test", "val", "train") if name in wishes), None)
+        return wished or by_digest(min(newcomers[path].sha256 for path in fresh), split), ""
     splits = {seat.split for seat in old if seat.split is not None}
     if not splits:
         return None, OF_QUARANTINED

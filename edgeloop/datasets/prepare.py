@@ -1,6 +1,7 @@
 """The step `prepare`: from an archive of class folders to shards and a manifest. Nothing is extracted to disk."""
 
 import datetime as dt
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from edgeloop.config import Limits, Params, Prepare
-from edgeloop.datasets.additions import Addition, assign_kept, read_additions
+from edgeloop.datasets.additions import read_additions
 from edgeloop.datasets.archive import Entry, list_members, read_members
 from edgeloop.datasets.duplicates import duplicate_groups
+from edgeloop.datasets.exchange import exchanged
 from edgeloop.datasets.images import Examined, Look, examine, refused
+from edgeloop.datasets.kept import Image, Memory, assign_kept, remembered
 from edgeloop.datasets.layout import ClassLayout, class_layout
-from edgeloop.datasets.manifest import SCHEMA, SPLITS, class_names, write_manifest
+from edgeloop.datasets.manifest import DROPPED, SCHEMA, SPLITS, class_names, write_manifest
 from edgeloop.datasets.outside import counted, others
 from edgeloop.datasets.parallel import map_in_order
 from edgeloop.datasets.shards import Place, ShardWriter
@@ -59,17 +62,20 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
     listing = list_members(paths.archive, settings.limits)
     layout = class_layout(listing.files, settings, listing.folders)
     additions = read_additions(workspace, dataset, settings.limits)
+    memory = remembered(additions)
     with atomic_folder(paths.images) as folder, ShardWriter(folder) as writer:
-        members = list(_stored(paths.archive, layout.labels, settings, writer, f"prepare {dataset}"))
+        members = list(_stored(paths.archive, layout.labels, memory, settings, writer, f"prepare {dataset}"))
         for addition in additions:
-            members += _stored(addition.path, addition.labels, settings, writer, f"prepare {dataset}, addition {addition.number}")
+            what = f"prepare {dataset}, addition {addition.number}"
+            members += _stored(addition.path, addition.labels, memory, settings, writer, what)
         writer.close()
         members.sort(key=lambda member: member.path)
         groups = _groups(members, settings)
-        assignment = _assignment(members, groups, paths.archive, layout, additions, settings)
+        assignment = _assignment(members, groups, paths.archive, layout, memory, settings)
         manifest = _manifest(members, groups, assignment)
         _check_classes(manifest, dataset)
         write_manifest(manifest, folder / paths.manifest.name)
+    labels = layout.labels | {path: label for addition in additions for path, label in addition.labels.items()}
     digest, added = sha256_file(paths.manifest), sum(len(addition.labels) for addition in additions)
     record = PrepareRecord(
         dataset=dataset,
@@ -83,6 +89,8 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
         outside_class_folders=others(layout),
         outside=counted(layout),
         split_rule=assignment.rule,
+        relabelled=sum(member.label != labels[member.path] for member in members),
+        exchanged=exchanged(memory, _digests(members, layout.labels), assignment.splits),
         splits={split: _split_counts(manifest, split) for split in SPLITS},
         duplicate_groups=len(groups),
         shards=writer.shards,
@@ -103,14 +111,16 @@ def _fetched(paths: DatasetPaths, dataset: str) -> FetchRecord:
     return record
 
 
-def _stored(archive: Path, labels: Mapping[str, str], settings: Prepare, writer: ShardWriter, what: str) -> Iterator[Member]:
-    """Examine and store the files of the class folders, in the archive's order."""
+def _stored(
+    archive: Path, labels: Mapping[str, str], memory: Memory, settings: Prepare, writer: ShardWriter, what: str
+) -> Iterator[Member]:
+    """Examine and store the files of the class folders, in the archive's order, under their right label."""
 
     def look(item: tuple[Entry, bytes | None]) -> tuple[Entry, Examined]:
         entry, encoded = item
         if encoded is None:
             return entry, Examined(None, refused(TOO_MANY_BYTES, str(entry.size_bytes)))
-        return entry, examine(encoded, settings)
+        return entry, _dropped(encoded, labels[entry.path], memory) or examine(encoded, settings)
 
     def weight(item: tuple[Entry, bytes | None]) -> int:
         return len(item[1] or b"")
@@ -119,7 +129,17 @@ def _stored(archive: Path, labels: Mapping[str, str], settings: Prepare, writer:
     examined = map_in_order(look, encoded, os.cpu_count() or 1, weight, WAITING_BYTES)
     for entry, found in tracked(examined, what, len(labels), "images"):
         place = writer.add(found.stored) if found.look else None
-        yield Member(entry.path, labels[entry.path], entry.size_bytes, replace(found, stored=b""), place)
+        label = memory.label(found.sha256, labels[entry.path])
+        yield Member(entry.path, label, entry.size_bytes, replace(found, stored=b""), place)
+
+
+def _dropped(encoded: bytes, found: str, memory: Memory) -> Examined | None:
+    """An image that somebody took out is not looked at, and not stored."""
+    if not memory.dropped:
+        return None
+    sha256 = hashlib.sha256(encoded).hexdigest()
+    reason = memory.why_dropped(sha256, memory.label(sha256, found))
+    return None if reason is None else Examined(sha256, refused(DROPPED, reason))
 
 
 def _encoded(archive: Path, wanted: Callable[[str], bool], limits: Limits) -> Iterator[tuple[Entry, bytes | None]]:
@@ -151,15 +171,31 @@ def _groups(members: Sequence[Member], settings: Prepare) -> list[list[str]]:
 
 
 def _assignment(
-    members: Sequence[Member], groups: list[list[str]], archive: Path, layout: ClassLayout, additions: Sequence[Addition], settings: Prepare
+    members: Sequence[Member], groups: list[list[str]], archive: Path, layout: ClassLayout, memory: Memory, settings: Prepare
 ) -> Assignment:
-    """By the declared rule; from the first addition on as the additions keep it."""
-    usable = _usable(members)
-    if not additions:
-        declared = Declared(_lists(archive, layout, settings), layout.splits)
-        return assign(usable, groups, list(layout.labels), settings.split, declared)
-    digests = {member.path: member.examined.sha256 or "" for member, _ in _decoded(members)}
-    return assign_kept(usable, digests, groups, additions, settings.split)
+    """As it is kept; by the declared rule the first time, and where none of the images is known."""
+    usable, lists = _usable(members), _lists(archive, layout, settings)
+    if memory.kept:
+        images = {member.path: Image(member.label, member.examined.sha256 or "") for member, _ in _decoded(members)}
+        if (done := assign_kept(images, groups, memory, settings.split, _declared(layout, lists))) is not None:
+            return done
+    # What later ingests added is on no list and in no folder of a split.
+    added = [member.path for member in members if member.path not in layout.labels]
+    folders = {**layout.splits, **dict.fromkeys(added, "train")} if layout.splits else {}
+    return assign(usable, groups, [*layout.labels, *added], settings.split, Declared(lists, folders))
+
+
+def _declared(layout: ClassLayout, lists: OfficialLists | None) -> dict[str, str]:
+    """Where the archive itself says that an image belongs: its official list of test images, or its folders of splits."""
+    if lists is not None:
+        return {path: "test" for path in layout.labels if entry_of(path) in lists.test}
+    has_val = "val" in layout.splits.values()
+    return {path: split for path, split in layout.splits.items() if split != "train" or has_val}
+
+
+def _digests(members: Sequence[Member], labels: Mapping[str, str]) -> dict[str, str]:
+    """SHA-256 by path of the usable images of the first archive."""
+    return {member.path: member.examined.sha256 or "" for member, _ in _decoded(members) if member.path in labels}
 
 
 def _lists(archive: Path, layout: ClassLayout, settings: Prepare) -> OfficialLists | None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from edgeloop.errors import InputError
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -13,6 +15,10 @@ class Arrival:
     bytes: int
     version: str
     """Changes when the file does: what was read once need not be read again."""
+
+
+class UnreadableFile(InputError):
+    """This one file may not be read; the others may."""
 
 
 class Incoming(Protocol):
@@ -30,5 +36,6 @@ class Incoming(Protocol):
         """The bytes of a file.
 
         Raises:
+            UnreadableFile: it may not be read.
             InputError, StoreError: it is not there any more, or cannot be read.
         """

@@ -7,7 +7,7 @@ from pathlib import Path
 from edgeloop.config import Params
 from edgeloop.datasets.folder import walk_folder
 from edgeloop.errors import InputError
-from edgeloop.ingest.arrivals import Arrival, Incoming
+from edgeloop.ingest.arrivals import Arrival, Incoming, UnreadableFile
 from edgeloop.userpath import user_path
 from edgeloop.workspace import Workspace
 
@@ -31,6 +31,8 @@ class IncomingFolder:
         path = self._folder / arrival.path
         try:
             return path.read_bytes()
+        except PermissionError as error:
+            raise UnreadableFile(f"{path} cannot be read: {error.strerror}.", "Make it readable.") from error
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.", "Leave the folder unchanged while it is ingested.") from error
 

@@ -2,10 +2,9 @@
 
 import datetime as dt
 import hashlib
-import os
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +12,22 @@ import pandas as pd
 
 from edgeloop.config import Dataset, Params
 from edgeloop.datasets.additions import (
-    NAME_DIGITS,
     REJECTED,
     Contents,
     Kept,
+    Step,
     add_member,
     addition_paths,
-    all_kept,
     member_path,
+    next_number,
     read_additions,
     write_addition,
+    write_named,
 )
 from edgeloop.datasets.filenames import is_picture
+from edgeloop.datasets.kept import not_kept_yet, remembered
 from edgeloop.datasets.layout import ClassLayout, class_layout
-from edgeloop.datasets.manifest import class_names, read_manifest
+from edgeloop.datasets.manifest import class_names, read_manifest, was_dropped
 from edgeloop.datasets.outside import counted, others
 from edgeloop.datasets.outside import in_words as words_of
 from edgeloop.datasets.placing import Newcomer, Seat, place
@@ -35,12 +36,27 @@ from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
 from edgeloop.ingest.arrivals import Arrival, Incoming
 from edgeloop.ingest.lookalikes import Archives, groups_with, key
-from edgeloop.ingest.memory import Digests, known_by_name, known_digests, records
+from edgeloop.ingest.memory import Digests, known_by_name, quarantined_digests, records
 from edgeloop.ingest.screen import Candidate, Past, Screened, screen
-from edgeloop.records import IngestRecord, Outside, PrepareRecord, QuarantinedFile, provenance
+from edgeloop.records import IngestRecord, KnownElsewhere, Outside, PrepareRecord, QuarantinedFile, provenance
 from edgeloop.workspace import DatasetPaths, Workspace
 
+_NAMED = 5
 TOOLS = ["numpy", "opencv-python-headless", "pandas", "pillow"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the files that were not added."""
+
+    screened: Screened
+    outside: Outside
+    other_files: int
+
+    def in_words(self) -> list[str]:
+        """Lines for what there is."""
+        found = self.screened
+        return list(_not_taken(found.known_elsewhere, found.dropped, found.unreadable, self.outside, self.other_files))
 
 
 @dataclass(frozen=True)
@@ -53,9 +69,9 @@ class Ingested:
 
 @dataclass(frozen=True)
 class NothingNew:
-    """What an ingest found that had nothing to do: perhaps pictures that are in no class folder."""
+    """What an ingest found that had nothing to do: each file is counted all the same."""
 
-    outside: Outside
+    counts: Counts
 
 
 def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming, *, again: bool = False) -> Ingested | NothingNew:
@@ -75,20 +91,21 @@ def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming,
     manifest, revision = read_manifest(paths.manifest), sha256_file(paths.manifest)
     earlier = records(workspace.ingests(dataset))
     past = [] if again else earlier
+    memory = remembered(read_additions(workspace, dataset, declared.prepare.limits))
     arrivals = source.arrivals()
     classes = _classes(manifest, declared)
     layout = _layout(arrivals, classes, declared)
     labels = {arrival: layout.labels[arrival.path] for arrival in arrivals if arrival.path in layout.labels}
     outside = counted(layout).model_copy(update={"hidden": source.hidden})
     cache = Digests(workspace, dataset, source.name)
-    known = Past(frozenset(known_digests(manifest, past)), frozenset(known_by_name(past)))
+    known = Past(_by_content(manifest), frozenset(quarantined_digests(past)), frozenset(known_by_name(past)), memory)
     screened = screen(source, labels, classes, declared, known, cache)
     cache.write()
     if not screened.candidates and not screened.rejected:
-        return NothingNew(outside)
+        return NothingNew(Counts(screened, outside, len(others(layout))))
     archives = Archives(paths.images, [paths.archive, *addition_paths(workspace, dataset)])
     added, assignment = _divided(manifest, screened, archives, declared)
-    number = max((record.number for record in earlier), default=0) + 1
+    number = next_number(workspace, dataset)
     archive = _pack_added(workspace, dataset, manifest, declared, number, added, assignment, source) if added else None
     rejected = _pack_rejected(paths, number, screened, source)
     record = IngestRecord(
@@ -98,6 +115,10 @@ def ingest(workspace: Workspace, params: Params, dataset: str, source: Incoming,
         files=len(arrivals),
         added=_per_split(added, assignment),
         known=screened.known,
+        known_elsewhere=sorted(screened.known_elsewhere, key=lambda file: file.path),
+        dropped=screened.dropped,
+        unreadable=sorted(screened.unreadable),
+        other_files=len(others(layout)),
         quarantined=_reasons(screened),
         quarantined_files=_quarantined(screened),
         outside_class_folders=others(layout),
@@ -117,6 +138,15 @@ def _layout(arrivals: Sequence[Arrival], classes: Sequence[str], declared: Datas
     if not any("/" in path for path in paths):
         return ClassLayout("", {}, paths, [path for path in paths if is_picture(path)])
     return class_layout(paths, declared.prepare, known=classes)
+
+
+def _by_content(manifest: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Paths of the manifest by label, by SHA-256; of what was dropped there is no path."""
+    found: dict[str, dict[str, str]] = {}
+    rows = manifest[manifest["sha256"].notna()]
+    for sha256, label, path, out in zip(rows["sha256"], rows["label"], rows["path"], was_dropped(rows), strict=True):
+        found.setdefault(sha256, {}).update({} if out else {label: path})
+    return found
 
 
 def _classes(manifest: pd.DataFrame, declared: Dataset) -> list[str]:
@@ -148,23 +178,15 @@ def _pack_added(
     source: Incoming,
 ) -> Path:
     paths = workspace.dataset(dataset)
-    before = read_additions(workspace, dataset, declared.prepare.limits)
-    rule = before[0].rule if before else PrepareRecord.read(paths.prepare_record).split_rule
-    kept = _not_kept_yet(manifest, all_kept(before))
+    memory = remembered(read_additions(workspace, dataset, declared.prepare.limits))
+    rule = memory.rule or PrepareRecord.read(paths.prepare_record).split_rule
+    kept = not_kept_yet(manifest, memory.kept)
     names = {
         key(candidate): member_path(number, candidate.label, Path(candidate.arrival.path).name, candidate.sha256) for candidate in added
     }
-    kept |= {names[key(candidate)]: Kept(candidate.sha256, done.splits[key(candidate)]) for candidate in added}
+    kept |= {names[key(candidate)]: Kept(candidate.sha256, done.splits[key(candidate)], None, candidate.label) for candidate in added}
     images = (Contents(names[key(candidate)], _unchanged(source, candidate)) for candidate in added)
-    return _named(paths.additions, f"{number:05d}-", lambda target: write_addition(target, rule, kept, images))
-
-
-def _not_kept_yet(manifest: pd.DataFrame, kept: dict[str, Kept]) -> dict[str, Kept]:
-    """Where the images are that no addition keeps yet; those that do not decode belong nowhere in any case."""
-    usable = manifest[manifest["phash"].notna() & ~manifest["path"].isin(kept.keys())]
-    plain = usable[["split", "reason"]].astype(object).where(usable[["split", "reason"]].notna(), None)
-    rows = zip(usable["path"], usable["sha256"], plain["split"], plain["reason"], strict=True)
-    return {path: Kept(sha256, split, reason) for path, sha256, split, reason in rows}
+    return write_named(paths.additions, f"{number:05d}-", lambda target: write_addition(target, Step(rule, kept), images))
 
 
 def _unchanged(source: Incoming, candidate: Candidate) -> bytes:
@@ -184,20 +206,7 @@ def _pack_rejected(paths: DatasetPaths, number: int, screened: Screened, source:
                 add_member(archive, arrival.path, source.read(arrival))
         return sha256_file(target)
 
-    return _named(paths.rejected, f"{number:05d}{REJECTED}", write) if readable else None
-
-
-def _named(folder: Path, prefix: str, write: Callable[[Path], str]) -> Path:
-    """Write a file and give it the name of its digest; until then nobody takes it for an archive."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder.parent / f".{folder.name}.part"
-    try:
-        digest = write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        return temporary.replace(folder / f"{prefix}{digest[:NAME_DIGITS]}.tar")
-    finally:
-        temporary.unlink(missing_ok=True)
+    return write_named(paths.rejected, f"{number:05d}{REJECTED}", write) if readable else None
 
 
 def _per_split(added: Sequence[Candidate], done: Assignment) -> dict[str, dict[str, int]]:
@@ -224,13 +233,28 @@ def in_words(record: IngestRecord) -> list[str]:
 def _lines(record: IngestRecord) -> Iterator[str]:
     count = sum(sum(classes.values()) for classes in record.added.values())
     splits = ", ".join(f"{sum(classes.values())} to {split}" for split, classes in record.added.items())
-    yield f"{count} images added{f' ({splits})' if splits else ''}, {record.known} known, {len(record.quarantined_files)} quarantined"
+    added = f"{count} image{'s' * (count != 1)} added{f' ({splits})' if splits else ''}"
+    yield f"{added}, {record.known} known, {len(record.quarantined_files)} quarantined"
     for file in record.quarantined_files:
         yield f"  quarantined: {file.path}: {file.reason}"
-    if record.outside is not None:
-        yield from outside_in_words(record.outside)
+    outside = record.outside or Outside(pictures=0, places={}, left_out=0, hidden=0, empty_class_folders=[])
+    yield from _not_taken(record.known_elsewhere, record.dropped, record.unreadable, outside, record.other_files)
 
 
-def outside_in_words(outside: Outside) -> list[str]:
-    """What of the incoming files was not looked at, in lines."""
-    return [f"  not looked at: {line}" for line in words_of(outside)]
+def _not_taken(
+    elsewhere: Sequence[KnownElsewhere], dropped: int, unreadable: Sequence[str], outside: Outside, other_files: int
+) -> Iterator[str]:
+    """What became of the files that are neither added, known nor quarantined, in lines."""
+    if elsewhere:
+        yield f"  {len(elsewhere)} known under another label, which stays (edgeloop relabel changes it):"
+        for file in elsewhere[:_NAMED]:
+            yield f"    {file.path}: is {file.known_label}{' since it was corrected' * file.corrected} ({file.known})"
+        if len(elsewhere) > _NAMED:
+            yield f"    … and {len(elsewhere) - _NAMED} more"
+    if dropped:
+        yield f"  {dropped} dropped before, and not taken again"
+    if unreadable:
+        yield f"  {len(unreadable)} cannot be read: {', '.join(unreadable[:_NAMED])}{', …' * (len(unreadable) > _NAMED)}"
+    yield from (f"  not looked at: {line}" for line in words_of(outside))
+    if other_files:
+        yield f"  not looked at: {other_files} other file{'s' * (other_files != 1)} outside the class folders"

@@ -1,10 +1,8 @@
-"""What is known already: the bytes of every image of a data set and of every file that an ingest quarantined."""
+"""What is known already: every file that an ingest quarantined, and what was read once."""
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
-
-import pandas as pd
 
 from edgeloop.files import write_text
 from edgeloop.ingest.arrivals import Arrival
@@ -45,14 +43,14 @@ class Digests:
 
 
 def records(folder: Path) -> list[IngestRecord]:
-    """The records of a data set's ingests, in their order."""
-    return [IngestRecord.read(path) for path in sorted(folder.glob("*.json"))]
+    """The records of a data set's ingests, in their order; beside them lie those of corrections."""
+    paths = sorted(folder.glob("[0-9]*.json"))
+    return [IngestRecord.read(path) for path in paths if json.loads(path.read_text(encoding="utf-8")).get("kind") == "ingest"]
 
 
-def known_digests(manifest: pd.DataFrame, earlier: Iterable[IngestRecord]) -> set[str]:
-    """The SHA-256 of everything that the manifest holds, quarantined or not, and of what earlier ingests quarantined."""
-    rejected = {file.sha256 for record in earlier for file in record.quarantined_files if file.sha256 is not None}
-    return set(manifest["sha256"].dropna()) | rejected
+def quarantined_digests(earlier: Iterable[IngestRecord]) -> set[str]:
+    """The SHA-256 of what earlier ingests quarantined."""
+    return {file.sha256 for record in earlier for file in record.quarantined_files if file.sha256 is not None}
 
 
 def known_by_name(earlier: Iterable[IngestRecord]) -> set[tuple[str, int]]:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from edgeloop.records.base import Part, Record
 
 
@@ -46,6 +48,28 @@ class Outside(Part):
     """Folders beside the class folders in which no picture lies directly, or, where `nested`, at all."""
 
 
+class Exchanged(Part):
+    """What changed since another first archive took the place of the one before, in images by split (`none`: quarantined)."""
+
+    known: dict[str, int]
+    """Content and name are as before."""
+    added: dict[str, int]
+    """Not known before."""
+    removed: dict[str, int]
+    changed: dict[str, int]
+    """Another content under the same name."""
+    moved: dict[str, int]
+    """The same content under another name."""
+
+    def in_words(self) -> str:
+        """All counts in a line."""
+        return ", ".join(f"{sum(counts.values())} {name}{_where(counts)}" for name, counts in self.model_dump().items())
+
+
+def _where(counts: dict[str, int]) -> str:
+    return f" ({', '.join(f'{split} {count}' for split, count in counts.items())})" if counts else ""
+
+
 class PrepareRecord(Record):
     """What came out of an archive."""
 
@@ -68,6 +92,10 @@ class PrepareRecord(Record):
     split_rule: str
     """The rule that was applied, and why it is not the declared one where it is not."""
     splits: dict[str, SplitCounts]
+    relabelled: int = 0
+    """Images whose class is not that of their folder, but what somebody said that it is (`edgeloop relabel`)."""
+    exchanged: Exchanged | None = None
+    """Null where the first archive was never exchanged."""
     duplicate_groups: int
     shards: int
     shard_bytes: int
@@ -84,6 +112,20 @@ class QuarantinedFile(Part):
     reason: str
 
 
+class KnownElsewhere(Part):
+    """An incoming file that the data set has under another label."""
+
+    path: str
+    """In the incoming folder."""
+    label: str
+    """Its class folder there."""
+    known: str
+    """The path in the manifest."""
+    known_label: str
+    corrected: bool
+    """Whether somebody has given the image that label (`edgeloop relabel`)."""
+
+
 class IngestRecord(Record):
     """What became of incoming images."""
 
@@ -96,7 +138,15 @@ class IngestRecord(Record):
     added: dict[str, dict[str, int]]
     """Images by split and class."""
     known: int
-    """Files whose bytes the data set has, had quarantined before, or that came twice."""
+    """Files whose bytes the data set has under that label, had quarantined before, or that came twice."""
+    known_elsewhere: list[KnownElsewhere] = Field(default_factory=list)
+    """Files whose bytes the data set has under another label."""
+    dropped: int = 0
+    """Files that somebody took out before (`edgeloop drop`)."""
+    unreadable: list[str] = Field(default_factory=list)
+    """Files that could not be read."""
+    other_files: int = 0
+    """Files outside the class folders that are no pictures."""
     quarantined: dict[str, int]
     """Count by reason."""
     quarantined_files: list[QuarantinedFile]
@@ -110,6 +160,39 @@ class IngestRecord(Record):
     """File name of the archive of quarantined files below data/<dataset>/rejected."""
     revision_before: str
     """SHA-256 of the manifest."""
+    revision_after: str
+
+
+Correction = Literal["relabel", "drop", "split anew"]
+
+
+class CorrectedImage(Part):
+    """An image that somebody corrected."""
+
+    path: str
+    """In the manifest."""
+    sha256: str
+    split: str | None
+    """Null where it was quarantined."""
+    before: str
+    """Its class."""
+    after: str | None
+    """Null where it was taken out."""
+
+
+class CorrectionRecord(Record):
+    """What somebody corrected in a data set, and why."""
+
+    kind: Literal["correction"] = "correction"
+    dataset: str
+    number: int
+    action: Correction
+    reason: str
+    images: list[CorrectedImage]
+    archive: str
+    """File name of the archive below data/<dataset>/additions that remembers it."""
+    revision_before: str | None
+    """SHA-256 of the manifest; null where it was not there."""
     revision_after: str
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from edgeloop.config import Dataset
-from edgeloop.datasets.manifest import SPLITS
+from edgeloop.datasets.manifest import SPLITS, was_dropped
 from edgeloop.datasets.outside import outside_share
 from edgeloop.records import Outside
 from edgeloop.validation.baseline import Summary, kolmogorov_smirnov, summarise, total_variation
@@ -79,7 +79,7 @@ def _counted(members: pd.DataFrame, images: pd.DataFrame, dataset: Dataset) -> F
         "smallest_class_images": float(per_class.min()) if len(per_class) else None,
         "short_side": _extreme(images["short_side"].min()),
         "aspect_ratio": _extreme(images["aspect_ratio"].max()),
-        "quarantine_rate": _share(members["reason"].notna().sum(), len(members)),
+        "quarantine_rate": _share((members["reason"].notna() & ~was_dropped(members)).sum(), len(members)),
         "test_share": _share(in_split.get("test", 0), len(images)),
         "val_share": _share(in_split.get("val", 0), rest),
         "missing_in_splits": float(_missing_in_splits(images, sorted(declared), needed_splits(dataset))),

@@ -17,7 +17,7 @@ from edgeloop.datasets.placing import Newcomer, Seat, by_digest, place
 from edgeloop.datasets.prepare import prepare
 from edgeloop.errors import DataError, InputError
 from edgeloop.ingest.incoming import IncomingFolder
-from edgeloop.ingest.ingest import Ingested, NothingNew, in_words, ingest, outside_in_words
+from edgeloop.ingest.ingest import Ingested, NothingNew, in_words, ingest
 from edgeloop.records import Outside
 from edgeloop.workspace import Workspace
 
@@ -99,13 +99,14 @@ def test_pictures_outside_the_class_folders_are_counted_and_said(workspace: Work
     assert in_words(found.record)[1:] == [
         "  not looked at: 6 pictures outside the class folders: 5 in cat/more, 1 in the top folder",
         "  not looked at: 2 hidden files left out",
+        "  not looked at: 1 other file outside the class folders",
     ]
     nothing = ingest(workspace, settings(workspace, "sample"), "sample", IncomingFolder(folder))
     assert isinstance(nothing, NothingNew)
-    assert outside_in_words(nothing.outside)[0].endswith("5 in cat/more, 1 in the top folder")
+    assert nothing.counts.in_words()[0].endswith("5 in cat/more, 1 in the top folder")
     flat = ingest(workspace, settings(workspace, "sample"), "sample", IncomingFolder(fill(tmp_path / "flat", {"1.jpg": jpeg(1)})))
     assert isinstance(flat, NothingNew)
-    assert flat.outside.places == {"": 1}
+    assert flat.counts.outside.places == {"": 1}
 
 
 def test_new_pictures_below_their_class_folder_need_the_word_of_params(workspace: Workspace, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_split_without_a_folder_is_a_share_of_that_for_training(workspace: Wor
     record = prepared(workspace, in_splits(train=20, test=5), split={"rule": "folders"})
     assert {name: split.images for name, split in record.splits.items()} == {"train": 36, "val": 4, "test": 10}
     assert "val: 0.1 of the rest" in record.split_rule
-    record = prepared(workspace, in_splits(train=20, val=5), split={"rule": "folders"})
+    record = prepared(workspace, in_splits(train=20, val=5), "flowers", split={"rule": "folders"})
     assert {name: split.images for name, split in record.splits.items()} == {"train": 32, "val": 10, "test": 8}
     assert record.split_rule.startswith(
         "folders: no folder for test, so 0.2 of each class of that for training, seed 127; val: the archive's"

@@ -72,14 +72,14 @@ def test_what_is_known_is_not_downloaded_again(stored: Workspace) -> None:
     with incoming(stored, params, "s3://inbox/cameras/north") as source:
         counting, cache = Counting(source), Digests(stored, "sample", source.name)
         labels = {arrival: arrival.path.split("/")[0] for arrival in counting.arrivals()}
-        nothing = Past(frozenset(), frozenset())
+        nothing = Past()
         first = screen(counting, labels, ["red", "blue"], params.dataset("sample"), nothing, cache)
         cache.write()
         assert (len(first.candidates), len(counting.reads)) == (6, 6)
-        known = Past(frozenset(candidate.sha256 for candidate in first.candidates), frozenset())
+        known = Past({candidate.sha256: {candidate.label: candidate.arrival.path} for candidate in first.candidates})
         second = screen(counting, labels, ["red", "blue"], params.dataset("sample"), known, Digests(stored, "sample", source.name))
     assert (second.candidates, second.known, len(counting.reads)) == ([], 6, 6)
-    assert {examine(content, params.dataset("sample").prepare).sha256 for content in OBJECTS.values()} == known.digests
+    assert {examine(content, params.dataset("sample").prepare).sha256 for content in OBJECTS.values()} == known.images.keys()
 
 
 def test_refusals_say_what_to_do(stored: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,133 @@
+"""Corrections, history and the way back, with real git and DVC: each a revision, atomic, and of one data set alone."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from datasets_in_miniature import fill, two_classes
+from flows_in_miniature import PARAMS, ROOT, Project, small_project
+
+from edgeloop.datasets.manifest import read_manifest
+from edgeloop.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 60 pictures, prepared, validated and committed; made once, and copied for each test."""
+    made = small_project(tmp_path_factory.mktemp("first"))
+    fill(made.root, two_classes(30, "first"))
+    (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
+    data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
+    never_built = "\n  train:\n    cmd: cp data/sample/accepted.json never\n    deps: [data/sample/accepted.json]\n    outs: [never]\n"
+    (made.root / "dvc.yaml").write_text(data_stages + never_built, encoding="utf-8")
+    (made.root / ".gitignore").write_text("/data/*/\n/models/*/\n/.edgeloop/\n/first/\n/never\n", encoding="utf-8")
+    made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "First revision")
+    return made.root
+
+
+@pytest.fixture
+def mine(project: Project, first: Path) -> Project:
+    shutil.rmtree(project.root)
+    shutil.copytree(first, project.root, symlinks=True)
+    return project
+
+
+def edgeloop(project: Project, *arguments: str, ok: bool = True) -> str:
+    return project.run(sys.executable, "-m", "edgeloop", *arguments, ok=ok, timeout=200)
+
+
+def labels(project: Project) -> dict[str, tuple[str, str | None]]:
+    rows = read_manifest(Workspace(project.root).dataset("sample").manifest)
+    return {path: (label, split) for path, label, split in zip(rows["path"], rows["label"], rows["split"], strict=True)}
+
+
+def test_a_correction_is_a_revision_and_restoring_one_leaves_everything_else_alone(mine: Project) -> None:
+    before, head = labels(mine), mine.run("git", "rev-parse", "HEAD").strip()
+    (mine.root / "note.txt").write_text("mine", encoding="utf-8")
+    (mine.root / "input.txt").write_text("changed", encoding="utf-8")
+    mine.run("git", "add", "note.txt")
+    said = edgeloop(mine, "relabel", "sample", "cat/001.jpg", "--to", "dog", "--reason", "it barks")
+    assert "1 image given another class" in said
+    after = labels(mine)
+    assert after == before | {"first/cat/001.jpg": ("dog", before["first/cat/001.jpg"][1])}
+    assert {name.split("-")[0] for name in mine.run("git", "show", "--name-only", "--format=", "HEAD").split()} == {
+        "additions/sample/00001",
+        "additions/sample/00001.json",
+        "dvc.lock",
+    }
+    newest, oldest = json.loads(edgeloop(mine, "revisions", "sample", "--json"))
+    assert (newest["reason"], newest["differences"]) == ("1 image of sample relabelled: it barks", {"cat": -1, "dog": 1})
+    assert (oldest["commit"], sum(oldest["splits"].values())) == (head, 60)
+    edgeloop(mine, "restore", f"sample@{head[:8]}", "--reason", "it was a cat")
+    assert labels(mine) == before
+    assert mine.run("git", "log", "-1", "--format=%s%n%b").splitlines()[:3] == [
+        f"Data: sample restored as in {head[:12]}",
+        "Reason: it was a cat",
+        "That was: First revision",
+    ]
+    assert set(mine.run("git", "status", "--porcelain").splitlines()) == {"A  note.txt", " M input.txt"}
+    for stage in ("fetch", "prepare", "validate"):
+        assert "up to date" in mine.run(sys.executable, "-m", "dvc", "status", f"{stage}@sample")
+    assert "is at the revision" in edgeloop(mine, "restore", f"sample@{head[:8]}", ok=False)
+
+
+@pytest.mark.thorough
+def test_what_is_not_in_the_cache_comes_from_the_remote_or_nothing_is_changed(mine: Project, tmp_path: Path) -> None:
+    head = mine.run("git", "rev-parse", "HEAD").strip()
+    mine.run(sys.executable, "-m", "dvc", "remote", "add", "--local", "-d", "other", str(tmp_path / "remote"))
+    mine.run(sys.executable, "-m", "dvc", "push", "fetch@sample", "prepare@sample", "validate@sample")
+    before = labels(mine)
+    edgeloop(mine, "drop", "sample", "cat/001.jpg", "--reason", "blurred")
+    after, status = labels(mine), mine.run("git", "status", "--porcelain")
+    mine.run(sys.executable, "-m", "dvc", "gc", "--workspace", "--force")
+    shutil.move(tmp_path / "remote", tmp_path / "away")
+    assert "neither in DVC's cache nor in its remote" in edgeloop(mine, "restore", f"sample@{head}", ok=False)
+    assert (labels(mine), mine.run("git", "status", "--porcelain")) == (after, status)
+    shutil.move(tmp_path / "away", tmp_path / "remote")
+    assert "they are pulled from the remote" in edgeloop(mine, "restore", f"sample@{head}")
+    assert labels(mine) == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["additions/sample/*.dvc", "data/sample/.images.*", "additions/sample/*.json"])
+def test_a_correction_that_is_killed_leaves_no_trace_after_the_next(mine: Project, moment: str) -> None:
+    before = labels(mine)
+    argv = [sys.executable, "-m", "edgeloop", "drop", "sample", "cat/001.jpg", "--reason", "killed"]
+    running = subprocess.Popen(argv, cwd=mine.root, env=mine.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 100
+    while not list(mine.root.glob(moment)) and running.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    edgeloop(mine, "relabel", "sample", "cat/002.jpg", "--to", "dog", "--reason", "next")
+    after = labels(mine)
+    committed = "killed" in mine.run("git", "log", "--format=%b")
+    changed = {path for path in before if before[path] != after[path]}
+    assert changed == {"first/cat/002.jpg"} | ({"first/cat/001.jpg"} if committed else set())
+    assert not mine.run("git", "status", "--porcelain")
+
+
+def test_what_no_commit_holds_is_not_overwritten_and_no_git_is_said(mine: Project) -> None:
+    record = mine.root / "data" / "sample" / "prepare.json"
+    content = record.read_bytes()
+    record.unlink()
+    record.write_bytes(content + b"\n")
+    edited = mine.root / "params.yaml"
+    edited.write_text(edited.read_text(encoding="utf-8").replace("prepare: {}", "prepare: {short_side: 100}"), encoding="utf-8")
+    mine.run("git", "commit", "--quiet", "--all", "--message", "Smaller")
+    said = edgeloop(mine, "restore", "sample@HEAD~1", ok=False)
+    assert "is at the revision" in said
+    assert record.read_bytes() == content + b"\n"
+    (mine.root / ".git").rename(mine.root / "no git")
+    assert "not a git repository" in edgeloop(mine, "revisions", "sample", ok=False)
+    assert "not a git repository" in edgeloop(mine, "drop", "sample", "cat/001.jpg", "--reason", "x", ok=False)
