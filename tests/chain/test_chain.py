@@ -187,7 +187,10 @@ def test_real_photographs_from_archive_to_card(tmp_path: Path, shared: Callable[
 
 @pytest.mark.thorough
 @pytest.mark.shared
-@pytest.mark.parametrize(("dataset", "archive", "classes"), [("plant", "plant_village.zip", 24), ("food", "food-101-64px.tar.gz", 101)])
+@pytest.mark.parametrize(
+    ("dataset", "archive", "classes"),
+    [("plant", "plant_village.zip", 24), pytest.param("food", "food-101-64px.tar.gz", 101, marks=pytest.mark.long)],
+)
 def test_the_other_archives_are_prepared_too(
     tmp_path: Path, shared: Callable[[str], Path], dataset: str, archive: str, classes: int
 ) -> None:

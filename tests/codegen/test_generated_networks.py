@@ -96,8 +96,7 @@ def test_networks_equal_the_reference_on_the_emulated_core(name: str, network_fi
     assert all_differ(check_equal_emulated(network_file(name, 96), tmp_path, images, compiler))
 
 
-@pytest.mark.thorough
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("resolution", [128, 224])
 @pytest.mark.parametrize("name", EACH)
 def test_large_inputs_equal_the_reference(name: str, resolution: int, network_file: Callable[..., Path], tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ def test_paths_are_found_as_people_write_them_and_others_get_the_near_match(work
         relabel(workspace, params, "sample", {"cat/001.jpg": "dgo"}, "x")
 
 
+@pytest.mark.thorough
 def test_what_would_empty_a_class_or_a_split_is_refused(workspace: Workspace) -> None:
     prepared(workspace, two_classes(10))
     manifest, params = manifest_of(workspace), settings(workspace, "sample")
@@ -146,6 +147,7 @@ def test_what_would_empty_a_class_or_a_split_is_refused(workspace: Workspace) ->
     assert not workspace.ingests("sample").exists()
 
 
+@pytest.mark.thorough
 def test_a_picture_in_two_classes_is_freed_by_either_correction(workspace: Workspace) -> None:
     members = two_classes(20)
     members["set/dog/same.jpg"] = members["set/cat/001.jpg"]
@@ -161,6 +163,7 @@ def test_a_picture_in_two_classes_is_freed_by_either_correction(workspace: Works
     assert both["split"].nunique() == 1
 
 
+@pytest.mark.thorough
 def test_lookalikes_must_be_corrected_together(workspace: Workspace) -> None:
     near = {"set/cat/near 1.jpg": jpeg(7000, quality=95), "set/cat/near 2.jpg": jpeg(7000, quality=80)}
     prepared(workspace, {**two_classes(20), **near})

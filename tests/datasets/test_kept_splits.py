@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from datasets_in_miniature import fill, jpeg, prepared, settings, two_classes, write_tar
+from matrix import first_is_short
 
 from edgeloop.datasets.corrections import split_anew
 from edgeloop.datasets.fetch import fetch, fetch_images
@@ -29,7 +30,7 @@ def splits(workspace: Workspace) -> pd.Series:
     return read_manifest(workspace.dataset("sample").manifest).set_index("path")["split"]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["rule"])
+@pytest.mark.parametrize("rule", first_is_short(RULES), ids=lambda rule: rule["rule"])
 def test_pictures_that_come_into_a_folder_move_none_that_was_there(workspace: Workspace, tmp_path: Path, rule: dict[str, str]) -> None:
     folder = fill(tmp_path, two_classes(60)) / "set"
     fetched(workspace, folder, split=rule)
@@ -65,6 +66,7 @@ def test_what_is_known_stays_by_content_else_by_name_and_all_changes_are_counted
     assert sum(found.known.values()) == 117
 
 
+@pytest.mark.thorough
 def test_a_picture_that_went_away_and_comes_back_is_where_it_was(workspace: Workspace, tmp_path: Path) -> None:
     folder = fill(tmp_path, two_classes(60)) / "set"
     fetched(workspace, folder)
@@ -80,6 +82,7 @@ def test_a_picture_that_went_away_and_comes_back_is_where_it_was(workspace: Work
     assert splits(workspace).equals(before)
 
 
+@pytest.mark.thorough
 def test_another_root_folder_or_another_kind_of_archive_changes_nothing(workspace: Workspace, tmp_path: Path) -> None:
     prepared(workspace, two_classes(20))
     before = splits(workspace)
@@ -98,6 +101,7 @@ def test_two_files_that_swap_their_names_keep_their_splits(workspace: Workspace)
     assert (splits(workspace)[one], splits(workspace)[other]) == ("train", "test")
 
 
+@pytest.mark.thorough
 def test_a_copy_of_a_test_picture_that_comes_later_does_not_get_into_training(workspace: Workspace) -> None:
     members = two_classes(20)
     prepared(workspace, members)
@@ -111,6 +115,7 @@ def test_a_copy_of_a_test_picture_that_comes_later_does_not_get_into_training(wo
         assert "duplicate" in str(manifest.at[path, "reason"])
 
 
+@pytest.mark.thorough
 def test_new_pictures_in_folders_of_splits_go_where_the_folders_say(workspace: Workspace) -> None:
     members = {f"set/{split}/{name}": content for split, seed in (("train", 0), ("test", 40)) for name, content in _classes(seed).items()}
     prepared(workspace, members, split={"rule": "folders"})

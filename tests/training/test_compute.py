@@ -54,8 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-@pytest.mark.thorough
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_bfloat16_on_two_devices_the_loss_falls(trained: Workspace) -> None:
     with paths(trained).history.open(newline="", encoding="utf-8") as file:
         losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
