@@ -57,6 +57,12 @@ def change_yaml(path: Path, change: Callable[[Any], None]) -> None:
     write_text(path, stream.getvalue())
 
 
+def place(path: Path, *location: int | str) -> str:
+    """`params.yaml:12: variants.flowers`, for what does not fit and only another file can tell."""
+    tree = YAML(typ="rt").load(read_text(path))
+    return f"{path}:{_line_of(tree, location)}: {'.'.join(map(str, location))}"
+
+
 def misfit(location: tuple[int | str, ...], message: str) -> PydanticCustomError:
     """What a model's validator raises when the part at `location`, counted from the file's top, does not fit."""
     return PydanticCustomError("misfit", "{message}", {"message": message, "location": location})

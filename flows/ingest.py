@@ -24,7 +24,7 @@ from flows.cancel import Cancellable
 from flows.execute import run_plan
 from flows.pipeline import read_plan
 from flows.retrain import retrain
-from flows.revision import LOCK_FILE, check_repository, commit, drop_unfinished, is_pushed, push, track, uncommitted
+from flows.revision import LOCK_FILE, check_repository, commit, derived, drop_unfinished, is_pushed, left_to_you, push, track, uncommitted
 from flows.runs import marked_alive
 from flows.schedule import FAILED
 from flows.show.progress import slug
@@ -148,14 +148,13 @@ class _Ingesting:
         record = found.record.model_copy(update={"revision_after": sha256_file(self._workspace.dataset(self._dataset).manifest)})
         path = self._workspace.ingests(self._dataset) / f"{record.number:05d}.json"
         record.write(path)
-        lock = self._workspace.root / LOCK_FILE
-        files = [path, *pointers, *([lock] if grown and not others and lock.exists() else [])]
+        files = [path, *pointers, *(derived(self._workspace) if grown and not others else [])]
         if grown:
             write_text(self._pending, f"{record.revision_after}\n{'' if others else OURS}")
         made = commit(self._workspace, data_message(record), files)
         lines = [*in_words(record), f"committed as {made[:12]}, data revision {record.revision_after[:12]}"]
         if grown and others:
-            lines.append(_left(others))
+            lines.append(left_to_you(others))
         self._show(record, lines)
         return lines
 
@@ -181,7 +180,7 @@ class _Ingesting:
 
     def _build(self) -> list[str]:
         """Build what stands on the data, and commit what was finished of it, also where a stage failed."""
-        variants, others = touched(self._params, self._dataset), self._others_changes()
+        variants, others = self._params.standing_on(self._dataset), self._others_changes()
         lines = [f"{len(variants)} variant{'s' * (len(variants) != 1)} brought up to date"]
         if variants:
             try:
@@ -201,9 +200,9 @@ class _Ingesting:
         if LOCK_FILE not in uncommitted(self._workspace):
             return []
         if others:
-            return [_left(others)]
+            return [left_to_you(others)]
         revision = sha256_file(self._workspace.dataset(self._dataset).manifest)
-        made = commit(self._workspace, models_message(self._dataset, revision, variants), [self._workspace.root / LOCK_FILE])
+        made = commit(self._workspace, models_message(self._dataset, revision, variants), derived(self._workspace))
         line = f"committed as {made[:12]}: what was built"
         self._say(line)
         return [line]
@@ -230,18 +229,6 @@ class _Ingesting:
         )
 
 
-def touched(params: Params, dataset: str) -> list[str]:
-    """The variants that are trained on the data set, and those that start from one of these, however many steps away."""
-    folders = {name: f"models/{variant.dataset}/{variant.network}-{variant.resolution}/" for name, variant in params.variants.items()}
-    found: set[str] = set()
-    more = {name for name, variant in params.variants.items() if variant.dataset == dataset}
-    while more:
-        found |= more
-        starts = tuple(folders[name] for name in found)
-        more = {name for name, variant in params.variants.items() if variant.start.as_posix().startswith(starts)} - found
-    return [name for name in params.variants if name in found]
-
-
 def data_message(record: IngestRecord) -> str:
     """The message of the commit of a data revision."""
     count = sum(sum(classes.values()) for classes in record.added.values())
@@ -259,10 +246,6 @@ def models_message(dataset: str, revision: str, variants: list[str]) -> str:
     """The message of the commit of what was built on a data revision."""
     head = f"Models: what stands on the new images of {dataset}"
     return "\n".join([head, "", f"Manifest {revision[:12]}", *variants])
-
-
-def _left(others: set[str]) -> str:
-    return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from flows.transfer import transfer
 
 GIT_S = 60.0
 LOCK_FILE = "dvc.lock"
+GRAPH_FILE = "graph.yaml"
 _BUILDS = (LOCK_FILE, "dvc.yaml", "params.yaml")
 """What dvc.lock says is reproduced from the other two."""
 _CHUNK = 1 << 20
@@ -32,12 +33,14 @@ def check_repository(workspace: Workspace, *, to_be_pushed: bool) -> None:
             the branch has no upstream.
     """
     if _git(workspace, "rev-parse", "--verify", "--quiet", "HEAD", ok=False) is None:
-        raise InputError(f"{workspace.root} is not a git repository with a commit.", "New data are committed: git init, and commit.")
+        raise InputError(
+            f"{workspace.root} is not a git repository with a commit.", "What is added or built is committed: git init, and commit."
+        )
     if _git(workspace, "var", "GIT_COMMITTER_IDENT", ok=False) is None:
         raise InputError("git does not know who commits.", "Set it: git config user.name NAME; git config user.email ADDRESS")
     folder = Path(_said(workspace, "rev-parse", "--absolute-git-dir"))
     if any((folder / name).exists() for name in _UNDER_WAY):
-        raise InputError("A merge or rebase is under way here.", "Finish or abort it, then ingest again.")
+        raise InputError("A merge or rebase is under way here.", "Finish or abort it, then give the command again.")
     if to_be_pushed and _git(workspace, "rev-parse", "--verify", "--quiet", _UPSTREAM, ok=False) is None:
         raise InputError(
             "What is ingested is to be pushed (`push: true`), and this branch has no upstream.", "Once: git push --set-upstream origin HEAD"
@@ -48,6 +51,16 @@ def uncommitted(workspace: Workspace) -> set[str]:
     """Which of dvc.lock, and of what it is built from, have changes that are not committed."""
     lines = _said(workspace, "status", "--porcelain", "--no-renames", "--", *_BUILDS).splitlines()
     return {name for name in _BUILDS if any(line.endswith(f" {name}") for line in lines)}
+
+
+def derived(workspace: Workspace) -> list[Path]:
+    """What is committed after a build, as far as it is there: graph.yaml follows from params.yaml, and dvc.lock from all."""
+    return [path for name in (LOCK_FILE, GRAPH_FILE) if (path := workspace.root / name).is_file()]
+
+
+def left_to_you(others: set[str]) -> str:
+    """What to say where somebody's own changes keep dvc.lock from being committed."""
+    return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
 
 
 def is_pushed(workspace: Workspace) -> bool:
@@ -158,6 +171,6 @@ def _git(workspace: Workspace, *arguments: str, ok: bool = True) -> str | None:
         return done.stdout.strip()
     if ok:
         raise StageError(
-            f"git {arguments[0]} fails: {(done.stderr or done.stdout).strip()}", "Put the repository right, then ingest again."
+            f"git {arguments[0]} fails: {(done.stderr or done.stdout).strip()}", "Put the repository right, then give the command again."
         )
     return None
