@@ -56,13 +56,9 @@ def refresh(workspace: Workspace) -> str | None:
     if text == before:
         return None
     write_text(workspace.graph, text)
-    return f"{workspace.graph.name} written: {_counted(graph)} of {len(params.variants)} declared"
-
-
-def _counted(graph: dict[str, Entries]) -> str:
-    built, started = len(graph["variants"]), len(graph["trained"]) - len(graph["variants"])
-    more = f" (and {started} more trained that they start from)" if started else ""
-    return f"{built} variant{'s' * (built != 1)} of {len(graph['datasets'])} data sets built{more},"
+    built, trained = len(params.built), len(params.trained)
+    more = f"; {trained - built} more trained, because these start from them" if trained > built else ""
+    return f"{workspace.graph.name} written: {built} of {len(params.variants)} declared variants built{more}"
 
 
 def _item(variant: Variant) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def test_a_word_that_is_declared_and_not_built_is_answered_with_what_to_add(work
         params.matching(["tow"])
 
 
-OLD = {
+OLD: dict[str, Any] = {
     "datasets": {name: {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": {}} for name in ("one", "two")},
     "variants": {
         "one-fdmobilenet_0.25-96": {"dataset": "one", "network": "fdmobilenet_0.25", "resolution": 96},

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from edgeloop import __version__
-from edgeloop.cli import boards, cards, code, completion, data, flows, models
+from edgeloop.cli import boards, cards, code, completion, data, flows, models, removal
 from edgeloop.cli.common import Handler, Parser
 from edgeloop.console import program
 
@@ -42,6 +42,6 @@ def command_line() -> Parser:
         added.set_defaults(handler=handler, parser=added)
         return added
 
-    for area in (data, models, code, boards, cards, flows, completion):
+    for area in (data, models, code, boards, cards, flows, removal, completion):
         area.add(command)
     return parser
