@@ -47,18 +47,33 @@ def refresh(workspace: Workspace) -> str | None:
         ConfigError: params.yaml or lab.yaml is wrong, or starting weights are missing.
     """
     params = load_params(workspace)
-    lab, variants = load_lab(workspace), [params.variants[name] for name in params.trained]
-    _check_boards(workspace, lab, variants)
-    _check_backbones(workspace, variants)
-    graph = graph_of(params, lab)
-    text = "\n".join([HEAD + "graph:", f"  form: {FORM}", *_lines(graph), ""])
-    before = read_text(workspace.graph) if workspace.graph.is_file() else ""
-    if text == before:
+    text = _text(workspace, params)
+    if text == _present(workspace):
         return None
     write_text(workspace.graph, text)
     built, trained = len(params.built), len(params.trained)
     more = f"; {trained - built} more trained, because these start from them" if trained > built else ""
     return f"{workspace.graph.name} written: {built} of {len(params.variants)} declared variants built{more}"
+
+
+def is_current(workspace: Workspace) -> bool:
+    """Whether graph.yaml is what params.yaml asks for.
+
+    Raises:
+        ConfigError: params.yaml or lab.yaml is wrong, or starting weights are missing.
+    """
+    return _text(workspace, load_params(workspace)) == _present(workspace)
+
+
+def _text(workspace: Workspace, params: Params) -> str:
+    lab, variants = load_lab(workspace), [params.variants[name] for name in params.trained]
+    _check_boards(workspace, lab, variants)
+    _check_backbones(workspace, variants)
+    return "\n".join([HEAD + "graph:", f"  form: {FORM}", *_lines(graph_of(params, lab)), ""])
+
+
+def _present(workspace: Workspace) -> str:
+    return read_text(workspace.graph) if workspace.graph.is_file() else ""
 
 
 def _item(variant: Variant) -> dict[str, Any]:

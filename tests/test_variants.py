@@ -201,7 +201,7 @@ OLD: dict[str, Any] = {
 
 def test_a_file_of_the_former_form_is_refused_with_the_lines_that_say_the_same(workspace: Workspace) -> None:
     workspace.params.write_text(json.dumps(OLD), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"params\.yaml:1: variants: each variant is named by itself") as error:
+    with pytest.raises(ConfigError, match=r"params\.yaml:1: variants: each variant has a line of its own") as error:
         load_params(workspace)
     lines = new_lines(OLD)
     assert lines in str(error.value)

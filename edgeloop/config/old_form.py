@@ -1,4 +1,4 @@
-"""A params.yaml as it was up to 0.3: variants and benchmarks by their full names. It is refused, with the lines to write instead."""
+"""A params.yaml of the form before rows: variants and benchmarks by their full names. It is refused, with the lines to write instead."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath

@@ -85,10 +85,8 @@ class Params(Section):
         if not isinstance(tree, Mapping):
             return handler(tree)
         if is_old(tree):
-            raise misfit(
-                ("variants",),
-                f"each variant is named by itself, as up to 0.3; write instead of `variants` and `benchmarks`:\n{new_lines(tree)}\n",
-            )
+            said = "each variant has a line of its own, which is the former form; write instead of `variants` and `benchmarks`:"
+            raise misfit(("variants",), f"{said}\n{new_lines(tree)}\n")
         defaults, datasets = tree.get("defaults", {}), tree.get("datasets")
         if not isinstance(defaults, Mapping) or not isinstance(datasets, Mapping):
             return handler(tree)

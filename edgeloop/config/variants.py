@@ -121,7 +121,7 @@ def chosen(words: Iterable[str], variants: Mapping[str, Variant], sets: Mapping[
     picked: set[str] = set()
     for word in words:
         more = set(chosen(sets[word], variants, {})) if word in sets else {name for name in variants if _is_meant(word, variants[name])}
-        if not more:
+        if not more and word != ALL:
             raise LookupError(word)
         picked |= more
     return [name for name in variants if name in picked]
