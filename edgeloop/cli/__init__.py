@@ -9,7 +9,7 @@ from edgeloop.cli.common import Handler, Parser
 from edgeloop.console import program
 
 EPILOG = """\
-A data set is a name under `datasets` in params.yaml, a variant one under `variants` (flowers-fdmobilenet_0.25-128).
+A data set is a name under `datasets` in params.yaml, a variant a data set, a network and a resolution (flowers-fdmobilenet_0.25-128).
 The stages of dvc.yaml call these commands; `dvc repro` runs what is out of date, `edgeloop run` does it under Prefect.
 """
 
