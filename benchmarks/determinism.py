@@ -20,6 +20,7 @@ from edgeloop.tflite.formats import FILES
 
 VARIANT = "sample-fdmobilenet_0.25-128"
 PARAMS = """\
+build: [sample]
 datasets:
   sample:
     source: {drawn: {per_class: 24, size: 144, seed: 127}}
@@ -46,9 +47,7 @@ datasets:
         - {op: erase, probability: 0.3, area: [0.02, 0.2]}
         - {op: mixup, alpha: 0.4}
 variants:
-  sample-fdmobilenet_0.25-128: {dataset: sample, network: fdmobilenet_0.25, resolution: 128}
-benchmarks:
-  sample-fdmobilenet_0.25-128-host: {dataset: sample, network: fdmobilenet_0.25, resolution: 128, board: host, runs: quantized}
+  sample: {networks: fdmobilenet_0.25, resolutions: 128}
 """
 STEPS = [(step, "sample") for step in ("fetch", "prepare", "validate")] + [(step, VARIANT) for step in ("train", "quantize", "evaluate")]
 BUILT = (

@@ -27,6 +27,8 @@ from statistics import median
 
 from ruamel.yaml import YAML
 
+from edgeloop.config import Variant, load_params
+from edgeloop.graph import refresh
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 from flows.api import Server
 from flows.commands import Start, environment, ignore, run
@@ -67,25 +69,20 @@ class Project:
 
 def make(folder: Path, datasets: list[str], resolutions: list[int], boards: list[str], seconds: dict[str, float]) -> Project:
     """A project of datasets x networks x resolutions x boards whose steps sleep for so long and write small files."""
-    variants: dict[str, dict[str, object]] = {}
-    benchmarks: dict[str, dict[str, object]] = {}
-    for dataset in datasets:
-        for network in NETWORKS:
-            for resolution in resolutions:
-                own: dict[str, object] = {"dataset": dataset, "network": network, "resolution": resolution}
-                name = f"{dataset}-{network}-{resolution}"
-                variants[name] = own | {"start": "models/backbones/scratch.yaml"}
-                benchmarks |= {f"{name}-{board}": own | {"board": board, "runs": "generated"} for board in boards}
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     params["datasets"] = {name: params["datasets"][name] for name in datasets}
-    params |= {"variants": variants, "benchmarks": benchmarks}
+    rows = {"networks": NETWORKS, "resolutions": resolutions, "boards": boards}
+    params |= {"build": datasets, "sets": {}, "variants": dict.fromkeys(datasets, rows)}
     (folder / "params.yaml").write_text(json.dumps(params, indent=1), encoding="utf-8")
+    (folder / "lab.yaml").write_text(json.dumps({"boards": {board: {"kind": "virtual-h7"} for board in boards}}), encoding="utf-8")
     shutil.copy(ROOT / ".gitignore", folder / ".gitignore")
     stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     # By its path, because the flow puts its own environment's programs first.
     (folder / "dvc.yaml").write_text(stages.replace("cmd: edgeloop ", "cmd: bin/edgeloop "), encoding="utf-8")
     shutil.copytree(ROOT / "models" / "backbones", folder / "models" / "backbones")
-    _write_steps(Workspace(folder), datasets, benchmarks, variants, seconds)
+    refresh(Workspace(folder))
+    variants = load_params(Workspace(folder)).variants
+    _write_steps(Workspace(folder), datasets, variants, seconds)
     own_env = {"DVC_SITE_CACHE_DIR": str(folder / ".site"), "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(ROOT)}
     env = os.environ | own_env
     for argv in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
@@ -96,8 +93,7 @@ def make(folder: Path, datasets: list[str], resolutions: list[int], boards: list
 def _write_steps(
     workspace: Workspace,
     datasets: list[str],
-    benchmarks: dict[str, dict[str, object]],
-    variants: dict[str, dict[str, object]],
+    variants: dict[str, Variant],
     seconds: dict[str, float],
 ) -> None:
     """`bin/edgeloop`, and a small script for each stage's command."""
@@ -106,11 +102,12 @@ def _write_steps(
         for step, files in _dataset_files(data).items():
             _write_step(workspace.root, f"{step}@{name}", seconds[step], files)
     for name, variant in variants.items():
-        paths = workspace.variant(str(variant["dataset"]), str(variant["network"]), int(str(variant["resolution"])))
+        paths = variant.paths(workspace)
         for step, files in _variant_files(paths).items():
             _write_step(workspace.root, f"{step}@{name}", seconds[step], files)
-        for board in {str(one["board"]) for one in benchmarks.values()}:
+        for board in variant.boards:
             _write_step(workspace.root, f"benchmark@{name}-{board}", seconds["benchmark"], [paths.benchmark_record(board)], board)
+    _write_step(workspace.root, "--check", 0.0, [])  # of the stage `graph`
     program = workspace.root / "bin" / "edgeloop"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\nset -eu\n. "./steps/$2"\n', encoding="utf-8")

@@ -74,7 +74,7 @@ def _params(archive: Path) -> Params:
             "train": {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.1}]},
         }
     )
-    return Params(datasets={"benchmark": dataset}, variants={})
+    return Params(build=(), datasets={"benchmark": dataset})
 
 
 def _made_up(path: Path, count: int) -> Path:

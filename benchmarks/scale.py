@@ -33,10 +33,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeloop.config import load_params
 from edgeloop.datasets.parallel import map_in_order
 from edgeloop.files import atomic_path
 from edgeloop.progress import tracked
-from edgeloop.workspace import PARAMS, find_workspace
+from edgeloop.workspace import PARAMS, Workspace, find_workspace
 from edgeloop.yamlfile import change_yaml
 
 OF_DATASET, OF_VARIANT = ("fetch", "prepare", "validate"), ("train", "quantize", "evaluate")
@@ -128,24 +129,20 @@ def _write_project(folder: Path, archive: Path, options: argparse.Namespace) -> 
     """A project with the one data set; returns its variants."""
     ours = find_workspace().root
     start = Path("models/backbones/scratch.yaml")
-    variants = {
-        f"{options.dataset}-{NETWORK}-{side}": {"dataset": options.dataset, "network": NETWORK, "resolution": side}
-        for side in options.resolution
-    }
 
     def change(tree: Any) -> None:
         dataset = tree["datasets"][options.dataset]
         dataset["source"] = {"address": str(archive)}
         dataset["train"]["phases"] = [{"mode": "scratch", "epochs": options.epochs, "learning_rate": 0.005}]
         tree["datasets"] = {options.dataset: dataset}
-        tree["variants"] = {name: variant | {"start": str(start)} for name, variant in variants.items()}
-        tree["benchmarks"] = {f"{name}-host": variant | {"board": "host", "runs": "quantized"} for name, variant in variants.items()}
+        tree["build"], tree["sets"] = [options.dataset], {}
+        tree["variants"] = {options.dataset: {"networks": NETWORK, "resolutions": list(options.resolution), "boards": "host"}}
 
     (folder / start).parent.mkdir(parents=True, exist_ok=True)
     for file in (start, Path(PARAMS)):
         shutil.copy(ours / file, folder / file)
     change_yaml(folder / PARAMS, change)
-    return list(variants)
+    return load_params(Workspace(folder)).built
 
 
 # --- drawing

@@ -6,6 +6,8 @@ from pathlib import Path
 from edgeloop.errors import InputError
 
 PARAMS = "params.yaml"
+BACKBONES = "backbones"
+"""The folder beside the data sets' in models/."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,16 @@ class Workspace:
     def lab(self) -> Path:
         """The boards of this lab."""
         return self.root / "lab.yaml"
+
+    @property
+    def graph(self) -> Path:
+        """What the stages of dvc.yaml are made for, derived from params.yaml (edgeloop/graph.py)."""
+        return self.root / "graph.yaml"
+
+    @property
+    def backbones(self) -> Path:
+        """Starting weights, a small file each."""
+        return self.root / "models" / BACKBONES
 
     @property
     def private(self) -> Path:

@@ -29,11 +29,22 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         ConfigError: the file is absent, is not YAML, or does not fit; all misfits are listed, each with its line.
     """
     try:
-        tree = YAML(typ="rt").load(read_text(path))
+        text = read_text(path)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist.", "Restore it from git: git checkout -- " + path.name) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no text in UTF-8: {error}", "Save it as UTF-8; the tool `file` says what it is.") from error
+    return parse_yaml(text, path, model)
+
+
+def parse_yaml(text: str, path: Path, model: type[Model]) -> Model:
+    """The text, which is or would be that of `path`, as a `model`.
+
+    Raises:
+        ConfigError: it is not YAML, or does not fit; all misfits are listed, each with its line.
+    """
+    try:
+        tree = YAML(typ="rt").load(text)
     except (YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}", "Correct the syntax at that line.") from error
     if not isinstance(tree, dict):
@@ -46,15 +57,32 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
 
 
 def change_yaml(path: Path, change: Callable[[Any], None]) -> None:
-    """Change the tree of a file that `read_yaml` has read; comments and the form of what stays are kept."""
+    """Change the tree of a file that `read_yaml` has read; comments, line ends and the form of what stays are kept."""
+    save(path, changed(read_text(path), change))
+
+
+def changed(text: str, change: Callable[[Any], None]) -> str:
+    """The text with its tree changed."""
     yaml = YAML(typ="rt")
     yaml.preserve_quotes, yaml.width = True, 1 << 16
     yaml.indent(mapping=2, sequence=4, offset=2)
-    tree = yaml.load(read_text(path))
+    tree = yaml.load(text)
     change(tree)
     stream = io.StringIO()
     yaml.dump(tree, stream)
-    write_text(path, stream.getvalue())
+    return stream.getvalue()
+
+
+def save(path: Path, text: str) -> None:
+    """Write the text with the line ends that the file has."""
+    windows = b"\r\n" in path.read_bytes()
+    write_text(path, text.replace("\n", "\r\n") if windows else text)
+
+
+def place(path: Path, *location: int | str) -> str:
+    """`params.yaml:12: variants.flowers`, for what does not fit and only another file can tell."""
+    tree = YAML(typ="rt").load(read_text(path))
+    return f"{path}:{_line_of(tree, location)}: {'.'.join(map(str, location))}"
 
 
 def misfit(location: tuple[int | str, ...], message: str) -> PydanticCustomError:

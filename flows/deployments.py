@@ -84,7 +84,7 @@ def deploy(workspace: Workspace, schedules: Schedules, environment: Mapping[str,
 
 def lines(schedules: Schedules) -> dict[str, str]:
     """The cron line, or `off`, of each flow."""
-    return {"retrain": schedules.retrain, "benchmark": schedules.benchmark, "ingest": schedules.ingest}
+    return {"retrain": schedules.retrain.cron, "benchmark": schedules.benchmark.cron, "ingest": schedules.ingest}
 
 
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:

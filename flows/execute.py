@@ -14,9 +14,9 @@ from flows.commands import environment
 from flows.pipeline import PlannedStage
 from flows.pools.declared import assign
 from flows.pools.order import Dispatch
-from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE, blocked, startable, unchanged
+from flows.schedule import FAILED, NOT_RUN, PINNED, UP_TO_DATE, blocked, startable, unchanged
 from flows.show.run import ShownRun
-from flows.show.tables import ANEW, BUILT_ON, SAME, Row
+from flows.show.tables import ANEW, BUILT_ON, PIN, SAME, Row
 from flows.stages import run_stage
 from flows.supervisor import begin, end_all, expect_stages
 
@@ -26,12 +26,13 @@ __all__ = ["Row", "carry_out", "run_plan"]
 def carry_out(root: str, plan: list[PlannedStage], slots: int, *, forced: frozenset[str] = frozenset()) -> list[Row]:
     """Show the plan, run it, and show what became of it, as tables in Prefect's UI; returns a row for each stage.
 
-    The stages of `forced` run although they are up to date.
+    The stages of `forced` run although they are up to date; of a pinned variant only benchmarks do, which leave its model as it is.
 
     Raises:
         StageError: a stage failed; the message tells which, and the command that repeats it.
     """
-    plan = [replace(stage, reason=stage.reason or ANEW, forced=True) if stage.address in forced else stage for stage in plan]
+    plan = [_forced(stage) if stage.address in forced else stage for stage in plan]
+    _tell_of_pins(plan)
     shown = ShownRun(plan)
     shown.show_plan(slots)
     rows = run_plan(root, plan, slots, shown)
@@ -39,6 +40,18 @@ def carry_out(root: str, plan: list[PlannedStage], slots: int, *, forced: frozen
     if failed := [row for row in rows if row["outcome"] == FAILED]:
         raise StageError(f"{len(failed)} of {len(rows)} stages failed.\n" + "\n".join(str(row["why"]) for row in failed))
     return rows
+
+
+def _forced(stage: PlannedStage) -> PlannedStage:
+    return replace(stage, reason=stage.reason or ANEW, forced=True, pinned=stage.pinned and stage.board is None)
+
+
+def _tell_of_pins(plan: list[PlannedStage]) -> None:
+    for stage in plan:
+        step, _, variant = stage.address.partition("@")
+        if stage.pinned and step == "train":
+            why = f", although {stage.reason}" if stage.reason else ""
+            get_run_logger().warning(f"{variant} is pinned in params.yaml: its model stays as it is{why}")
 
 
 def run_plan(root: str, plan: list[PlannedStage], slots: int, shown: ShownRun | None = None) -> list[Row]:
@@ -88,7 +101,7 @@ class _Progress:
         for stage in blocked(plan, self.outcomes):
             self._settle(stage, NOT_RUN, "a stage that it needs failed")
         for stage in unchanged(plan, self.outcomes):
-            self._settle(stage, UP_TO_DATE, SAME)
+            self._settle(stage, *((PINNED, PIN) if stage.pinned else (UP_TO_DATE, SAME)))
 
     def start(self, root: str, stage: PlannedStage) -> None:
         """Run it in a thread of its own."""

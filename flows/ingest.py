@@ -23,8 +23,8 @@ from flows.cancel import Cancellable
 from flows.execute import run_plan
 from flows.pipeline import read_plan
 from flows.retrain import retrain
-from flows.revise import Revising, alone, left
-from flows.revision import check_repository, commit, is_pushed, push, uncommitted
+from flows.revise import Revising, alone
+from flows.revision import check_repository, commit, derived, is_pushed, left_to_you, push, uncommitted
 from flows.runs import marked_alive
 from flows.schedule import FAILED
 from flows.show.progress import slug
@@ -153,7 +153,7 @@ class _Ingesting:
         made = self._revising.commit(record, found.archives, others, message, built=grown)
         lines = [*in_words(record), f"committed as {made.commit[:12]}, data revision {made.number[:12]}"]
         if grown and others:
-            lines.append(left(others))
+            lines.append(left_to_you(others))
         self._show(f"Ingest {record.number} of {self._dataset}", lines)
         return lines
 
@@ -170,7 +170,7 @@ class _Ingesting:
 
     def _build(self) -> list[str]:
         """Build what stands on the data, and commit what was finished of it, also where a stage failed."""
-        variants, others = touched(self._params, self._dataset), self._others_changes()
+        variants, others = self._params.standing_on(self._dataset), self._others_changes()
         lines = [f"{len(variants)} variant{'s' * (len(variants) != 1)} brought up to date"]
         if variants:
             try:
@@ -190,9 +190,9 @@ class _Ingesting:
         if LOCK_FILE not in uncommitted(self._workspace):
             return []
         if others:
-            return [left(others)]
+            return [left_to_you(others)]
         revision = sha256_file(self._workspace.dataset(self._dataset).manifest)
-        made = commit(self._workspace, models_message(self._dataset, revision, variants), [self._workspace.root / LOCK_FILE])
+        made = commit(self._workspace, models_message(self._dataset, revision, variants), derived(self._workspace))
         line = f"committed as {made[:12]}: what was built"
         self._say(line)
         return [line]
@@ -215,18 +215,6 @@ class _Ingesting:
         """In the UI, also where nothing was new: each file of an arrival ends in a count there."""
         markdown = "\n".join(f"- {line.strip()}" for line in lines)
         create_markdown_artifact(key=slug(f"ingest {self._dataset}"), markdown=markdown, description=what)
-
-
-def touched(params: Params, dataset: str) -> list[str]:
-    """The variants that are trained on the data set, and those that start from one of these, however many steps away."""
-    folders = {name: f"models/{variant.dataset}/{variant.network}-{variant.resolution}/" for name, variant in params.variants.items()}
-    found: set[str] = set()
-    more = {name for name, variant in params.variants.items() if variant.dataset == dataset}
-    while more:
-        found |= more
-        starts = tuple(folders[name] for name in found)
-        more = {name for name, variant in params.variants.items() if variant.start.as_posix().startswith(starts)} - found
-    return [name for name in params.variants if name in found]
 
 
 def data_message(record: IngestRecord) -> str:

@@ -1,13 +1,18 @@
 """The pipeline as DVC sees it: the graph of dvc.yaml, and which of its stages are out of date."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgeloop.config import load_params
 from edgeloop.errors import ConfigError, StageError
+from edgeloop.graph import refresh
+from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
 
+NOT_BUILT = "it was not built yet"
+OF_A_MODEL = ("train", "quantize", "generate", "evaluate", "card")
 HOST = "host"
 """The board that is this machine: what is measured on it runs alone."""
 
@@ -28,31 +33,46 @@ class PlannedStage:
     """The board that it holds while it runs (`meta: {board: name}`)."""
     forced: bool = False
     """Whether it runs although it is up to date; `reason` then says so."""
+    pinned: bool = False
+    """Whether it is left as it is, because `pin` of params.yaml names its variant."""
     pool: str | None = None
     """The pool of workers that does it; None: this machine (flows/pools/declared.py)."""
 
 
 def read_plan(root: Path, targets: Iterable[str]) -> list[PlannedStage]:
-    """The targets and everything that they need, each stage after its upstream stages.
+    """The targets and everything that they need, each stage after its upstream stages; graph.yaml is brought up to date first.
 
     Raises:
-        ConfigError: dvc.yaml is not valid, or has no such target.
+        ConfigError: params.yaml or dvc.yaml is not valid, or the latter has no such target.
         StageError: the workspace is locked by another DVC command for a minute.
     """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
     from dvc.repo import Repo
 
+    pinned = _prepare(Workspace(root))
     try:
         with Repo(str(root)) as repo:
             graph = repo.index.graph
             wanted = _closure(graph, _find(graph, targets))
             with repo.lock:
-                return [_planned(graph, stage) for stage in wanted]
+                plan = [_planned(graph, stage) for stage in wanted]
     except LockError as error:
         raise StageError(f"Another DVC command holds the workspace: {error}", "Wait for it to end, then try again.") from error
     except DvcException as error:
         raise ConfigError(f"DVC cannot read the pipeline: {error}", "Check dvc.yaml and params.yaml with: dvc stage list") from error
+    return [replace(stage, pinned=stage.address in pinned and stage.reason != NOT_BUILT) for stage in plan]
+
+
+def _prepare(workspace: Workspace) -> set[str]:
+    """Bring graph.yaml up to date; returns the addresses of the stages of pinned variants."""
+    if not workspace.params.is_file():
+        return set()
+    refresh(workspace)
+    params = load_params(workspace)
+    pinned = set(params.pinned)
+    measured = {f"benchmark@{name}" for name, one in params.benchmarks.items() if one.variant in pinned}
+    return measured | {f"{step}@{name}" for step in OF_A_MODEL for name in pinned}
 
 
 def _find(graph: Any, targets: Iterable[str]) -> list[Any]:
@@ -60,7 +80,10 @@ def _find(graph: Any, targets: Iterable[str]) -> list[Any]:
     wanted = list(targets)
     for target in wanted:
         if target not in stages:
-            raise ConfigError(f"dvc.yaml has no stage '{target}'{near_match(target, stages)}.", "List them with: dvc stage list")
+            raise ConfigError(
+                f"dvc.yaml has no stage '{target}'{near_match(target, stages)}.",
+                "List them with: dvc stage list. They are of what `build` in params.yaml chooses.",
+            )
     return [stages[target] for target in wanted]
 
 
@@ -96,7 +119,7 @@ def _planned(graph: Any, stage: Any) -> PlannedStage:
 
 def _reason(stage: Any) -> str | None:
     if stage.outs and not any(out.hash_info for out in stage.outs):
-        return "it was not built yet"
+        return NOT_BUILT
     for is_changed, text in (
         (stage.changed_stage, "its definition changed"),
         (stage.changed_deps, "what it depends on changed"),

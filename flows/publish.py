@@ -16,7 +16,7 @@ from flows.stages import publish_cards
 
 @flow(name="publish", persist_result=False)
 def publish(root: str, variants: list[str] | None = None) -> list[str] | State[str]:
-    """Publish the cards of `variants` (default: of every variant that has one), as `edgeloop publish` does; returns their addresses.
+    """Publish the cards of `variants` (words as in `build`; default: of every variant that has one); returns their addresses.
 
     Raises:
         InputError: no variant of that name, or none has a card.
@@ -25,9 +25,7 @@ def publish(root: str, variants: list[str] | None = None) -> list[str] | State[s
     workspace = Workspace(Path(root))
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
         params = load_params(workspace)
-        for name in variants or ():
-            params.variant(name)
-        return publish_cards(root, variants or with_cards(workspace, params))
+        return publish_cards(root, params.matching(variants) if variants else with_cards(workspace, params))
     return cancelled.state
 
 

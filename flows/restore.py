@@ -13,8 +13,8 @@ from edgeloop.lockfile import LOCK_FILE, locked_stage
 from edgeloop.workspace import Workspace
 from flows.commands import Say, environment, run
 from flows.history import DataRevision, find_revision, lock_at
-from flows.revise import alone, left
-from flows.revision import STAGES, check_repository, commit, is_detached, said, uncommitted
+from flows.revise import alone
+from flows.revision import STAGES, check_repository, commit, is_detached, left_to_you, said, uncommitted
 from flows.supervisor import is_ending
 from flows.transfer import judged
 
@@ -49,7 +49,7 @@ def restore(workspace: Workspace, dataset: str, name: str, reason: str | None, s
         made = _commit(workspace, dataset, wanted, reason, with_lock=not others)
         begun.unlink(missing_ok=True)
     lines = [f"{dataset} is as in {wanted.commit[:12]} ({wanted.reason})", f"committed as {made[:12]}"]
-    lines += [left(others)] if others else []
+    lines += [left_to_you(others)] if others else []
     lines += ["HEAD is on no branch: keep the commit with: git switch -c NAME"] if is_detached(workspace) else []
     return [*lines, "what stands on the data is out of date: dvc repro; an ingest takes again what its source still has"]
 

@@ -1,6 +1,7 @@
 """The flow `retrain`: from data to model cards, for any subset of the variants. Its graph is read from dvc.yaml."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 from prefect import flow
@@ -8,44 +9,57 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from edgeloop.config import load_params
+from edgeloop.config import ALL, load_params
 from edgeloop.workspace import Workspace
 from flows.cancel import Cancellable
+from flows.choice import scheduled_name, some_built
+from flows.commits import committed, message
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
-from flows.schedule import UP_TO_DATE
+from flows.schedule import PINNED, UP_TO_DATE
 from flows.stages import publish_cards
 
 
 def _run_name() -> str:
     """The variant, or how many there are."""
     variants = flow_run.parameters["variants"]
+    if flow_run.parameters["scheduled"]:
+        return scheduled_name(str(flow_run.parameters["root"]), "retrain")
     if not variants:
         return "all variants"
     return str(variants[0]) if len(variants) == 1 else f"{len(variants)} variants"
 
 
 @flow(name="retrain", flow_run_name=_run_name, persist_result=False)
-def retrain(root: str, variants: list[str] | None = None, publish: bool = False, slots: int | None = None) -> list[Row] | State[str]:
-    """Bring the cards of `variants` (default: all of params.yaml) up to date in the project folder `root`; returns a row for each stage.
+def retrain(
+    root: str, variants: list[str] | None = None, publish: bool = False, slots: int | None = None, scheduled: bool = False
+) -> list[Row] | State[str]:
+    """Bring the cards of `variants` up to date in the project folder `root`; returns a row for each stage.
+
+    `variants`: words as in `build` of params.yaml (default: all that is built). `scheduled`: nobody watches; the words are by default
+    those of `schedules`, and what was built is committed.
 
     Stages run at once as far as the boards and `slots` CPU slots allow (default: one a core). A stage that
     fails stops those that need it, and no others.
 
     Raises:
+        InputError: a word chooses nothing that is built; or git cannot commit here.
         StageError: at the end, when a stage failed; the message tells which, and the command that repeats it.
     """
     workspace = Workspace(Path(root))
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
-        return _retrain(root, variants or list(load_params(workspace).variants), publish, slots or os.cpu_count() or 1)
+        params = load_params(workspace)
+        words = variants or (params.schedules.retrain.variants if scheduled else [ALL])
+        with committed(workspace, message("Models: a scheduled retraining", words)) if scheduled else nullcontext():
+            return _retrain(root, some_built(params, words), publish, slots or os.cpu_count() or 1)
     return cancelled.state
 
 
 def _retrain(root: str, variants: list[str], publish: bool, slots: int) -> list[Row]:
     plan = read_plan(Path(root), [f"card@{name}" for name in variants])
     rows = carry_out(root, plan, slots)
-    if all(row["outcome"] == UP_TO_DATE for row in rows):
+    if all(row["outcome"] in (UP_TO_DATE, PINNED) for row in rows):
         get_run_logger().info("up to date: nothing had to be built")
     if publish:
         publish_cards(root, variants)

@@ -16,7 +16,18 @@ from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
 from flows import dvc_lock
 from flows.commands import Say, environment, run
-from flows.revision import check_repository, commit, drop_unfinished, is_detached, of_fetch, only_of, track, uncommitted
+from flows.revision import (
+    check_repository,
+    commit,
+    derived,
+    drop_unfinished,
+    is_detached,
+    left_to_you,
+    of_fetch,
+    only_of,
+    track,
+    uncommitted,
+)
 from flows.supervisor import is_ending
 
 LOCK_S = 5.0
@@ -59,9 +70,8 @@ class Revising:
         number = sha256_file(self.workspace.dataset(self.dataset).manifest)
         path = self.workspace.ingests(self.dataset) / f"{record.number:05d}.json"
         record.model_copy(update={"revision_after": number}).write(path)
-        lock = self.workspace.root / LOCK_FILE
-        with_lock = built and not others and lock.exists()
-        files = [path, *pointers, *of_fetch(self.workspace, self.dataset), *([lock] if with_lock else [])]
+        with_lock = built and not others and (self.workspace.root / LOCK_FILE).exists()
+        files = [path, *pointers, *of_fetch(self.workspace, self.dataset), *(derived(self.workspace) if with_lock else [])]
         return Revision(commit(self.workspace, message(number), files), number, with_lock)
 
     def take_back(self) -> None:
@@ -105,7 +115,7 @@ def correct(
             raise
     lines = [*in_words(made.record), f"committed as {done.commit[:12]}, data revision {done.number[:12]}"]
     if not done.with_lock and others:
-        lines.append(left(others))
+        lines.append(left_to_you(others))
     if is_detached(workspace):
         lines.append("HEAD is on no branch: keep the commit with: git switch -c NAME")
     return [*lines, "what stands on the data is out of date: dvc repro"]
@@ -132,11 +142,6 @@ def _message(record: CorrectionRecord, number: str) -> str:
     head = heads.get(record.action, f"Data: {record.dataset} split anew")
     details = [line.strip() for line in in_words(record)[1:]]
     return "\n".join([head, "", f"Reason: {' '.join(record.reason.split())}", *details, f"Manifest {number[:12]}"])
-
-
-def left(others: set[str]) -> str:
-    """What is said where dvc.lock is not part of a commit."""
-    return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
 
 
 @contextmanager

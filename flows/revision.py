@@ -15,6 +15,7 @@ from flows.supervisor import is_ending
 from flows.transfer import transfer
 
 GIT_S = 60.0
+GRAPH_FILE = "graph.yaml"
 STAGES = ("fetch", "prepare", "validate")
 """Those of a data set."""
 _BUILDS = (LOCK_FILE, "dvc.yaml", "params.yaml")
@@ -31,7 +32,9 @@ def check_repository(workspace: Workspace, *, to_be_pushed: bool) -> None:
             the branch has no upstream.
     """
     if ask_git(workspace, "rev-parse", "--verify", "--quiet", "HEAD", ok=False) is None:
-        raise InputError(f"{workspace.root} is not a git repository with a commit.", "New data are committed: git init, and commit.")
+        raise InputError(
+            f"{workspace.root} is not a git repository with a commit.", "What is added or built is committed: git init, and commit."
+        )
     if ask_git(workspace, "var", "GIT_COMMITTER_IDENT", ok=False) is None:
         raise InputError("git does not know who commits.", "Set it: git config user.name NAME; git config user.email ADDRESS")
     folder = Path(said(workspace, "rev-parse", "--absolute-git-dir"))
@@ -55,6 +58,16 @@ def only_of(workspace: Workspace, dataset: str) -> bool:
     texts = (ask_git(workspace, "show", f"HEAD:./{LOCK_FILE}", ok=False) or "", lock.read_text(encoding="utf-8") if lock.is_file() else "")
     before, now = (without(text, [f"{stage}@{dataset}" for stage in STAGES]) for text in texts)
     return before == now
+
+
+def derived(workspace: Workspace) -> list[Path]:
+    """What is committed after a build, as far as it is there: graph.yaml follows from params.yaml, and dvc.lock from all."""
+    return [path for name in (LOCK_FILE, GRAPH_FILE) if (path := workspace.root / name).is_file()]
+
+
+def left_to_you(others: set[str]) -> str:
+    """What to say where somebody's own changes keep dvc.lock from being committed."""
+    return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
 
 
 def is_pushed(workspace: Workspace) -> bool:

@@ -4,38 +4,46 @@ import os
 import time
 from collections.abc import Mapping
 
-from edgeloop.config import Params
+from edgeloop.config import ALL, Params, not_built
 from edgeloop.console import say
 from edgeloop.errors import InputError
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
 from flows.api import Server
+from flows.choice import some_built
 from flows.runs import reconcile
-
-ALL = "all"
+from flows.schedule import PINNED, UP_TO_DATE
 
 
 def select(params: Params, dataset: str, network: str, resolution: str) -> list[str]:
-    """The variants of params.yaml that match; each part may be `all`.
+    """The built variants that match; each part may be `all`.
 
     Raises:
-        InputError: none matches; the message names the part that no variant has.
+        InputError: none matches; the message names the part that no variant has, or what to add to `build`.
     """
     wanted = {"data set": dataset, "network": network, "resolution": resolution}
     parts = {name: (v.dataset, v.network, str(v.resolution)) for name, v in params.variants.items()}
     for place, (what, value) in enumerate(wanted.items()):
         known = {values[place] for values in parts.values()}
         if value != ALL and value not in known:
-            raise InputError(f"No variant in params.yaml has the {what} '{value}'{near_match(value, known)}.")
+            raise InputError(f"No variant in params.yaml has the {what} '{value}'{near_match(value, known)}.", "See `variants` there.")
     chosen = [
         name for name, values in parts.items() if all(value in (ALL, part) for value, part in zip(wanted.values(), values, strict=True))
     ]
     if not chosen:
         raise InputError(
             f"params.yaml has no variant {dataset}-{network}-{resolution}.",
-            f"Add a line to its `variants`: {dataset}-{network}-{resolution}: {{dataset: {dataset}, ...}}",
+            f"Add to its `variants` a row of {dataset}: {{networks: {network}, resolutions: {resolution}}}",
         )
-    return chosen
+    if built := [name for name in some_built(params, [ALL]) if name in chosen]:
+        return built
+    raise not_built(
+        dataset
+        if {network, resolution} == {ALL}
+        else chosen[0]
+        if len(chosen) == 1
+        else "-".join("*" if part == ALL else part for part in (dataset, network, resolution))
+    )
 
 
 def use_server(workspace: Workspace) -> None:
@@ -60,7 +68,7 @@ def run(workspace: Workspace, variants: list[str], publish: bool, slots: int | N
         say(f"{row['outcome']:>10}  {row['stage']}")
         for warning in row["warnings"]:
             say(f"{'':>10}  warning: {warning}")
-    built = sum(row["outcome"] != "up to date" for row in rows)
+    built = sum(row["outcome"] not in (UP_TO_DATE, PINNED) for row in rows)
     said = f"{built} of {len(rows)} stages built" if built else "up to date"
     say(f"{said} in {time.monotonic() - begun:.0f} s")
 

@@ -7,6 +7,7 @@ from flows.pipeline import PlannedStage
 UP_TO_DATE = "up to date"
 FAILED = "failed"
 NOT_RUN = "not run"
+PINNED = "pinned"
 
 
 def startable(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running: Collection[str], slots: int) -> list[PlannedStage]:
@@ -44,11 +45,11 @@ def blocked(plan: Sequence[PlannedStage], outcomes: Mapping[str, str]) -> list[P
 
 
 def unchanged(plan: Sequence[PlannedStage], outcomes: Mapping[str, str]) -> list[PlannedStage]:
-    """Stages that need no run: nothing of their own changed, and nothing that they stand on was built."""
-    same = {address for address, outcome in outcomes.items() if outcome == UP_TO_DATE}
+    """Stages that need no run: pinned ones, and those of which nothing changed and that stand on nothing that was built."""
+    same = {address for address, outcome in outcomes.items() if outcome in (UP_TO_DATE, PINNED)}
     found = []
     for stage in plan:
-        if stage.address not in outcomes and not stage.reason and stage.upstream <= same:
+        if stage.address not in outcomes and (stage.pinned or (not stage.reason and stage.upstream <= same)):
             same.add(stage.address)
             found.append(stage)
     return found

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from once import common_folder
 
+from edgeloop.graph import refresh
 from edgeloop.workspace import Workspace
 from flows.api import Server
 from flows.server import client_environment, prefect_server
@@ -27,13 +28,14 @@ VARIANT = "sample-fdmobilenet_0.25-96"
 FOLDER = "models/sample/fdmobilenet_0.25-96"
 
 PIPELINE = f"""\
+vars: [graph.yaml]
 stages:
   prepare:
     cmd: mkdir -p data/sample && cp input.txt data/sample/prepared
     deps: [input.txt]
     outs: [data/sample/prepared]
   train:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: test ! -e broken && mkdir -p {FOLDER} && cat data/sample/prepared > {FOLDER}/model
       deps: [data/sample/prepared]
@@ -44,25 +46,23 @@ stages:
     deps: [data/sample/prepared]
     outs: [data/sample/other]
   card:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: mkdir -p {FOLDER}/card && cat {FOLDER}/model data/sample/other > {FOLDER}/card/README.md
       deps: ["{FOLDER}/model", data/sample/other]
       outs: ["{FOLDER}/card"]
 """
 
-PARAMS = f"""\
+PARAMS = """\
+build: [sample]
+defaults: {prepare: {}, validate: {}, train: {}}
 datasets:
   sample:
-    source: {{drawn: {{}}}}
-    prepare: {{}}
-    validate: {{}}
-    train: {{phases: [{{mode: scratch, epochs: 1, learning_rate: 0.01}}], augmentation: [], final: best_epoch}}
+    source: {drawn: {}}
+    train: {phases: [{mode: scratch, epochs: 1, learning_rate: 0.01}], augmentation: [], final: best_epoch}
 variants:
-  {VARIANT}: {{dataset: sample, network: fdmobilenet_0.25, resolution: 96}}
-benchmarks:
-  {VARIANT}-host: {{dataset: sample, network: fdmobilenet_0.25, resolution: 96, board: host, runs: quantized}}
-quantize: {{calibration_images: 10}}
+  sample: {networks: fdmobilenet_0.25, resolutions: 96}
+quantize: {calibration_images: 10}
 """
 
 
@@ -143,6 +143,7 @@ def small_project(home: Path) -> Project:
     root.mkdir()
     for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
         (root / name).write_text(text, encoding="utf-8")
+    refresh(Workspace(root))
     return initialised(Project(root, environment(home)))
 
 

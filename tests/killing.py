@@ -64,6 +64,7 @@ with hold("{BOARD}", "measure", 20):
     result.write_text("half of it, and the other half")
 """
 PIPELINE = f"""\
+vars: [graph.yaml]
 stages:
   prepare: {{cmd: sh step.sh prepare data/sample template/data/sample, deps: [template/data], outs: [data/sample]}}
   left: {{cmd: sh step.sh left build/left data/sample, deps: [data/sample], outs: [build/left]}}
@@ -74,7 +75,7 @@ stages:
     deps: [data/sample]
     outs: [build/measured]
   card:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: sh step.sh card {FOLDER} template/{FOLDER}
       deps: [template/models, build/left, build/right, build/measured]

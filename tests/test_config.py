@@ -34,8 +34,8 @@ def test_the_projects_own_file_is_read(workspace: Workspace) -> None:
         ("brightness: 0.1", "brigtness: 0.1", "(did you mean 'brightness'?)"),
         ("quantize:", "quantise:", "unknown key 'quantise' (did you mean 'quantize'?)"),
         ("epochs: 40,", "epochs: many,", "datasets.sample.train.phases.0.epochs: "),
-        ("resolution: 96,", "resolution: 97,", "multiple of 32"),
-        ("network: fdmobilenet_0.25,", "network: fdmobilenet_0.3,", "fdmobilenet_0.25"),
+        ("{resolutions: 96}", "{resolutions: 97}", "multiple of 32"),
+        ("networks: [fdmobilenet_0.25,", "networks: [fdmobilenet_0.3,", "fdmobilenet_0.25"),
         ("op: flip", "op: flop", "'flip'"),
         ("batch_size: 32", "input_range: [1, -1]", "the lower end comes first"),
         ("batch_size: 32", "overrides: [{resolution: 100, set: {seed: 1}}]", "multiple of 32"),
@@ -79,40 +79,11 @@ def test_all_misfits_are_listed_at_once(workspace: Workspace) -> None:
 
 def test_a_missing_section_names_the_data_set_that_lacks_it(workspace: Workspace) -> None:
     line = change(workspace, "  plant:", "  shrub:\n    source: {folder: /somewhere}\n  plant:")
+    assert load_params(workspace).dataset("shrub").train.phases is None
+    change(workspace, "  train: {}\n  variants:", "  variants:")
     with pytest.raises(ConfigError) as refused:
         load_params(workspace)
     assert f"params.yaml:{line}: the key 'datasets.shrub.train' is missing" in str(refused.value)
-
-
-def test_a_variant_of_no_data_set_is_refused(workspace: Workspace) -> None:
-    line = change(workspace, "dataset: plant, network: fdmobilenet_0.5,", "dataset: plnt, network: fdmobilenet_0.5,")
-    with pytest.raises(ConfigError) as refused:
-        load_params(workspace)
-    assert f"params.yaml:{line}: " in str(refused.value)
-    assert "there is no data set 'plnt' (did you mean 'plant'?)" in str(refused.value)
-
-
-def test_a_variants_key_must_be_its_own_name(workspace: Workspace) -> None:
-    change(workspace, "  plant-fdmobilenet_0.5-128:", "  plant-fdmobilenet_0.5-129:")
-    with pytest.raises(ConfigError, match=r"it is named plant-fdmobilenet_0\.5-128"):
-        load_params(workspace)
-
-
-def test_a_benchmarks_key_must_be_its_own_name(workspace: Workspace) -> None:
-    change(workspace, "  plant-fdmobilenet_0.5-128-host:", "  plant-fdmobilenet_0.5-128-hots:")
-    with pytest.raises(ConfigError, match=r"it is named plant-fdmobilenet_0\.5-128-host"):
-        load_params(workspace)
-
-
-def test_a_variant_that_is_measured_nowhere_is_refused_with_the_line_to_add(workspace: Workspace) -> None:
-    text = workspace.params.read_text(encoding="utf-8")
-    lines = text.splitlines(keepends=True)
-    line = next(line for line in lines if line.startswith("  plant-fdmobilenet_0.5-128-host:"))
-    kept = [other for other in lines if not other.startswith(("  plant-fdmobilenet_0.5-128-host:", "  plant-fdmobilenet_0.5-128-virtual"))]
-    workspace.params.write_text("".join(kept), encoding="utf-8")
-    with pytest.raises(ConfigError) as refused:
-        load_params(workspace)
-    assert line.strip() in str(refused.value)
 
 
 def test_damaged_yaml_names_the_line(workspace: Workspace) -> None:
@@ -142,15 +113,6 @@ def test_an_override_with_an_unknown_key_is_refused(workspace: Workspace) -> Non
     change(workspace, "train: {}", "train: {overrides: [{set: {input_rnge: [0, 1]}}]}")
     with pytest.raises(ConfigError, match="input_rnge"):
         load_params(workspace)
-
-
-def test_an_own_data_set_takes_five_lines(workspace: Workspace) -> None:
-    change(
-        workspace,
-        "datasets:\n",
-        "datasets:\n  mine:\n    source: {folder: /photos/mine}\n    prepare: {}\n    validate: {}\n    train: {}\n",
-    )
-    assert load_params(workspace).dataset("mine").source.folder == Path("/photos/mine")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from edgeloop.boards.lab.config import load_lab
 from edgeloop.cli import main
 from edgeloop.config import load_params
 from edgeloop.errors import ConfigError
+from edgeloop.graph import refresh
 from edgeloop.names import MOST_LETTERS, RULE, is_name
 from edgeloop.workspace import Workspace
 
@@ -29,12 +30,11 @@ SOURCE = {"folder": "/nowhere"}
 
 def write(workspace: Workspace, name: str, **more: Any) -> None:
     """A params.yaml (JSON is YAML) of one data set and one variant, the name of the data set on line 3."""
-    own = {"dataset": name, "network": "fdmobilenet_0.25", "resolution": 96}
     train = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}]}
     tree = {
         "datasets": {name: {"source": SOURCE, "prepare": {}, "validate": {}, "train": train}},
-        "variants": {f"{name}-fdmobilenet_0.25-96": own | {"start": "models/backbones/scratch.yaml"}},
-        "benchmarks": {f"{name}-fdmobilenet_0.25-96-host": own | {"board": "host", "runs": "quantized"}},
+        "build": [],
+        "variants": {name: {"networks": "fdmobilenet_0.25", "resolutions": 96}},
     }
     workspace.params.write_text(json.dumps(tree | more, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -65,8 +65,7 @@ def test_a_name_of_letters_digits_and_dashes_is_taken(workspace: Workspace, name
 def test_pools_and_the_boards_of_benchmarks_follow_the_same_rule(workspace: Workspace, name: str) -> None:
     write(workspace, "sample", pools={name: ["train"]})
     assert RULE in refusal(workspace)
-    own = {"dataset": "sample", "network": "fdmobilenet_0.25", "resolution": 96, "board": name, "runs": "quantized"}
-    write(workspace, "sample", benchmarks={f"sample-fdmobilenet_0.25-96-{name}": own})
+    write(workspace, "sample", variants={"sample": {"resolutions": 96, "boards": ["host", name]}})
     assert RULE in refusal(workspace)
 
 
@@ -123,6 +122,13 @@ def pipeline(workspace: Workspace) -> Workspace:
     return workspace
 
 
+def made_for(workspace: Workspace, name: str) -> None:
+    """A graph.yaml with a stage `fetch` of that name, which edgeloop would never write."""
+    entry = {"prepare": "quantize", "validate": "quantize", "train": "quantize"}
+    graph = {"form": 1, "datasets": {name: entry}, "trained": {}, "variants": {}, "benchmarks": {}}
+    workspace.graph.write_text(json.dumps({"graph": graph}), encoding="utf-8")
+
+
 def repro(workspace: Workspace, address: str, folder: str = ".") -> str:
     """What a `dvc repro` that fails says."""
     argv = [sys.executable, "-m", "dvc", "repro", address]
@@ -135,6 +141,7 @@ def repro(workspace: Workspace, address: str, folder: str = ".") -> str:
 @pytest.mark.parametrize("name", first_is_short(["x'$(touch HACK)\"`touch HACK`", "x;touch HACK", "my flowers", "x\ntouch HACK", "-rf"]))
 def test_a_bare_dvc_repro_hands_no_name_to_a_shell(pipeline: Workspace, name: str) -> None:
     write(pipeline, name)
+    made_for(pipeline, name)
     before = set(pipeline.root.iterdir())
     said = repro(pipeline, f"fetch@{name}")
     assert RULE in said
@@ -144,13 +151,14 @@ def test_a_bare_dvc_repro_hands_no_name_to_a_shell(pipeline: Workspace, name: st
 
 def test_no_command_of_the_pipeline_holds_a_word_of_params_yaml() -> None:
     commands = [line.strip() for line in (ROOT / "dvc.yaml").read_text(encoding="utf-8").splitlines() if line.strip().startswith("cmd:")]
-    assert len(commands) == 9
+    assert len(commands) == 10
     assert not [command for command in commands if "${" in command]
 
 
 @pytest.mark.parametrize("folder", [".", "data/below"])
 def test_a_stages_command_finds_its_data_set_by_the_stages_address(pipeline: Workspace, folder: str) -> None:
-    write(pipeline, "mine")
+    write(pipeline, "mine", build=["mine"])
+    refresh(pipeline)
     (pipeline.root / folder).mkdir(parents=True, exist_ok=True)
     address = "fetch@mine" if folder == "." else "../../dvc.yaml:fetch@mine"
     assert "/nowhere is not a folder" in repro(pipeline, address, folder)

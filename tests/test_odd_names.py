@@ -39,6 +39,7 @@ FILE = "<img src=x onerror=alert(1)>'\"`|.png"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 TITLE = r'"<b>T</b>\n\e[31m|x"'
 PARAMS = """\
+build: []
 datasets:
   odd:
     title: {title}

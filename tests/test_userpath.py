@@ -9,7 +9,7 @@ from edgeloop.boards.lab.command import Command, run_commands
 from edgeloop.boards.lab.config import Find, Ssh
 from edgeloop.cli import main
 from edgeloop.codegen.stedgeai.profiles import check_profile
-from edgeloop.config import Generate, Params, Source, Variant, load_params
+from edgeloop.config import Generate, Params, Row, Source, load_params
 from edgeloop.datasets.fetch import fetch
 from edgeloop.errors import ConfigError, InputError
 from edgeloop.ingest.incoming import incoming
@@ -86,7 +86,7 @@ def test_arguments(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_start_is_written_out_since_dvc_reads_it_too(home: Path) -> None:
     with pytest.raises(ValueError, match=f"DVC reads this path, too, and does not know ~: write it out, {home}/w.keras"):
-        Variant.model_validate({"dataset": "a", "network": "fdmobilenet_0.25", "resolution": 96, "start": "~/w.keras"})
+        Row.model_validate({"start": "~/w.keras"})
 
 
 def test_a_home_folder_that_does_not_exist_is_said_with_its_line(workspace: Workspace) -> None:

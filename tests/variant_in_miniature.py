@@ -30,11 +30,10 @@ MILD: dict[str, Any] = {
 def write_params(workspace: Workspace, *, start: str = "models/backbones/scratch.yaml", quantize: Any = None, **train: Any) -> Params:
     """Write a params.yaml (JSON is YAML) whose one variant is trained with these settings, and read it."""
     settings = MILD | train
-    variant = {"dataset": DATASET, "network": NETWORK, "resolution": SIDE}
     tree = {
+        "build": [DATASET],
         "datasets": {DATASET: {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": settings}},
-        "variants": {VARIANT: variant | {"start": start}},
-        "benchmarks": {f"{VARIANT}-host": variant | {"board": "host", "runs": "quantized"}},
+        "variants": {DATASET: {"networks": NETWORK, "resolutions": SIDE, "start": start}},
         "quantize": quantize or {},
     }
     workspace.params.write_text(json.dumps(tree), encoding="utf-8")

@@ -21,7 +21,7 @@ from edgeloop.boards.lab.waiting import tell
 from edgeloop.boards.latency import NS_PER_MS, measure, timed_runs
 from edgeloop.boards.subject import Subject, file_subject, variant_subject
 from edgeloop.config import Benchmark, Params
-from edgeloop.errors import ConfigError, InputError
+from edgeloop.errors import InputError
 from edgeloop.evaluation.evaluate import TOOLS
 from edgeloop.files import disk_explained, sha256_file
 from edgeloop.progress import Advance, progress
@@ -50,7 +50,6 @@ def benchmark(workspace: Workspace, params: Params, variant: str, board: str, im
 
     Raises:
         InputError: no such variant or board, or what the board runs was not built.
-        ConfigError: params.yaml says that the board runs something else than it does.
         ModelError, StedgeaiError, ToolchainError: a model is damaged, cannot be generated, or does not fit into the board's part.
         BoardError: the board does not do what it should; WrongOutputs: it computes something else. No record is written.
         DiskError: a disk is full, or may not be written to.
@@ -58,7 +57,6 @@ def benchmark(workspace: Workspace, params: Params, variant: str, board: str, im
     if is_address(board):
         raise InputError(f"A record is named after its board, and {board} has no name.", "Give it one in lab.yaml.")
     chosen = load_lab(workspace).board(board)
-    _check_runs(params, variant, chosen)
     named, how = params.variant(variant), params.benchmark
     path = named.paths(workspace).benchmark_record(board)
     with disk_explained():
@@ -92,16 +90,6 @@ def _outside(name: str) -> tuple[LabBoard, Path]:
     except InputError:
         workspace = Workspace(Path.cwd())
     return load_lab(workspace).board(name), workspace.root
-
-
-def _check_runs(params: Params, variant: str, board: LabBoard) -> None:
-    """By `runs` of params.yaml the stage depends on the folder that the board runs, so it must name that one."""
-    declared, wanted = params.benchmarks.get(f"{variant}-{board.name}"), DRIVERS[board.kind.driver].runs
-    if declared is not None and wanted is not None and declared.runs != wanted:
-        raise ConfigError(
-            f"params.yaml: benchmarks.{declared.id}: runs: {declared.runs}, but the board {board.name} runs what is {wanted}.",
-            f"Write runs: {wanted}.",
-        )
 
 
 def _count(images: int | None, board: LabBoard, how: Benchmark) -> int:

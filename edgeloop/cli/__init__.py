@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 
 from edgeloop import __version__
-from edgeloop.cli import boards, cards, code, completion, data, flows, models, products
+from edgeloop.cli import boards, cards, code, completion, data, flows, models, products, removal
 from edgeloop.cli.common import Handler, Parser
 from edgeloop.console import program
 
 EPILOG = """\
-A data set is a name under `datasets` in params.yaml, a variant one under `variants` (flowers-fdmobilenet_0.25-128).
+A data set is a name under `datasets` in params.yaml, a variant a data set, a network and a resolution (flowers-fdmobilenet_0.25-128).
 The stages of dvc.yaml call these commands; `dvc repro` runs what is out of date, `edgeloop run` does it under Prefect.
 """
 
@@ -44,6 +44,6 @@ def command_line() -> Parser:
         added.set_defaults(handler=handler, parser=added)
         return added
 
-    for area in (data, models, code, boards, cards, products, flows, completion):
+    for area in (data, models, code, boards, cards, products, flows, removal, completion):
         area.add(command)
     return parser

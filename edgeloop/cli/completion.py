@@ -74,6 +74,7 @@ def _boards(workspace: "Workspace", _: "Params") -> Iterable[str]:
 LISTS: dict[str, Callable[["Workspace", "Params"], Iterable[str]]] = {
     "datasets": lambda _, params: params.datasets,
     "variants": lambda _, params: params.variants,
+    "built": lambda _, params: params.built,
     "networks": lambda _, params: (variant.network for variant in params.variants.values()),
     "resolutions": lambda _, params: (str(variant.resolution) for variant in params.variants.values()),
     "boards": _boards,

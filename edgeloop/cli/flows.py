@@ -5,7 +5,10 @@ import os
 import socket
 
 from edgeloop.cli.common import Command, count, project
-from edgeloop.console import interruption
+from edgeloop.console import interruption, say
+
+AGAIN = """Give the same command again: it then has them.
+  An experiment in a folder of its own (--queue, --temp) cannot: change `build` or `variants` in params.yaml, then: edgeloop graph"""
 
 
 def add(command: Command) -> None:
@@ -15,6 +18,8 @@ def add(command: Command) -> None:
     run.add_argument("resolution", help="a resolution, or all")
     run.add_argument("--publish", action="store_true", help="publish the cards at the end")
     run.add_argument("--slots", type=count, metavar="N", help="CPU slots that stages share (default: one a core)")
+    graph = command("graph", _graph, "bring graph.yaml, of which dvc.yaml makes its stages, up to date with params.yaml")
+    graph.add_argument("--check", action="store_true", help="end with an error where it was not, because this run of DVC was begun before")
     worker = command("worker", _worker, "do the stages that flows send to a pool of workers, until Ctrl-C (docs/machines.md)")
     worker.add_argument("--pool", required=True, help="train, or bench-LAB on the host of a lab's boards")
     worker.add_argument("--limit", type=count, default=1, metavar="N", help="stages at once (default: 1)")
@@ -32,6 +37,17 @@ def _run(options: argparse.Namespace) -> None:
     with interruption("the same command goes on where this one stopped"):
         run(workspace, variants, options.publish, options.slots)
     tell(workspace, params, variants)
+
+
+def _graph(options: argparse.Namespace) -> None:
+    from edgeloop.errors import ConfigError
+    from edgeloop.graph import refresh
+    from edgeloop.workspace import find_workspace
+
+    changed = refresh(find_workspace())
+    if changed and options.check:
+        raise ConfigError(f"params.yaml asks for other stages than this run was begun with: {changed}.", AGAIN)
+    say(changed or "graph.yaml is up to date")
 
 
 def _worker(options: argparse.Namespace) -> None:

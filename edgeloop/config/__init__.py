@@ -1,13 +1,15 @@
 """params.yaml as typed models: what is built, from which data, and how. Unknown keys are refused."""
 
 from edgeloop.config.data import Drawn, Layout, Limits, Prepare, Rule, Source, Split, Validate
-from edgeloop.config.params import BoardBenchmark, Dataset, Params, Step, Variant, load_params
+from edgeloop.config.params import Dataset, Params, Step, load_params, not_built
 from edgeloop.config.phases import write_phases
 from edgeloop.config.section import Network, Positive, Resize, Resolution, Section, Sha256
-from edgeloop.config.steps import OFF, Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules
+from edgeloop.config.steps import OFF, Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules, Timed
 from edgeloop.config.training import Compute, Override, Phase, Train, TrainSettings
+from edgeloop.config.variants import ALL, BoardBenchmark, Row, Variant
 
 __all__ = [
+    "ALL",
     "OFF",
     "Benchmark",
     "BoardBenchmark",
@@ -29,6 +31,7 @@ __all__ = [
     "Quantize",
     "Resize",
     "Resolution",
+    "Row",
     "Rule",
     "Schedules",
     "Section",
@@ -36,10 +39,12 @@ __all__ = [
     "Source",
     "Split",
     "Step",
+    "Timed",
     "Train",
     "TrainSettings",
     "Validate",
     "Variant",
     "load_params",
+    "not_built",
     "write_phases",
 ]

@@ -1,9 +1,10 @@
 """The phases of one variant, written into params.yaml."""
 
+from copy import deepcopy
 from typing import Any, Literal
 
-from edgeloop.config.params import Variant
 from edgeloop.config.training import Phase
+from edgeloop.config.variants import Variant
 from edgeloop.errors import ConfigError
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import change_yaml
@@ -19,8 +20,8 @@ def write_phases(workspace: Workspace, variant: Variant, phases: list[Phase], fi
 
     def change(tree: Any) -> None:
         datasets = tree["datasets"]
-        train = datasets[variant.dataset]["train"]
-        sharing = [name for name, other in datasets.items() if name != variant.dataset and other["train"] is train]
+        train = datasets[variant.dataset].setdefault("train", deepcopy(tree.get("defaults", {}).get("train", {})))
+        sharing = [name for name, other in datasets.items() if name != variant.dataset and other.get("train") is train]
         if sharing:
             raise ConfigError(
                 f"The data sets {variant.dataset} and {', '.join(sharing)} share their training settings (a YAML alias).",

@@ -1,10 +1,10 @@
 """The other steps in params.yaml: their settings, the same for all variants, and when flows run by themselves."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from edgeloop.config.section import Positive, Section
+from edgeloop.config.section import Positive, Section, Words
 from edgeloop.times import cron_fault, is_time_zone, time_zones
 from edgeloop.userpath import UserPath
 from edgeloop.yamlfile import near_match
@@ -81,20 +81,39 @@ class Ingest(Section):
 OFF = "off"
 
 
+class Timed(Section):
+    """When a flow runs by itself, a cron line or `off`, and which variants it is for."""
+
+    cron: str = OFF
+    variants: Annotated[Words, Field(min_length=1)] = ("all",)
+    """As in `build`; of those that are built."""
+
+    @field_validator("cron")
+    @classmethod
+    def _is_a_cron_line(cls, line: str) -> str:
+        return _cron(line)
+
+
+def _timed(given: Any) -> Any:
+    return {"cron": _cron(given)} if isinstance(given, str) else given
+
+
+TimedOrCron = Annotated[Timed, BeforeValidator(_timed)]
+"""All variants where it is a cron line alone."""
+
+
 class Schedules(Section):
     """When flows run by themselves: a cron line of five fields, or `off`."""
 
     timezone: str = "UTC"
-    retrain: str = OFF
-    benchmark: str = OFF
+    retrain: TimedOrCron = Timed()
+    benchmark: TimedOrCron = Timed()
     ingest: str = OFF
 
-    @field_validator("retrain", "benchmark", "ingest")
+    @field_validator("ingest")
     @classmethod
     def _is_a_cron_line(cls, line: str) -> str:
-        if line != OFF and (reason := cron_fault(line)) is not None:
-            raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off: {reason}")
-        return line
+        return _cron(line)
 
     @field_validator("timezone")
     @classmethod
@@ -102,3 +121,9 @@ class Schedules(Section):
         if not is_time_zone(name):
             raise ValueError(f"'{name}' is no time zone of the IANA's list{near_match(name, time_zones())}")
         return name
+
+
+def _cron(line: str) -> str:
+    if line != OFF and (reason := cron_fault(line)) is not None:
+        raise ValueError(f"'{line}' is neither a cron line of five fields (such as '0 2 * * *', at 2 every night) nor off: {reason}")
+    return line

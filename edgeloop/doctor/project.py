@@ -12,6 +12,7 @@ from edgeloop.config import load_params
 from edgeloop.doctor.finding import Check, Finding, found
 from edgeloop.doctor.machine import Machine, lines
 from edgeloop.errors import ConfigError
+from edgeloop.graph import is_current
 
 GIB = 1 << 30
 FULL_BYTES = GIB // 2
@@ -69,6 +70,22 @@ def params(machine: Machine) -> Iterator[Finding]:
                 chosen = override.model_dump(include={"network", "resolution"}, exclude_none=True)
                 what = ", ".join(f"{key}: {value}" for key, value in chosen.items())
                 yield found("override-without-variant", dataset=name, what=what)
+
+
+def graph(machine: Machine) -> Iterator[Finding]:
+    """What params.yaml and lab.yaml say together; what each of them says is checked elsewhere."""
+    if machine.workspace is None:
+        return
+    try:
+        load_params(machine.workspace)
+        load_lab(machine.workspace)
+    except ConfigError:
+        return
+    try:
+        if not is_current(machine.workspace):
+            yield found("graph-behind")
+    except ConfigError as error:
+        yield found("params-invalid", reason=error.what)
 
 
 def lab(machine: Machine) -> Iterator[Finding]:
@@ -153,6 +170,7 @@ CHECKS = (
     Check("folders that are written to", folders_writable),
     Check("params.yaml", params),
     Check("lab.yaml", lab),
+    Check("graph.yaml", graph),
     Check("git", git),
     Check("DVC", dvc),
     Check("locks of DVC", dvc_locks),

@@ -183,4 +183,4 @@ def fetch_named_backbone(workspace: Workspace, name: str, given: Path | None = N
 
 
 def _backbone_file(workspace: Workspace, name: str) -> Path:
-    return workspace.root / "models" / "backbones" / f"{name}.yaml"
+    return workspace.backbones / f"{name}.yaml"

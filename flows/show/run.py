@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, StateDetails, StateType
 from prefect.futures import PrefectFuture
 
 from flows.pipeline import PlannedStage
-from flows.schedule import FAILED, NOT_RUN, UP_TO_DATE
+from flows.schedule import FAILED, NOT_RUN, PINNED, UP_TO_DATE
 from flows.show.best_effort import best_effort
 from flows.show.graph import add_node
 from flows.show.live import LiveTable
@@ -114,7 +114,7 @@ class ShownRun:
 
     def show_results(self, rows: Sequence[Row]) -> None:
         """What became of each stage; what failed, in a table of its own."""
-        same = [row["stage"] for row in rows if row["outcome"] == UP_TO_DATE]
+        same = [row["stage"] for row in rows if row["outcome"] in (UP_TO_DATE, PINNED)]
         links = earlier_reports(same) | self._links
         with best_effort("the results"):
             create_table_artifact(key="results", table=result_rows(rows, links, self._task_runs), description=result_words(rows))

@@ -13,6 +13,7 @@ Row = dict[str, Any]
 """What became of a stage: `stage`, `outcome`, `why`, `took_s` (None where nothing ran), `tries` and `warnings`."""
 
 ANEW = "asked for anew"
+PIN = "pinned in params.yaml: it stays as it is"
 SAME = "nothing that it depends on changed"
 BUILT_ON = "something that it stands on was built"
 REPEAT = "Repeat it with: "
@@ -30,7 +31,9 @@ def plan_rows(plan: Sequence[PlannedStage]) -> list[Row]:
     rows = []
     for stage in plan:
         behind = sorted(stage.upstream & runs.keys())
-        if stage.reason:
+        if stage.pinned:
+            rows.append({"stage": f"`{stage.address}`", "plan": "pinned", "why": PIN})
+        elif stage.reason:
             runs[stage.address] = "run"
             rows.append({"stage": f"`{stage.address}`", "plan": "run", "why": stage.reason})
         elif behind:
@@ -54,7 +57,7 @@ def _listed(addresses: Sequence[str]) -> str:
     return shown if len(addresses) <= 2 else f"{shown} and {len(addresses) - 2} more"
 
 
-_KINDS = {"run": "to run", "run if changed": "to run if what they stand on changes", "cached": "cached"}
+_KINDS = {"run": "to run", "run if changed": "to run if what they stand on changes", "cached": "cached", "pinned": "pinned"}
 
 
 def result_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_runs: Mapping[str, UUID]) -> list[Row]:

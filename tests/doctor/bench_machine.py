@@ -46,7 +46,8 @@ class Bench:
         self.write(self.root / "proc/meminfo", "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\n")
         self.write(self.root / "etc/group", "root:x:0:\ndialout:x:20:\n")
         self.write(self.project / ".dvc/config", "[core]\n")
-        shutil.copy(ROOT / "params.yaml", self.project)
+        for name in ("params.yaml", "graph.yaml"):
+            shutil.copy(ROOT / name, self.project)
         for name in PROGRAMS:
             self.program(name, "exit 0")
         git = shutil.which("git")

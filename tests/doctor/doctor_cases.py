@@ -156,6 +156,12 @@ def _(bench: Bench) -> None:
     bench.write(params, text.replace(declared, stated, 1))
 
 
+@provokes("graph-behind")
+def _(bench: Bench) -> None:
+    params = bench.project / "params.yaml"
+    bench.write(params, params.read_text(encoding="utf-8").replace("build: [sample]", "build: [flowers]"))
+
+
 @provokes("lab-invalid")
 def _(bench: Bench) -> None:
     bench.lab("h7: {kind: stm32h747i-disco, find: {prob: a}}")

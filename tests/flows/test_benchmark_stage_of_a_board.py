@@ -47,9 +47,9 @@ def declare(workspace: Workspace) -> None:
     """A params.yaml whose one variant is measured on the board; JSON is YAML."""
     training = {"phases": [{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}], "augmentation": [], "final": "best_epoch"}
     tree = {
+        "build": ["sample"],
         "datasets": {"sample": {"source": {"drawn": {}}, "prepare": {}, "validate": {}, "train": training}},
-        "variants": {"sample-fdmobilenet_0.25-96": VARIANT | {"start": "models/backbones/scratch.yaml"}},
-        "benchmarks": {"sample-fdmobilenet_0.25-96-h747": VARIANT | {"board": "h747", "runs": "quantized"}},
+        "variants": {"sample": {"networks": "fdmobilenet_0.25", "resolutions": 96, "boards": "h747"}},
         "quantize": {},
         "generate": {},
         "evaluate": {},

@@ -61,6 +61,8 @@ def finished_runs(root: Path) -> list[dict[str, object]]:
 @pytest.mark.long
 def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: Project) -> None:
     schedule(installed, "* * * * *")
+    for command in ("git add --all", "git commit --quiet --message Scheduled"):
+        installed.run(*command.split())
     said = services(installed, "up")
     assert "by themselves run: retrain (* * * * * UTC)" in said
     assert "deployments were made already" in services(installed, "up")
@@ -72,6 +74,10 @@ def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: P
     assert run["auto_scheduled"], run
     # The card was built; publishing fails, because this project has no records.
     assert (installed.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
+    # What was built until then is committed.
+    assert installed.run("git", "log", "-1", "--format=%s %b").split() == ["Models:", "a", "scheduled", "retraining", "all"]
+    assert installed.run("git", "diff", "--name-only", "HEAD~1").split() == ["dvc.lock"]
+    assert run["name"] == "scheduled: all"
     assert "worker          runs since" in services(installed, "status")
     assert re.search(r"^  virtual-h7 +virtual-h7 +free$", services(installed, "status"), re.MULTILINE)
     schedule(installed, "off")

@@ -17,6 +17,7 @@ from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, environment, sleep
 
 from edgeloop.config import load_params
 from edgeloop.datasets.manifest import read_manifest
+from edgeloop.graph import refresh
 from edgeloop.records import IngestRecord
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.s3 import connect
@@ -37,7 +38,7 @@ STANDS_ON_DATA = f"""
     deps: [data/sample/images, data/sample/accepted.json]
     outs: ["{FOLDER}/card"]
   card:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: cp {FOLDER}/card/README.md {FOLDER}/carded
       deps: ["{FOLDER}/card"]
@@ -54,6 +55,7 @@ def first_revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
     data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
     (made.root / "dvc.yaml").write_text(data_stages + STANDS_ON_DATA, encoding="utf-8")
+    refresh(Workspace(made.root))
     ignored = "/data/*/\n/models/*/\n/.edgeloop/\n/first/\n/hold\n/begun\n/broken\n"
     (made.root / ".gitignore").write_text(ignored, encoding="utf-8")
     made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
@@ -137,7 +139,7 @@ def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_i
     params = growing.root / "params.yaml"
     text = params.read_text(encoding="utf-8")
     sample = text[text.index("  sample:") : text.index("variants:")]
-    text = text.replace("variants:", sample.replace("  sample:", "  absent:") + "variants:", 1)
+    text = text.replace("variants:", sample.replace("  sample:", "  absent:") + "variants:", 1).replace("[sample]", "[sample, absent]")
     params.write_text(f"{text}ingest:\n  absent: {{from: not/there}}\n  sample: {{from: {folder}, retrain: false}}\n", encoding="utf-8")
     call = f"from flows.ingest import ingest; ingest({str(growing.root)!r})"
     said = growing.run(sys.executable, "-c", call, ok=False, timeout=200)
@@ -178,11 +180,9 @@ def test_a_scheduled_ingest_takes_what_lies_in_a_bucket_and_then_nothing(install
 
 
 def test_touched_are_the_variants_of_the_data_set_and_those_that_start_from_one() -> None:
-    from flows.ingest import touched
-
-    params = load_params(Workspace(ROOT))
-    assert set(touched(params, "flowers")) == {name for name in params.variants if name.startswith("flowers-")}
-    assert set(touched(params, "food")) == {name for name in params.variants if name.startswith("food-")} | {
+    params = load_params(Workspace(ROOT)).model_copy(update={"build": ("all",)})
+    assert set(params.standing_on("flowers")) == {name for name in params.variants if name.startswith("flowers-")}
+    assert set(params.standing_on("food")) == {name for name in params.variants if name.startswith("food-")} | {
         name for name, variant in params.variants.items() if variant.start.as_posix().startswith("models/food/")
     }
 

@@ -28,13 +28,14 @@ BENCHMARK = f"benchmark@{VARIANT}-rig"
 NOTE = "echo {0} $WHERE >> $NOTES/ran; while test -e $NOTES/hold-{0}; do sleep 0.1; done; "
 HALF = """test -z $EDGELOOP_EVENTS || echo '{"kind":"progress","what":"epochs","done":1,"total":2,"text":"1/2"}' > $EDGELOOP_EVENTS; """
 PIPELINE = f"""\
+vars: [graph.yaml]
 stages:
   prepare:
     cmd: {NOTE.format("prepare")} mkdir -p data/sample && cp input.txt data/sample/prepared
     deps: [input.txt]
     outs: [data/sample/prepared]
   train:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       meta: {{slots: 2}}
       cmd: {NOTE.format("train")} {HALF} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
@@ -42,14 +43,14 @@ stages:
       params: [quantize]
       outs: ["{FOLDER}/train"]
   benchmark:
-    foreach: ${{benchmarks}}
+    foreach: ${{graph.benchmarks}}
     do:
       meta: {{board: "${{item.board}}"}}
       cmd: {NOTE.format("benchmark")} mkdir -p {FOLDER}/benchmarks && wc -c {FOLDER}/train/model > {FOLDER}/benchmarks/${{item.board}}.json
       deps: ["{FOLDER}/train/model"]
       outs: ["{FOLDER}/benchmarks/${{item.board}}.json"]
   card:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: {NOTE.format("card")} mkdir -p {FOLDER}/card && cat {FOLDER}/train/model {FOLDER}/benchmarks/rig.json > {FOLDER}/card/README.md
       deps: ["{FOLDER}/train", "{FOLDER}/benchmarks"]
@@ -177,7 +178,7 @@ def site(served: Project, tmp_path: Path) -> Iterator[Site]:
     made = Site(Project(served.root, served.env | env), tmp_path, replace(store, ports=stored.ports), stored)
     connect(stored.address, owner_credentials(Workspace(tmp_path / "store")), "when_supported").create_bucket(Bucket="edgeloop")
     made.notes.mkdir()
-    params = PARAMS.replace("board: host", "board: rig").replace(f"{VARIANT}-host", f"{VARIANT}-rig") + POOLS
+    params = PARAMS.replace("resolutions: 96", "resolutions: 96, boards: rig") + POOLS
     for name, text in {"dvc.yaml": PIPELINE, "params.yaml": params, "lab.yaml": LAB}.items():
         (served.root / name).write_text(text, encoding="utf-8")
     (served.root / ".gitignore").write_text("/data\n/models\n/.edgeloop/\n", encoding="utf-8")

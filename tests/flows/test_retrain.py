@@ -122,7 +122,7 @@ def state_of(project: Project, run: str) -> object:
 
 MEASURED = f"""\
   benchmark:
-    foreach: ${{benchmarks}}
+    foreach: ${{graph.benchmarks}}
     do:
       cmd: mkdir -p {FOLDER}/benchmarks && date +%s%N > {FOLDER}/benchmarks/host.json
       deps: ["{FOLDER}/model"]
@@ -142,13 +142,17 @@ print([row["outcome"] for row in benchmark(sys.argv[1], boards=['host'])])"""
     first = record.read_text(encoding="utf-8")
     assert "['up to date', 'up to date', 'ran']" in served.run(*argv)
     assert record.read_text(encoding="utf-8") > first
-    assert "declares no benchmark of the board 'hots' (did you mean 'host'?)" in served.run(
+    assert "measures nothing that is built on the board 'hots' (did you mean 'host'?)" in served.run(
         sys.executable, "-c", program.replace("['host']", "['hots']"), str(served.root), ok=False
     )
 
 
 def test_parts_of_a_variant_select_and_all_selects_everything(workspace: Workspace) -> None:
-    params = load_params(workspace)
+    shipped = load_params(workspace)
+    assert select(shipped, "all", "all", "all") == ["sample-fdmobilenet_0.25-96"]
+    with pytest.raises(InputError, match=r"flowers-fdmobilenet_0\.25-128 is declared in params\.yaml, and not built"):
+        select(shipped, "flowers", "fdmobilenet_0.25", "128")
+    params = shipped.model_copy(update={"build": ("all",)})
     assert select(params, "flowers", "fdmobilenet_0.25", "128") == ["flowers-fdmobilenet_0.25-128"]
     assert len(select(params, "flowers", "all", "all")) == 10
     assert set(select(params, "all", "all", "all")) == set(params.variants)

@@ -56,12 +56,8 @@ def declare(root: Path, broken: bool) -> None:
     params["datasets"] = {"sample": params["datasets"]["sample"]}
     if broken:
         params["datasets"]["sample"]["validate"]["classes"].append("rose")
-    parts = {f"sample-{network}-96": {"dataset": "sample", "network": network, "resolution": 96} for network in NETWORKS}
-    params["variants"] = {name: part | {"start": "models/backbones/scratch.yaml"} for name, part in parts.items()}
-    boards = {"host": "quantized", "virtual-h7": "generated"}
-    params["benchmarks"] = {
-        f"{name}-{board}": part | {"board": board, "runs": runs} for name, part in parts.items() for board, runs in boards.items()
-    }
+    params["variants"] = {"sample": {"networks": list(NETWORKS), "resolutions": 96}}
+    params["sets"] = {}
     with (root / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
 

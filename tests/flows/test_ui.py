@@ -24,40 +24,41 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason=ABSEN
 BOARD = "virtual-h7"
 SECOND = VARIANT.replace("0.25", "0.5")
 PIPELINE = f"""\
+vars: [graph.yaml]
 stages:
   prepare:
-    foreach: ${{datasets}}
+    foreach: ${{graph.datasets}}
     do:
       cmd: mkdir -p data/${{key}} && cp made/data/${{key}}/prepare.json data/${{key}}/prepare.json
       deps: [input.txt]
       outs: ["data/${{key}}/prepare.json"]
   validate:
-    foreach: ${{datasets}}
+    foreach: ${{graph.datasets}}
     do:
       cmd: cp made/data/${{key}}/validate.json data/${{key}}/validate.json
       deps: ["data/${{key}}/prepare.json"]
       outs: ["data/${{key}}/validate.json"]
   train:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: python stage.py train && mkdir -p models/${{key}} && cp data/sample/prepare.json models/${{key}}/model
       deps: [data/sample/validate.json]
       outs: ["models/${{key}}/model"]
   evaluate:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: python stage.py ${{key}} && touch models/${{key}}/evaluate
       deps: ["models/${{key}}/model"]
       outs: ["models/${{key}}/evaluate"]
   benchmark:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: python stage.py {BOARD} && touch models/${{key}}/benchmark
       meta: {{board: {BOARD}}}
       deps: ["models/${{key}}/model"]
       outs: ["models/${{key}}/benchmark"]
   card:
-    foreach: ${{variants}}
+    foreach: ${{graph.variants}}
     do:
       cmd: mkdir -p {FOLDER} && cp -r made/{FOLDER}/card {FOLDER}/card
       deps: ["models/${{key}}/benchmark", "models/${{key}}/evaluate", "data/sample/validate.json"]
@@ -99,11 +100,7 @@ def drawn(served: Project) -> Project:
     """The small project with the pipeline above, and what its stages copy."""
     made = Workspace(served.root / "made")
     made.root.mkdir()
-    second = "dataset: sample, network: fdmobilenet_0.5, resolution: 96"
-    more = {"benchmarks": f"  {SECOND}: {{{second}}}\n", "quantize": f"  {SECOND}-host: {{{second}, board: host, runs: quantized}}\n"}
-    declared = PARAMS
-    for key, line in more.items():
-        declared = declared.replace(f"{key}:", f"{line}{key}:")
+    declared = PARAMS.replace("networks: fdmobilenet_0.25", "networks: [fdmobilenet_0.25, fdmobilenet_0.5]")
     for folder in (made.root, served.root):
         (folder / "params.yaml").write_text(declared, encoding="utf-8")
     story = Story()

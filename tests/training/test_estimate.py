@@ -20,6 +20,7 @@ from edgeloop.workspace import Workspace
 
 PHASES = [{"mode": "scratch", "epochs": 40, "learning_rate": 0.01}, {"mode": "full", "epochs": 60, "learning_rate": 0.01}]
 WRITTEN = """\
+build: [colours]
 datasets:
   colours:
     source: {drawn: {}}
@@ -28,9 +29,7 @@ datasets:
     # Ours.
     train: {batch_size: 12}
 variants:
-  colours-fdmobilenet_0.25-96: {dataset: colours, network: fdmobilenet_0.25, resolution: 96}
-benchmarks:
-  colours-fdmobilenet_0.25-96-host: {dataset: colours, network: fdmobilenet_0.25, resolution: 96, board: host, runs: quantized}
+  colours: {networks: fdmobilenet_0.25, resolutions: 96}
 """
 
 

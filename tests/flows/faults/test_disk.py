@@ -11,6 +11,8 @@ import pytest
 from flows_in_miniature import FOLDER, PARAMS, PIPELINE, VARIANT, Project, environment, initialised
 
 from edgeloop.files import disk_error
+from edgeloop.graph import refresh
+from edgeloop.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +36,7 @@ def small(tmp_path: Path, server: dict[str, str]) -> Iterator[Project]:
     try:
         for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
             (disk / name).write_text(text, encoding="utf-8")
+        refresh(Workspace(disk))
         yield initialised(Project(disk, environment(tmp_path) | server))
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], timeout=30, check=True)
