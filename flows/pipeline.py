@@ -10,8 +10,8 @@ from edgeloop.errors import ConfigError, StageError
 from edgeloop.graph import refresh
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
+from flows.why import NOT_BUILT, reason_of, took_s
 
-NOT_BUILT = "it was not built yet"
 OF_A_MODEL = ("train", "quantize", "generate", "evaluate", "card")
 HOST = "host"
 """The board that is this machine: what is measured on it runs alone."""
@@ -35,6 +35,8 @@ class PlannedStage:
     """Whether it runs although it is up to date; `reason` then says so."""
     pinned: bool = False
     """Whether it is left as it is, because `pin` of params.yaml names its variant."""
+    last_s: float | None = None
+    """Seconds that it took last time; None where nobody knows."""
     pool: str | None = None
     """The pool of workers that does it; None: this machine (flows/pools/declared.py)."""
 
@@ -111,20 +113,8 @@ def _planned(graph: Any, stage: Any) -> PlannedStage:
     return PlannedStage(
         address=address,
         upstream=frozenset(_address(upstream) for upstream in graph.successors(stage)),
-        reason=_reason(stage),
+        reason=reason_of(stage),
+        last_s=took_s(stage),
         slots=None if slots == "all" or meta.get("board") == HOST else slots,
         board=meta.get("board"),
     )
-
-
-def _reason(stage: Any) -> str | None:
-    if stage.outs and not any(out.hash_info for out in stage.outs):
-        return NOT_BUILT
-    for is_changed, text in (
-        (stage.changed_stage, "its definition changed"),
-        (stage.changed_deps, "what it depends on changed"),
-        (stage.changed_outs, "an output is missing or changed"),
-    ):
-        if is_changed():
-            return text
-    return None

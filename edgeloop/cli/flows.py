@@ -1,10 +1,12 @@
 """The commands that run flows under Prefect, and the services that these need."""
 
 import argparse
+import json
 import os
 import socket
+from dataclasses import asdict
 
-from edgeloop.cli.common import Command, count, project
+from edgeloop.cli.common import Command, count, path, project
 from edgeloop.console import interruption, say
 
 AGAIN = """Give the same command again: it then has them.
@@ -18,6 +20,9 @@ def add(command: Command) -> None:
     run.add_argument("resolution", help="a resolution, or all")
     run.add_argument("--publish", action="store_true", help="publish the cards at the end")
     run.add_argument("--slots", type=count, metavar="N", help="CPU slots that stages share (default: one a core)")
+    plan = command("plan", _plan, "say what a run would do, and why: nothing is run or fetched")
+    plan.add_argument("variants", nargs="*", default=["all"], metavar="VARIANT", help="or data sets, patterns (default: all that is built)")
+    plan.add_argument("--json", type=path, metavar="OUT", help="write the plan there")
     graph = command("graph", _graph, "bring graph.yaml, of which dvc.yaml makes its stages, up to date with params.yaml")
     graph.add_argument("--check", action="store_true", help="end with an error where it was not, because this run of DVC was begun before")
     worker = command("worker", _worker, "do the stages that flows send to a pool of workers, until Ctrl-C (docs/machines.md)")
@@ -37,6 +42,18 @@ def _run(options: argparse.Namespace) -> None:
     with interruption("the same command goes on where this one stopped"):
         run(workspace, variants, options.publish, options.slots)
     tell(workspace, params, variants)
+
+
+def _plan(options: argparse.Namespace) -> None:
+    workspace, params = project()
+    from edgeloop.files import write_text
+    from flows.choice import some_built
+    from flows.preview import preview
+
+    found = preview(workspace, params, some_built(params, options.variants))
+    if options.json:
+        write_text(options.json, json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n")
+    say(found.in_words())
 
 
 def _graph(options: argparse.Namespace) -> None:

@@ -44,11 +44,11 @@ def plan_rows(plan: Sequence[PlannedStage]) -> list[Row]:
     return rows
 
 
-def plan_words(plan: Sequence[PlannedStage], slots: int) -> str:
-    """The plan in a line."""
+def plan_words(plan: Sequence[PlannedStage], slots: int | None = None) -> str:
+    """The plan in a line, with the CPU slots that it has."""
     kinds = [row["plan"] for row in plan_rows(plan)]
     counted = [f"{kinds.count(kind)} {words}" for kind, words in _KINDS.items() if kind in kinds]
-    return f"{len(plan)} stages: {', '.join(counted)}; {slots} CPU slots"
+    return f"{len(plan)} stages: {', '.join(counted)}" + (f"; {slots} CPU slots" if slots else "")
 
 
 def _listed(addresses: Sequence[str]) -> str:

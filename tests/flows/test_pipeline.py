@@ -36,9 +36,13 @@ def test_a_change_names_what_it_touches_and_why(project: Project) -> None:
     project.run(sys.executable, "-m", "dvc", "repro")
     params = project.root / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8").replace("calibration_images: 10", "calibration_images: 11"), encoding="utf-8")
-    assert {address for address, reason in plan(project).items() if reason} == {f"train@{VARIANT}"}
+    assert {address: reason for address, reason in plan(project).items() if reason} == {
+        f"train@{VARIANT}": "quantize.calibration_images: 10 -> 11"
+    }
+    (project.root / "input.txt").write_text("two", encoding="utf-8")
+    assert plan(project)["prepare"] == "input.txt changed"
     (project.root / "data" / "sample" / "other").unlink()
-    assert plan(project)["other"] == "an output is missing or changed"
+    assert plan(project)["other"] == "data/sample/other, which it made, is not there"
 
 
 def test_an_unknown_target_is_a_clear_error(project: Project) -> None:

@@ -1,0 +1,109 @@
+"""What a run would do, said before it: what runs and why, how long it took last time, what is downloaded, which boards it needs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from edgeloop.boards.lab.config import load_lab
+from edgeloop.boards.lab.state import state
+from edgeloop.config import Params
+from edgeloop.datasets.filenames import is_picture
+from edgeloop.datasets.folder import walk_folder
+from edgeloop.datasets.manifest import read_manifest
+from edgeloop.errors import EdgeloopError
+from edgeloop.times import in_words
+from edgeloop.workspace import Workspace
+from flows.pipeline import PlannedStage, read_plan
+from flows.show.tables import plan_rows, plan_words
+
+LIKELY = ("run", "run if changed")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A plan in words."""
+
+    stages: list[dict[str, str]]
+    """`stage`, `plan`, `why` and `last` (how long it took last time; empty where nobody knows) of what may run, in order."""
+    cached: int
+    notes: list[str]
+    """What else is good to know before."""
+    words: str
+
+    def in_words(self) -> str:
+        """Lines for people."""
+        lines = [self.words]
+        for row in self.stages:
+            last = f" (last time {row['last']})" if row["last"] else ""
+            lines.append(f"{row['plan']:>14}  {row['stage']}{last}: {row['why']}")
+        return "\n".join([*lines, *self.notes])
+
+
+def preview(workspace: Workspace, params: Params, variants: Sequence[str]) -> Preview:
+    """What `edgeloop run` would do for these variants. Nothing is run or fetched.
+
+    Raises:
+        ConfigError: params.yaml or dvc.yaml is not valid.
+        StageError: another DVC command holds the workspace.
+    """
+    plan = read_plan(workspace.root, [f"card@{name}" for name in variants])
+    took = {stage.address: stage.last_s for stage in plan}
+    rows = [
+        {
+            "stage": row["stage"].strip("`"),
+            "plan": row["plan"],
+            "why": row["why"].replace("`", ""),
+            "last": "" if (last := took[row["stage"].strip("`")]) is None else in_words(last),
+        }
+        for row in plan_rows(plan)
+    ]
+    shown = [row for row in rows if row["plan"] in LIKELY]
+    runs = {row["stage"] for row in shown}
+    known = [last for one in runs if (last := took[one]) is not None]
+    new = f", without {len(runs) - len(known)} of which nobody knows" if len(known) < len(runs) else ""
+    notes = [f"together {in_words(sum(known))} last time{new}"] if known else []
+    notes += [*_downloads(workspace, params, runs), *_folders(workspace, params, plan), *_boards(workspace, plan, runs)]
+    cards = [name for name in variants if f"card@{name}" in runs]
+    if cards:
+        notes.append(f"with --publish, {len(cards)} card{'s' * (len(cards) > 1)} would go to {params.publish.to}")
+    return Preview(shown, len(rows) - len(shown), notes, plan_words(plan))
+
+
+def _downloads(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[str]:
+    for name, dataset in params.datasets.items():
+        source = dataset.source
+        away = source.address is not None and urlsplit(source.address).scheme in ("http", "https")
+        if f"fetch@{name}" in runs and away and not workspace.dataset(name).archive.is_file():
+            size = f"{source.bytes / 1e6:,.0f} MB" if source.bytes else "an unknown size"
+            yield f"fetch@{name} downloads {size}: {source.address}"
+
+
+def _folders(workspace: Workspace, params: Params, plan: Sequence[PlannedStage]) -> Iterator[str]:
+    """Pictures that came into a folder after it was packed, or went away: no run takes these by itself."""
+    wanted = {stage.address.partition("@")[2] for stage in plan if stage.address.startswith("fetch@")}
+    for name in sorted(wanted):
+        folder, manifest = params.datasets[name].source.folder, workspace.dataset(name).manifest
+        if folder is None or not manifest.is_file():
+            continue
+        place = workspace.root / folder
+        try:
+            here = {path for path in walk_folder(place).files if is_picture(path)}
+        except EdgeloopError:
+            yield f"the folder of {name} is not there: {place}"
+            continue
+        known = {path.partition("/")[2] for path in read_manifest(manifest)["path"]}
+        for text, paths in (("came into", here - known), ("went from", known - here)):
+            if paths:
+                yield f"{len(paths)} pictures {text} {place}, such as {min(paths)}: edgeloop fetch {name} takes that over"
+
+
+def _boards(workspace: Workspace, plan: Sequence[PlannedStage], runs: set[str]) -> Iterator[str]:
+    lab = load_lab(workspace)
+    for name in sorted({stage.board for stage in plan if stage.board and stage.address in runs}):
+        board = lab.board(name)
+        if board.entry.lab:
+            yield f"needs the board {name}, at the lab {board.entry.lab}"
+            continue
+        found = state(board, workspace.root)
+        held = f" by {found.holder}" if found.holder else ""
+        yield f"needs the board {name}: {found.state}{held}{f', {found.why}' if found.why else ''}"

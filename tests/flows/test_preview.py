@@ -1,0 +1,27 @@
+"""`edgeloop plan`: what a run would do, and why, without doing it."""
+
+import json
+import sys
+
+from flows_in_miniature import VARIANT, Project
+
+
+def test_it_says_what_would_run_and_why_and_runs_nothing(project: Project) -> None:
+    said = project.run(sys.executable, "-m", "edgeloop", "plan")
+    assert f"run  card@{VARIANT}: it was not built yet" in said
+    assert "with --publish, 1 card would go to s3://edgeloop/cards" in said
+    assert not (project.root / "data").exists()
+    project.run(sys.executable, "-m", "edgeloop", "graph")
+    project.run(sys.executable, "-m", "dvc", "repro")
+    params = project.root / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8").replace("calibration_images: 10", "calibration_images: 11"), encoding="utf-8")
+    out = project.root / "plan.json"
+    said = project.run(sys.executable, "-m", "edgeloop", "plan", VARIANT, "--json", str(out))
+    assert f"run  train@{VARIANT}: quantize.calibration_images: 10 -> 11" in said
+    assert f"run if changed  card@{VARIANT}: stands on train@{VARIANT}" in said
+    assert [row["plan"] for row in json.loads(out.read_text(encoding="utf-8"))["stages"]] == ["run", "run if changed"]
+    assert "prepare:" not in said
+
+
+def test_words_that_choose_nothing_get_the_near_match(project: Project) -> None:
+    assert f"did you mean '{VARIANT}'" in project.run(sys.executable, "-m", "edgeloop", "plan", f"{VARIANT}0", ok=False)
