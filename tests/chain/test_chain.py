@@ -145,11 +145,16 @@ def test_without_an_archive_and_offline_one_sentence_says_what_to_do(tmp_path: P
     assert "Traceback" not in said
 
 
+def build(project: Project, word: str) -> None:
+    params = project.root / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8").replace("build: [sample]", f"build: [{word}]"), encoding="utf-8")
+
+
 def reduced(project: Project, backbone: Path) -> None:
     """Few epochs, from a trained backbone given as a file."""
+    build(project, FLOWERS)
     params = project.root / "params.yaml"
     text = params.read_text(encoding="utf-8")
-    text = text.replace("build: [sample]", f"build: [{FLOWERS}]")
     text = text.replace("epochs: 20, learning_rate: 0.01", "epochs: 6, learning_rate: 0.01")
     text = text.replace("epochs: 80, learning_rate: 0.006", "epochs: 4, learning_rate: 0.006")
     params.write_text(text, encoding="utf-8")
@@ -197,6 +202,8 @@ def test_the_other_archives_are_prepared_too(
     tmp_path: Path, shared: Callable[[str], Path], dataset: str, archive: str, classes: int
 ) -> None:
     project = clone(tmp_path)
+    build(project, f"{dataset}-fdmobilenet_0.25-128")
+    edgeloop(project, "graph")
     edgeloop(project, "fetch", dataset, "--from", str(shared(f"datasets/{archive}")))
     project.run(sys.executable, "-m", "dvc", "repro", f"prepare@{dataset}", timeout=300)
     record = PrepareRecord.read(project.root / "data" / dataset / "prepare.json")

@@ -9,10 +9,10 @@ import pytest
 from flows_in_miniature import ROOT, Project, environment, initialised
 from lab_bench import Bench
 
+from edgeloop.graph import refresh
 from edgeloop.records import MeasuredBenchmark, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
 
-VARIANT = {"dataset": "sample", "network": "fdmobilenet_0.25", "resolution": 96}
 BUSY_S = 300
 STAGE = "benchmark@sample-fdmobilenet_0.25-96-h747"
 
@@ -24,6 +24,7 @@ def test_a_board_is_measured_by_its_stage_and_one_that_is_not_there_leaves_no_nu
     shutil.copy(ROOT / "dvc.yaml", workspace.root)
     declare(workspace)
     bench.write_lab(workspace)
+    refresh(workspace)
     project = initialised(Project(workspace.root, environment(tmp_path)))
     repro = (sys.executable, "-m", "dvc", "repro", "--single-item", STAGE)
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from flows_in_miniature import FOLDER, PARAMS, VARIANT, Project, environment, until
 
+from edgeloop.graph import refresh
 from edgeloop.services import Running, Service
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.s3 import connect
@@ -181,6 +182,7 @@ def site(served: Project, tmp_path: Path) -> Iterator[Site]:
     params = PARAMS.replace("resolutions: 96", "resolutions: 96, boards: rig") + POOLS
     for name, text in {"dvc.yaml": PIPELINE, "params.yaml": params, "lab.yaml": LAB}.items():
         (served.root / name).write_text(text, encoding="utf-8")
+    refresh(Workspace(served.root))
     (served.root / ".gitignore").write_text("/data\n/models\n/.edgeloop/\n", encoding="utf-8")
     made.project.run(sys.executable, "-m", "dvc", "remote", "add", "--default", "store", "s3://edgeloop/dvc")
     made.project.run("git", "init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "origin.git"))
