@@ -111,7 +111,7 @@ def test_a_card_of_odd_classes_is_text(workspace: Workspace) -> None:
     assert not CONTROL.search(page)
     for label in ("\\<script\\>alert(1)\\<", "a\\|b", "new line", "\\$(touch HACK)"):
         assert f"| {label} |" in readme
-    assert (folder / "plots" / "confusion.png").stat().st_size > 1000
+    assert (folder / "plots" / "confusion.svg").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("name", ["m <script> `|*", "n\n#error x \x1b[31m \u202e"])

@@ -15,7 +15,7 @@ from edgeloop.boards.virtual import driver
 from edgeloop.boards.virtual.driver import VirtualBoard
 from edgeloop.codegen.generate import Options, generate
 from edgeloop.config import Params, load_params
-from edgeloop.errors import BoardError, ConfigError, InputError, WrongOutputs
+from edgeloop.errors import BoardError, InputError, WrongOutputs
 from edgeloop.files import sha256_file
 from edgeloop.records import CodegenBackend, CodegenRecord, EmulatedBenchmark, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
@@ -35,15 +35,6 @@ def variant(workspace: Workspace, params: Params, miniatures: Path) -> Iterator[
     shutil.copytree(miniatures, paths.quantized)
     generate(workspace, params, VARIANT, Options(backend="portable"))
     yield paths
-
-
-def test_a_stage_that_depends_on_another_folder_than_the_board_runs_is_refused(workspace: Workspace) -> None:
-    line = "board: virtual-h7, runs: generated"
-    text = workspace.params.read_text(encoding="utf-8")
-    assert line in text
-    workspace.params.write_text(text.replace(line, "board: virtual-h7, runs: quantized"), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"runs: quantized, but the board virtual-h7 runs what is generated\.\n  Write runs: generated"):
-        benchmark(workspace, load_params(workspace), VARIANT, "virtual-h7")
 
 
 def test_the_record_says_what_was_counted_on_what_and_that_the_outputs_are_right(

@@ -54,8 +54,8 @@ def test_the_pictures_of_a_card_are_within_it(made: Workspace) -> None:
     folder = made.variant("sample", "fdmobilenet_0.25", 96).card
     text = card_text(folder)
     assert text.lstrip().startswith("# ")
-    found = re.findall(r"!\[Confusion matrix\]\(data:image/png;base64,([^)]*)\)", text)
-    assert [base64.b64decode(one) for one in found] == [(folder / "plots" / "confusion.png").read_bytes()]
+    found = re.findall(r"!\[Confusion matrix\]\(data:image/svg\+xml;base64,([^)]*)\)", text)
+    assert [base64.b64decode(one) for one in found] == [(folder / "plots" / "confusion.svg").read_bytes()]
     assert "](plots/" not in text
 
 
