@@ -6,8 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from edgeloop.config import Params, load_params
-from edgeloop.errors import InputError
+from edgeloop.config import load_params
+from edgeloop.store.publish import with_cards
 from edgeloop.workspace import Workspace
 from flows.cancel import Cancellable
 from flows.runs import marked_alive
@@ -25,18 +25,5 @@ def publish(root: str, variants: list[str] | None = None) -> list[str] | State[s
     workspace = Workspace(Path(root))
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
         params = load_params(workspace)
-        return publish_cards(root, params.matching(variants) if variants else with_cards(workspace, params))
+        return publish_cards(root, with_cards(workspace, params, variants or ["all"]))
     return cancelled.state
-
-
-def with_cards(workspace: Workspace, params: Params) -> list[str]:
-    """The variants that have a card.
-
-    Raises:
-        InputError: none has.
-    """
-    paths = {name: one.paths(workspace) for name, one in params.variants.items()}
-    found = [name for name, variant in paths.items() if variant.card_record.is_file()]
-    if not found:
-        raise InputError("There is no card to publish.", "Make one: edgeloop run DATASET NETWORK RESOLUTION")
-    return found

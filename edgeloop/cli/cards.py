@@ -10,7 +10,7 @@ from edgeloop.console import say
 def add(command: Command) -> None:
     add_id(command("card", _card, "make a variant's model card from its records"), "variant", stage="card")
     publish = command("publish", _publish, "publish model cards to object storage or a folder")
-    publish.add_argument("variants", nargs="+", metavar="VARIANT")
+    publish.add_argument("variants", nargs="+", metavar="VARIANT", help="or data sets, patterns, all: those that have a card")
     publish.add_argument("--to", metavar="s3://BUCKET/PREFIX|FOLDER", help="instead of publish.to of params.yaml")
     store = command("store", _store, "the local object storage (SeaweedFS on loopback)")
     store.add_argument("action", choices=("up", "down", "status"))
@@ -28,9 +28,9 @@ def _card(options: argparse.Namespace) -> None:
 
 def _publish(options: argparse.Namespace) -> None:
     workspace, params = project()
-    from edgeloop.store.publish import publish
+    from edgeloop.store.publish import publish, with_cards
 
-    for address in publish(workspace, params, options.variants, to=options.to):
+    for address in publish(workspace, params, with_cards(workspace, params, options.variants), to=options.to):
         events.tell(events.Result(address))
         say(address)
 

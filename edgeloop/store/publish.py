@@ -10,7 +10,7 @@ A publish that is killed at any moment leaves the former cards as they were; run
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +77,19 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
         addresses = [_publish(target, version, advance) for version in versions]
         _update_index(target)
     return [*addresses, target.address("index.html")]
+
+
+def with_cards(workspace: Workspace, params: Params, words: Sequence[str]) -> list[str]:
+    """The variants that the words choose (as in `build`), without those that have no card; one that is named itself stays.
+
+    Raises:
+        InputError: a word chooses nothing, or none of them has a card.
+    """
+    chosen = params.matching(words)
+    found = [name for name in chosen if name in words or params.variant(name).paths(workspace).card_record.is_file()]
+    if not found:
+        raise InputError("There is no card to publish.", "Make one: edgeloop run DATASET NETWORK RESOLUTION")
+    return found
 
 
 def read_version(workspace: Workspace, params: Params, name: str, index: str = "") -> Version:

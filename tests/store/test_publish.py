@@ -26,7 +26,7 @@ from edgeloop.config import Params, load_params
 from edgeloop.errors import InputError, StoreError
 from edgeloop.services import Running
 from edgeloop.store.local import local_store, owner_credentials
-from edgeloop.store.publish import publish
+from edgeloop.store.publish import publish, with_cards
 from edgeloop.store.s3 import Credentials, S3Target, connect, shown
 from edgeloop.store.target import Changed, Stored
 from edgeloop.workspace import Workspace
@@ -205,6 +205,14 @@ def test_the_index_lists_every_published_card(project: Project, place: Place) ->
     assert [one["variant"] for one in json.loads(contents["index.json"])["cards"]] == [FOOD, SAMPLE]
     for one in json.loads(contents["index.json"])["cards"]:
         assert f'href="{one["page"]}"' in contents["index.html"].decode()
+
+
+def test_words_choose_the_cards_that_there_are(project: Project) -> None:
+    assert with_cards(project.workspace, project.params, ["all"]) == sorted([SAMPLE, FOOD], key=[*project.params.variants].index)
+    assert with_cards(project.workspace, project.params, ["sample"]) == [SAMPLE]
+    assert with_cards(project.workspace, project.params, [PLANT]) == [PLANT], "publish says that it has no card"
+    with pytest.raises(InputError, match="no card to publish"):
+        with_cards(project.workspace, project.params, ["plant"])
 
 
 def test_publishing_again_writes_nothing(project: Project, tmp_path: Path) -> None:
