@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from edgeloop.boards.lab.config import load_lab
-from edgeloop.boards.lab.state import state
 from edgeloop.config import Params
 from edgeloop.datasets.filenames import is_picture
 from edgeloop.datasets.folder import walk_folder
@@ -13,6 +11,7 @@ from edgeloop.datasets.manifest import read_manifest
 from edgeloop.errors import EdgeloopError
 from edgeloop.times import in_words
 from edgeloop.workspace import Workspace
+from flows.boards import boards_needed
 from flows.pipeline import PlannedStage, read_plan
 from flows.show.tables import plan_rows, plan_words
 
@@ -98,12 +97,9 @@ def _folders(workspace: Workspace, params: Params, plan: Sequence[PlannedStage])
 
 
 def _boards(workspace: Workspace, plan: Sequence[PlannedStage], runs: set[str]) -> Iterator[str]:
-    lab = load_lab(workspace)
-    for name in sorted({stage.board for stage in plan if stage.board and stage.address in runs}):
-        board = lab.board(name)
-        if board.entry.lab:
-            yield f"needs the board {name}, at the lab {board.entry.lab}"
-            continue
-        found = state(board, workspace.root)
-        held = f" by {found.holder}" if found.holder else ""
-        yield f"needs the board {name}: {found.state}{held}{f', {found.why}' if found.why else ''}"
+    for found in boards_needed(workspace, plan, runs):
+        if isinstance(found, str):
+            yield found
+        else:
+            held = f" by {found.holder}" if found.holder else ""
+            yield f"needs the board {found.name}: {found.state}{held}{f', {found.why}' if found.why else ''}"

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 
 from edgeloop.config import ALL, load_params
 from edgeloop.workspace import Workspace
+from flows.boards import boards_needed
 from flows.cancel import Cancellable
 from flows.choice import scheduled_name, some_built
 from flows.commits import committed, message
@@ -57,7 +58,15 @@ def retrain(
 
 
 def _retrain(root: str, variants: list[str], publish: bool, slots: int) -> list[Row]:
-    plan = read_plan(Path(root), [f"card@{name}" for name in variants])
+    workspace = Workspace(Path(root))
+    if publish:
+        from edgeloop.store.publish import check_target
+
+        check_target(workspace, load_params(workspace))
+    plan = read_plan(workspace.root, [f"card@{name}" for name in variants])
+    for board in boards_needed(workspace, plan, {stage.address for stage in plan if stage.reason}):
+        if not isinstance(board, str) and board.state == "absent":
+            get_run_logger().warning(f"the board {board.name} is absent, its benchmarks will fail: {board.why}")
     rows = carry_out(root, plan, slots)
     if all(row["outcome"] in (UP_TO_DATE, PINNED) for row in rows):
         get_run_logger().info("up to date: nothing had to be built")

@@ -34,6 +34,7 @@ from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 UPLOADS = 8
 VERSION_DIGITS = 16
 INDEX_ATTEMPTS = 8
+PROBE = "writable.txt"
 INDEX = "../../index.html"
 """As a card's page finds it."""
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -77,6 +78,20 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
         addresses = [_publish(target, version, advance) for version in versions]
         _update_index(target)
     return [*addresses, target.address("index.html")]
+
+
+def check_target(workspace: Workspace, params: Params) -> None:
+    """See, before anything is built, that cards can be published: the place answers and takes a small file. The local store is started.
+
+    Raises:
+        StoreError: they cannot.
+    """
+    if params.publish.to.startswith("s3://") and params.publish.endpoint == "local":
+        from edgeloop.store.local import local_store
+
+        local_store(workspace).up()
+    with _target(workspace, params, params.publish.to) as target:
+        target.put(PROBE, b"edgeloop may write here\n")
 
 
 def with_cards(workspace: Workspace, params: Params, words: Sequence[str]) -> list[str]:

@@ -50,6 +50,7 @@ def labels(project: Project) -> dict[str, tuple[str, str | None]]:
     return {path: (label, split) for path, label, split in zip(rows["path"], rows["label"], rows["split"], strict=True)}
 
 
+@pytest.mark.thorough
 def test_a_correction_is_a_revision_and_restoring_one_leaves_everything_else_alone(mine: Project) -> None:
     before, head = labels(mine), mine.run("git", "rev-parse", "HEAD").strip()
     (mine.root / "note.txt").write_text("mine", encoding="utf-8")

@@ -44,6 +44,20 @@ def test_the_progress_that_a_stage_tells_is_a_bar_in_the_ui_and_its_warnings_are
 
 
 @pytest.mark.thorough
+def test_a_place_that_takes_no_cards_is_found_out_before_the_first_stage(served: Project) -> None:
+    params = served.root / "params.yaml"
+    declared = params.read_text(encoding="utf-8")
+    argv = (sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--publish")
+    params.write_text(f"{declared}publish: {{to: 's3://edgeloop/cards', endpoint: 'http://127.0.0.1:9'}}\n", encoding="utf-8")
+    said = served.run(*argv, ok=False, timeout=200)
+    assert "http://127.0.0.1:9" in said
+    assert not (served.root / "data").exists(), "nothing was built in vain"
+    params.write_text(f"{declared}publish: {{to: input.txt}}\n", encoding="utf-8")
+    assert "input.txt" in served.run(*argv, ok=False)
+    assert not (served.root / "data").exists()
+
+
+@pytest.mark.thorough
 def test_lost_outputs_come_back_from_the_cache(served: Project) -> None:
     served.retrain()
     (served.root / FOLDER / "model").unlink()

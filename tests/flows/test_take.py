@@ -72,6 +72,7 @@ def test_of_several_results_of_one_stage_the_named_one_is_taken(machines: tuple[
     assert not (here.root.parent / "ran").exists(), "nothing was run here"
 
 
+@pytest.mark.thorough
 def test_where_something_changed_meanwhile_nothing_is_taken_and_nothing_is_run(machines: tuple[Project, Project]) -> None:
     there, here = machines
     entry = measure(there)
