@@ -120,7 +120,6 @@ def test_a_second_run_does_nothing(sample: tuple[Project, str]) -> None:
     assert project.run("git", "status", "--short") == " M dvc.lock\n"
 
 
-@pytest.mark.thorough
 def test_a_change_rebuilds_only_what_it_touches(sample: tuple[Project, str]) -> None:
     project, _ = sample
     params = project.root / "params.yaml"

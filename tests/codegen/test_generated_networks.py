@@ -108,7 +108,7 @@ def test_large_inputs_equal_the_reference(name: str, resolution: int, network_fi
         assert all_differ(check_equal_emulated(model, tmp_path, images, compilers[resolution % len(compilers)]))
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @settings(max_examples=12)
 @given(seed=st.integers(0, 2**32), extreme=st.booleans(), flags=st.sampled_from([(), (DSP,)]))
 def test_random_small_graphs_equal_the_reference(

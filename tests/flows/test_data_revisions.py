@@ -81,7 +81,7 @@ def test_a_correction_is_a_revision_and_restoring_one_leaves_everything_else_alo
     assert "is at the revision" in edgeloop(mine, "restore", f"sample@{head[:8]}", ok=False)
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_what_is_not_in_the_cache_comes_from_the_remote_or_nothing_is_changed(mine: Project, tmp_path: Path) -> None:
     head = mine.run("git", "rev-parse", "HEAD").strip()
     mine.run(sys.executable, "-m", "dvc", "remote", "add", "--local", "-d", "other", str(tmp_path / "remote"))

@@ -65,7 +65,7 @@ def test_in_bfloat16_on_two_devices_the_loss_falls(trained: Workspace) -> None:
     assert estimate.value > 0.6, "three classes"
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_model_that_is_kept_is_of_plain_float32_layers(trained: Workspace) -> None:
     load_tensorflow()
