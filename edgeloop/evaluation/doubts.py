@@ -8,8 +8,11 @@ import pandas as pd
 from edgeloop.markup import one_line
 from edgeloop.records import EvaluateRecord, FormatResult, TrainRecord
 
-RISE = 1.5
-"""How far above its least value the loss ends where the training fell apart; at a good end it is there within a tenth."""
+RISE, RISE_OF_GUESS = 1.5, 0.15
+"""A training fell apart where its loss ends at so many times its least value, and by this share of a guess's loss above it.
+
+Near zero a loss is restless.
+"""
 LOSS_OF_INT8 = 0.02
 """More than this is not what rounding costs (docs/results.md); the published int8 models of this family lose up to 0.4 points."""
 SEEN = 10
@@ -53,7 +56,7 @@ def _loss(record: TrainRecord, history: pd.DataFrame) -> Iterator[str]:
             f"The loss ended at {losses[-1]:.2f}; a guess has {guess:.2f}. The network has learned nothing: "
             "take a lower learning rate, a longer warm-up, or look at the labels."
         )
-    elif losses[-1] > RISE * min(losses):
+    elif losses[-1] > max(RISE * min(losses), min(losses) + RISE_OF_GUESS * guess):
         yield f"The loss rose from {min(losses):.2f} to {losses[-1]:.2f} at its end: the training fell apart; take a lower learning rate."
 
 

@@ -46,6 +46,7 @@ def test_a_warm_up_as_long_as_the_phase(records: tuple[TrainRecord, pd.DataFrame
         ([2.0, 1.8, 1.7], "no_better"),
         ([2.0, 0.5, 0.9], "rose from 0.50 to 0.90"),
         ([2.0, 0.5, 0.55], None),
+        ([2.0, 0.05, 0.08], None),
     ],
 )
 def test_a_loss_that_says_that_nothing_was_learned(
