@@ -13,6 +13,8 @@ from edgeloop.yamlfile import near_match
 from flows.why import NOT_BUILT, reason_of, took_s
 
 OF_A_MODEL = ("train", "quantize", "generate", "evaluate", "card")
+GRAPH = "graph"
+"""The stage that writes graph.yaml; a plan is read after that was brought up to date, so that it changes nothing any more."""
 HOST = "host"
 """The board that is this machine: what is measured on it runs alone."""
 

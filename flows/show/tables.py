@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from edgeloop.markup import text as literal
-from flows.pipeline import PlannedStage
+from flows.pipeline import GRAPH, PlannedStage
 from flows.schedule import FAILED, ready
 
 Row = dict[str, Any]
@@ -30,7 +30,7 @@ def plan_rows(plan: Sequence[PlannedStage]) -> list[Row]:
     runs: dict[str, str] = {}
     rows = []
     for stage in plan:
-        behind = sorted(stage.upstream & runs.keys())
+        behind = sorted((stage.upstream & runs.keys()) - {GRAPH})
         if stage.pinned:
             rows.append({"stage": f"`{stage.address}`", "plan": "pinned", "why": PIN})
         elif stage.reason:
