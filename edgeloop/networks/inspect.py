@@ -10,6 +10,7 @@ from edgeloop.errors import ModelError
 from edgeloop.files import sha256_file
 from edgeloop.networks.files import read_model
 from edgeloop.records import Part
+from edgeloop.tflite.inspect import aligned
 
 LIMITS = Limits(deadline_s=180.0, memory_bytes=16 << 30)
 Shape = list[int | None]
@@ -52,14 +53,11 @@ class KerasReport(Part):
             ("parameters", f"{self.parameters:,}, {self.trainable:,} of them trainable"),
             ("MACs", "cannot be told (see the layers marked ?)" if self.macs is None else f"{self.macs:,}"),
         ]
-        rows = [("#", "layer", "kind", "output", "MACs", "parameters")]
+        rows: list[tuple[str, ...]] = [("#", "layer", "kind", "output", "MACs", "parameters")]
         for number, layer in enumerate(self.layers):
             macs = "?" if layer.macs is None else f"{layer.macs:,}"
             rows.append((str(number), layer.name, layer.kind, _words(layer.output_shape), macs, f"{layer.parameters:,}"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        aligns = [str.ljust] * 4 + [str.rjust] * 2
-        table = ["  ".join(put(cell, width) for put, cell, width in zip(aligns, row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*(f"{name:<13} {value}" for name, value in facts), "", *table])
+        return "\n".join([*(f"{name:<13} {value}" for name, value in facts), "", *aligned(rows)])
 
 
 def inspect_keras(path: Path) -> KerasReport:

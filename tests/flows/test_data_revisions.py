@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from datasets_in_miniature import fill, two_classes
-from flows_in_miniature import PARAMS, ROOT, Project, small_project
+from flows_in_miniature import Project, first_data_revision
 
 from edgeloop.datasets.manifest import read_manifest
 from edgeloop.workspace import Workspace
@@ -21,17 +20,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="session")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 60 pictures, prepared, validated and committed; made once, and copied for each test."""
-    made = small_project(tmp_path_factory.mktemp("first"))
-    fill(made.root, two_classes(30, "first"))
-    (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
-    data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
     never_built = "\n  train:\n    cmd: cp data/sample/accepted.json never\n    deps: [data/sample/accepted.json]\n    outs: [never]\n"
-    (made.root / "dvc.yaml").write_text(data_stages + never_built, encoding="utf-8")
-    (made.root / ".gitignore").write_text("/data/*/\n/models/*/\n/.edgeloop/\n/first/\n/never\n", encoding="utf-8")
-    made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
-    made.run("git", "add", "--all")
-    made.run("git", "commit", "--quiet", "--message", "First revision")
-    return made.root
+    return first_data_revision(tmp_path_factory.mktemp("first"), never_built, "/never\n")
 
 
 @pytest.fixture

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from datasets_in_miniature import fill, jpeg, two_classes
-from flows_in_miniature import FOLDER, PARAMS, ROOT, Project, environment, sleepers, small_project, until
+from datasets_in_miniature import fill, jpeg
+from flows_in_miniature import FOLDER, ROOT, Project, environment, first_data_revision, sleepers, until
 
 from edgeloop.config import load_params
 from edgeloop.datasets.manifest import read_manifest
-from edgeloop.graph import refresh
 from edgeloop.records import IngestRecord
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.s3 import connect
@@ -49,19 +48,7 @@ STANDS_ON_DATA = f"""
 @pytest.fixture(scope="session")
 def first_revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 60 pictures, prepared, validated and committed; made once, and copied for each test."""
-    home = tmp_path_factory.mktemp("first revision")
-    made = small_project(home)
-    fill(made.root, two_classes(30, "first"))
-    (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
-    data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
-    (made.root / "dvc.yaml").write_text(data_stages + STANDS_ON_DATA, encoding="utf-8")
-    refresh(Workspace(made.root))
-    ignored = "/data/*/\n/models/*/\n/.edgeloop/\n/first/\n/hold\n/begun\n/broken\n"
-    (made.root / ".gitignore").write_text(ignored, encoding="utf-8")
-    made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
-    made.run("git", "add", "--all")
-    made.run("git", "commit", "--quiet", "--message", "First revision")
-    return made.root
+    return first_data_revision(tmp_path_factory.mktemp("first revision"), STANDS_ON_DATA, "/hold\n/begun\n/broken\n")
 
 
 @pytest.fixture
