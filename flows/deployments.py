@@ -87,10 +87,14 @@ def lines(schedules: Schedules) -> dict[str, str]:
     return {"retrain": schedules.retrain.cron, "benchmark": schedules.benchmark.cron, "ingest": schedules.ingest}
 
 
+def engine_command() -> str:
+    """What the worker of `edgeloop up` runs for a flow run, with this very Python."""
+    return shlex.join([sys.executable, "-m", "flows.engine"])
+
+
 def _variables(workspace: Workspace, schedules: Schedules) -> dict[str, str]:
     """What prefect.yaml refers to."""
-    begin = shlex.join([sys.executable, "-m", "flows.engine"])
-    variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_BEGIN": begin, "EDGELOOP_TIMEZONE": schedules.timezone}
+    variables = {"EDGELOOP_ROOT": str(workspace.root), "EDGELOOP_BEGIN": engine_command(), "EDGELOOP_TIMEZONE": schedules.timezone}
     for flow, line in lines(schedules).items():
         name = flow.upper()
         variables[f"EDGELOOP_{name}_CRON"] = NEVER if line == OFF else line

@@ -99,9 +99,16 @@ class _Progress:
     def settle(self, plan: list[PlannedStage]) -> None:
         """Give an outcome to every stage that needs no run: up to date, or stopped by a failure before it."""
         for stage in blocked(plan, self.outcomes):
-            self._settle(stage, NOT_RUN, "a stage that it needs failed")
-        for stage in unchanged(plan, self.outcomes):
-            self._settle(stage, *((PINNED, PIN) if stage.pinned else (UP_TO_DATE, SAME)))
+            self._shown.stopped(stage, why := "a stage that it needs failed")
+            self._note(stage.address, NOT_RUN, why)
+        same = unchanged(plan, self.outcomes)
+        for outcome, why, stages in (
+            (UP_TO_DATE, SAME, [stage for stage in same if not stage.pinned]),
+            (PINNED, PIN, [stage for stage in same if stage.pinned]),
+        ):
+            self._shown.cached(stages, outcome, why)
+            for stage in stages:
+                self._note(stage.address, outcome, why)
 
     def start(self, root: str, stage: PlannedStage) -> None:
         """Run it in a thread of its own."""
@@ -119,10 +126,6 @@ class _Progress:
             self._note(address, self.running.pop(address).result(), why)
         except EdgeloopError as error:
             self._note(address, FAILED, str(error))
-
-    def _settle(self, stage: PlannedStage, outcome: str, why: str) -> None:
-        self._shown.settled(stage, outcome, why)
-        self._note(stage.address, outcome, why)
 
     def _note(self, address: str, outcome: str, why: str) -> None:
         self.outcomes[address] = outcome

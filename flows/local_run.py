@@ -1,4 +1,4 @@
-"""Runs that somebody starts in a terminal. They belong to a deployment `by-hand`, because the UI cancels no others."""
+"""Runs that somebody starts in a terminal. They belong to a deployment `by-hand`, because the UI cancels and retries no others."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +11,13 @@ from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
 from edgeloop.workspace import Workspace
+from flows.deployments import POOL, engine_command
 from flows.engine import begins_in_time
-from flows.runs import marked_alive
+from flows.pools.deployment import ensure_pool
+from flows.runs import BY_HAND, marked_alive
 
 NAME = "by-hand"
-DESCRIPTION = "What `edgeloop run` and `edgeloop ingest` run in a terminal. No worker takes runs of it that are started in the UI."
+DESCRIPTION = "What `edgeloop run` and `edgeloop ingest` run in a terminal. The worker of `edgeloop up` does what is retried here."
 
 
 def run_locally(flow: "Flow[..., Any]", parameters: Mapping[str, Any]) -> Any:
@@ -26,8 +28,8 @@ def run_locally(flow: "Flow[..., Any]", parameters: Mapping[str, Any]) -> Any:
         ServiceSilent: the server went away while it started.
     """
     with get_client(sync_client=True) as client:
-        deployment = _deployment(client, flow)
-        run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), state=Pending())
+        deployment = _deployment(client, flow, str(parameters["root"]))
+        run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), state=Pending(message=BY_HAND))
     try:
         with marked_alive(Workspace(Path(parameters["root"])), str(run.id)), begins_in_time():
             return run_flow(flow, flow_run=run, parameters=dict(parameters))
@@ -35,9 +37,22 @@ def run_locally(flow: "Flow[..., Any]", parameters: Mapping[str, Any]) -> Any:
         raise KeyboardInterrupt from None
 
 
-def _deployment(client: SyncPrefectClient, flow: "Flow[..., Any]") -> Any:
-    """The id of the flow's deployment, which is made where there is none."""
+def _deployment(client: SyncPrefectClient, flow: "Flow[..., Any]", root: str) -> Any:
+    """The id of the flow's deployment, which is made where there is none: the runs of this project."""
     try:
-        return client.read_deployment_by_name(f"{flow.name}/{NAME}").id
+        found = client.read_deployment_by_name(f"{flow.name}/{NAME}")
+        if found.work_pool_name == POOL and found.parameters == {"root": root}:
+            return found.id
     except ObjectNotFound:
-        return client.create_deployment(client.create_flow(flow), NAME, description=DESCRIPTION, enforce_parameter_schema=False)
+        pass
+    ensure_pool(client, POOL)
+    return client.create_deployment(
+        client.create_flow(flow),
+        NAME,
+        description=DESCRIPTION,
+        parameters={"root": root},
+        work_pool_name=POOL,
+        entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
+        enforce_parameter_schema=False,
+        job_variables={"command": engine_command(), "working_dir": root},
+    )

@@ -8,10 +8,11 @@ from edgeloop.config import Params
 from edgeloop.datasets.filenames import is_picture
 from edgeloop.datasets.folder import walk_folder
 from edgeloop.datasets.manifest import read_manifest
-from edgeloop.errors import EdgeloopError
+from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.times import in_words
 from edgeloop.workspace import Workspace
 from flows.boards import boards_needed
+from flows.disk import check_room
 from flows.pipeline import PlannedStage, read_plan
 from flows.show.tables import plan_rows, plan_words
 
@@ -61,11 +62,25 @@ def preview(workspace: Workspace, params: Params, variants: Sequence[str]) -> Pr
     known = [last for one in runs if (last := took[one]) is not None]
     new = f", without {len(runs) - len(known)} of which nobody knows" if len(known) < len(runs) else ""
     notes = [f"together {in_words(sum(known))} last time{new}"] if known else []
-    notes += [*_downloads(workspace, params, runs), *_folders(workspace, params, plan), *_boards(workspace, plan, runs)]
+    notes += [
+        *_downloads(workspace, params, runs),
+        *_room(workspace, params, runs),
+        *_folders(workspace, params, plan),
+        *_boards(workspace, plan, runs),
+    ]
     cards = [name for name in variants if f"card@{name}" in runs]
     if cards:
         notes.append(f"with --publish, {len(cards)} card{'s' * (len(cards) > 1)} would go to {params.publish.to}")
     return Preview(shown, len(rows) - len(shown), notes, plan_words(plan))
+
+
+def _room(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[str]:
+    try:
+        warning = check_room(workspace, params, runs)
+    except InputError as error:
+        warning = str(error)
+    if warning:
+        yield warning
 
 
 def _downloads(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[str]:

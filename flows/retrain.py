@@ -15,6 +15,7 @@ from flows.boards import boards_needed
 from flows.cancel import Cancellable
 from flows.choice import scheduled_name, some_built
 from flows.commits import committed, message
+from flows.disk import check_room
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
@@ -59,12 +60,16 @@ def retrain(
 
 def _retrain(root: str, variants: list[str], publish: bool, slots: int) -> list[Row]:
     workspace = Workspace(Path(root))
+    params = load_params(workspace)
     if publish:
         from edgeloop.store.publish import check_target
 
-        check_target(workspace, load_params(workspace))
+        check_target(workspace, params)
     plan = read_plan(workspace.root, [f"card@{name}" for name in variants])
-    for board in boards_needed(workspace, plan, {stage.address for stage in plan if stage.reason}):
+    runs = {stage.address for stage in plan if stage.reason}
+    if warning := check_room(workspace, params, runs):
+        get_run_logger().warning(warning)
+    for board in boards_needed(workspace, plan, runs):
         if not isinstance(board, str) and board.state == "absent":
             get_run_logger().warning(f"the board {board.name} is absent, its benchmarks will fail: {board.why}")
     rows = carry_out(root, plan, slots)

@@ -20,6 +20,8 @@ BEGINS_S = 10.0
 """Within that time after its state changed, a run that was started by hand holds its lock."""
 WORKER_BEGINS_S = 120.0
 """The same for one that a worker started: its process first imports Prefect, maybe on a busy machine."""
+BY_HAND = "started in a terminal"
+"""What the first state of a run says that no worker started."""
 MOST_SCHEDULED = 3
 """A schedule has a hundred runs ahead of it: the next ones are enough."""
 
@@ -84,7 +86,7 @@ def _never_marked(workspace: Workspace, server: Server, worker_begins_s: float) 
     found = []
     for run in server.post("/flow_runs/filter", {"flow_runs": wanted}):
         age_s = (now - dt.datetime.fromisoformat(run["state"]["timestamp"])).total_seconds()
-        begins_s = worker_begins_s if run["work_pool_name"] else BEGINS_S
+        begins_s = BEGINS_S if run["state"]["message"] == BY_HAND or not run["work_pool_name"] else worker_begins_s
         if run["parameters"].get("root") == str(workspace.root) and run["id"] not in held and age_s >= begins_s:
             found.append(str(run["id"]))
     return found

@@ -94,7 +94,7 @@ def _there(root: str, address: str, force: bool, there: Dispatch) -> Outcome:
     """Have a worker run it, which shows what it prints as a flow run of its own; here is shown who has it."""
     see = _Seen(address)
     try:
-        return send(Path(root), address, force, there, lambda line: see.event(Notice(line)), is_ending)
+        return send(Path(root), address, force, there, see.event, is_ending)
     except Ended:
         raise
     except EdgeloopError as error:

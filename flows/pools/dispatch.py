@@ -12,11 +12,12 @@ from prefect.deployments import run_deployment
 
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
-from flows.commands import Say, Watch, environment
+from edgeloop.events import Caution, Notice
+from flows.commands import Hear, Say, Watch, environment
 from flows.pools.clone import origin
 from flows.pools.deployment import ensure_deployment
 from flows.pools.lock_entries import entries
-from flows.pools.order import FLOW, MAY_PASS, OUTCOME, RUN_CACHE, WORKER, Dispatch, Order
+from flows.pools.order import FLOW, MAY_PASS, OUTCOME, RUN_CACHE, WARNINGS, WORKER, Dispatch, Order
 from flows.pools.revision import commit_of
 from flows.pools.wait import Lost, Waiting
 from flows.stage import OUTCOMES, Outcome
@@ -26,8 +27,10 @@ TRIES = 3
 """How many workers may lose a stage before it counts as failed."""
 
 
-def send(root: Path, address: str, force: bool, there: Dispatch, say: Say, ended: Watch) -> Outcome:
+def send(root: Path, address: str, force: bool, there: Dispatch, hear: Hear, ended: Watch) -> Outcome:
     """Have the stage done by a worker of the pool; returns its outcome, and dvc.lock is then as if it had been done here.
+
+    `hear` is told who has it, and the stage's warnings.
 
     Raises:
         InputError: the workspace holds changes that are not committed.
@@ -35,6 +38,10 @@ def send(root: Path, address: str, force: bool, there: Dispatch, say: Say, ended
         StageError: the stage failed.
         Ended: everything is being ended; the worker was told.
     """
+
+    def say(line: str) -> None:
+        hear(Notice(line))
+
     order = Order(
         address=address,
         commit=commit_of(root, environment(), say, ended),
@@ -56,7 +63,10 @@ def send(root: Path, address: str, force: bool, there: Dispatch, say: Say, ended
                 lost.append(str(error.what))
                 say(f"{error.what} Try {len(lost)} of {TRIES}.")
                 continue
-            return _taken_over(root, address, ran, say, ended)
+            outcome = _taken_over(root, address, ran, say, ended)
+            for text in json.loads(str(ran.labels.get(WARNINGS, "[]"))):
+                hear(Caution(text))
+            return outcome
     raise StageError(f"{address} was lost {TRIES} times:\n" + "\n".join(f"    {why}" for why in lost), "Look at the workers of the pool.")
 
 

@@ -1,5 +1,6 @@
 """The flow `stage`: one stage on a worker. A clone of the commit, its inputs from the store, the command, its outputs into the store."""
 
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from flows.cancel import Cancellable
 from flows.commands import Ended, Say, environment, run, veiled
 from flows.pools.clone import clean_clone, source
 from flows.pools.lock_entries import write_entries
-from flows.pools.order import FLOW, MAY_PASS, OUTCOME, RUN_CACHE, Order, read_order
+from flows.pools.order import FLOW, MAY_PASS, OUTCOME, RUN_CACHE, WARNINGS, Order, read_order
 from flows.show.progress import ShownProgress
 from flows.stage import Outcome, entry_of, outcome_of, stage_command
 from flows.supervisor import begin, is_ending
@@ -38,9 +39,9 @@ def stage(order: dict[str, Any]) -> State[str]:
     begin()
     with Cancellable(Crashed(message="Its worker was ended."), LOOK_EVERY_S) as cancelled:
         try:
-            outcome, entry = _done(read_order(order))
+            outcome, entry, warnings = _done(read_order(order))
             with get_client(sync_client=True) as client:
-                client.update_flow_run_labels(flow_run.id, {OUTCOME: outcome, RUN_CACHE: entry})
+                client.update_flow_run_labels(flow_run.id, {OUTCOME: outcome, RUN_CACHE: entry, WARNINGS: json.dumps(warnings)})
             return Completed(message=outcome)
         except Ended:
             time.sleep(ENDS_S)  # whoever ended it interrupts this thread as well
@@ -54,8 +55,8 @@ def stage(order: dict[str, Any]) -> State[str]:
     return cancelled.state
 
 
-def _done(order: Order) -> tuple[Outcome, str]:
-    """What became of it, and the entry of the run cache.
+def _done(order: Order) -> tuple[Outcome, str, list[str]]:
+    """What became of it, the entry of the run cache, and the stage's warnings.
 
     Raises:
         Ended: it was ended in the middle.
@@ -68,14 +69,15 @@ def _done(order: Order) -> tuple[Outcome, str]:
         return _done_in(folder, order, outer | {"PYTHONPATH": _path(folder)}, say)
 
 
-def _done_in(folder: Path, order: Order, env: Mapping[str, str], say: Say) -> tuple[Outcome, str]:
-    bar = ShownProgress(order.address)
+def _done_in(folder: Path, order: Order, env: Mapping[str, str], say: Say) -> tuple[Outcome, str, list[str]]:
+    bar, warnings = ShownProgress(order.address), list[str]()
 
     def hear(event: Event) -> None:
         if isinstance(event, Progress | Notice):
             say(event.text)
         if isinstance(event, Caution):
             get_run_logger().warning(event.text)
+            warnings.append(event.text)
         if isinstance(event, Progress):
             bar.show(event)
 
@@ -88,7 +90,7 @@ def _done_in(folder: Path, order: Order, env: Mapping[str, str], say: Say) -> tu
     outcome, entry = outcome_of(done, order.address), entry_of(done, order.address)
     say("pushing what it made, and the run cache")
     transfer(["push", "--run-cache", order.address], folder, env, say, is_ending)
-    return outcome, entry
+    return outcome, entry, warnings
 
 
 def _path(folder: Path) -> str:

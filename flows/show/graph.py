@@ -25,7 +25,7 @@ def add_node(address: str, upstream: Sequence[UUID], state_type: StateType, stat
             "name": address,
             "flow_run_id": flow_run_id,
             "task_key": "stage",
-            "dynamic_key": address,
+            "dynamic_key": str(run_id),  # a run that is retried has the stage once more
             "task_inputs": {"wait_for": [TaskRunResult(id=one) for one in upstream]},
             "expected_start_time": moment,
             "start_time": moment,

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, StateDetails, StateType
 from prefect.futures import PrefectFuture
 
 from flows.pipeline import PlannedStage
-from flows.schedule import FAILED, NOT_RUN, PINNED, UP_TO_DATE
+from flows.schedule import FAILED, PINNED, UP_TO_DATE
 from flows.show.best_effort import best_effort
 from flows.show.graph import add_node
 from flows.show.live import LiveTable
@@ -23,6 +23,8 @@ from flows.show.tables import Row, board_rows, board_words, failure_rows, headli
 _STOPPED = (StateType.CANCELLED, "NotRun")
 FAILURES = "What failed, why, and the command that repeats it"
 _CACHED = (StateType.COMPLETED, "UpToDate")
+MOST_NODES = 12
+"""So many stages without a run are nodes of their own; the drawn sample has eleven in all."""
 
 
 class ShownRun:
@@ -42,8 +44,8 @@ class ShownRun:
 
     def upstream(self, stage: PlannedStage) -> list[State[str]]:
         """What the stage's task run stands on, as Prefect's `wait_for` takes it: all of it has ended."""
-        ended = sorted(stage.upstream & self._task_runs.keys())
-        details = ((one, StateDetails(task_run_id=self._task_runs[one])) for one in ended)
+        ended = {self._task_runs[one]: one for one in sorted(stage.upstream & self._task_runs.keys())}
+        details = ((one, StateDetails(task_run_id=run)) for run, one in ended.items())
         return [State(type=StateType.COMPLETED, state_details=detail, data=one) for one, detail in details]
 
     def started(self, address: str, future: PrefectFuture[Any]) -> None:
@@ -51,12 +53,19 @@ class ShownRun:
         self._task_runs[address] = future.task_run_id
         self._started[address] = time.monotonic()
 
-    def settled(self, stage: PlannedStage, outcome: str, why: str) -> None:
-        """It ended without a command."""
-        if outcome == NOT_RUN:
-            self._stopped.append((stage, why))  # other stages that it needs may not have begun
+    def stopped(self, stage: PlannedStage, why: str) -> None:
+        """It is not run; other stages that it needs may not have begun."""
+        self._stopped.append((stage, why))
+
+    def cached(self, stages: Sequence[PlannedStage], outcome: str, why: str) -> None:
+        """They need no run. Many of them are one node of the graph, so that what does run can be seen."""
+        if len(stages) <= MOST_NODES:
+            for stage in stages:
+                self._add(stage, *_CACHED, why)
         else:
-            self._add(stage, *_CACHED, why)
+            names = "\n".join(stage.address for stage in stages)
+            fold = add_node(f"{len(stages)} stages {outcome}", self._behind(stages), *_CACHED, names)
+            self._task_runs |= dict.fromkeys((stage.address for stage in stages), fold)
 
     def finish(self, outcomes: Mapping[str, str]) -> None:
         """All stages have an outcome."""
@@ -65,8 +74,11 @@ class ShownRun:
         self.show_boards(outcomes, [])
 
     def _add(self, stage: PlannedStage, state_type: StateType, state_name: str, why: str) -> None:
-        behind = [self._task_runs[one] for one in sorted(stage.upstream & self._task_runs.keys())]
-        self._task_runs[stage.address] = add_node(stage.address, behind, state_type, state_name, why)
+        self._task_runs[stage.address] = add_node(stage.address, self._behind([stage]), state_type, state_name, why)
+
+    def _behind(self, stages: Sequence[PlannedStage]) -> list[UUID]:
+        """The nodes that they stand on."""
+        return sorted({self._task_runs[one] for stage in stages for one in stage.upstream & self._task_runs.keys()})
 
     def row(self, address: str, outcome: str, why: str) -> Row:
         """What became of it."""

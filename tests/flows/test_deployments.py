@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import FOLDER, ROOT, Project
+from chromium import ABSENT, PROGRAM, chromium
+from flows_in_miniature import FOLDER, ROOT, Project, until
 
 from edgeloop.config import load_params
 from edgeloop.errors import ConfigError
@@ -84,6 +85,25 @@ def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: P
     assert "deployments made; by themselves run: none" in services(installed, "up")
     time.sleep(3)
     assert "Scheduled" not in services(installed, "status")
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(PROGRAM is None, reason=ABSENT)
+def test_a_run_of_a_terminal_that_is_retried_in_the_ui_is_done_by_the_worker(installed: Project, tmp_path: Path) -> None:
+    (installed.root / "broken").touch()
+    installed.retrain(ok=False)
+    services(installed, "up")
+    (installed.root / "broken").unlink()
+    server = json.loads((installed.root / ".edgeloop" / "services" / "prefect.json").read_text(encoding="utf-8"))["address"]
+    (run,) = finished_runs(installed.root)
+    with chromium(tmp_path / "profile") as page:
+        page.open(f"{server}/runs/flow-run/{run['id']}")
+        page.see("Failed")
+        page.click("Retry")
+        page.see("This will retry flow run")
+        page.click("Retry")  # the dialog's
+    until(lambda: finished_runs(installed.root)[0]["state_type"] == "COMPLETED", 120)
+    assert (installed.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
 
 
 def test_what_is_no_cron_line_is_refused_before_anything_starts(installed: Project) -> None:

@@ -27,7 +27,10 @@ pytestmark = pytest.mark.slow
 BENCHMARK = f"benchmark@{VARIANT}-rig"
 # Each stage notes where it runs, and waits while the file of its name is there.
 NOTE = "echo {0} $WHERE >> $NOTES/ran; while test -e $NOTES/hold-{0}; do sleep 0.1; done; "
-HALF = """test -z $EDGELOOP_EVENTS || echo '{"kind":"progress","what":"epochs","done":1,"total":2,"text":"1/2"}' > $EDGELOOP_EVENTS; """
+HALF, ODD = (
+    f"test -z $EDGELOOP_EVENTS || echo '{event}' > $EDGELOOP_EVENTS; "
+    for event in ('{"kind":"progress","what":"epochs","done":1,"total":2,"text":"1/2"}', '{"kind":"warning","text":"It learned nothing."}')
+)
 PIPELINE = f"""\
 vars: [graph.yaml]
 stages:
@@ -39,7 +42,7 @@ stages:
     foreach: ${{graph.variants}}
     do:
       meta: {{slots: 2}}
-      cmd: {NOTE.format("train")} {HALF} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
+      cmd: {NOTE.format("train")} {HALF} {ODD} mkdir -p {FOLDER}/train && cat data/sample/prepared input.txt > {FOLDER}/train/model
       deps: [data/sample/prepared, input.txt]
       params: [quantize]
       outs: ["{FOLDER}/train"]
@@ -215,6 +218,7 @@ def test_stages_go_to_prefects_workers_and_their_results_come_back_by_the_run_ca
         assert flow.wait(timeout=180) == 0, site.said
     assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
     assert "taken over from trainer: ran" in site.said
+    assert f"ran  train@{VARIANT}\n            warning: It learned nothing." in site.said
     assert site.lock() == done_here(site)
     train = next(run for run in site.runs() if run["name"] == f"train@{VARIANT}")
     assert train["state_type"] == "COMPLETED"

@@ -25,3 +25,16 @@ def test_it_says_what_would_run_and_why_and_runs_nothing(project: Project) -> No
 
 def test_words_that_choose_nothing_get_the_near_match(project: Project) -> None:
     assert f"did you mean '{VARIANT}'" in project.run(sys.executable, "-m", "edgeloop", "plan", f"{VARIANT}0", ok=False)
+
+
+def test_a_disk_that_is_too_small_is_said_before_the_first_stage(project: Project) -> None:
+    params = project.root / "params.yaml"
+    archive = "{address: 'http://127.0.0.1:9/flowers.tgz', bytes: 90000000000000000, sha256: " + "a" * 64 + "}"
+    params.write_text(params.read_text(encoding="utf-8").replace("{drawn: {}}", archive), encoding="utf-8")
+    pipeline = project.root / "dvc.yaml"
+    fetch = "stages:\n  fetch:\n    foreach: ${graph.datasets}\n    do: {cmd: touch input.txt, outs: [input.txt]}\n"
+    pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("stages:\n", fetch), encoding="utf-8")
+    said = project.run(sys.executable, "-m", "edgeloop", "plan")
+    assert "fetch@sample downloads 90,000,000,000 MB" in said
+    assert f"The run writes at least 90000000.5 GB below {project.root}" in said
+    assert "Free some space, or build less" in said

@@ -11,6 +11,7 @@ from edgeloop.config import load_params
 from edgeloop.errors import InputError
 from edgeloop.workspace import Workspace
 from flows.run import select
+from flows.show.run import MOST_NODES
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +27,34 @@ def test_a_first_run_builds_everything_and_a_second_nothing(served: Project) -> 
     second = served.retrain()
     assert "up to date in" in second
     assert "Running stage" not in second
+
+
+@pytest.mark.thorough
+def test_many_cached_stages_are_one_node_of_the_graph(served: Project) -> None:
+    parts = " ".join(f'"{number}",' for number in range(MOST_NODES))
+    part = f"""\
+  part:
+    foreach: [{parts}]
+    do:
+      cmd: cp data/sample/prepared data/sample/part-${{item}}
+      deps: [data/sample/prepared]
+      outs: ["data/sample/part-${{item}}"]
+"""
+    pipeline = served.root / "dvc.yaml"
+    needed = ", ".join(f"data/sample/part-{number}" for number in range(MOST_NODES))
+    text = pipeline.read_text(encoding="utf-8").replace("data/sample/other]\n      outs", f"data/sample/other, {needed}]\n      outs")
+    pipeline.write_text(text + part, encoding="utf-8")
+    served.run(sys.executable, "-m", "dvc", "repro")
+    params = served.root / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8").replace("calibration_images: 10", "calibration_images: 20"), encoding="utf-8")
+    served.retrain()
+    nodes = served.ask(f"/flow_runs/{served.flow_runs()[0]['id']}/graph-v2")["nodes"]
+    shown = {node["label"]: [parent["id"] for parent in node["parents"]] for _, node in nodes}
+    ids = {node["label"]: name for name, node in nodes}
+    cached = f"{MOST_NODES + 2} stages up to date"
+    assert shown.keys() == {cached, f"train@{VARIANT}", f"card@{VARIANT}"}
+    assert shown[f"train@{VARIANT}"] == [ids[cached]]
+    assert sorted(shown[f"card@{VARIANT}"]) == sorted([ids[cached], ids[f"train@{VARIANT}"]])
 
 
 @pytest.mark.thorough

@@ -1,0 +1,39 @@
+"""Room on the disk for what a plan makes of its data sets, looked at before it begins."""
+
+import shutil
+from collections.abc import Collection
+
+from edgeloop.config import Params
+from edgeloop.errors import InputError
+from edgeloop.workspace import Workspace
+
+LEAST_BYTES = 500_000_000
+"""For models, code, records and pages, and the decoded images of a small data set."""
+
+
+def room_needed(workspace: Workspace, params: Params, runs: Collection[str]) -> int:
+    """Bytes that these stages write at the least: archives that are not there yet, the images of them, and a little for the rest.
+
+    What DVC's cache takes (as much again, where the file system cannot share blocks) and decoded images are not in it.
+    """
+    needed = LEAST_BYTES if runs else 0
+    for name, dataset in params.datasets.items():
+        size = dataset.source.bytes or 0
+        if f"fetch@{name}" in runs and not workspace.dataset(name).archive.is_file():
+            needed += size
+        if f"prepare@{name}" in runs:
+            needed += size
+    return needed
+
+
+def check_room(workspace: Workspace, params: Params, runs: Collection[str]) -> str | None:
+    """A warning where the room may be too small.
+
+    Raises:
+        InputError: it certainly is.
+    """
+    needed, free = room_needed(workspace, params, runs), shutil.disk_usage(workspace.root).free
+    said = f"The run writes at least {needed / 1e9:.1f} GB below {workspace.root}; {free / 1e9:.1f} GB are free."
+    if free < needed:
+        raise InputError(said, "Free some space, or build less (`build` in params.yaml): edgeloop plan says what runs.")
+    return f"{said} DVC's cache may take as much again." if free < 2 * needed else None
