@@ -52,7 +52,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     On an exception the temporary file is removed and `target` stays as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.part-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -88,7 +88,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     On an exception it is removed and `target` stays as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
     try:
         yield temporary
         temporary.chmod(0o755)

@@ -156,7 +156,7 @@ def first_data_revision(home: Path, other_stages: str, ignored: str) -> Path:
     data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
     (made.root / "dvc.yaml").write_text(data_stages + other_stages, encoding="utf-8")
     refresh(Workspace(made.root))
-    (made.root / ".gitignore").write_text(f"/data/*/\n/models/*/\n/.edgeloop/\n/first/\n{ignored}", encoding="utf-8")
+    (made.root / ".gitignore").write_text(f"/data/*/\n/models/*/\n/.edgeloop/\n.*.part-*\n/first/\n{ignored}", encoding="utf-8")
     made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
     made.run("git", "add", "--all")
     made.run("git", "commit", "--quiet", "--message", "First revision")

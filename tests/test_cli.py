@@ -66,7 +66,6 @@ def test_outside_a_project_the_error_says_where_to_go(
         ("evaluate VARIANT --images a --classes b", "--images and --classes", "a model file"),
         ("evaluate VARIANT --input-range 0 1", "--input-range", "a model file"),
         ("generate VARIANT --name net", "--name", "a model file"),
-        ("generate VARIANT -o out", "--out", "a model file"),
         ("boards --probes --json out", "--json", "the list of boards"),
         ("boards --json out identify host", "--json", "the list of boards"),
         ("boards --probes identify host", "--probes", "the list of probes"),

@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from edgeloop.cli.common import FILE, Command, add_id, path, project, subject
-from edgeloop.console import say
+from edgeloop.cli.common import FILE, VARIANT, Command, add_id, path, project, subject
+from edgeloop.console import notice, say
+
+if TYPE_CHECKING:
+    from edgeloop.records import CodegenRecord
 
 GENERATE = ("target", "backend", "name", "stream_input", "profile", "tool", "analyze")
 """The options of `generate` that are passed on where they are given."""
@@ -18,27 +22,44 @@ def add(command: Command) -> None:
     generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
     generate.add_argument("--tool", type=path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
     generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
-    generate.add_option_for(FILE, "-o", "--out", type=path, metavar="DIR", help="the folder to write to (for a model file)")
+    generate.add_argument("-o", "--out", type=path, metavar="DIR", help="the folder to write to (for a variant: by default its own)")
     generate.add_option_for(FILE, "--name", help="prefix of the C names and files (for a model file; default: network)")
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
 
 
 def _generate(options: argparse.Namespace) -> None:
-    from edgeloop.codegen.generate import Options, generate, generate_file
+    from edgeloop.codegen.generate import Options, generate_file
     from edgeloop.errors import InputError
 
     given = {key: value for key in GENERATE if (value := getattr(options, key)) is not None}
-    if subject(options, ".tflite") == FILE:
-        if options.out is None:
-            raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
-        record = generate_file(Path(options.model), options.out, Options(**given))
-        folder = options.out
+    if subject(options, ".tflite") == VARIANT:
+        _generate_variant(options, given)
+    elif options.out is None:
+        raise InputError("The code of a model file is written to a folder.", "Add -o FOLDER.")
     else:
-        workspace, params = project()
-        variant = params.variant(options.model)
-        folder = variant.paths(workspace).generated
-        settings = params.generate
-        record = generate(workspace, params, options.model, Options(**(settings.model_dump() | given)))
+        _say(options.out, generate_file(Path(options.model), options.out, Options(**given)))
+
+
+def _generate_variant(options: argparse.Namespace, given: dict[str, Any]) -> None:
+    from edgeloop.codegen.generate import Options, generate, generate_file, int8_model
+
+    workspace, params = project()
+    declared = Options(**params.generate.model_dump())
+    chosen = Options(**(params.generate.model_dump() | given))
+    if options.out is not None:
+        _say(options.out, generate_file(int8_model(workspace, params, options.model, chosen), options.out, chosen))
+        return
+    folder = params.variant(options.model).paths(workspace).generated
+    _say(folder, generate(workspace, params, options.model, chosen))
+    if chosen != declared:
+        changed = ", ".join(key for key, value in given.items() if value != getattr(declared, key))
+        notice(
+            f"DVC tracks this folder, and params.yaml declares another {changed}: dvc repro puts back what it declares. "
+            "With -o FOLDER the code goes elsewhere."
+        )
+
+
+def _say(folder: Path, record: "CodegenRecord") -> None:
     memory = f"{_kib(record.weight_bytes)} of weights, {_kib(record.activation_ram_bytes)} of activations"
     say(f"{folder}: {memory}, {_kib(record.code_flash_bytes)} of code")
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from edgeloop.workspace import Workspace
 
 FORMATS = ("float", "int8 per-channel", "int8 per-tensor")
-ONE = "VARIANT[@REVISION]|MODEL.tflite|BENCHMARK"
+ONE = "VARIANT[@REVISION]|MODEL.tflite|BENCHMARK[.json]"
+RECORD = ".json"
 
 
 def add(command: Command) -> None:
@@ -37,7 +38,7 @@ def _compare(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
 
     workspace, params = project()
-    boards = [name for name in (options.a, options.b) if name in params.benchmarks]
+    boards = [name for name in (options.a, options.b) if name in params.benchmarks or name.endswith(RECORD)]
     if boards:
         from edgeloop.boards.side_by_side import side_by_side
         from edgeloop.errors import InputError
@@ -58,6 +59,8 @@ def _compare(options: argparse.Namespace) -> None:
 def _benchmark(workspace: "Workspace", params: "Params", name: str) -> "BenchmarkRecord":
     from edgeloop.records import read_benchmark
 
+    if name.endswith(RECORD):
+        return read_benchmark(Path(name))
     declared = params.board_benchmark(name)
     return read_benchmark(params.variant(declared.variant).paths(workspace).benchmark_record(declared.board))
 

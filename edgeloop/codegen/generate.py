@@ -84,18 +84,27 @@ def generate(workspace: Workspace, params: Params, name: str, options: Options |
     started = dt.datetime.now(dt.UTC)
     variant, settings = params.variant(name), params.generate
     chosen = options or Options(**settings.model_dump())
-    target = find_target(chosen.target)
-    form = model_format(choose_backend(chosen.backend, target, chosen.tool), target)
-    paths = variant.paths(workspace)
-    model = paths.quantized / f"{FILES[form]}.tflite"
-    if not model.is_file():
-        raise InputError(f"{name} is not quantized.", f"Run: dvc repro quantize@{name}")
+    model, paths = int8_model(workspace, params, name, chosen), variant.paths(workspace)
     with atomic_folder(paths.generated) as folder:
         made = provenance(workspace.root, settings.model_dump(mode="json"), TOOLS, started)
         record = _generate(model, chosen, folder, paths.generate_record.with_suffix(".log"), made)
         record = record.model_copy(update={"dataset": variant.dataset, "network": variant.network, "resolution": variant.resolution})
     record.write(paths.generate_record)
     return record
+
+
+def int8_model(workspace: Workspace, params: Params, name: str, options: Options) -> Path:
+    """The file of a variant that these options generate from: the per-channel one, or the one that the target runs best.
+
+    Raises:
+        InputError: there is no such variant, target or backend, or the variant is not quantized.
+    """
+    target = find_target(options.target)
+    form = model_format(choose_backend(options.backend, target, options.tool), target)
+    model = params.variant(name).paths(workspace).quantized / f"{FILES[form]}.tflite"
+    if not model.is_file():
+        raise InputError(f"{name} is not quantized.", f"Run: dvc repro quantize@{name}")
+    return model
 
 
 def generate_file(model: Path, out: Path, options: Options | None = None) -> CodegenRecord:

@@ -56,8 +56,14 @@ def test_a_variant_that_is_not_quantized_is_refused(quantized: Workspace) -> Non
 
 def test_the_command_takes_a_variant(quantized: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(quantized.root)
+    assert main(["generate", VARIANT, "-o", "elsewhere", "--stream-input"]) == 0
+    assert CodegenRecord.read(Path("elsewhere/codegen.json")).stream_input
+    assert not paths(quantized).generated.exists()
+    assert "DVC tracks" not in capsys.readouterr().err
     assert main(["generate", VARIANT, "--stream-input"]) == 0
-    assert "KiB of activations" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "KiB of activations" in said.out
+    assert "params.yaml declares another stream_input" in said.err
     assert CodegenRecord.read(paths(quantized).generate_record).stream_input is True
 
 

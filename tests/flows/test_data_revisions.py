@@ -108,6 +108,31 @@ def test_a_correction_that_is_killed_leaves_no_trace_after_the_next(mine: Projec
     assert not mine.run("git", "status", "--porcelain")
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 1.0, 2.0])
+def test_a_restore_that_is_killed_is_gone_on_with_by_the_same_command(mine: Project, after_s: float) -> None:
+    before, head = labels(mine), mine.run("git", "rev-parse", "HEAD").strip()
+    edgeloop(mine, "drop", "sample", "cat/001.jpg", "dog/002.jpg", "--reason", "blurred")
+    argv = [sys.executable, "-m", "edgeloop", "restore", f"sample@{head}"]
+    restoring = subprocess.Popen(argv, cwd=mine.root, env=mine.env, start_new_session=True, stdout=subprocess.DEVNULL)
+    begun, deadline = mine.root / ".edgeloop" / "ingest" / "sample.restoring", time.monotonic() + 120
+    while not begun.exists():
+        assert restoring.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    time.sleep(after_s)
+    assert restoring.poll() is None or after_s > 1
+    restoring.send_signal(signal.SIGKILL)
+    restoring.wait(timeout=10)
+    said = mine.run(*argv, ok=mine.run("git", "rev-parse", "HEAD~1").strip() == head, timeout=200)
+    assert "committed as" in said or "is at the revision" in said
+    assert labels(mine) == before
+    assert not begun.exists()
+    assert not mine.run("git", "status", "--porcelain").strip()
+    for stage in ("fetch", "prepare", "validate"):
+        assert "up to date" in mine.run(sys.executable, "-m", "dvc", "status", f"{stage}@sample")
+
+
 @pytest.mark.thorough
 def test_what_no_commit_holds_is_not_overwritten_and_no_git_is_said(mine: Project) -> None:
     edgeloop(mine, "drop", "sample", "cat/001.jpg", "--reason", "blurred")

@@ -102,7 +102,7 @@ def test_a_run_of_a_terminal_that_is_retried_in_the_ui_is_done_by_the_worker(ins
         page.click("Retry")
         page.see("This will retry flow run")
         page.click("Retry")  # the dialog's
-    until(lambda: finished_runs(installed.root)[0]["state_type"] == "COMPLETED", 120)
+        until(lambda: [run["state_type"] for run in finished_runs(installed.root)] == ["COMPLETED"], 120)
     assert (installed.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8") == "oneone"
 
 
