@@ -157,4 +157,4 @@ def alone(workspace: Workspace, dataset: str) -> Iterator[None]:
         with exclusive(folder / f"{dataset}.lock", LOCK_S):
             yield
     except TimeoutError:
-        raise StageError(f"Another ingest or correction of {dataset} runs.", "Wait for it to end: edgeloop status") from None
+        raise StageError(f"Another fetch, ingest or correction of {dataset} runs.", "Wait for it to end: edgeloop status") from None

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,14 +75,23 @@ def _fetch(options: argparse.Namespace) -> None:
         return
     if options.reason:
         raise InputError("--reason: of use with --split-anew only.", "Leave it away.")
-    fetched = fetch_images(workspace, params, options.name, given=options.given)
+    by_hand = "DVC_STAGE" not in os.environ
+    with _alone(workspace, options.name) if by_hand and options.name in params.datasets else nullcontext():
+        fetched = fetch_images(workspace, params, options.name, given=options.given)
     record = fetched.record
     hidden = f"; {record.hidden} hidden files left out" if record.hidden else ""
     say(f"{workspace.dataset(options.name).archive}: {record.bytes / 1e6:.1f} MB from {record.origin}, {record.note}{hidden}")
     if fetched.exchanged is not None:
         say(f"  {fetched.exchanged.in_words()}; what is known keeps its split")
-    if fetched.exchanged is not None and "DVC_STAGE" not in os.environ:
+    if fetched.exchanged is not None and by_hand:
         say(f"  next: dvc repro, then commit additions/{options.name} together with dvc.lock")
+
+
+def _alone(workspace: "Workspace", dataset: str) -> AbstractContextManager[None]:
+    """A fetch by hand waits for no ingest; one that is a stage belongs to whoever has the lock."""
+    from flows.revise import alone
+
+    return alone(workspace, dataset)
 
 
 def _split_anew(workspace: "Workspace", params: "Params", options: argparse.Namespace) -> None:

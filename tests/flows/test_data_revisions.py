@@ -12,6 +12,7 @@ import pytest
 from flows_in_miniature import Project, first_data_revision
 
 from edgeloop.datasets.manifest import read_manifest
+from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -131,6 +132,14 @@ def test_a_restore_that_is_killed_is_gone_on_with_by_the_same_command(mine: Proj
     assert not mine.run("git", "status", "--porcelain").strip()
     for stage in ("fetch", "prepare", "validate"):
         assert "up to date" in mine.run(sys.executable, "-m", "dvc", "status", f"{stage}@sample")
+
+
+def test_a_fetch_by_hand_does_not_disturb_another_change_of_the_data_set(mine: Project) -> None:
+    lock = mine.root / ".edgeloop" / "ingest" / "sample.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(lock, 5):
+        assert "Another fetch, ingest or correction of sample runs." in edgeloop(mine, "fetch", "sample", ok=False)
+    assert "packed from a folder" in edgeloop(mine, "fetch", "sample")
 
 
 @pytest.mark.thorough
