@@ -19,7 +19,7 @@ from flows.supervisor import supervised
 Say = Callable[[str], object]
 Hear = Callable[[Event], object]
 Start = Callable[[list[str], dict[str, str], str], AbstractContextManager[Child]]
-Watch = Callable[[], bool]
+IsCancelled = Callable[[], bool]
 """Whether to give up."""
 LOOK_S = 0.2
 LAST_LINES, LONG_END = 6, 12
@@ -83,11 +83,11 @@ def run(
     folder: Path,
     env: Mapping[str, str],
     say: Say,
-    ended: Watch,
+    cancelled: IsCancelled,
     hear: Hear = ignore,
     start: Start = supervised,
 ) -> Done:
-    """Run a command to its end, or until `ended`; `say` is given the lines that it prints, `hear` the events that it tells.
+    """Run a command to its end, or until `cancelled`; `say` is given the lines that it prints, `hear` the events that it tells.
 
     `start` starts it: as it is, or (`supervised_stage`) as a stage that needs no start of Python.
 
@@ -109,14 +109,14 @@ def run(
     with pipe() as (events, variable), start(argv, {**env, **variable}, str(folder)) as process:
         assert process.stdout is not None and process.stdin is not None
         output, lifeline = process.stdout.fileno(), process.stdin
-        pump({output: printed, events: heard}, output, lambda: lifeline.close() if ended() else None, LOOK_S)
+        pump({output: printed, events: heard}, output, lambda: lifeline.close() if cancelled() else None, LOOK_S)
         code = process.wait()
-    if ended():
+    if cancelled():
         raise Ended("The stage was ended.")
     return Done(code, lines, told)
 
 
-def git(folder: Path, *arguments: str, ended: Watch, env: Mapping[str, str]) -> str:
+def git(folder: Path, *arguments: str, cancelled: IsCancelled, env: Mapping[str, str]) -> str:
     """What git prints.
 
     Raises:
@@ -126,12 +126,12 @@ def git(folder: Path, *arguments: str, ended: Watch, env: Mapping[str, str]) -> 
     begun = time.monotonic()
 
     def over() -> bool:
-        return ended() or time.monotonic() - begun > GIT_S
+        return cancelled() or time.monotonic() - begun > GIT_S
 
     try:
         done = run(["git", *arguments], folder, {**env, "GIT_TERMINAL_PROMPT": "0"}, ignore, over)
     except Ended:
-        if ended():
+        if cancelled():
             raise
         raise StageMayPass(f"git {arguments[0]} was not done in {folder.name} within {GIT_S:.0f} s.", "Look at the network.") from None
     if done.code != 0:
@@ -147,7 +147,7 @@ def _last(lines: list[str], count: int = LAST_LINES) -> str:
     return "\n".join(f"    {veiled(line)}" for line in lines[-count:])
 
 
-def pause(seconds: float, ended: Watch) -> None:
+def pause(seconds: float, cancelled: IsCancelled) -> None:
     """Wait.
 
     Raises:
@@ -155,6 +155,6 @@ def pause(seconds: float, ended: Watch) -> None:
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if ended():
+        if cancelled():
             raise Ended("The stage was ended.")
         time.sleep(LOOK_S)

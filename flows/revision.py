@@ -86,7 +86,7 @@ def push(workspace: Workspace, targets: Iterable[str], say: Say) -> None:
     branch = said(workspace, "rev-parse", "--symbolic-full-name", "HEAD")
     remote, _, there = said(workspace, "for-each-ref", "--format=%(upstream:remotename) %(upstream:remoteref)", branch).partition(" ")
     try:
-        git(workspace.root, "push", "--quiet", remote, f"HEAD:{there}", ended=is_ending, env=environment())
+        git(workspace.root, "push", "--quiet", remote, f"HEAD:{there}", cancelled=is_ending, env=environment())
     except InputError as error:
         raise InputError(error.what, "Where it has other commits: git pull --rebase; then ingest again: nothing is taken twice.") from None
 

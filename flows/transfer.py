@@ -17,7 +17,7 @@ from typing import Any
 
 from edgeloop.console import MAY_PASS, program
 from edgeloop.errors import StageError, StageMayPass
-from flows.commands import Say, Watch, ignore, pause, run, veiled
+from flows.commands import IsCancelled, Say, ignore, pause, run, veiled
 
 FIRST_WAIT_S, MOST_WAIT_S = 2.0, 20.0
 ODD, ODD_TRIES = 4, 3
@@ -31,7 +31,7 @@ REFUSALS = (401, 403)
 LAST_WORDS = 300
 
 
-def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Say, ended: Watch) -> None:
+def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Say, cancelled: IsCancelled) -> None:
     """Push or pull, again and again while the store does not answer.
 
     Raises:
@@ -40,7 +40,7 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
     """
     begun, wait_s, tries = time.monotonic(), FIRST_WAIT_S, 0
     while True:
-        done = run([sys.executable, "-m", __name__, *arguments], folder, env, ignore, ended)
+        done = run([sys.executable, "-m", __name__, *arguments], folder, env, ignore, cancelled)
         tries += 1
         if done.code == 0:
             if tries > 1:
@@ -55,7 +55,7 @@ def transfer(arguments: list[str], folder: Path, env: Mapping[str, str], say: Sa
         if time.monotonic() - begun + wait_s > STORE_S:
             raise StageMayPass(f"The store (DVC remote) was away for {STORE_S:.0f} s.\n{failure.what}", "Start it, then run again.")
         say(f"{'the store does not answer' if away else 'the transfer failed'}: waiting {wait_s:.0f} s, then again")
-        pause(wait_s, ended)
+        pause(wait_s, cancelled)
         wait_s = min(MOST_WAIT_S, wait_s * 1.5)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from edgeloop.errors import InputError
 from edgeloop.services.locks import exclusive
-from flows.commands import Say, Watch, git
+from flows.commands import IsCancelled, Say, git
 
 KEPT = (".dvc/cache", ".dvc/tmp", ".edgeloop", "__pycache__")
 MOST = 64
@@ -53,7 +53,7 @@ def origin(root: Path, env: Mapping[str, str]) -> str:
         InputError: it has no `origin`.
     """
     try:
-        return git(root, "remote", "get-url", "origin", ended=_never, env=env)
+        return git(root, "remote", "get-url", "origin", cancelled=_never, env=env)
     except InputError:
         raise InputError(f"{root} has no git remote `origin`.", "A worker runs in a clone: git clone ADDRESS") from None
 
@@ -67,7 +67,7 @@ def without_secret(address: str) -> str:
 
 
 @contextmanager
-def clean_clone(origin: Source, commit: str, env: Mapping[str, str], say: Say, ended: Watch) -> Iterator[Path]:
+def clean_clone(origin: Source, commit: str, env: Mapping[str, str], say: Say, cancelled: IsCancelled) -> Iterator[Path]:
     """A clone at that commit which nobody else uses meanwhile.
 
     Raises:
@@ -78,7 +78,7 @@ def clean_clone(origin: Source, commit: str, env: Mapping[str, str], say: Say, e
         try:
             with exclusive(origin.clones / f"{number}.lock", 0):
                 folder = origin.clones / str(number)
-                _prepare(origin, folder, commit, env, say, ended)
+                _prepare(origin, folder, commit, env, say, cancelled)
                 yield folder
                 return
         except TimeoutError:
@@ -86,20 +86,20 @@ def clean_clone(origin: Source, commit: str, env: Mapping[str, str], say: Say, e
     raise InputError(f"All {MOST} clones of {origin.clones} are in use.", "Take fewer stages at once: edgeloop worker --limit N")
 
 
-def _prepare(origin: Source, folder: Path, commit: str, env: Mapping[str, str], say: Say, ended: Watch) -> None:
+def _prepare(origin: Source, folder: Path, commit: str, env: Mapping[str, str], say: Say, cancelled: IsCancelled) -> None:
     if not (folder / ".git" / "config").exists():
         shutil.rmtree(folder, ignore_errors=True)
         say("cloning the repository")
-        git(folder.parent, "clone", "--quiet", "--no-checkout", origin.repository, str(folder), ended=ended, env=env)
+        git(folder.parent, "clone", "--quiet", "--no-checkout", origin.repository, str(folder), cancelled=cancelled, env=env)
     for left in (folder / ".git").glob("*.lock"):  # of a git that was killed; nobody else is here
         left.unlink(missing_ok=True)
-    if not _has(folder, commit, env, ended):
-        git(folder, "fetch", "--quiet", "--tags", origin.repository, "+refs/heads/*:refs/remotes/origin/*", ended=ended, env=env)
-        if not _has(folder, commit, env, ended):
+    if not _has(folder, commit, env, cancelled):
+        git(folder, "fetch", "--quiet", "--tags", origin.repository, "+refs/heads/*:refs/remotes/origin/*", cancelled=cancelled, env=env)
+        if not _has(folder, commit, env, cancelled):
             raise InputError(f"The repository that this worker cloned lacks the commit {commit[:10]}.", "Push it: git push")
-    git(folder, "checkout", "--quiet", "--force", "--detach", commit, ended=ended, env=env)
+    git(folder, "checkout", "--quiet", "--force", "--detach", commit, cancelled=cancelled, env=env)
     excluded = [part for name in KEPT for part in ("--exclude", name)]
-    git(folder, "clean", "--quiet", "-ffdx", *excluded, ended=ended, env=env)
+    git(folder, "clean", "--quiet", "-ffdx", *excluded, cancelled=cancelled, env=env)
     if origin.checkout is not None:
         _share(origin.checkout / ".dvc", folder / ".dvc")
 
@@ -119,9 +119,9 @@ def _share(own: Path, clone: Path) -> None:
         (clone / "cache").symlink_to(own / "cache", target_is_directory=True)
 
 
-def _has(folder: Path, commit: str, env: Mapping[str, str], ended: Watch) -> bool:
+def _has(folder: Path, commit: str, env: Mapping[str, str], cancelled: IsCancelled) -> bool:
     try:
-        git(folder, "cat-file", "-e", f"{commit}^{{commit}}", ended=ended, env=env)
+        git(folder, "cat-file", "-e", f"{commit}^{{commit}}", cancelled=cancelled, env=env)
     except InputError:
         return False
     return True

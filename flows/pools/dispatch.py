@@ -13,7 +13,7 @@ from prefect.deployments import run_deployment
 from edgeloop import __version__
 from edgeloop.errors import StageError, StageMayPass
 from edgeloop.events import Caution, Notice
-from flows.commands import Hear, Say, Watch, environment
+from flows.commands import Hear, IsCancelled, Say, environment
 from flows.pools.clone import origin
 from flows.pools.deployment import ensure_deployment
 from flows.pools.lock_entries import entries
@@ -27,7 +27,7 @@ TRIES = 3
 """How many workers may lose a stage before it counts as failed."""
 
 
-def send(root: Path, address: str, force: bool, there: Dispatch, hear: Hear, ended: Watch) -> Outcome:
+def send(root: Path, address: str, force: bool, there: Dispatch, hear: Hear, cancelled: IsCancelled) -> Outcome:
     """Have the stage done by a worker of the pool; returns its outcome, and dvc.lock is then as if it had been done here.
 
     `hear` is told who has it, and the stage's warnings.
@@ -44,26 +44,26 @@ def send(root: Path, address: str, force: bool, there: Dispatch, hear: Hear, end
 
     order = Order(
         address=address,
-        commit=commit_of(root, environment(), say, ended),
+        commit=commit_of(root, environment(), say, cancelled),
         edgeloop=__version__,
         force=force,
         upstream=list(there.upstream),
         lock=entries(root, [*there.upstream, address]),
     )
     if there.upstream:
-        transfer(["push", *there.upstream], root, environment(), say, ended)
+        transfer(["push", *there.upstream], root, environment(), say, cancelled)
     lost: list[str] = []
     with get_client(sync_client=True) as client:
         pool = ensure_deployment(client, there.pool, origin(root, environment()))
         while len(lost) < TRIES:
             try:
                 run = _found_or_made(client, there.pool, order, lost)
-                ran = Waiting(client, run, pool, say, ended).until_done()
+                ran = Waiting(client, run, pool, say, cancelled).until_done()
             except Lost as error:
                 lost.append(str(error.what))
                 say(f"{error.what} Try {len(lost)} of {TRIES}.")
                 continue
-            outcome = _taken_over(root, address, ran, say, ended)
+            outcome = _taken_over(root, address, ran, say, cancelled)
             for text in json.loads(str(ran.labels.get(WARNINGS, "[]"))):
                 hear(Caution(text))
             return outcome
@@ -90,7 +90,7 @@ def _found_or_made(client: SyncPrefectClient, pool: str, order: Order, lost: lis
     return made.id
 
 
-def _taken_over(root: Path, address: str, run: FlowRun, say: Say, ended: Watch) -> Outcome:
+def _taken_over(root: Path, address: str, run: FlowRun, say: Say, cancelled: IsCancelled) -> Outcome:
     """Let this workspace have the result that the run left in the run cache. Nothing is run here."""
     assert run.state is not None
     worker, said = run.labels.get(WORKER, "a worker"), run.labels.get(OUTCOME)
@@ -100,6 +100,6 @@ def _taken_over(root: Path, address: str, run: FlowRun, say: Say, ended: Watch) 
     outcome = next((one for one in OUTCOMES if one == said), None)
     if outcome is None:
         raise StageError(f"The run of {address} on {worker} left no result: somebody set its state by hand.", "Run again.")
-    transfer([TAKE, address, str(run.labels[RUN_CACHE])], root, environment(), say, ended)
+    transfer([TAKE, address, str(run.labels[RUN_CACHE])], root, environment(), say, cancelled)
     say(f"taken over from {worker}: {outcome}")
     return outcome

@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from edgeloop.errors import ServiceError, StageError, StageMayPass
-from flows.commands import Ended, Say, Watch
+from flows.commands import Ended, IsCancelled, Say
 from flows.pools.deployment import PROCESS
 from flows.pools.order import WORKER
 
@@ -40,8 +40,8 @@ class Lost(StageMayPass):
 class Waiting:
     """For one flow run. All times are of this machine's clock: workers' clocks don't matter."""
 
-    def __init__(self, client: SyncPrefectClient, run: UUID, pool: WorkPool, say: Say, ended: Watch) -> None:
-        self._client, self._run, self._pool, self._say, self._ended = client, run, pool, say, ended
+    def __init__(self, client: SyncPrefectClient, run: UUID, pool: WorkPool, say: Say, cancelled: IsCancelled) -> None:
+        self._client, self._run, self._pool, self._say, self._cancelled = client, run, pool, say, cancelled
         self._begun = self._answered = self._signed = self._listened = time.monotonic()
         self._sign: UUID | None = None
         self._taken: float | None = None
@@ -59,7 +59,7 @@ class Waiting:
             Ended: everything is being ended; the run is then cancelled, and its worker has had time to end the stage.
         """
         while True:
-            if self._ended():
+            if self._cancelled():
                 self._cancel()
                 raise Ended("The stage was ended.")
             try:
@@ -74,7 +74,7 @@ class Waiting:
     def _pause(self) -> None:
         """Until the next look: often at first, later less often; the server serves many."""
         until = time.monotonic() + min(LATER_LOOK_S, max(FIRST_LOOK_S, (time.monotonic() - self._begun) / 10))
-        while time.monotonic() < until and not self._ended():
+        while time.monotonic() < until and not self._cancelled():
             time.sleep(PAUSE_S)
 
     def _look(self) -> FlowRun | None:

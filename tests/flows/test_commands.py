@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def asked(folder: Path, address: str) -> str:
-    return git(folder, "ls-remote", address, ended=lambda: False, env=environment())
+    return git(folder, "ls-remote", address, cancelled=lambda: False, env=environment())
 
 
 @pytest.fixture
@@ -55,4 +55,4 @@ def test_waiting_ends_when_all_ends(tmp_path: Path, silent: socket.socket) -> No
     over = threading.Event()
     threading.Timer(1, over.set).start()
     with silent, pytest.raises(Ended):
-        git(tmp_path, "ls-remote", f"git://127.0.0.1:{silent.getsockname()[1]}/there", ended=over.is_set, env=environment())
+        git(tmp_path, "ls-remote", f"git://127.0.0.1:{silent.getsockname()[1]}/there", cancelled=over.is_set, env=environment())
