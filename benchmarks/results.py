@@ -5,8 +5,8 @@
 
 The data sets must be prepared in this project. `--recipes` is a file as `benchmarks/recipes.py` takes it: a name, and what it changes of
 the data set's `train` in params.yaml; without it, the declared recipe alone. **This reads `test`**: choose by recipes.py, and come
-here once. Each run (variant, recipe, seed) is a line of JSON in `--out`; runs that are there are not repeated, and one that was cut off
-goes on. `--keep` holds the trained models: a run whose line is taken out of `--out` is then converted and tested anew, not trained.
+here once. Each run (variant, recipe, seed) is a line of JSON in `--out`, which is committed; runs that are there are not repeated, and one
+that was cut off goes on. `--keep` holds the trained models: a run whose line is taken out of `--out` is then converted and tested anew, not trained.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("variants", nargs="*", metavar="VARIANT")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="added to the declared one")
     parser.add_argument("--recipes", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("results.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.jsonl"), help="default: %(default)s")
     parser.add_argument("--keep", type=Path, help="a folder for the trained models; none is kept without it")
     parser.add_argument("--write", type=Path, help="the page whose table is replaced, between its two comments")
     parser.add_argument("--only-report", action="store_true", help="run nothing")

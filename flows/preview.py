@@ -103,12 +103,12 @@ def _folders(workspace: Workspace, params: Params, plan: Sequence[PlannedStage])
         try:
             here = {path for path in walk_folder(place).files if is_picture(path)}
         except EdgeloopError:
-            yield f"the folder of {name} is not there: {place}"
+            yield f"the folder of {name} is not there: {folder}"
             continue
         known = {path.partition("/")[2] for path in read_manifest(manifest)["path"]}
         for text, paths in (("came into", here - known), ("went from", known - here)):
             if paths:
-                yield f"{len(paths)} pictures {text} {place}, such as {min(paths)}: edgeloop fetch {name} takes that over"
+                yield f"{len(paths)} pictures {text} {folder}, such as {min(paths)}: edgeloop fetch {name} takes that over"
 
 
 def _boards(workspace: Workspace, plan: Sequence[PlannedStage], runs: set[str]) -> Iterator[str]:

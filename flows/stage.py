@@ -6,7 +6,6 @@ With `--pull` it is to be taken over elsewhere: the store's run cache is used, a
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -74,8 +73,7 @@ def reproduce(root: Path, address: str, *, force: bool, pull: bool) -> list[str]
     logging.getLogger("dvc").setLevel(logging.WARNING)  # the rest is advice for those who call it by hand
     try:
         with Repo(str(root), _wait_for_lock=True) as repo:
-            (stage,) = repo.stage.collect(address)
-            commands = _Commands(stage.cmd)
+            commands = _Commands(address)
             made = repo.reproduce(address, single_item=True, force=force, pull=pull)
             entry = _entry(repo, address) if pull else []
     except DvcException as error:
@@ -86,7 +84,7 @@ def reproduce(root: Path, address: str, *, force: bool, pull: bool) -> list[str]
         return []
     if not made:
         return ["up to date", *entry]
-    return ["ran" if commands.begun or not stage.cmd else "restored", *entry]
+    return ["ran" if commands.have_begun or not made[0].cmd else "restored", *entry]
 
 
 def _entry(repo: Any, address: str) -> list[str]:
@@ -104,19 +102,23 @@ def _entry(repo: Any, address: str) -> list[str]:
 
 
 class _Commands:
-    """Notes which of a stage's commands DVC runs: it tells that to no caller, but Python tells of every program that is started."""
+    """Notes whether DVC runs the stage's commands: it tells that to no caller, but Python tells of every program that is started.
 
-    def __init__(self, command: str | Sequence[str] | None) -> None:
-        self._all = [command] if isinstance(command, str) else list(command or ())
-        self.begun: list[str] = []
+    DVC names the stage in the environment of its commands. To ask it for them beforehand would cost as much as all else that it reads.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self.have_begun = False
         sys.addaudithook(self._see)
 
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "subprocess.Popen":
-            for command in self._all:
-                if command in arguments[1]:
-                    self.begun.append(command)
-                    courtesy(f"> {command}")
+        if event != "subprocess.Popen":
+            return
+        _, command, _, env = arguments
+        if env is not None and env.get("DVC_STAGE") == self._address:
+            self.have_begun = True
+            courtesy(f"> {command[-1]}")
 
 
 def _cause(error: BaseException) -> BaseException:
