@@ -3,10 +3,11 @@
     python benchmarks/results.py VARIANT [VARIANT ...] [--seeds 0 1 2] [--recipes FILE] [--out FILE.jsonl] [--keep FOLDER]
                                  [--write docs/results.md]
 
-The data sets must be prepared in this project. `--recipes` is a file as `benchmarks/recipes.py` takes it: a name, and what it changes of
-the data set's `train` in params.yaml; without it, the declared recipe alone. **This reads `test`**: choose by recipes.py, and come
-here once. Each run (variant, recipe, seed) is a line of JSON in `--out`, which is committed; runs that are there are not repeated, and one
-that was cut off goes on. `--keep` holds the trained models: a run whose line is taken out of `--out` is then converted and tested anew, not trained.
+The data sets must be prepared in this project. `--recipes` is a file as `benchmarks/recipes.py` takes it (recipes-flowers.yaml): a name,
+and what it changes of the data set's `train` in params.yaml; without it, the declared recipe alone. **This reads `test`**: choose by
+recipes.py, and come here once. Each run (variant, recipe, seed) is a line of JSON in `--out`, which is committed; runs that are there are
+not repeated, and one that was cut off goes on. `--keep` holds the trained models: a run whose line is taken out of `--out` is then
+converted and tested anew, not trained.
 """
 
 import argparse
