@@ -27,15 +27,15 @@ def read_model(path: Path) -> "keras.Model":
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist.", "Give the path of a .keras or .h5 model.")
-    load_tensorflow()
-    import keras
-
     try:
         form, made_by = _form(path)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(
             f"{path} is not a Keras model: {_short(error)}.", "It is damaged, or something else: fetch or save it again."
         ) from error
+    load_tensorflow()
+    import keras
+
     is_keras2 = not (made_by or "").startswith("3")
     try:
         return read_keras2_model(path) if form == ".h5" and is_keras2 else _load(path, form)

@@ -84,7 +84,8 @@ def _identities(workspace: Workspace) -> Path:
 
 def _make_identities(path: Path) -> None:
     """Write a new access key in the form that SeaweedFS reads, complete or not at all."""
-    keys = {"accessKey": f"edgeloop{secrets.token_hex(6)}", "secretKey": secrets.token_urlsafe(30)}
+    # Hexadecimal: as an argument of `dvc remote modify`, a key that begins with a dash would be an option.
+    keys = {"accessKey": f"edgeloop{secrets.token_hex(6)}", "secretKey": secrets.token_hex(20)}
     identities = [{"name": OWNER, "credentials": [keys], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

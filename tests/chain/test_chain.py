@@ -25,6 +25,7 @@ from edgeloop.records import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SAMPLE = "sample-fdmobilenet_0.25-96"
+FOLDER = "models/sample/fdmobilenet_0.25-96"
 FLOWERS = "flowers-fdmobilenet_0.25-128"
 
 
@@ -45,10 +46,20 @@ def edgeloop(project: Project, *arguments: str, ok: bool = True, timeout: float 
     return project.run(sys.executable, "-m", "edgeloop", *arguments, ok=ok, timeout=timeout)
 
 
+def change(project: Project, old: str, new: str) -> None:
+    """Change a part of params.yaml that is there."""
+    params = project.root / "params.yaml"
+    text = params.read_text(encoding="utf-8")
+    assert old in text
+    params.write_text(text.replace(old, new), encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory, server: dict[str, str]) -> Iterator[tuple[Project, str]]:
     """The sample set from archive to published card, through the flow and with the local store; and what was printed."""
     project = clone(tmp_path_factory.mktemp("sample"))
+    change(project, "mode: scratch, epochs: 40", "mode: scratch, epochs: 24")
+    project.run("git", "commit", "--quiet", "--all", "--message", "Fewer epochs")
     served = Project(project.root, project.env | server)
     edgeloop(served, "store", "up")
     try:
@@ -76,7 +87,7 @@ def test_every_step_has_run(sample: tuple[Project, str]) -> None:
 
 
 def test_the_trained_network_is_over_90_percent_on_test(sample: tuple[Project, str]) -> None:
-    folder = sample[0].root / "models" / "sample" / "fdmobilenet_0.25-96"
+    folder = sample[0].root / FOLDER
     record = EvaluateRecord.read(folder / "evaluate.json")
     for result in record.formats:
         assert result.top1.n == 120
@@ -88,7 +99,7 @@ def test_the_trained_network_is_over_90_percent_on_test(sample: tuple[Project, s
 
 
 def test_the_generated_code_gives_the_reference_outputs_on_the_emulated_board(sample: tuple[Project, str]) -> None:
-    folder = sample[0].root / "models" / "sample" / "fdmobilenet_0.25-96"
+    folder = sample[0].root / FOLDER
     emulated = EmulatedBenchmark.read(folder / "benchmarks" / "virtual-h7.json")
     generated = CodegenRecord.read(folder / "generate.json")
     assert (emulated.equal_outputs, emulated.max_difference) == (emulated.images, 0)
@@ -105,7 +116,7 @@ def test_the_card_is_published_and_a_browser_may_read_it(sample: tuple[Project, 
         assert answer.headers["Content-Type"].startswith("text/html")
     assert "FdMobileNet 0.25" in page
     assert re.search(r"""(src|href)=["']?https?://""", page.replace('href="https://arxiv', "").replace("href='https://arxiv", "")) is None
-    folder = project.root / "models" / "sample" / "fdmobilenet_0.25-96"
+    folder = project.root / FOLDER
     assert CardRecord.read(folder / "card.json").files.keys() >= {"README.md", "index.html"}
 
 
@@ -122,41 +133,31 @@ def test_a_second_run_does_nothing(sample: tuple[Project, str]) -> None:
 
 def test_a_change_rebuilds_only_what_it_touches(sample: tuple[Project, str]) -> None:
     project, _ = sample
-    params = project.root / "params.yaml"
-    before = params.read_text(encoding="utf-8")
-    params.write_text(before.replace("runs_per_window: 50", "runs_per_window: 51"), encoding="utf-8")
-    try:
-        said = edgeloop(project, "run", "sample", "all", "all")
-    finally:
-        params.write_text(before, encoding="utf-8")
-    assert "4 of 11 stages built" in said
-    assert sorted(re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE)) == ["benchmark", "benchmark", "card"]
+    change(project, "runs_per_window: 50", "runs_per_window: 51")
+    planned = edgeloop(project, "plan")
+    assert sorted(re.findall(r"^ *run +(\w+)@", planned, re.MULTILINE)) == ["benchmark", "benchmark"]
+    assert f"run if changed  card@{SAMPLE}" in planned
+    change(project, "runs_per_window: 51", "runs_per_window: 50")
+    change(project, "title: Drawn flowers", "title: Flowers that are drawn")
+    said = edgeloop(project, "run", "sample", "all", "all")
+    assert "2 of 11 stages built" in said
+    assert re.findall(r"^ +ran +(\w+)@", said, re.MULTILINE) == ["card"]
+    assert "Flowers that are drawn" in (project.root / FOLDER / "card" / "README.md").read_text(encoding="utf-8")
 
 
 def test_without_an_archive_and_offline_one_sentence_says_what_to_do(tmp_path: Path) -> None:
     project = clone(tmp_path)
-    params = project.root / "params.yaml"
-    closed = "http://127.0.0.1:9/flower_photos.tgz"
-    text = params.read_text(encoding="utf-8").replace("http://download.tensorflow.org/example_images/flower_photos.tgz", closed)
-    params.write_text(text, encoding="utf-8")
+    change(project, "http://download.tensorflow.org/example_images/flower_photos.tgz", "http://127.0.0.1:9/flower_photos.tgz")
     said = edgeloop(project, "fetch", "flowers", ok=False)
     assert "edgeloop fetch flowers --from" in said
     assert "Traceback" not in said
 
 
-def build(project: Project, word: str) -> None:
-    params = project.root / "params.yaml"
-    params.write_text(params.read_text(encoding="utf-8").replace("build: [sample]", f"build: [{word}]"), encoding="utf-8")
-
-
 def reduced(project: Project, backbone: Path) -> None:
     """Few epochs, from a trained backbone given as a file."""
-    build(project, FLOWERS)
-    params = project.root / "params.yaml"
-    text = params.read_text(encoding="utf-8")
-    text = text.replace("epochs: 20, learning_rate: 0.01", "epochs: 6, learning_rate: 0.01")
-    text = text.replace("epochs: 80, learning_rate: 0.006", "epochs: 4, learning_rate: 0.006")
-    params.write_text(text, encoding="utf-8")
+    change(project, "build: [sample]", f"build: [{FLOWERS}]")
+    change(project, "epochs: 20, learning_rate: 0.01", "epochs: 6, learning_rate: 0.01")
+    change(project, "epochs: 80, learning_rate: 0.006", "epochs: 4, learning_rate: 0.006")
     edgeloop(project, "fetch", "st-food101-fdmobilenet_0.25-128", "--from", str(backbone))
 
 
@@ -201,7 +202,7 @@ def test_the_other_archives_are_prepared_too(
     tmp_path: Path, shared: Callable[[str], Path], dataset: str, archive: str, classes: int
 ) -> None:
     project = clone(tmp_path)
-    build(project, f"{dataset}-fdmobilenet_0.25-128")
+    change(project, "build: [sample]", f"build: [{dataset}-fdmobilenet_0.25-128]")
     edgeloop(project, "graph")
     edgeloop(project, "fetch", dataset, "--from", str(shared(f"datasets/{archive}")))
     project.run(sys.executable, "-m", "dvc", "repro", f"prepare@{dataset}", timeout=300)
@@ -212,6 +213,6 @@ def test_the_other_archives_are_prepared_too(
 
 def test_metrics_are_for_dvc_to_compare(sample: tuple[Project, str]) -> None:
     project, _ = sample
-    file = "models/sample/fdmobilenet_0.25-96/metrics.json"
+    file = f"{FOLDER}/metrics.json"
     shown = json.loads(project.run(sys.executable, "-m", "dvc", "metrics", "show", "--json", file))
     assert 0.9 < shown[""]["data"][file]["data"]["per_channel"]["top1"] <= 1

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 from flows_in_miniature import Project
+from matrix import first_is_short
 
 from flows import dvc_lock
 from flows.commands import ignore, run
 from flows.stage import outcome_of, stage_command
 
 
-@pytest.mark.parametrize("left", ["", '{"input.txt": {"read": ['])
+@pytest.mark.parametrize("left", first_is_short(['{"input.txt": {"read": [', ""]))
 def test_a_damaged_file_is_removed_and_the_stage_runs(project: Project, left: str) -> None:
     file = project.root / ".dvc" / "tmp" / "rwlock"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import heapq
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.pipeline import PlannedStage
@@ -86,7 +86,6 @@ def all_changed(plan: list[PlannedStage]) -> list[PlannedStage]:
     return [replace(stage, reason="changed") for stage in plan]
 
 
-@settings(max_examples=200, deadline=None)
 @given(plans([1], [None]), st.integers(1, 5), st.data())
 def test_without_weights_and_boards_the_makespan_keeps_grahams_bound(plan: list[PlannedStage], slots: int, data: st.DataObject) -> None:
     """R. L. Graham, Bounds on multiprocessing timing anomalies (1969): work / m + (1 - 1/m) * longest chain."""
@@ -95,7 +94,6 @@ def test_without_weights_and_boards_the_makespan_keeps_grahams_bound(plan: list[
     assert makespan * slots <= sum(seconds.values()) + (slots - 1) * longest_chain(plan, seconds)
 
 
-@settings(max_examples=200, deadline=None)
 @given(plans(), st.integers(1, 5), st.data())
 def test_with_weights_and_boards_no_slot_idles_without_a_reason(plan: list[PlannedStage], slots: int, data: st.DataObject) -> None:
     """While a stage of the chain that ends last waits, its board works, or so many slots that the widest stage does not fit."""
@@ -107,7 +105,6 @@ def test_with_weights_and_boards_no_slot_idles_without_a_reason(plan: list[Plann
     assert makespan <= longest_chain(plan, seconds) + work / (slots - widest + 1) + on_boards
 
 
-@settings(max_examples=300, deadline=None)
 @given(plans(), st.integers(1, 5), st.data())
 def test_every_plan_comes_to_an_end_within_its_limits(plan: list[PlannedStage], slots: int, data: st.DataObject) -> None:
     seconds = {stage.address: data.draw(st.integers(1, 9)) for stage in plan}

@@ -20,20 +20,13 @@ def test_a_target_comes_with_all_that_it_needs_in_order(project: Project) -> Non
         assert stage.upstream <= seen
         seen.add(stage.address)
     assert seen == {"prepare", "other", f"train@{VARIANT}", f"card@{VARIANT}"}
+    assert set(plan(project, f"train@{VARIANT}")) == {"prepare", f"train@{VARIANT}"}, "what it does not need is left out"
 
 
-def test_what_the_target_does_not_need_is_left_out(project: Project) -> None:
-    assert set(plan(project, f"train@{VARIANT}")) == {"prepare", f"train@{VARIANT}"}
-
-
-def test_after_a_build_nothing_is_out_of_date(project: Project) -> None:
+def test_after_a_build_nothing_is_out_of_date_and_a_change_names_what_it_touches_and_why(project: Project) -> None:
     assert set(plan(project).values()) == {"it was not built yet"}
     project.run(sys.executable, "-m", "dvc", "repro")
     assert not any(plan(project).values())
-
-
-def test_a_change_names_what_it_touches_and_why(project: Project) -> None:
-    project.run(sys.executable, "-m", "dvc", "repro")
     params = project.root / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8").replace("calibration_images: 10", "calibration_images: 11"), encoding="utf-8")
     assert {address: reason for address, reason in plan(project).items() if reason} == {
@@ -45,12 +38,9 @@ def test_a_change_names_what_it_touches_and_why(project: Project) -> None:
     assert plan(project)["other"] == "data/sample/other, which it made, is not there"
 
 
-def test_an_unknown_target_is_a_clear_error(project: Project) -> None:
+def test_an_unknown_target_and_a_broken_pipeline_are_clear_errors(project: Project) -> None:
     with pytest.raises(ConfigError, match="no stage 'card@nothing'"):
         read_plan(project.root, ["card@nothing"])
-
-
-def test_a_broken_pipeline_is_a_clear_error(project: Project) -> None:
     (project.root / "dvc.yaml").write_text("stages: [", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"dvc\.yaml"):
         read_plan(project.root, [f"card@{VARIANT}"])

@@ -21,9 +21,6 @@ def test_it_says_what_would_run_and_why_and_runs_nothing(project: Project) -> No
     assert f"run if changed  card@{VARIANT}: stands on train@{VARIANT}" in said
     assert [row["plan"] for row in json.loads(out.read_text(encoding="utf-8"))["stages"]] == ["run", "run if changed"]
     assert "prepare:" not in said
-
-
-def test_words_that_choose_nothing_get_the_near_match(project: Project) -> None:
     assert f"did you mean '{VARIANT}'" in project.run(sys.executable, "-m", "edgeloop", "plan", f"{VARIANT}0", ok=False)
 
 

@@ -17,9 +17,17 @@ from edgeloop.files import sha256_file
 from edgeloop.records import FetchRecord, Outside, PrepareRecord, provenance
 from edgeloop.workspace import Workspace
 
+ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("bell", "daisy", "pansy", "sunflower", "tulip")
 Row = dict[str, Any]
 NOTHING = Outside(pictures=0, places={}, left_out=0, hidden=0, empty_class_folders=[])
+
+
+def empty_project(folder: Path) -> Workspace:
+    """A new folder with the repository's params.yaml."""
+    folder.mkdir()
+    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    return Workspace(folder)
 
 
 def healthy_rows(classes: tuple[str, ...] = CLASSES, per_class: int = 30) -> list[Row]:

@@ -4,24 +4,25 @@ import sys
 from pathlib import Path
 
 import pytest
-from prepared_sets import healthy_rows, params_of, prepare, quarantined_row
+from prepared_sets import empty_project, healthy_rows, params_of, prepare, quarantined_row
 
 from edgeloop.records import ValidateRecord
 from edgeloop.validation.validate import validate
 from edgeloop.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def outputs(folder: Path) -> tuple[Workspace, dict[str, bytes]]:
     """A project, and what `validate` writes besides the record."""
-    folder.mkdir()
-    workspace = Workspace(folder)
-    workspace.params.write_bytes((ROOT / "params.yaml").read_bytes())
+    workspace = empty_project(folder)
     prepare(workspace, [*healthy_rows(), quarantined_row("bell", 99, "does not decode")], stored=True)
     validate(workspace, params_of(workspace), "sample")
+    return workspace, written(workspace)
+
+
+def written(workspace: Workspace) -> dict[str, bytes]:
+    """What is there of it."""
     paths = workspace.dataset("sample")
-    return workspace, {path.name: path.read_bytes() for path in (paths.accepted, paths.report, paths.baseline)}
+    return {path.name: path.read_bytes() for path in (paths.accepted, paths.report, paths.baseline)}
 
 
 def test_what_is_no_record_is_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,10 +33,5 @@ def test_what_is_no_record_is_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     records = [ValidateRecord.read(workspace.dataset("sample").validate_record) for workspace in (first, second)]
     assert records[0].provenance.command != records[1].provenance.command
     assert all(record.provenance.time_utc for record in records)
-
-
-def test_a_second_run_in_the_same_place_changes_nothing(tmp_path: Path) -> None:
-    workspace, before = outputs(tmp_path / "project")
-    validate(workspace, params_of(workspace), "sample")
-    paths = workspace.dataset("sample")
-    assert before == {path.name: path.read_bytes() for path in (paths.accepted, paths.report, paths.baseline)}
+    validate(first, params_of(first), "sample")
+    assert written(first) == one, "a second run in the same place changes nothing"

@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from prepared_sets import healthy_rows, image_row, params_of, prepare, quarantined_row
+from prepared_sets import empty_project, healthy_rows, image_row, params_of, prepare, quarantined_row
 
 from edgeloop.config import Rule, Validate
 from edgeloop.errors import ValidationFailed
@@ -65,9 +65,10 @@ def test_what_lies_outside_the_class_folders_is_shown(workspace: Workspace) -> N
     assert "script" not in {tag for tag, _ in page.tags}
 
 
-@pytest.fixture
-def hostile_page(workspace: Workspace) -> Page:
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """The report of a set with a class that is not declared, small pictures, and a quarantine, all with hostile names."""
+    workspace = empty_project(tmp_path_factory.mktemp("hostile") / "project")
     rows = healthy_rows(("bell", HOSTILE))
     rows += [image_row(HOSTILE, 100 + index, "train", height=8, path=f"sample/{HOSTILE}/small {index}.jpg") for index in range(30)]
     rows += [quarantined_row(HOSTILE, 200 + index, f"cannot <b>decode</b> & {HOSTILE}") for index in range(30)]
