@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -47,6 +48,13 @@ def connect(
     Raises:
         StoreError: the endpoint is not an address, or the AWS configuration names a profile that does not exist.
     """
+    with explained("S3", endpoint):
+        # Keys that are given decide alone; the default chain may find others next time.
+        client = _client if credentials is None else _kept_client
+        return client(endpoint, credentials, checksums, ATTEMPTS if retry else 1, read_timeout_s or READ_TIMEOUT_S)
+
+
+def _client(endpoint: str, credentials: Credentials | None, checksums: Checksums, attempts: int, read_timeout_s: int) -> "S3Client":
     import boto3
     from botocore.config import Config
 
@@ -55,19 +63,22 @@ def connect(
         custom["proxies"] = {}  # a local store is never behind a proxy
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=read_timeout_s or READ_TIMEOUT_S,
-        retries={"total_max_attempts": ATTEMPTS if retry else 1, "mode": "standard"},
+        read_timeout=read_timeout_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
         request_checksum_calculation=checksums,
         response_checksum_validation=checksums,
         **custom,
     )
-    with explained("S3", endpoint):
-        session = boto3.Session(
-            aws_access_key_id=credentials.access_key if credentials else None,
-            aws_secret_access_key=credentials.secret_key if credentials else None,
-        )
-        region = REGION if credentials else session.region_name or REGION
-        return session.client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
+    session = boto3.Session(
+        aws_access_key_id=credentials.access_key if credentials else None,
+        aws_secret_access_key=credentials.secret_key if credentials else None,
+    )
+    region = REGION if credentials else session.region_name or REGION
+    return session.client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
+
+
+# Threads may share a client, and making one takes a tenth of a second: whoever waits for a store asks it often.
+_kept_client = lru_cache(maxsize=8)(_client)
 
 
 def accepts_writes(endpoint: str, credentials: Credentials, bucket: str) -> bool:

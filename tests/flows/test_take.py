@@ -59,7 +59,8 @@ def result(project: Project) -> str:
     return (project.root / "out" / "result").read_text(encoding="utf-8")
 
 
-def test_of_several_results_of_one_stage_the_named_one_is_taken(machines: tuple[Project, Project]) -> None:
+@pytest.mark.thorough
+def test_of_several_results_the_named_one_is_taken_and_none_where_something_changed_meanwhile(machines: tuple[Project, Project]) -> None:
     there, here = machines
     first, second = measure(there), measure(there)
     assert first != second
@@ -70,17 +71,11 @@ def test_of_several_results_of_one_stage_the_named_one_is_taken(machines: tuple[
     assert "up to date" in here.run(*DVC, "status")
     assert (here.root / "dvc.lock").read_bytes() == (there.root / "dvc.lock").read_bytes()
     assert not (here.root.parent / "ran").exists(), "nothing was run here"
-
-
-@pytest.mark.thorough
-def test_where_something_changed_meanwhile_nothing_is_taken_and_nothing_is_run(machines: tuple[Project, Project]) -> None:
-    there, here = machines
-    entry = measure(there)
     (here.root / "input.txt").write_text("two\n", encoding="utf-8")
     here.run(*DVC, "repro", "up")
     before = (here.root / "dvc.lock").read_bytes()
     with pytest.raises(StageError, match="What measure depends on was changed here"):
-        take(here, entry)
+        take(here, first)
     assert (here.root / "dvc.lock").read_bytes() == before
     assert not (here.root.parent / "ran").exists()
 
