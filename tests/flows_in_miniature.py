@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from datasets_in_miniature import fill, two_classes
-from once import common_folder
+from once import Once, common_folder
 
 from edgeloop.graph import refresh
 from edgeloop.workspace import Workspace
@@ -148,19 +148,30 @@ def small_project(home: Path) -> Project:
     return initialised(Project(root, environment(home)))
 
 
-def first_data_revision(home: Path, other_stages: str, ignored: str) -> Path:
+def first_data_revision(once: Once, home: Path, other_stages: str, ignored: str) -> Path:
     """A data set of 60 pictures by the data stages of this checkout's dvc.yaml and others: prepared, validated and committed."""
+    made = Project(home / "a project", environment(home))
+    shutil.copytree(once("pictures", prepare_pictures) / "a project", made.root, symlinks=True)
+    with (made.root / "dvc.yaml").open("a", encoding="utf-8") as pipeline:
+        pipeline.write(other_stages)
+    with (made.root / ".gitignore").open("a", encoding="utf-8") as ignore:
+        ignore.write(ignored)
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "First revision")
+    return made.root
+
+
+def prepare_pictures(home: Path) -> None:
+    """The project of that revision, before it is committed, with the data stages alone."""
+    home.mkdir()
     made = small_project(home)
     fill(made.root, two_classes(30, "first"))
     (made.root / "params.yaml").write_text(PARAMS.replace("{drawn: {}}", "{folder: first}"), encoding="utf-8")
     data_stages = (ROOT / "dvc.yaml").read_text(encoding="utf-8").split("\n  train:\n")[0]
-    (made.root / "dvc.yaml").write_text(data_stages + other_stages, encoding="utf-8")
+    (made.root / "dvc.yaml").write_text(data_stages, encoding="utf-8")
     refresh(Workspace(made.root))
-    (made.root / ".gitignore").write_text(f"/data/*/\n/models/*/\n/.edgeloop/\n.*.part-*\n/first/\n{ignored}", encoding="utf-8")
+    (made.root / ".gitignore").write_text("/data/*/\n/models/*/\n/.edgeloop/\n.*.part-*\n/first/\n", encoding="utf-8")
     made.run(sys.executable, "-m", "dvc", "repro", "validate@sample", timeout=200)
-    made.run("git", "add", "--all")
-    made.run("git", "commit", "--quiet", "--message", "First revision")
-    return made.root
 
 
 def initialised(project: Project) -> Project:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flows_in_miniature import Project, first_data_revision
+from once import Once
 
 from edgeloop.datasets.manifest import read_manifest
 from edgeloop.services.locks import exclusive
@@ -19,10 +20,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(tmp_path_factory: pytest.TempPathFactory, once: Once) -> Path:
     """A data set of 60 pictures, prepared, validated and committed; made once, and copied for each test."""
     never_built = "\n  train:\n    cmd: cp data/sample/accepted.json never\n    deps: [data/sample/accepted.json]\n    outs: [never]\n"
-    return first_data_revision(tmp_path_factory.mktemp("first"), never_built, "/never\n")
+    return first_data_revision(once, tmp_path_factory.mktemp("first"), never_built, "/never\n")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from datasets_in_miniature import fill, jpeg
 from flows_in_miniature import FOLDER, ROOT, Project, environment, first_data_revision, sleepers, until
+from once import Once
 
 from edgeloop.config import load_params
 from edgeloop.datasets.manifest import read_manifest
@@ -46,9 +47,9 @@ STANDS_ON_DATA = f"""
 
 
 @pytest.fixture(scope="session")
-def first_revision(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first_revision(tmp_path_factory: pytest.TempPathFactory, once: Once) -> Path:
     """A data set of 60 pictures, prepared, validated and committed; made once, and copied for each test."""
-    return first_data_revision(tmp_path_factory.mktemp("first revision"), STANDS_ON_DATA, "/hold\n/begun\n/broken\n")
+    return first_data_revision(once, tmp_path_factory.mktemp("first revision"), STANDS_ON_DATA, "/hold\n/begun\n/broken\n")
 
 
 @pytest.fixture
