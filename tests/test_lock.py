@@ -65,6 +65,7 @@ def test_what_is_installed_is_what_is_locked() -> None:
         assert version(name) == PINNED[name]
 
 
+@pytest.mark.thorough
 def test_nothing_that_is_installed_lacks_what_it_needs() -> None:
     done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from in_hand import linux as driver
 from linux_board import QUICK, SSHD, LinuxBoard, running_in
+from matrix import first_is_short
 from miniature import CLASSES, PREPROCESSING, coloured
 from stand_ins import bare_python, python_with, runtime, script
 
@@ -265,7 +266,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", first_is_short([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
 def test_the_benchmark_is_killed_and_the_board_is_clean(linux: LinuxBoard, miniatures: Path, number: signal.Signals) -> None:
     entry = linux.entry().model_dump_json(exclude_defaults=True)
     command = [sys.executable, "-c", BENCHMARK, entry, str(miniatures / "per_channel.tflite")]
