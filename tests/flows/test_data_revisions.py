@@ -135,6 +135,7 @@ def test_a_restore_that_is_killed_is_gone_on_with_by_the_same_command(mine: Proj
         assert "up to date" in mine.run(sys.executable, "-m", "dvc", "status", f"{stage}@sample")
 
 
+@pytest.mark.thorough
 def test_a_fetch_by_hand_does_not_disturb_another_change_of_the_data_set(mine: Project) -> None:
     lock = mine.root / ".edgeloop" / "ingest" / "sample.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from flows_in_miniature import Project
+from flows_in_miniature import Project, small_project
 
 from edgeloop.errors import StageError, StageMayPass
 from flows import transfer as transfers
@@ -37,12 +37,19 @@ def answering(status: int) -> Iterator[int]:
         server.shutdown()
 
 
-def with_remote(project: Project, port: int) -> Project:
-    """The project, built, with an S3 store at that port."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The small project, built, with an S3 store of which `at` says where it listens."""
+    project = small_project(tmp_path_factory.mktemp("built"))
     project.run("dvc", "repro", "prepare")
     project.run("dvc", "remote", "add", "--default", "store", "s3://bucket/data")
-    for name, value in {"endpointurl": f"http://127.0.0.1:{port}", "access_key_id": "a", "secret_access_key": "b"}.items():
+    for name, value in {"access_key_id": "a", "secret_access_key": "b"}.items():
         project.run("dvc", "remote", "modify", "--local", "store", name, value)
+    return project
+
+
+def at(project: Project, port: int) -> Project:
+    project.run("dvc", "remote", "modify", "--local", "store", "endpointurl", f"http://127.0.0.1:{port}")
     return project
 
 
@@ -54,19 +61,19 @@ def pushed(project: Project, monkeypatch: pytest.MonkeyPatch, store_s: float = 1
     return said
 
 
-def test_a_store_that_is_not_there_may_come_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_not_there_may_come_back(built: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageMayPass, match="was away for 1 s"):
-        pushed(with_remote(project, 9), monkeypatch)
+        pushed(at(built, 9), monkeypatch)
 
 
-def test_a_store_that_cannot_now_may_do_so_later(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_now_may_do_so_later(built: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(503) as port, pytest.raises(StageMayPass, match="does not answer"):
-        pushed(with_remote(project, port), monkeypatch)
+        pushed(at(built, port), monkeypatch)
 
 
-def test_a_store_that_refuses_is_asked_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_refuses_is_asked_once(built: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(403) as port, pytest.raises(StageError, match="refuses") as caught:
-        pushed(with_remote(project, port), monkeypatch, store_s=60)
+        pushed(at(built, port), monkeypatch, store_s=60)
     assert not isinstance(caught.value, StageMayPass)
     assert "Check the remote's address and keys" in str(caught.value)
 
@@ -77,11 +84,11 @@ def test_without_a_store_the_message_says_so(project: Project, monkeypatch: pyte
         pushed(project, monkeypatch, store_s=60)
 
 
-def test_waiting_for_a_store_ends_when_all_ends(project: Project) -> None:
+def test_waiting_for_a_store_ends_when_all_ends(built: Project) -> None:
     over = threading.Event()
-    with_remote(project, 9)
+    at(built, 9)
     with pytest.raises(Ended):
-        transfer(["push", "prepare"], project.root, project.env, lambda _: over.set(), over.is_set)
+        transfer(["push", "prepare"], built.root, built.env, lambda _: over.set(), over.is_set)
 
 
 def test_a_folder_takes_and_gives(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

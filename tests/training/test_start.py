@@ -85,10 +85,9 @@ def test_weights_are_set_by_layer_name(workspace: Workspace, suffix: str) -> Non
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_the_classifier_stays_fresh_where_the_classes_are_not_as_many(workspace: Workspace, suffix: str) -> None:
-    file = workspace.root / f"weights{suffix}"
-    trained(7).save(file) if suffix == ".keras" else write_keras2(file, 7)
+def test_the_classifier_stays_fresh_where_the_classes_are_not_as_many(workspace: Workspace) -> None:
+    file = workspace.root / "weights.h5"
+    write_keras2(file, 7)
     model = build(SHAPE, 128, 3)
     fresh = model.get_layer("conv_preds").get_weights()
     assert read_start(workspace, Path(file.name)).load_into(model).layers_loaded == LAYERS - 1
@@ -97,14 +96,12 @@ def test_the_classifier_stays_fresh_where_the_classes_are_not_as_many(workspace:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", ["keras", "keras2_h5"])
-def test_a_backbone_names_a_file_of_this_machine(workspace: Workspace, kind: str) -> None:
-    file = workspace.root / "weights"
-    file = file.with_suffix(".keras" if kind == "keras" else ".h5")
-    trained().save(file) if kind == "keras" else write_keras2(file)
-    start = read_start(workspace, backbone(workspace, kind=kind, path=file.name, sha256=digest(file), license="mit"))
+def test_a_backbone_names_a_file_of_this_machine(workspace: Workspace) -> None:
+    file = workspace.root / "weights.h5"
+    write_keras2(file)
+    start = read_start(workspace, backbone(workspace, kind="keras2_h5", path=file.name, sha256=digest(file), license="mit"))
     weights = start.load_into(build(SHAPE, 96, 3))
-    assert (weights.kind, weights.origin, weights.license, weights.layers_loaded) == (kind, file.name, "mit", LAYERS)
+    assert (weights.kind, weights.origin, weights.license, weights.layers_loaded) == ("keras2_h5", file.name, "mit", LAYERS)
 
 
 def test_weights_of_another_network_are_refused_at_the_first_layer_that_differs(workspace: Workspace) -> None:
