@@ -32,15 +32,17 @@ def program(folder: Path, name: str, text: str) -> str:
     return str(path)
 
 
-def is_costly(compiler: Compiler) -> bool:
-    """Zig builds its own library anew for each core."""
-    return compiler.kind == "zig" and compiler.cpu != M7
+def marks(compiler: Compiler) -> list[pytest.MarkDecorator]:
+    """Zig builds its own library anew for each core: the one that cannot divide belongs to the rest, the others are long."""
+    if compiler.kind != "zig" or compiler.cpu == M7:
+        return []
+    return [pytest.mark.thorough if compiler.cpu == Cpu("cortex-m0plus") else pytest.mark.long]
 
 
 @pytest.mark.parametrize(
     "compiler",
     [
-        pytest.param(compiler, marks=pytest.mark.thorough if is_costly(compiler) else (), id=f"{compiler} {cpu.name} {cpu.float_abi}")
+        pytest.param(compiler, marks=marks(compiler), id=f"{compiler} {cpu.name} {cpu.float_abi}")
         for cpu in CPUS
         for compiler in arm_compilers(cpu)
     ],

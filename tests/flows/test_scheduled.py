@@ -59,7 +59,7 @@ def test_somebodys_own_changes_are_left_to_them(committed: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.thorough
+@pytest.mark.long
 def test_a_pinned_model_is_left_as_it_is_and_the_run_says_so(committed: Project) -> None:
     scheduled(committed)
     params, model = committed.root / "params.yaml", committed.root / FOLDER / "model"

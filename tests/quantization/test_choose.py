@@ -59,7 +59,7 @@ def test_a_hardened_model_is_brought_back_to_float(repaired: tuple[Path, dict[Fo
         assert made.kept is not None and made.kept.agreement >= least, kind
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_equal_models_and_images_give_equal_bytes(
     hardened: "keras.Model", repaired: tuple[Path, dict[Format, Conversion]], tmp_path: Path
 ) -> None:

@@ -197,8 +197,10 @@ def test_what_cannot_be_quantized_is_named(images: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("batch_shape", [(1, SIDE, SIDE, 3), (None, None, None, 3)])
+@pytest.mark.parametrize(
+    "batch_shape",
+    [pytest.param((1, SIDE, SIDE, 3), marks=pytest.mark.thorough), pytest.param((None, None, None, 3), marks=pytest.mark.long)],
+)
 def test_a_fixed_batch_of_one_and_an_open_size_are_converted(batch_shape: tuple[int | None, ...], images: Path, tmp_path: Path) -> None:
     load_tensorflow()
     import keras

@@ -94,7 +94,7 @@ def test_a_part_of_the_epochs() -> None:
 @pytest.mark.thorough
 def test_the_record_states_the_recipe_that_was_run(tmp_path: Any) -> None:
     workspace = project(tmp_path / "project")
-    params = write_params(workspace, augmentation=None, phases=[{"mode": "scratch", "epochs": 2, "learning_rate": 0.01}], final="auto")
+    params = write_params(workspace, augmentation=None, phases=[{"mode": "scratch", "epochs": 1, "learning_rate": 0.01}], final="auto")
     stated = train(workspace, params, VARIANT).provenance.params
     assert stated["final"] == "refit"
     assert [op["op"] for op in stated["augmentation"]] == ["flip", "crop", "affine", "color", "erase", "mixup"]
