@@ -55,17 +55,35 @@ def test_dsp_kernels_on_a_cortex_m7(kinds: str, compiler: Compiler, tmp_path: Pa
     assert number == 0, shown(cases, number)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("flags", [("-O0",), ("-O3",), ("-Os", "-fno-omit-frame-pointer"), ("-O2", "-DEDGELOOP_NO_DSP")], ids=" ".join)
-@pytest.mark.parametrize("compiler", arm_compilers(M7), ids=str)
+FLAGS = [("-O0",), ("-O3",), ("-Os", "-fno-omit-frame-pointer"), ("-O2", "-DEDGELOOP_NO_DSP")]
+
+
+def marks(compiler: int, flags: int) -> pytest.MarkDecorator:
+    """Each flag with one compiler and each compiler with two flags; the other pairs are long."""
+    return pytest.mark.long if (compiler + flags) % 2 else pytest.mark.thorough
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flags"),
+    [
+        pytest.param(compiler, flags, marks=marks(row, column), id=f"{compiler} {' '.join(flags)}")
+        for row, compiler in enumerate(arm_compilers(M7))
+        for column, flags in enumerate(FLAGS)
+    ],
+)
 def test_any_optimization_gives_equal_results(compiler: Compiler, flags: tuple[str, ...], tmp_path: Path) -> None:
     cases = [case for kind in KINDS for case in drawn_cases(kind, 5, seed=3)]
     number = run_on_core(cases, tmp_path, compiler, flags)
     assert number == 0, shown(cases, number)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize(("dsp", "extreme"), [(True, True), (False, False), (False, True), (True, False)])
+@pytest.mark.parametrize(
+    ("dsp", "extreme"),
+    [
+        *(pytest.param(*both, marks=pytest.mark.thorough) for both in ((True, True), (False, False))),
+        *(pytest.param(*both, marks=pytest.mark.long) for both in ((False, True), (True, False))),
+    ],
+)
 def test_layers_equal_litert(dsp: bool, extreme: bool, tmp_path: Path) -> None:
     cases = [case for seed in range(30) for case in reference_cases(seed, tmp_path, extreme=extreme)]
     check_on_host(cases[:250], tmp_path, *([EMULATED] if dsp else []))
