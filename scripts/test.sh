@@ -4,6 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
+# Where it is set, each of the thousand processes of a run compiles the sources anew.
+unset PYTHONDONTWRITEBYTECODE
 part="$1"
 shift
 case "$part" in
