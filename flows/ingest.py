@@ -152,8 +152,6 @@ class _Ingesting:
 
         made = self._revising.commit(record, found.archives, others, message, built=grown)
         lines = [*in_words(record), f"committed as {made.commit[:12]}, data revision {made.number[:12]}"]
-        if grown and others:
-            lines.append(left_to_you(others))
         self._show(f"Ingest {record.number} of {self._dataset}", lines)
         return lines
 

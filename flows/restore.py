@@ -9,12 +9,13 @@ from typing import Any
 
 from edgeloop.errors import InputError, StageError
 from edgeloop.files import write_text
-from edgeloop.lockfile import LOCK_FILE, locked_stage
+from edgeloop.lockfile import LOCK_FILE
 from edgeloop.workspace import Workspace
 from flows.commands import Say, environment, run
+from flows.data_entries import Entries, commit_entries, entries_in, lock_text, with_entries
 from flows.history import DataRevision, find_revision, lock_at
 from flows.revise import alone
-from flows.revision import STAGES, check_repository, commit, is_detached, left_to_you, said, uncommitted
+from flows.revision import STAGES, check_repository, commit, is_detached, said, uncommitted
 from flows.supervisor import is_ending
 from flows.transfer import judged
 
@@ -36,7 +37,7 @@ def restore(workspace: Workspace, dataset: str, name: str, reason: str | None, s
         begun = workspace.private / "ingest" / f"{dataset}.restoring"
         goes_on = begun.is_file() and begun.read_text(encoding="utf-8") == f"{wanted.commit} {_digest(workspace)}"
         others = set() if goes_on else uncommitted(workspace) & {LOCK_FILE}
-        entries = _entries(lock_at(workspace, wanted.commit), dataset)
+        entries = entries_in(lock_at(workspace, wanted.commit), dataset)
         pointers = _files_at(workspace, dataset, wanted.commit)
         if not goes_on:
             if _is_there(workspace, dataset, entries, pointers):
@@ -46,18 +47,11 @@ def restore(workspace: Workspace, dataset: str, name: str, reason: str | None, s
         _have(workspace, [*_digests(entries), *(md5 for text in pointers.values() for md5 in _MD5.findall(text))], say)
         _write(workspace, dataset, wanted, entries, pointers, begun)
         _checkout(workspace, dataset, pointers)
-        made = _commit(workspace, dataset, wanted, reason, with_lock=not others)
+        made = _commit(workspace, dataset, wanted, reason, alone_in_lock=not others)
         begun.unlink(missing_ok=True)
     lines = [f"{dataset} is as in {wanted.commit[:12]} ({wanted.reason})", f"committed as {made[:12]}"]
-    lines += [left_to_you(others)] if others else []
     lines += ["HEAD is on no branch: keep the commit with: git switch -c NAME"] if is_detached(workspace) else []
     return [*lines, "what stands on the data is out of date: dvc repro; an ingest takes again what its source still has"]
-
-
-def _entries(text: str, dataset: str) -> dict[str, dict[str, Any]]:
-    """Those entries of a dvc.lock that are the data set's."""
-    found = {f"{stage}@{dataset}": locked_stage(text, f"{stage}@{dataset}") for stage in STAGES}
-    return {address: entry for address, entry in found.items() if entry}
 
 
 def _files_at(workspace: Workspace, dataset: str, commit: str) -> dict[str, str]:
@@ -67,15 +61,14 @@ def _files_at(workspace: Workspace, dataset: str, commit: str) -> dict[str, str]
     return {name.rsplit("/", 1)[-1]: said(workspace, "show", f"{commit}:./{name}") + "\n" for name in names}
 
 
-def _is_there(workspace: Workspace, dataset: str, entries: dict[str, dict[str, Any]], pointers: dict[str, str]) -> bool:
-    lock = workspace.root / LOCK_FILE
-    now = _entries(lock.read_text(encoding="utf-8") if lock.is_file() else "", dataset)
+def _is_there(workspace: Workspace, dataset: str, entries: Entries, pointers: dict[str, str]) -> bool:
+    now = entries_in(lock_text(workspace), dataset)
     folder = workspace.ingests(dataset)
     here = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return now == entries and here == pointers.keys()
 
 
-def _check_params(workspace: Workspace, dataset: str, entries: dict[str, dict[str, Any]]) -> None:
+def _check_params(workspace: Workspace, dataset: str, entries: Entries) -> None:
     """With other settings than the revision's, the next run would build something else."""
     from dvc.repo import Repo
 
@@ -100,8 +93,7 @@ def _check_saved(workspace: Workspace, dataset: str) -> None:
     remedy = f"Commit it first (dvc repro validate@{dataset}; git add {folder} {LOCK_FILE}; git commit), or put it back."
     if changed := said(workspace, "status", "--porcelain", "--", folder):
         raise InputError(f"{dataset} has changes that no revision holds:\n{changed}", remedy)
-    lock = workspace.root / LOCK_FILE
-    if _entries(lock.read_text(encoding="utf-8") if lock.is_file() else "", dataset) != _entries(lock_at(workspace, "HEAD"), dataset):
+    if entries_in(lock_text(workspace), dataset) != entries_in(lock_at(workspace, "HEAD"), dataset):
         raise InputError(f"{dataset} was built since the last commit: what {LOCK_FILE} says of it is in no commit.", remedy)
     from dvc.repo import Repo
 
@@ -113,7 +105,7 @@ def _check_saved(workspace: Workspace, dataset: str) -> None:
         raise InputError(f"These were changed, and DVC's cache does not have them as they are: {', '.join(lost)}.", remedy)
 
 
-def _digests(entries: dict[str, dict[str, Any]]) -> list[str]:
+def _digests(entries: Entries) -> list[str]:
     return [str(out["md5"]) for entry in entries.values() for out in entry.get("outs", []) if "md5" in out]
 
 
@@ -172,24 +164,12 @@ def _contents(repo: Any, one: Any) -> list[Any]:
         return []
 
 
-def _write(
-    workspace: Workspace, dataset: str, wanted: DataRevision, entries: dict[str, dict[str, Any]], pointers: dict[str, str], begun: Path
-) -> None:
+def _write(workspace: Workspace, dataset: str, wanted: DataRevision, entries: Entries, pointers: dict[str, str], begun: Path) -> None:
     """dvc.lock and the pointers as they were. A restore that is killed from here on is gone on with by the same command."""
-    from dvc.utils.serialize import modify_yaml
-
-    lock = workspace.root / LOCK_FILE
-    copy = begun.with_name(f"{dataset}.{LOCK_FILE}")
-    copy.write_bytes(lock.read_bytes() if lock.is_file() else b"schema: '2.0'\nstages: {}\n")
-    with modify_yaml(str(copy)) as tree:
-        for stage in STAGES:
-            tree["stages"].pop(f"{stage}@{dataset}", None)
-        tree["stages"].update(entries)
-    text = copy.read_text(encoding="utf-8")
-    copy.unlink()
+    text = with_entries(lock_text(workspace), dataset, entries)
     begun.parent.mkdir(parents=True, exist_ok=True)
     write_text(begun, f"{wanted.commit} {hashlib.sha256(text.encode()).hexdigest()}")
-    write_text(lock, text)
+    write_text(workspace.root / LOCK_FILE, text)
     folder = workspace.ingests(dataset)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in pointers:
@@ -211,18 +191,19 @@ def _checkout(workspace: Workspace, dataset: str, pointers: dict[str, str]) -> N
             path.unlink()
 
 
-def _commit(workspace: Workspace, dataset: str, wanted: DataRevision, reason: str | None, *, with_lock: bool) -> str:
+def _commit(workspace: Workspace, dataset: str, wanted: DataRevision, reason: str | None, *, alone_in_lock: bool) -> str:
     folder = workspace.ingests(dataset)
     place = _relative(workspace, folder)
     changed = said(workspace, "diff", "-z", "--name-only", "--no-renames", "--relative", "HEAD", "--", place)
     fresh = said(workspace, "ls-files", "-z", "--others", "--exclude-standard", "--", place)
     files = [workspace.root / name for name in dict.fromkeys([*changed.split("\0"), *fresh.split("\0")]) if name]
-    files += [workspace.root / LOCK_FILE] if with_lock else []
-    if not files:
+    if entries_in(lock_text(workspace), dataset) == entries_in(lock_at(workspace, "HEAD"), dataset) and not files:
         return said(workspace, "rev-parse", "HEAD")
     why = [f"Reason: {' '.join(reason.split())}"] if reason else []
     message = "\n".join([f"Data: {dataset} restored as in {wanted.commit[:12]}", "", *why, f"That was: {wanted.reason}"])
-    return commit(workspace, message, files)
+    if alone_in_lock:
+        return commit(workspace, message, [*files, workspace.root / LOCK_FILE])
+    return commit_entries(workspace, dataset, message, files)
 
 
 def _digest(workspace: Workspace) -> str:

@@ -16,13 +16,13 @@ from edgeloop.services.locks import exclusive
 from edgeloop.workspace import Workspace
 from flows import dvc_lock
 from flows.commands import Say, environment, run
+from flows.data_entries import commit_entries
 from flows.revision import (
     check_repository,
     commit,
     derived,
     drop_unfinished,
     is_detached,
-    left_to_you,
     of_fetch,
     only_of,
     track,
@@ -40,8 +40,6 @@ class Revision:
     commit: str
     number: str
     """SHA-256 of the manifest."""
-    with_lock: bool
-    """Whether dvc.lock is in the commit."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,20 @@ class Revising:
     def commit(
         self, record: IngestRecord | CorrectionRecord, archives: list[Path], others: set[str], message: Callable[[str], str], *, built: bool
     ) -> Revision:
-        """Make a revision of what was written; `message` gets the number of the revision. `built`: whether the data set changes."""
+        """Make a revision of what was written; `message` gets the number of the revision. `built`: whether the data set changes.
+
+        `others` are changes that are not ours: of dvc.lock then only the data set's entries are committed.
+        """
         pointers = track(self.workspace, self.dataset, archives)
         if built:
             self.build()
         number = sha256_file(self.workspace.dataset(self.dataset).manifest)
         path = self.workspace.ingests(self.dataset) / f"{record.number:05d}.json"
         record.model_copy(update={"revision_after": number}).write(path)
-        with_lock = built and not others and (self.workspace.root / LOCK_FILE).exists()
-        files = [path, *pointers, *of_fetch(self.workspace, self.dataset), *(derived(self.workspace) if with_lock else [])]
-        return Revision(commit(self.workspace, message(number), files), number, with_lock)
+        files = [path, *pointers, *of_fetch(self.workspace, self.dataset)]
+        if built and others:
+            return Revision(commit_entries(self.workspace, self.dataset, message(number), files), number)
+        return Revision(commit(self.workspace, message(number), [*files, *(derived(self.workspace) if built else [])]), number)
 
     def take_back(self) -> None:
         """Leave the data set as it was: DVC has it in its cache."""
@@ -104,7 +106,7 @@ def correct(
         if unfinished and only_of(workspace, dataset):
             others -= {LOCK_FILE}
         if not as_it_is:
-            build(workspace, dataset)
+            _bring_up_to_date(workspace, dataset)
             others &= uncommitted(workspace)
         try:
             made = change()
@@ -114,11 +116,16 @@ def correct(
                 revising.take_back()
             raise
     lines = [*in_words(made.record), f"committed as {done.commit[:12]}, data revision {done.number[:12]}"]
-    if not done.with_lock and others:
-        lines.append(left_to_you(others))
     if is_detached(workspace):
         lines.append("HEAD is on no branch: keep the commit with: git switch -c NAME")
     return [*lines, "what stands on the data is out of date: dvc repro"]
+
+
+def _bring_up_to_date(workspace: Workspace, dataset: str) -> None:
+    try:
+        build(workspace, dataset)
+    except StageError as error:
+        raise type(error)(f"{dataset} cannot be built as it is, before any correction: {error.what}", error.remedy) from error
 
 
 def build(workspace: Workspace, dataset: str) -> None:

@@ -1,8 +1,9 @@
 """Data revisions: what an ingest added or somebody corrected becomes tracked by DVC and committed to git, and nothing else does."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from edgeloop.datasets.additions import OF_FETCH
@@ -66,7 +67,7 @@ def derived(workspace: Workspace) -> list[Path]:
 
 
 def left_to_you(others: set[str]) -> str:
-    """What to say where somebody's own changes keep dvc.lock from being committed."""
+    """What to say where somebody's own changes keep what was built from being committed."""
     return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
 
 
@@ -154,17 +155,24 @@ def _relative(workspace: Workspace, path: Path) -> str:
     return path.relative_to(workspace.root).as_posix()
 
 
-def said(workspace: Workspace, *arguments: str) -> str:
-    """What git says; a failure is an error."""
-    return ask_git(workspace, *arguments) or ""
+def said(workspace: Workspace, *arguments: str, given: str = "", env: Mapping[str, str] | None = None) -> str:
+    """What git says; a failure is an error. `given` is what it reads; `env` is added to the environment."""
+    return ask_git(workspace, *arguments, given=given, env=env) or ""
 
 
-def ask_git(workspace: Workspace, *arguments: str, ok: bool = True) -> str | None:
+def ask_git(workspace: Workspace, *arguments: str, ok: bool = True, given: str = "", env: Mapping[str, str] | None = None) -> str | None:
     """What git says; None when it fails and `ok` is False."""
     argv = ["git", *arguments]
     try:
         done = subprocess.run(
-            argv, cwd=workspace.root, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=GIT_S, check=False
+            argv,
+            cwd=workspace.root,
+            env=os.environ | dict(env or {}),
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=GIT_S,
+            check=False,
         )
     except FileNotFoundError:
         raise InputError("git is not installed.", "Install it: apt install git") from None

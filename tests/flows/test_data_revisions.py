@@ -73,6 +73,27 @@ def test_a_correction_is_a_revision_and_restoring_one_leaves_everything_else_alo
     assert "is at the revision" in edgeloop(mine, "restore", f"sample@{head[:8]}", ok=False)
 
 
+@pytest.mark.thorough
+def test_a_revision_is_whole_where_dvc_lock_has_other_changes_that_stay_uncommitted(mine: Project) -> None:
+    mine.run(sys.executable, "-m", "dvc", "repro", "train")
+    (mine.root / "note.txt").write_text("mine", encoding="utf-8")
+    mine.run("git", "add", "note.txt")
+    edgeloop(mine, "relabel", "sample", "cat/001.jpg", "--to", "dog", "--reason", "it barks")
+    relabelled = labels(mine)
+    assert "train:" not in mine.run("git", "show", "HEAD:dvc.lock")
+    assert "train:" in (mine.root / "dvc.lock").read_text(encoding="utf-8")
+    assert mine.run("git", "status", "--porcelain").splitlines() == [" M dvc.lock", "A  note.txt"]
+    edgeloop(mine, "drop", "sample", "cat/002.jpg", "--reason", "blurred")
+    assert [one["reason"] for one in json.loads(edgeloop(mine, "revisions", "sample", "--json"))][:2] == [
+        "1 image of sample dropped: blurred",
+        "1 image of sample relabelled: it barks",
+    ]
+    edgeloop(mine, "restore", "sample@HEAD~1")
+    assert labels(mine) == relabelled
+    assert "train:" in (mine.root / "dvc.lock").read_text(encoding="utf-8")
+    assert mine.run("git", "status", "--porcelain").splitlines() == [" M dvc.lock", "A  note.txt"]
+
+
 @pytest.mark.long
 def test_what_is_not_in_the_cache_comes_from_the_remote_or_nothing_is_changed(mine: Project, tmp_path: Path) -> None:
     head = mine.run("git", "rev-parse", "HEAD").strip()
