@@ -49,15 +49,23 @@ class Cpu:
     """As Arm writes it in lower case, e.g. cortex-m7."""
     float_abi: FloatAbi = "soft"
     """How floats are passed; `soft` also means that no floating-point unit is used."""
+    double_precision: bool = True
+    """Whether the floating-point unit computes doubles, where the core may have one that does."""
 
     def flags(self, kind: Kind) -> tuple[str, ...]:
         """The options by which a compiler of this kind is told."""
         if kind == "zig":
             abi = "eabihf" if self.float_abi == "hard" else "eabi"
-            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "")
+            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "") + ("-fp64" if self._has_single else "")
             return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={model}", f"-mfloat-abi={self.float_abi}")
         triple = ("--target=thumbv7em-none-eabi",) if kind == "clang" else ()
-        return (*triple, f"-mcpu={self.name}", "-mthumb", f"-mfloat-abi={self.float_abi}")
+        single = ("-mfpu=fpv5-sp-d16",) if self._has_single else ()
+        return (*triple, f"-mcpu={self.name}", "-mthumb", f"-mfloat-abi={self.float_abi}", *single)
+
+    @property
+    def _has_single(self) -> bool:
+        """Whether it must be told: of the cores here the Cortex-M7 alone has both kinds."""
+        return self.float_abi == "hard" and not self.double_precision and self.name == "cortex-m7"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from edgeloop.boards.stm32msg.exchange import V31
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation
 from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.boards.subject import Subject
-from edgeloop.boards.virtual.build import build_firmware
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import Part, find_part
 from edgeloop.boards.virtual.process import BoardProcess
@@ -29,6 +28,7 @@ from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.toolchain import Cpu, find_arm_compiler
 from edgeloop.errors import BoardError, InputError, ModelError, ToolchainError
 from edgeloop.files import sha256_file
+from edgeloop.firmware.build import build_firmware
 from edgeloop.records import CodegenRecord, EmulatedDetails, EmulatedLayer
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.workspace import VariantPaths
