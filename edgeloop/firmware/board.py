@@ -29,6 +29,7 @@ class BoardFile(Section):
     """A data file: `setup` for a real board, `assumed` for an emulated part."""
 
     title: str
+    mcu: str = ""
     family: str
     core: str
     device_id: Positive
@@ -56,7 +57,14 @@ class BoardFile(Section):
         regions = {key: Region(key, start, kib * KIB, not key.startswith(FLASH)) for key, (start, kib) in self.memories.items()}
         flash = regions.pop(FLASH)
         common: dict[str, Any] = {"data": self.data, "stack": self.stack, "spares": self.spares, "sources": self.sources}
-        common |= {"title": self.title, "core": self.core, "device_id": self.device_id, "series": known.series, "setup": self.setup}
+        common |= {
+            "title": self.title,
+            "mcu": self.mcu,
+            "core": self.core,
+            "device_id": self.device_id,
+            "series": known.series,
+            "setup": self.setup,
+        }
         common |= {"uart": known.uart, "uart_base": known.uarts[self.uart].base, "uart_name": self.uart, "family": self.family}
         common |= self.assumed.model_dump() if self.assumed else _clocks(self.setup)
         return Part(name, flash=flash, memories=tuple(regions.values()), **common)

@@ -156,6 +156,8 @@ class Part:
     uart_base: int
     counter: CounterKind = CounterKind.DWT
     cycles_per_tick: int = 1
+    mcu: str = ""
+    """The part's name as its vendor writes it, for a real board: STM32H747XI."""
     family: str = "h7"
     """Names its registers: registers/FAMILY.yaml."""
     uart_name: str = "USART1"

@@ -13,11 +13,11 @@ MPS2_AN500 = PARTS["mps2-an500"]
 
 
 def find_part(name: str) -> Part:
-    """The part of that name.
+    """The emulated part, or the real board, of that name.
 
     Raises:
         InputError: there is none.
     """
-    if name not in PARTS:
-        raise InputError(f"There is no virtual part {name!r}.", f"Take one of: {', '.join(PARTS)}.")
-    return PARTS[name]
+    if name not in parts():
+        raise InputError(f"There is no virtual part {name!r}.", f"Take one of: {', '.join(parts())}.")
+    return parts()[name]
