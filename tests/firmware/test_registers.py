@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from edgeloop.boards.virtual.core import Core
+from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.strict.bank import Bank
+from edgeloop.boards.virtual.strict.hardware import hardware_of
+from edgeloop.boards.virtual.strict.part import StrictPart
 from edgeloop.firmware.board import boards
 from edgeloop.firmware.registers import Family, Register, family
 
@@ -35,7 +38,8 @@ OTHER_NAMES = {
     "SDEN": ("SDEN", "SCUEN"),
     "USART16SEL": ("USART16SEL", "USART16910SEL"),
 }
-"""What the maps call otherwise: PWR_CR1 of the F7 is PWR_CR of the F4; the bit is SCUEN where there is no SMPS; the H72x has more USARTs."""
+"""What the maps call otherwise: PWR_CR1 of the F7 is PWR_CR of the F4; the bit is SCUEN where there is no SMPS; the H72x has
+more USARTs."""
 EXPLAINED = {
     # RM0090 5.4.1: VOS is bit 14; over-drive is of the F42x on. The firmware uses none of them on this part (no scale in its data).
     ("stm32f405", "PWR", "CR1", "VOS"): None,
@@ -120,10 +124,6 @@ def test_ports_and_serial_ports_are_those_of_the_vendor(shared: Callable[[str], 
 def test_registers_of_the_strict_model_are_those_of_the_vendor(
     shared: Callable[[str], Path], firmware: Callable[[str], Path], part: str
 ) -> None:
-    from edgeloop.boards.virtual.elf import read_program
-    from edgeloop.boards.virtual.strict.hardware import hardware_of
-    from edgeloop.boards.virtual.strict.part import StrictPart
-
     vendor, board = register_map(shared(f"fixtures/registers/{part}.json")), boards()[MAPS[part]]
     model = StrictPart(Core(board, read_program(firmware(board.name))), hardware_of(board))
     differences = []
@@ -141,9 +141,5 @@ def _differences(part: str, bank: Bank, theirs: dict[str, Any]) -> Iterator[str]
             yield f"{bank.name}_{name} at {register.offset:#x}"
             continue
         for field, (first, width) in found["fields"].items():
-            if ((1 << width) - 1) << first & ~(register.defined | register.status) and (part, bank.name, name, field) not in UNDEFINED:
+            if ((1 << width) - 1) << first & ~(register.defined | register.status):
                 yield f"{bank.name}_{name}: {field} is no reserved bit"
-
-
-UNDEFINED: set[tuple[str, str, str, str]] = set()
-"""Fields of a map that a part does not have, by its reference manual."""

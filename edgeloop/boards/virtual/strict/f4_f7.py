@@ -51,12 +51,12 @@ class F4F7Clocks(ClockTree):
             "APB2ENR": Register(0x44),
         }
         if self._is_f7:
-            registers["DCKCFGR2"] = Register(0x90, 0, 0x3FFF_FFFF)
+            registers["DCKCFGR2"] = Register(0x90, 0, 0x7FFF_FFFF)
         vos = 0x4000 if self._is_f405 else 0xC000
-        overdrive = 0x3_0000 if limits.overdriven else 0
+        overdrive = (0xF_0000 if self._is_f7 else 0x3F_0000) if limits.overdriven else 0
         pwr = {
             "CR1": Register(0x00, vos, 0x3FFF | vos | overdrive),
-            "CSR1": Register(0x04, 0, 0x0000_0300, 0),
+            "CSR1": Register(0x04, 0, 0x0000_0380, 0x000F_400F),
         }
         self._rcc = Bank("RCC", 0x4002_3800, 0x400, registers, limits.manual)
         self._pwr = Bank("PWR", 0x4000_7000, 0x400, pwr, limits.manual)

@@ -8,6 +8,7 @@
 #include "device.h"
 #include "network.h"
 #include "part.h"
+#include "store.h"
 #include "uart.h"
 
 int main(void);
@@ -25,6 +26,7 @@ int main(void)
     board_core_start();
     cycles_start();
     board_pins_start();
+    store_start();
     uart_start();
     network_init();
     print("\r\nedgeloop validation firmware, " BUILD_BANNER "\r\n");

@@ -16,11 +16,20 @@ static const struct {
     uint8_t *end;
 } areas[] = {PART_SPARES(LISTED)};
 
-enum { AREAS = sizeof areas / sizeof areas[0] };
+enum { AREAS = sizeof areas / sizeof areas[0], BLOCK = 16 * 1024 };
 
 static uint32_t area_bytes(uint32_t area)
 {
     return (uint32_t)(areas[area].end - areas[area].begin);
+}
+
+void store_start(void)
+{
+    for (uint32_t area = 0; area < AREAS; area++) {
+        for (uint32_t place = 0; place < area_bytes(area); place += BLOCK) {
+            *(volatile uint8_t *)(areas[area].begin + place) = 0;
+        }
+    }
 }
 
 uint32_t store_bytes(void)

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* Touches every memory, in steps that no memory with a clock of its own falls through: one that does not answer stops the firmware here, at boot, and not in a run. */
+void store_start(void);
+
 uint32_t store_bytes(void);
 
 /* The memory at `place`; `bytes` that are wanted there become those that lie in one piece. */

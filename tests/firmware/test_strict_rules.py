@@ -1,0 +1,95 @@
+"""What would hang or break a part stops its firmware, and says which rule of which manual it breaks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matrix import first_is_short
+from mutants import READY, Kit, changed, outcome
+
+from edgeloop.boards.virtual.strict.hardware import hardware_of
+from edgeloop.firmware.board import FOLDER, boards, find_board
+
+H747, F446, F769, L475, H723 = "stm32h747i-disco", "nucleo-f446re", "stm32f769i-disco", "b-l475e-iot01a", "nucleo-h723zg"
+RULES: list[tuple[str, dict[str, Any], str]] = [
+    (H747, {"supply": {"source": "ldo"}}, "it locks until a power cycle (RM0399, PWR, system supply startup, PWR_CR3)"),
+    (H747, {"supply": {"scale": 2}}, "the core's clock at voltage scale 2 is 400 MHz, not within 0 to 300 MHz"),
+    (H747, {"flash": {"wait_states": 1}}, "with 1 wait states and a programming delay of 2 (RM0399, FLASH, recommended number"),
+    (H747, {"flash": {"programming_delay": 1}}, "with 2 wait states and a programming delay of 1"),
+    (H747, {"clock": {"apb4": 1}}, "APB4 at voltage scale 1 is 200 MHz"),
+    (H747, {"clock": {"ahb": 1}}, "AXI and AHB at voltage scale 1 is"),
+    (H747, {"clock": {"m": 1}}, "the PLL's input is 25 MHz, not within 8 to 16 MHz"),
+    (H747, {"clock": {"n": 220}}, "the PLL's oscillator is 1100 MHz, not within 192 to 836 MHz"),
+    (H747, {"enables": ("AHB2ENR.SRAM1EN", "AHB2ENR.SRAM3EN")}, "which has no clock"),
+    (H747, {"pins": {"tx": "PB6"}}, "USART1 sends, and PA9, which the host hears, is not its pin"),
+    (H747, {"pins": {"alternate": 4}}, "is not its pin (GPIO, MODER and AFR"),
+    (
+        F769,
+        {"supply": {"overdrive": False}},
+        "is 216 MHz, not within 0 to 180 MHz (RM0410, PWR, voltage regulator)",
+    ),
+    (F769, {"flash": {"wait_states": 6}}, "HCLK is 216 MHz with 6 wait states (RM0410, FLASH, relation between CPU clock"),
+    (F446, {"clock": {"apb1": 2}}, "APB1 is 90 MHz, not within 0 to 45 MHz (RM0390, RCC_CFGR, PPRE1)"),
+    (F446, {"pins": {"rx": "PA10"}}, "cannot hear it"),
+    (L475, {"flash": {"wait_states": 3}}, "HCLK is 80 MHz with 3 wait states (RM0351, FLASH, read access latency)"),
+    (L475, {"supply": {"scale": 2}}, "HCLK in voltage range 2 is 80 MHz, not within 0 to 26 MHz (RM0351, PWR, dynamic voltage scaling)"),
+    (H723, {"clock": {"n": 275}}, "the core's clock at voltage scale 0 is 550 MHz, not within 0 to 520 MHz"),
+]
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Kit]:
+    """The compiled firmware of a board."""
+    kits: dict[str, Kit] = {}
+
+    def found(name: str) -> Kit:
+        if name not in kits:
+            kits[name] = Kit(find_board(name), tmp_path_factory.mktemp(name))
+        return kits[name]
+
+    return found
+
+
+@pytest.mark.parametrize(("name", "values", "words"), first_is_short(RULES))
+def test_a_wrong_table_is_a_fault_with_its_rule(kit: Callable[[str], Kit], name: str, values: dict[str, Any], words: str) -> None:
+    board = find_board(name)
+    assert words in outcome(board, kit(name).build(changed(board, **values))).fault
+
+
+def test_the_data_refuses_what_no_part_has() -> None:
+    with pytest.raises(ValueError, match="with the SMPS there is no voltage scale 0"):
+        changed(find_board(H747), supply={"scale": 0})
+    with pytest.raises(ValueError, match="there is no such divider"):
+        changed(find_board(H747), clock={"ahb": 3})
+
+
+def test_a_host_at_another_rate_hears_garbage(firmware: Callable[[str], Path]) -> None:
+    board = find_board(H747)
+    said = outcome(board, firmware(H747), replace(hardware_of(board), host_baud=230_400)).banner
+    assert said and READY not in said
+
+
+@pytest.mark.parametrize("name", [H747, pytest.param(F446, marks=pytest.mark.thorough)])
+def test_without_its_oscillator_a_board_says_so_and_at_what_clock_it_runs(firmware: Callable[[str], Path], name: str) -> None:
+    board = find_board(name)
+    said = outcome(board, firmware(name), replace(hardware_of(board), oscillator="hsi"))
+    assert b"TROUBLE: the external oscillator does not start" in said.banner
+    internal = 64_000_000 if name == H747 else 16_000_000
+    assert said.system[1:3] == (internal, internal)
+    assert not said.is_led_on
+
+
+@pytest.mark.thorough
+def test_the_other_kind_of_oscillator_is_tried_too(firmware: Callable[[str], Path]) -> None:
+    board = find_board(H747)
+    said = outcome(board, firmware(H747), replace(hardware_of(board), oscillator="crystal"))
+    assert said.banner.endswith(READY) and said.system[1] == 400_000_000
+
+
+def test_every_board_is_thirty_lines_and_names_its_sources() -> None:
+    for name, part in boards().items():
+        text = (FOLDER / f"{name}.yaml").read_text()
+        assert len(text.splitlines()) <= 30
+        assert part.sources and all(sources and all(sources) for sources in part.sources.values())
