@@ -23,7 +23,7 @@ OPTIMIZATION = "-O2"
 def cpu_of(part: Part) -> Cpu:
     """What is compiled for. The emulator's cores have no double precision, so that it is computed in software everywhere: only what
     scales the few sums of a last layer needs it. Emulated parts compute all floats so."""
-    return Cpu(part.core, "soft" if part.is_emulated else "hard", double_precision=False)
+    return Cpu(part.core) if part.is_emulated else Cpu(part.core, "hard", single_precision=True)
 
 
 def build_firmware(generated: Path, part: Part, out: Path, *, compiler: Compiler | None = None, optimization: str = OPTIMIZATION) -> Path:

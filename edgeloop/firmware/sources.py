@@ -14,7 +14,7 @@ FOLDER = Path(__file__).with_name("c")
 STRICT = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 # Contraction would round once where the reference rounds twice.
 OPTIONS = ("-std=c99", "-ffunction-sections", "-fdata-sections", "-fno-common", "-ffp-contract=off")
-LINK_OPTIONS = ("-Wl,--gc-sections",)
+LINK_OPTIONS = ("-Wl,--gc-sections", "-Wl,--entry=reset_handler")
 OBSERVED = {"inference_observed.c", "network.c"}
 """What is compiled for the run with its layers observed, the second of them once more."""
 OBSERVED_OPTIONS = ("-DNETWORK_OBSERVE", *(f"-Dnetwork_{name}=observed_network_{name}" for name in ("init", "input", "run", "output")))
