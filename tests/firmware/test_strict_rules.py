@@ -9,8 +9,12 @@ import pytest
 from matrix import first_is_short
 from mutants import READY, Kit, changed, outcome
 
+from edgeloop.boards.firmware import target_of
+from edgeloop.boards.lab.kinds import kinds
 from edgeloop.boards.virtual.strict.hardware import hardware_of
 from edgeloop.firmware.board import FOLDER, boards, find_board
+from edgeloop.firmware.headers import BAUD
+from edgeloop.firmware.part import MHZ
 
 H747, F446, F769, L475, H723 = "stm32h747i-disco", "nucleo-f446re", "stm32f769i-disco", "b-l475e-iot01a", "nucleo-h723zg"
 RULES: list[tuple[str, dict[str, Any], str]] = [
@@ -93,3 +97,12 @@ def test_every_board_is_thirty_lines_and_names_its_sources() -> None:
         text = (FOLDER / f"{name}.yaml").read_text()
         assert len(text.splitlines()) <= 30
         assert part.sources and all(sources and all(sources) for sources in part.sources.values())
+
+
+def test_a_kind_of_board_and_its_firmware_are_of_one_mind() -> None:
+    for name, part in boards().items():
+        if name in kinds():
+            kind = kinds()[name]
+            assert (kind.device_id, (kind.clock_mhz or 0) * MHZ, kind.baud) == (part.device_id, part.clock_hz, BAUD)
+            assert kind.target == target_of(part)
+    assert set(boards()) - set(kinds()) == {"olimex-stm32-h405"}
