@@ -14,10 +14,11 @@ from edgeloop.codegen.toolchain import find_arm_compiler
 from edgeloop.errors import CoreFault
 from edgeloop.firmware.build import cpu_of, written
 from edgeloop.firmware.part import Part, Setup
-from edgeloop.firmware.registers import family
-from edgeloop.firmware.sources import FOLDER, LINK_OPTIONS, OPTIONS, Unit, firmware_files, source_folders, units
+from edgeloop.firmware.sources import LINK_OPTIONS, OPTIONS, Unit, firmware_files, source_folders, units
 
 READY = b"READY to receive a CMD from the HOST...\r\nProtocol version = 3.1\r\n"
+DEPENDENT = ("clock.c", "board.c", "uart.c")
+"""The files that a board's setup is compiled into."""
 SYSTEM_REQUEST = bytes.fromhex("0b0a08011001180022002800").ljust(33, b"\0")
 
 
@@ -41,8 +42,7 @@ class Kit:
         self._part, self._work = part, work
         self._compiler = find_arm_compiler(cpu_of(part))
         self._units = list(units(firmware_files(part), tiny.FOLDER, self._compiler.kind))
-        start = {FOLDER / "stm32", FOLDER / family(part.family).start}
-        self._dependent = [unit for unit in self._units if unit.source.parent in start or unit.source.name == "uart.c"]
+        self._dependent = [unit for unit in self._units if unit.source.name in DEPENDENT]
         work.mkdir(parents=True, exist_ok=True)
         self._compile(part, self._units)
 

@@ -124,6 +124,7 @@ def test_wrong_tables_are_seen(tried: Callable[[int], list[tuple[Mutation, bool]
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_of_two_hundred_wrong_tables_nineteen_in_twenty_are_seen(tried: Callable[[int], list[tuple[Mutation, bool]]]) -> None:
     results = tried(COUNT)
     unseen = [f"{mutation.board}: {mutation.what}" for mutation, was_seen in results if not was_seen]

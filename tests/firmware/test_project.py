@@ -22,7 +22,9 @@ DEADLINE_S = 300
 needs_gcc = pytest.mark.skipif(shutil.which(GCC) is None, reason=f"{GCC} is not installed (Debian package gcc-arm-none-eabi)")
 WAYS = [
     pytest.param([["make"]], marks=[needs_gcc, pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")]),
-    pytest.param([["make", "ZIG=1"]], marks=[pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")]),
+    pytest.param(
+        [["make", "ZIG=1"]], marks=[pytest.mark.thorough, pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")]
+    ),
     pytest.param(
         [["cmake", "-B", "build", "-DCMAKE_TOOLCHAIN_FILE=toolchain.cmake"], ["cmake", "--build", "build"]],
         marks=[needs_gcc, pytest.mark.thorough, pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")],

@@ -55,6 +55,7 @@ def test_qemu_counts_as_ours_within_a_thousandth(firmware: Callable[[str], Path]
     assert counts[0] == pytest.approx(counts[1], rel=TOLERANCE)
 
 
+@pytest.mark.thorough
 def test_firmware_of_a_real_stm32f405_runs_on_a_machine_that_we_did_not_write(firmware: Callable[[str], Path]) -> None:
     """QEMU's has the part's serial ports, memories and core, but no clocks: the firmware says so and stays at its internal oscillator."""
     with emulated(firmware("olimex-stm32-h405"), "netduinoplus2") as terminal, BoardClient(terminal) as client:

@@ -9,6 +9,8 @@ UNLOCK = 0xC5AC_CE55
 CCSIDR = {"STM32F7": 0xF00F_E019, "STM32H72": 0xF01F_E019, "STM32H74": 0xF00F_E019}
 """Data caches of 4 ways with lines of 32 bytes: 128 sets are 16 KiB, 256 sets are 32 KiB."""
 FULL_ACCESS = 0xF << 20
+EXTERNAL = 0x6000_0000
+"""Below it are code, memories and peripherals (Armv7-M ARM, B3.1, system address map)."""
 
 
 class CoreRegisters:
@@ -61,11 +63,20 @@ class CoreRegisters:
             self._is_clean_i = True
         elif name == "DCISW":
             self._invalidated.add(new)
+        elif name == "MPU_RASR" and bits(new, 0):
+            self._check_region(self.scs["MPU_RBAR"] & ~0x1F, 1 << (bits(new, 1, 5) + 1), bits(new, 24, 3))
         elif name == "CCR" and bits(new & ~old, 17) and not self._is_clean_i:
             raise RuleBroken("the instruction cache is switched on with what it held", f"{ARM}, B4.8 (initialization of caches)")
         elif name == "CCR" and bits(new & ~old, 16) and len(self._invalidated) < 4 * (bits(self._ccsidr, 13, 15) + 1):
             what = f"the data cache is switched on, and {len(self._invalidated)} of its lines were made invalid"
             raise RuleBroken(what, f"{ARM}, B4.8 (initialization of caches)")
+
+    def _check_region(self, begin: int, size: int, access: int) -> None:
+        """A region lies at a multiple of its size: lower bits of its address are taken as 0."""
+        if begin % size:
+            raise RuleBroken(f"a region of {size:#x} bytes is set to {begin:#010x}, which is no multiple of that", f"{ARM}, MPU_RBAR")
+        if not access and begin < EXTERNAL:
+            raise RuleBroken(f"a region without access lies at {begin:#010x}, where the part is", f"{ARM}, MPU_RASR")
 
     def _read_dwt(self, name: str, value: int) -> int:
         is_counting = bits(self.scs["DEMCR"], 24) and bits(self.dwt["CTRL"], 0)

@@ -8,7 +8,7 @@
 #include "part.h"
 #include "registers.h"
 
-enum { HSI_HZ = 16000000, SOURCE_HSE = 1, SELECT_PLL = 2, READS = 100000, OSCILLATOR_READS = 300000 };
+enum { HSI_HZ = 16000000, SOURCE_HSE = 1, SELECT_PLL = 2, READS = 100000, OSCILLATOR_READS = 200000 };
 
 static const char *trouble;
 

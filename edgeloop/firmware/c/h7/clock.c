@@ -8,7 +8,7 @@
 #include "part.h"
 #include "registers.h"
 
-enum { HSI_HZ = 64000000, SOURCE_HSE = 2, SELECT_HSE = 2, SELECT_PLL = 3, READS = 100000, OSCILLATOR_READS = 300000, MHZ = 1000000 };
+enum { HSI_HZ = 64000000, SOURCE_HSE = 2, SELECT_HSE = 2, SELECT_PLL = 3, READS = 100000, OSCILLATOR_READS = 200000, MHZ = 1000000 };
 
 /* The PLL's input: it wants to know how fast that is, and has a second oscillator for inputs below 2 MHz (RCC_PLLCFGR). */
 enum {

@@ -3,20 +3,27 @@
 #include "part.h"
 #include "registers.h"
 
-enum { EXTERNAL_MEMORY = 0x60000000, ONE_GIB = 29 };
+enum { HALF_GIB = 28 };
 
 static void synchronize(void)
 {
     __asm__ volatile("dsb\n\tisb" ::: "memory");
 }
 
+/* No access at all to half a GiB from `begin` on. A region lies at a multiple of its size. */
+static void close(uint32_t number, uint32_t begin)
+{
+    MPU_RNR = number;
+    MPU_RBAR = begin;
+    MPU_RASR = MPU_RASR_XN_MASK | (uint32_t)HALF_GIB << MPU_RASR_SIZE_AT | MPU_RASR_ENABLE_MASK;
+}
+
 /* The core reads ahead, also where nobody meant to read: memory controllers that are off, or memory that the board does not
- * have. One region without any access keeps it away from 0x60000000 to 0x9fffffff (Armv7-M ARM, B3.5; ST's AN4838). */
+ * have. It is kept away from all external memory, 0x60000000 to 0x9fffffff (Armv7-M ARM, B3.5; ST's AN4838). */
 static void protect(void)
 {
-    MPU_RNR = 0;
-    MPU_RBAR = (uint32_t)EXTERNAL_MEMORY;
-    MPU_RASR = MPU_RASR_XN_MASK | (uint32_t)ONE_GIB << MPU_RASR_SIZE_AT | MPU_RASR_ENABLE_MASK;
+    close(0, 0x60000000u);
+    close(1, 0x80000000u);
     MPU_CTRL = MPU_CTRL_PRIVDEFENA_MASK | MPU_CTRL_ENABLE_MASK;
     synchronize();
 }
