@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -79,15 +80,22 @@ def _wrong(part: Part, rng: random.Random) -> Iterator[tuple[str, str, Any]]:
     for role in ("tx", "rx", "led"):
         yield "pins", role, f"P{rng.choice('ABCD')}{rng.randrange(13)}"
     yield "pins", "alternate", other(range(16), pins.alternate)
-    yield "pins", "led_on", other(("high", "low"), pins.led_on)
+    if pins.led:
+        yield "pins", "led_on", other(("high", "low"), pins.led_on)
     yield "uart", "", other(family(part.family).uarts, part.uart_name)
     if part.setup.enables:
-        yield "enables", "", tuple(name for name in part.setup.enables if name != rng.choice(part.setup.enables))[:2]
+        left_out = rng.choice(part.setup.enables)
+        yield "enables", "", tuple(name for name in part.setup.enables if name != left_out)
 
 
 def is_right(part: Part, said: Outcome) -> bool:
     """Whether a board does all that it does with its own data."""
     return said.banner.endswith(READY) and said.is_led_on and said.system[:3] == (part.device_id, part.clock_hz, part.bus_hz)
+
+
+def in_fact(said: Outcome) -> Outcome:
+    """What a board says of itself that it has read from its registers; what it was meant to be comes from its data."""
+    return replace(said, banner=re.sub(rb"meant to run at \d+ MHz", b"", said.banner))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +117,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], list[tupl
             said = outcome(board, kit.build(mutation.part()))
         except (ValueError, ToolchainError):
             return True
-        return not is_right(board, said) or said.system != own(board, kit).system
+        return not is_right(board, said) or in_fact(said) != in_fact(own(board, kit))
 
     def found(count: int) -> list[tuple[Mutation, bool]]:
         source = mutations(random.Random(SEED))

@@ -90,6 +90,7 @@ def test_the_other_kind_of_oscillator_is_tried_too(firmware: Callable[[str], Pat
     board = find_board(H747)
     said = outcome(board, firmware(H747), replace(hardware_of(board), oscillator="crystal"))
     assert said.banner.endswith(READY) and said.system[1] == 400_000_000
+    assert b"from a crystal" in said.banner
 
 
 def test_every_board_is_thirty_lines_and_names_its_sources() -> None:

@@ -14,6 +14,10 @@ const char *clock_trouble(void);
 /* Real frequencies, computed from the registers as they are now; only the frequency of the oscillators is taken from part.h. */
 uint32_t clock_cpu_hz(void);
 uint32_t clock_bus_hz(void);  /* of the AHB */
+uint32_t clock_apb_hz(uint32_t bus); /* 0: there is no such bus */
 uint32_t clock_uart_hz(void); /* what the serial port's divider divides */
+
+/* What all of them are made from: "a crystal", "a clock from outside", "the internal oscillator". */
+const char *clock_source(void);
 
 #endif

@@ -20,6 +20,32 @@ static void print(const char *text)
     }
 }
 
+static void print_number(uint32_t number)
+{
+    if (number >= 10u) {
+        print_number(number / 10u);
+    }
+    uart_send((uint8_t)('0' + number % 10u));
+}
+
+/* What the registers say, not what was meant. */
+static void print_clocks(void)
+{
+    print("Clocks: core ");
+    print_number(clock_cpu_hz() / 1000u);
+    print(" kHz, AHB ");
+    print_number(clock_bus_hz() / 1000u);
+    for (uint32_t bus = 1; clock_apb_hz(bus) > 0; bus++) {
+        print(", APB");
+        print_number(bus);
+        print(" ");
+        print_number(clock_apb_hz(bus) / 1000u);
+    }
+    print(", from ");
+    print(clock_source());
+    print("\r\n");
+}
+
 int main(void)
 {
     clock_start();
@@ -30,13 +56,16 @@ int main(void)
     uart_start();
     network_init();
     print("\r\nedgeloop validation firmware, " BUILD_BANNER "\r\n");
+    if (clock_apb_hz(1) > 0) {
+        print_clocks();
+    }
     print("Model: network, signature " NETWORK_SIGNATURE "\r\n");
-    print("READY to receive a CMD from the HOST...\r\nProtocol version = 3.1\r\n");
     if (clock_trouble() != NULL) {
         print("TROUBLE: ");
         print(clock_trouble());
         print("\r\n");
     }
+    print("READY to receive a CMD from the HOST...\r\nProtocol version = 3.1\r\n");
     board_led(clock_trouble() == NULL);
     device_serve();
     return 0;

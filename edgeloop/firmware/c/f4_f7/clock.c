@@ -97,13 +97,13 @@ void clock_start(void)
     (void)(start_oscillator() && start_pll() && slow_down_flash() && switch_to_pll());
 }
 
+/* The start-up above takes the core from the HSI to a PLL that runs from the HSE, or leaves it there. */
 static uint32_t system_hz(void)
 {
     if (FIELD_GET(RCC_CFGR, SWS) != SELECT_PLL) {
-        return FIELD_GET(RCC_CFGR, SWS) == SOURCE_HSE ? PART_SOURCE_HZ : HSI_HZ;
+        return HSI_HZ;
     }
-    uint32_t source = FIELD_GET(RCC_PLLCFGR, PLLSRC) == SOURCE_HSE ? PART_SOURCE_HZ : HSI_HZ;
-    uint32_t vco = (uint32_t)((uint64_t)source * FIELD_GET(RCC_PLLCFGR, PLLN) / FIELD_GET(RCC_PLLCFGR, PLLM));
+    uint32_t vco = (uint32_t)((uint64_t)PART_SOURCE_HZ * FIELD_GET(RCC_PLLCFGR, PLLN) / FIELD_GET(RCC_PLLCFGR, PLLM));
     return vco / (2u * (FIELD_GET(RCC_PLLCFGR, PLLP) + 1u));
 }
 
@@ -117,7 +117,20 @@ uint32_t clock_bus_hz(void)
     return system_hz() >> ahb_shift(FIELD_GET(RCC_CFGR, HPRE));
 }
 
+uint32_t clock_apb_hz(uint32_t bus)
+{
+    return bus > 2u ? 0u : clock_bus_hz() >> apb_shift(bus == 1u ? FIELD_GET(RCC_CFGR, PPRE1) : FIELD_GET(RCC_CFGR, PPRE2));
+}
+
 uint32_t clock_uart_hz(void)
 {
-    return clock_bus_hz() >> apb_shift(PART_UART_BUS == 1 ? FIELD_GET(RCC_CFGR, PPRE1) : FIELD_GET(RCC_CFGR, PPRE2));
+    return clock_apb_hz(PART_UART_BUS);
+}
+
+const char *clock_source(void)
+{
+    if (FIELD_GET(RCC_CFGR, SWS) != SELECT_PLL) {
+        return "the internal oscillator";
+    }
+    return FIELD_GET(RCC_CR, HSEBYP) ? "a clock from outside" : "a crystal";
 }

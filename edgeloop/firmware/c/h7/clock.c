@@ -8,7 +8,7 @@
 #include "part.h"
 #include "registers.h"
 
-enum { HSI_HZ = 64000000, SOURCE_HSE = 2, SELECT_HSE = 2, SELECT_PLL = 3, READS = 100000, OSCILLATOR_READS = 200000, MHZ = 1000000 };
+enum { HSI_HZ = 64000000, SOURCE_HSE = 2, SELECT_PLL = 3, READS = 100000, OSCILLATOR_READS = 200000, MHZ = 1000000 };
 
 /* The PLL's input: it wants to know how fast that is, and has a second oscillator for inputs below 2 MHz (RCC_PLLCFGR). */
 enum {
@@ -109,14 +109,13 @@ void clock_start(void)
     (void)(choose_supply() && set_voltage() && start_oscillator() && start_pll() && slow_down_flash() && switch_to_pll());
 }
 
+/* The start-up above takes the core from the HSI to a PLL that runs from the HSE, or leaves it there. */
 static uint32_t system_hz(void)
 {
-    uint32_t selected = FIELD_GET(RCC_CFGR, SWS);
-    if (selected != SELECT_PLL) {
-        return selected == SELECT_HSE ? PART_SOURCE_HZ : HSI_HZ;
+    if (FIELD_GET(RCC_CFGR, SWS) != SELECT_PLL) {
+        return HSI_HZ;
     }
-    uint32_t source = FIELD_GET(RCC_PLLCKSELR, PLLSRC) == SOURCE_HSE ? PART_SOURCE_HZ : HSI_HZ;
-    uint64_t vco = (uint64_t)source * (FIELD_GET(RCC_PLL1DIVR, DIVN1) + 1u) / FIELD_GET(RCC_PLLCKSELR, DIVM1);
+    uint64_t vco = (uint64_t)PART_SOURCE_HZ * (FIELD_GET(RCC_PLL1DIVR, DIVN1) + 1u) / FIELD_GET(RCC_PLLCKSELR, DIVM1);
     return (uint32_t)(vco / (FIELD_GET(RCC_PLL1DIVR, DIVP1) + 1u));
 }
 
@@ -130,7 +129,31 @@ uint32_t clock_bus_hz(void)
     return clock_cpu_hz() >> ahb_shift(FIELD_GET(RCC_D1CFGR, HPRE));
 }
 
+uint32_t clock_apb_hz(uint32_t bus)
+{
+    switch (bus) {
+    case 1:
+        return clock_bus_hz() >> apb_shift(FIELD_GET(RCC_D2CFGR, D2PPRE1));
+    case 2:
+        return clock_bus_hz() >> apb_shift(FIELD_GET(RCC_D2CFGR, D2PPRE2));
+    case 3:
+        return clock_bus_hz() >> apb_shift(FIELD_GET(RCC_D1CFGR, D1PPRE));
+    case 4:
+        return clock_bus_hz() >> apb_shift(FIELD_GET(RCC_D3CFGR, D3PPRE));
+    default:
+        return 0;
+    }
+}
+
 uint32_t clock_uart_hz(void)
 {
-    return clock_bus_hz() >> apb_shift(PART_UART_BUS == 1 ? FIELD_GET(RCC_D2CFGR, D2PPRE1) : FIELD_GET(RCC_D2CFGR, D2PPRE2));
+    return clock_apb_hz(PART_UART_BUS);
+}
+
+const char *clock_source(void)
+{
+    if (FIELD_GET(RCC_CFGR, SWS) != SELECT_PLL) {
+        return "the internal oscillator";
+    }
+    return FIELD_GET(RCC_CR, HSEBYP) ? "a clock from outside" : "a crystal";
 }

@@ -10,6 +10,9 @@
 
 enum { HSI_HZ = 16000000, SELECT_HSI = 1, SELECT_PLL = 3, SOURCE_HSI = 2, READS = 100000 };
 
+/* The data must not promise another source than the code takes. */
+typedef char source_is_the_internal_oscillator[PART_SOURCE_HZ == HSI_HZ ? 1 : -1];
+
 static const char *trouble;
 
 const char *clock_trouble(void)
@@ -101,7 +104,17 @@ uint32_t clock_bus_hz(void)
     return system_hz() >> ahb_shift(FIELD_GET(RCC_CFGR, HPRE));
 }
 
+uint32_t clock_apb_hz(uint32_t bus)
+{
+    return bus > 2u ? 0u : clock_bus_hz() >> apb_shift(bus == 1u ? FIELD_GET(RCC_CFGR, PPRE1) : FIELD_GET(RCC_CFGR, PPRE2));
+}
+
 uint32_t clock_uart_hz(void)
 {
-    return clock_bus_hz() >> apb_shift(PART_UART_BUS == 1 ? FIELD_GET(RCC_CFGR, PPRE1) : FIELD_GET(RCC_CFGR, PPRE2));
+    return clock_apb_hz(PART_UART_BUS);
+}
+
+const char *clock_source(void)
+{
+    return "the internal oscillator";
 }
