@@ -4,12 +4,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
 from edgeloop.firmware.part import KIB, CounterKind, Part, Region, Setup
-from edgeloop.firmware.registers import family
+from edgeloop.firmware.registers import Family, family
 from edgeloop.yamlfile import near_match, read_yaml
 
 FOLDER = Path(__file__).with_name("boards")
@@ -51,6 +51,19 @@ class BoardFile(Section):
                 raise ValueError(f"there is no memory {name}{near_match(name, info.data.get('memories', {}))}")
         return value
 
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "BoardFile":
+        if (self.assumed is None) == (self.setup is None):
+            raise ValueError("a real board has `setup`, an emulated part has `assumed`")
+        if self.setup is not None and not self.mcu:
+            raise ValueError("a real board names its part: `mcu`")
+        if FLASH not in self.memories:
+            raise ValueError(f"there is no memory {FLASH}")
+        known = family(self.family).uarts
+        if self.uart not in known:
+            raise ValueError(f"the family {self.family} has no {self.uart}{near_match(self.uart, known)}")
+        return self
+
     def part(self, name: str) -> Part:
         """The same as what firmware is built for."""
         known = family(self.family)
@@ -66,15 +79,15 @@ class BoardFile(Section):
             "setup": self.setup,
         }
         common |= {"uart": known.uart, "uart_base": known.uarts[self.uart].base, "uart_name": self.uart, "family": self.family}
-        common |= self.assumed.model_dump() if self.assumed else _clocks(self.setup)
+        common |= self.assumed.model_dump() if self.assumed else _clocks(self.setup, known)
         return Part(name, flash=flash, memories=tuple(regions.values()), **common)
 
 
-def _clocks(setup: Setup | None) -> dict[str, int]:
+def _clocks(setup: Setup | None, known: Family) -> dict[str, int]:
     assert setup is not None, "a board that is not emulated has a setup"
-    # On the H7 the core runs at twice the bus; elsewhere at the bus's clock.
+    # On the H7 the core stands before the divider of the AHB, elsewhere behind it.
     system, bus = setup.clock.system_hz, setup.clock.system_hz // setup.clock.ahb
-    return {"clock_hz": system if setup.clock.apb3 > 1 else bus, "bus_hz": bus}
+    return {"clock_hz": system if known.start == "h7" else bus, "bus_hz": bus}
 
 
 @cache

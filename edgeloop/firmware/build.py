@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from edgeloop.codegen.toolchain import Compiler, Cpu, find_arm_compiler
+from edgeloop.errors import ToolchainError
 from edgeloop.files import atomic_path
 from edgeloop.firmware import headers
 from edgeloop.firmware.part import Part
@@ -24,6 +25,11 @@ def cpu_of(part: Part) -> Cpu:
     """What is compiled for. The emulator's cores have no double precision, so that it is computed in software everywhere: only what
     scales the few sums of a last layer needs it. Emulated parts compute all floats so."""
     return Cpu(part.core) if part.is_emulated else Cpu(part.core, "hard", single_precision=True)
+
+
+def is_too_large(error: ToolchainError) -> bool:
+    """Whether it is the linker's, for a program that does not fit into a memory."""
+    return any(words in error.what for words in ("will not fit in region", "overflowed by", "past end of"))
 
 
 def build_firmware(generated: Path, part: Part, out: Path, *, compiler: Compiler | None = None, optimization: str = OPTIMIZATION) -> Path:

@@ -1,5 +1,6 @@
 """What would hang or break a part stops its firmware, and says which rule of which manual it breaks."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,11 @@ from mutants import READY, Kit, changed, outcome
 from edgeloop.boards.firmware import target_of
 from edgeloop.boards.lab.kinds import kinds
 from edgeloop.boards.virtual.strict.hardware import hardware_of
-from edgeloop.firmware.board import FOLDER, boards, find_board
+from edgeloop.errors import ConfigError
+from edgeloop.firmware.board import FOLDER, BoardFile, boards, find_board
 from edgeloop.firmware.headers import BAUD
 from edgeloop.firmware.part import MHZ
+from edgeloop.yamlfile import read_yaml
 
 H747, F446, F769, L475, H723 = "stm32h747i-disco", "nucleo-f446re", "stm32f769i-disco", "b-l475e-iot01a", "nucleo-h723zg"
 RULES: list[tuple[str, dict[str, Any], str]] = [
@@ -107,3 +110,20 @@ def test_a_kind_of_board_and_its_firmware_are_of_one_mind() -> None:
             assert (kind.device_id, (kind.clock_mhz or 0) * MHZ, kind.baud) == (part.device_id, part.clock_hz, BAUD)
             assert kind.target == target_of(part)
     assert set(boards()) - set(kinds()) == {"olimex-stm32-h405"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("uart: USART1", "uart: USART9", "the family h7 has no USART9"),
+        ("data: AXI_SRAM", "data: AXI_RAM", "there is no memory AXI_RAM (did you mean 'AXI_SRAM'?)"),
+        ("ahb: 2", "ahb: 3", "there is no such divider"),
+        ("tx: PA9", "tx: A9", "pins.tx"),
+        ("mcu: STM32H747XI\n", "", "names its part"),
+    ],
+)
+def test_a_mistake_in_a_boards_file_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text = (FOLDER / f"{H747}.yaml").read_text()
+    (tmp_path / "board.yaml").write_text(text.replace(old, new, 1))
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        read_yaml(tmp_path / "board.yaml", BoardFile)

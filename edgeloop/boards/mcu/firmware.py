@@ -14,10 +14,10 @@ from edgeloop.boards.signature import signature_of
 from edgeloop.codegen.choice import choose_backend, model_format
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.targets import find_target
-from edgeloop.errors import FlashError, InputError, ModelError
+from edgeloop.errors import FlashError, InputError, ModelError, ToolchainError
 from edgeloop.files import sha256_file
 from edgeloop.firmware.board import boards
-from edgeloop.firmware.build import build_firmware
+from edgeloop.firmware.build import build_firmware, is_too_large
 from edgeloop.firmware.part import Part
 from edgeloop.records import CodegenRecord
 from edgeloop.tflite.formats import Format
@@ -76,7 +76,7 @@ def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
     used.build(parts, folder / "build.log")
     own_firmware = _own_firmware(used.board, codegen)
     if own_firmware is not None:
-        build_firmware(generated, own_firmware, Path(parts["elf"]))
+        _build_own(generated, own_firmware, Path(parts["elf"]), model)
     sha256 = None
     if needs := sorted(_uses(used.board.entry.flash) & {"elf", "hex", "bin"}):
         for name in needs:
@@ -87,6 +87,16 @@ def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
     if own_firmware is not None:
         built = [["edgeloop", "firmware", str(model), "--board", own_firmware.name]]
     return Firmware(codegen, signatures, parts, sha256, built, _shown(used.board.entry.flash, own))
+
+
+def _build_own(generated: Path, part: Part, elf: Path, model: Path) -> None:
+    try:
+        build_firmware(generated, part, elf)
+    except ToolchainError as error:
+        if is_too_large(error):
+            what = f"{model} with edgeloop's firmware does not fit into the memories of {part.title} that it uses:\n{error.what}"
+            raise ModelError(what, "Take a smaller variant, or build another firmware: `build` in lab.yaml.") from error
+        raise
 
 
 def _own_firmware(board: LabBoard, codegen: CodegenRecord) -> Part | None:

@@ -28,7 +28,7 @@ from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.toolchain import Cpu, find_arm_compiler
 from edgeloop.errors import BoardError, InputError, ModelError, ToolchainError
 from edgeloop.files import sha256_file
-from edgeloop.firmware.build import build_firmware
+from edgeloop.firmware.build import build_firmware, is_too_large
 from edgeloop.records import CodegenRecord, EmulatedDetails, EmulatedLayer
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.workspace import VariantPaths
@@ -199,7 +199,7 @@ class VirtualBoard(Driver):
         try:
             return build_firmware(generated, self.part, Path(self._work.name) / "firmware.elf", compiler=self._compiler)
         except ToolchainError as error:
-            if any(words in error.what for words in ("will not fit in region", "overflowed by", "past end of")):
+            if is_too_large(error):
                 raise ModelError(
                     f"{generated} with its firmware does not fit into the memories of {self.part.title}:\n{error.what}",
                     "Take a smaller variant or a larger part.",
