@@ -11,13 +11,17 @@ import pytest
 import tiny
 from mutants import READY, outcome
 
+from edgeloop.boards.signature import signature
 from edgeloop.boards.virtual.elf import read_program
+from edgeloop.cli import main
 from edgeloop.errors import InputError
 from edgeloop.firmware.board import find_board
 from edgeloop.firmware.project import write_project
+from edgeloop.workspace import VariantPaths, Workspace
 
 GCC = "arm-none-eabi-gcc"
 NAME = "stm32h747i-disco"
+VARIANT = "sample-fdmobilenet_0.25-96"
 DEADLINE_S = 300
 needs_gcc = pytest.mark.skipif(shutil.which(GCC) is None, reason=f"{GCC} is not installed (Debian package gcc-arm-none-eabi)")
 WAYS = [
@@ -66,6 +70,23 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
 def test_an_unknown_board_is_answered_with_the_near_one() -> None:
     with pytest.raises(InputError, match="stm32h747i-disco"):
         find_board("stm32h747-disco")
+
+
+@pytest.mark.thorough
+def test_the_command_writes_a_project_of_a_variant_and_of_a_file(
+    workspace: Workspace, measurable: VariantPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workspace.root)
+    model = measurable.quantized / "per_channel.tflite"
+    for given, out in ((VARIANT, "of variant"), (str(model), "of file")):
+        if given == VARIANT:
+            assert main(["firmware", given, "--board", "nucleo-f446re", "-o", out]) == 1
+            assert "edgeloop generate" in capsys.readouterr().err
+            assert main(["generate", VARIANT, "--backend", "portable"]) == 0
+        assert main(["firmware", given, "--board", "nucleo-f446re", "-o", out]) == 0
+        assert signature(model) in (workspace.root / out / "README.md").read_text()
+        assert (workspace.root / out / "network" / "network.c").is_file()
+    assert "never on hardware" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -89,6 +89,16 @@ def test_without_its_oscillator_a_board_says_so_and_at_what_clock_it_runs(firmwa
 
 
 @pytest.mark.thorough
+def test_a_supply_that_was_chosen_before_is_kept_where_it_fits_and_left_alone_where_not(firmware: Callable[[str], Path]) -> None:
+    board, (ldo, smps) = find_board(H747), (2, 4)
+    said = outcome(board, firmware(H747), replace(hardware_of(board), supply_register=smps))
+    assert said.banner.endswith(READY) and said.system[1] == 400_000_000
+    said = outcome(board, firmware(H747), replace(hardware_of(board), supply_register=ldo))
+    assert b"TROUBLE: the supply was chosen otherwise before: take the power away once" in said.banner
+    assert said.system[1] == 64_000_000 and not said.is_led_on
+
+
+@pytest.mark.thorough
 def test_the_other_kind_of_oscillator_is_tried_too(firmware: Callable[[str], Path]) -> None:
     board = find_board(H747)
     said = outcome(board, firmware(H747), replace(hardware_of(board), oscillator="crystal"))

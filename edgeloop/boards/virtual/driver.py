@@ -236,7 +236,7 @@ def generated_from(codegen: CodegenRecord, paths: VariantPaths, variant: str) ->
     """
     if codegen.backend.name != BACKEND:
         raise InputError(
-            f"{paths.generated} holds code of {codegen.backend.name}; a virtual board runs that of the portable generator.",
+            f"{paths.generated} holds code of {codegen.backend.name}; edgeloop's own firmware runs that of the portable generator only.",
             "Set generate.backend to portable in params.yaml.",
         )
     for form, stem in FILES.items():

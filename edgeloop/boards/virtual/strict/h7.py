@@ -76,7 +76,10 @@ class H7Clocks(ClockTree):
 
     def reset(self) -> None:
         super().reset()
-        self._is_supply_chosen = False
+        chosen = self._hardware.supply_register
+        self._is_supply_chosen = chosen is not None
+        self._pwr.values["CR3"] = AFTER_POWER_ON if chosen is None else chosen
+        self.delays.switch("SUPPLY", self._is_supply_chosen)
 
     def frequencies(self) -> Frequencies:
         return self._frequencies({})

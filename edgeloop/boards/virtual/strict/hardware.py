@@ -23,6 +23,8 @@ class Hardware:
     led: str | None
     led_on_high: bool
     host_baud: int = HOST_BAUD
+    supply_register: int | None = None
+    """The H7's choice of its supply since power-on (PWR_CR3), which a reset leaves as it is; None: nothing has chosen yet."""
 
 
 def hardware_of(part: Part) -> Hardware:
