@@ -19,7 +19,9 @@ PLL_INPUT_MHZ = ((1, 2), (2, 4), (4, 8), (8, 16))
 class _Limits:
     manual: str
     cpu: dict[int, float]
-    """MHz by voltage scale; AHB half of it, APB a quarter (data sheets, general operating conditions)."""
+    """MHz by voltage scale (data sheets, general operating conditions)."""
+    ahb: dict[int, float]
+    """The same for AXI and AHB; APB is half of it."""
     wait_states: dict[int, tuple[int, ...]]
     """MHz of the AXI by scale, up to which 0, 1, … wait states do (FLASH, recommended number of wait states)."""
     programming: dict[int, tuple[int, ...]]
@@ -28,10 +30,13 @@ class _Limits:
 
 _H74X_STATES = {1: (70, 140, 210), 2: (55, 110, 165), 3: (45, 90, 135, 180)}
 _H74X = {1: 400.0, 2: 300.0, 3: 200.0}
-_H743 = _Limits("RM0433", _H74X, _H74X_STATES, {1: (70, 185), 2: (55, 165), 3: (45, 135)})
-_H747 = _Limits("RM0399", _H74X, _H74X_STATES, {1: (70, 185), 2: (55, 165), 3: (45, 135)})
+_H74X_AHB = {1: 200.0, 2: 150.0, 3: 100.0}
+_H743 = _Limits("RM0433", _H74X, _H74X_AHB, _H74X_STATES, {1: (70, 185), 2: (55, 165), 3: (45, 135)})
+_H747 = _Limits("RM0399", _H74X, _H74X_AHB, _H74X_STATES, {1: (70, 185), 2: (55, 165), 3: (45, 135)})
 _H723_STATES = {0: (70, 140, 210), 1: (67, 133), 2: (50, 100), 3: (35, 70)}
-_H723 = _Limits("RM0468", {0: 520.0, 1: 400.0, 2: 300.0, 3: 170.0}, _H723_STATES, _H723_STATES)
+# The core may run at 550 MHz where the option bit CPU_FREQ_BOOST is set, which it is not after a reset to factory values.
+_H723_CPU, _H723_AHB = {0: 520.0, 1: 400.0, 2: 300.0, 3: 170.0}, {0: 275.0, 1: 200.0, 2: 150.0, 3: 85.0}
+_H723 = _Limits("RM0468", _H723_CPU, _H723_AHB, _H723_STATES, _H723_STATES)
 _LIMITS = {"STM32H743": _H743, "STM32H747": _H747, "STM32H723": _H723}
 
 
@@ -171,7 +176,9 @@ class H7Clocks(ClockTree):
         if is_medium:
             within(self._reference(), 1 * MHZ, 2 * MHZ, "the input of the PLL's medium oscillator", source)
         within(self._vco(), *((150 * MHZ, 420 * MHZ) if is_medium else (192 * MHZ, 836 * MHZ)), "the PLL's oscillator", source)
-        if bits(self._rcc["PLL1DIVR"], 0, 9) < 3 or (divider > 1 and divider % 2):
+        # An undivided output is of the H72x and H73x only.
+        is_even = divider % 2 == 0 or (divider == 1 and self._limits is _H723)
+        if bits(self._rcc["PLL1DIVR"], 0, 9) < 3 or not is_even:
             raise RuleBroken("DIVN1 or DIVP1 is a value that is not allowed", self._cite("RCC_PLL1DIVR"))
 
     def _read_pwr(self, name: str, value: int) -> int:
@@ -214,12 +221,12 @@ class H7Clocks(ClockTree):
         voltage = self._scale(self._pwr["D3CR"] if d3cr is None else d3cr)
         if found.cpu > HSI_HZ and not self.delays.is_ready("VOS"):
             raise RuleBroken("the clock is raised before the voltage is ready", self._cite("PWR_D3CR, VOSRDY"))
-        highest, place = self._limits.cpu[voltage], f"at voltage scale {voltage}"
+        bus_limit, place = int(self._limits.ahb[voltage] * MHZ), f"at voltage scale {voltage}"
         source = self._cite("data sheet, general operating conditions; PWR, voltage scaling")
-        within(found.cpu, 0, int(highest * MHZ), f"the core's clock {place}", source)
-        within(found.ahb, 0, int(highest * MHZ / 2), f"AXI and AHB {place}", source)
+        within(found.cpu, 0, int(self._limits.cpu[voltage] * MHZ), f"the core's clock {place}", source)
+        within(found.ahb, 0, bus_limit, f"AXI and AHB {place}", source)
         for bus, frequency in found.apb.items():
-            within(frequency, 0, int(highest * MHZ / 4), f"APB{bus} {place}", source)
+            within(frequency, 0, bus_limit // 2, f"APB{bus} {place}", source)
         self._check_flash(found.ahb, voltage, self._flash["ACR"] if acr is None else acr)
 
     def _check_flash(self, axi: int, voltage: int, acr: int) -> None:
