@@ -7,8 +7,8 @@ import pytest
 import tiny
 from once import Once
 
-from edgeloop.boards.virtual.build import build_firmware
 from edgeloop.boards.virtual.parts import find_part
+from edgeloop.firmware.build import build_firmware
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The command that generates code."""
+"""The commands that generate code, and write a firmware around it."""
 
 import argparse
 from pathlib import Path
@@ -25,6 +25,24 @@ def add(command: Command) -> None:
     generate.add_argument("-o", "--out", type=path, metavar="DIR", help="the folder to write to (for a variant: by default its own)")
     generate.add_option_for(FILE, "--name", help="prefix of the C names and files (for a model file; default: network)")
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
+    firmware = command("firmware", _firmware, "write a board's firmware around a model, as a project to build")
+    add_id(firmware, "model", stage="generate", metavar="VARIANT|MODEL.tflite")
+    firmware.add_argument("--board", dest="part", required=True, metavar="NAME", help="the board, e.g. stm32h747i-disco or nucleo-f446re")
+    firmware.add_argument("-o", "--out", type=path, required=True, metavar="DIR", help="the folder to write to")
+
+
+def _firmware(options: argparse.Namespace) -> None:
+    from edgeloop.boards.firmware import project_of_file, project_of_variant
+    from edgeloop.firmware.board import find_board
+
+    part = find_board(options.part)
+    if subject(options, ".tflite") == FILE:
+        project_of_file(Path(options.model), part, options.out)
+    else:
+        workspace, params = project()
+        project_of_variant(options.model, params.variant(options.model).paths(workspace), part, options.out)
+    say(f"{options.out}: firmware for {part.title}, {part.clock_hz // 1_000_000} MHz; it has run in an emulator, never on hardware")
+    say(f"Build it: make -C {options.out} (or make ZIG=1, or cmake); it becomes build/firmware.elf there")
 
 
 def _generate(options: argparse.Namespace) -> None:

@@ -37,6 +37,8 @@ _BARE_LIBRARIES: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Options before and behind the inputs: no C library, but the compiler's own helpers (64-bit division, soft floats)."""
 _ZIG_FEATURES = {"cortex-m33": "+dsp"}
 """What zig leaves out of a core because it is optional, though every STM32 with that core has it."""
+_ZIG_SINGLE = {"cortex-m4": "+vfp4d16sp", "cortex-m7": "-fp64+fp_armv8d16sp"}
+"""Its floating-point unit, which zig leaves out as well, whatever the way in which floats are passed."""
 _ARM_GCC = "arm-none-eabi-gcc"
 _VERSION = re.compile(r"\b(\d+\.\d+(?:\.\d+)?)")
 
@@ -49,15 +51,20 @@ class Cpu:
     """As Arm writes it in lower case, e.g. cortex-m7."""
     float_abi: FloatAbi = "soft"
     """How floats are passed; `soft` also means that no floating-point unit is used."""
+    single_precision: bool = False
+    """Whether a floating-point unit of single precision computes floats for sure, and doubles are computed in software. Without it a
+    Cortex-M7 may compute doubles, and zig uses no unit at all."""
 
     def flags(self, kind: Kind) -> tuple[str, ...]:
         """The options by which a compiler of this kind is told."""
         if kind == "zig":
             abi = "eabihf" if self.float_abi == "hard" else "eabi"
-            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "")
+            unit = _ZIG_SINGLE.get(self.name, "") if self.single_precision else ""
+            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "") + unit
             return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={model}", f"-mfloat-abi={self.float_abi}")
         triple = ("--target=thumbv7em-none-eabi",) if kind == "clang" else ()
-        return (*triple, f"-mcpu={self.name}", "-mthumb", f"-mfloat-abi={self.float_abi}")
+        single = ("-mfpu=fpv5-sp-d16",) if self.single_precision and self.name == "cortex-m7" else ()
+        return (*triple, f"-mcpu={self.name}", "-mthumb", f"-mfloat-abi={self.float_abi}", *single)
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,7 @@ class Compiler:
         if self.cpu is None:
             # Debug builds of zig trap on undefined behaviour unless told; who wants that asks for it.
             return (*self.command, "-fno-sanitize=undefined") if self.kind == "zig" else self.command
-        # Nothing of an operating system or a C library is there, and zig keeps frame pointers unless told.
-        bare = ("-ffreestanding", "-fomit-frame-pointer", "-fno-sanitize=undefined") if self.kind == "zig" else ("-ffreestanding",)
-        return (*self.command, *self.cpu.flags(self.kind), *bare)
+        return (*self.command, *self.cpu.flags(self.kind), *bare_options(self.kind)[2])
 
     def compile(self, source: Path, target: Path, flags: Sequence[str] = (), deadline_s: float = DEADLINE_S) -> None:
         """Compile one C or assembler file to an object file.
@@ -115,6 +120,14 @@ class Compiler:
         if done.returncode != 0:
             what = f"{self} refuses {subject} (exit status {done.returncode}):\n{_words(done)}"
             raise ToolchainError(what, f"The command: {_shown(command)}")
+
+
+def bare_options(kind: Kind) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """For a Cortex-M without an operating system: options of the linker before and behind its inputs, and those of the compiler."""
+    before, after = _BARE_LIBRARIES[kind]
+    # Nothing of an operating system or a C library is there, and zig keeps frame pointers unless told.
+    compiling = ("-ffreestanding", "-fomit-frame-pointer", "-fno-sanitize=undefined") if kind == "zig" else ("-ffreestanding",)
+    return before, after, compiling
 
 
 def find_arm_compiler(cpu: Cpu) -> Compiler:

@@ -18,11 +18,11 @@ from edgeloop.boards.driver import Observe
 from edgeloop.boards.signature import signature, signature_of
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.run import Mode, Patience
-from edgeloop.boards.virtual.build import build_firmware
 from edgeloop.boards.virtual.driver import VirtualBoard
 from edgeloop.boards.virtual.process import BoardProcess
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.errors import BoardError, InputError, ModelError
+from edgeloop.firmware.build import build_firmware
 from edgeloop.preprocessing import Pixels
 from edgeloop.services.processes import identify, is_alive
 

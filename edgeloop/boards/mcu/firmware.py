@@ -1,4 +1,7 @@
-"""From a model to a firmware on a board: code is generated for the board's target, and lab.yaml's commands build and flash it."""
+"""From a model to a firmware on a board: code is generated for the board's target, and lab.yaml's commands build and flash it.
+
+A board without `build` gets edgeloop's own firmware, where there is one for its kind (edgeloop/firmware).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +14,11 @@ from edgeloop.boards.signature import signature_of
 from edgeloop.codegen.choice import choose_backend, model_format
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.targets import find_target
-from edgeloop.errors import FlashError, InputError, ModelError
+from edgeloop.errors import FlashError, InputError, ModelError, ToolchainError
 from edgeloop.files import sha256_file
+from edgeloop.firmware.board import boards
+from edgeloop.firmware.build import build_firmware, is_too_large
+from edgeloop.firmware.part import Part
 from edgeloop.records import CodegenRecord
 from edgeloop.tflite.formats import Format
 from edgeloop.userpath import user_path
@@ -50,6 +56,8 @@ def form_for(board: LabBoard) -> Format:
 def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
     """Generate code of a .tflite file into `folder`/generated and run the `build` commands; their output is kept in build.log.
 
+    Without any, edgeloop's own firmware is built around portable code, for a kind of board that it knows.
+
     Raises:
         InputError: there is no such file, or no backend for the board.
         ModelError: no code can be generated of the model, or it is too large for the board.
@@ -66,13 +74,36 @@ def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
     begun = _file_time(folder)
     commands = used.board.entry.build
     used.build(parts, folder / "build.log")
+    own_firmware = _own_firmware(used.board, codegen)
+    if own_firmware is not None:
+        _build_own(generated, own_firmware, Path(parts["elf"]), model)
     sha256 = None
     if needs := sorted(_uses(used.board.entry.flash) & {"elf", "hex", "bin"}):
         for name in needs:
             _check_built(used.board.name, Path(parts[name]), begun if commands and not signatures else None)
         sha256 = _checked_elf(used.board.name, Path(parts["elf"]), signatures if codegen.backend.name == PORTABLE else ())
     own = used.parts | parts
-    return Firmware(codegen, signatures, parts, sha256, _shown(commands, own), _shown(used.board.entry.flash, own))
+    built = _shown(commands, own)
+    if own_firmware is not None:
+        built = [["edgeloop", "firmware", str(model), "--board", own_firmware.name]]
+    return Firmware(codegen, signatures, parts, sha256, built, _shown(used.board.entry.flash, own))
+
+
+def _build_own(generated: Path, part: Part, elf: Path, model: Path) -> None:
+    try:
+        build_firmware(generated, part, elf)
+    except ToolchainError as error:
+        if is_too_large(error):
+            what = f"{model} with edgeloop's firmware does not fit into the memories of {part.title} that it uses:\n{error.what}"
+            raise ModelError(what, "Take a smaller variant, or build another firmware: `build` in lab.yaml.") from error
+        raise
+
+
+def _own_firmware(board: LabBoard, codegen: CodegenRecord) -> Part | None:
+    """What edgeloop's own firmware is built for: where nothing else builds one, and something flashes it."""
+    if board.entry.build or codegen.backend.name != PORTABLE or "elf" not in _uses(board.entry.flash):
+        return None
+    return boards().get(board.entry.kind)
 
 
 def _target(board: LabBoard) -> str:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from edgeloop.boards.stm32msg.exchange import V31, AnswersEarlier, AsksForMore, Exchange, Version, unexpected
 from edgeloop.boards.stm32msg.link import RATE, Link
-from edgeloop.boards.stm32msg.messages import Capability, Command, Failure, SystemInformation32
 from edgeloop.boards.stm32msg.results import Disturbances, NetworkInformation, NetworkRun, System, network_information, system
 from edgeloop.boards.stm32msg.run import Mode, Patience, run_once
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardError, BoardRefusal, BoardSilent, ProtocolError
+from edgeloop.firmware.protocol.messages import Capability, Command, Failure, SystemInformation32
 
 MOST_NETWORKS = 64
 MOST_TEXT = 1 << 16

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, fields
 
 from edgeloop.boards.stm32msg.framing import ASK, MOST_PACKET, SMALL_PACKET, Framing
 from edgeloop.boards.stm32msg.link import Link
-from edgeloop.boards.stm32msg.messages import Acknowledgement, Command, Failure, Log, Request, Response, Response32, State
-from edgeloop.boards.stm32msg.wire import DataclassLike, decode, delimited, encode
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardRefusal, BoardSilent, ProtocolError
+from edgeloop.firmware.protocol.messages import Acknowledgement, Command, Failure, Log, Request, Response, Response32, State
+from edgeloop.firmware.protocol.wire import DataclassLike, decode, delimited, encode
 
 SLOWEST_BYTES_PER_S = 2_000
 """A message that comes or goes more slowly has stalled; 115200 baud carry 11,500."""

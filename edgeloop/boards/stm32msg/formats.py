@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeloop.boards.stm32msg.messages import TensorDescription
 from edgeloop.errors import ProtocolError
+from edgeloop.firmware.protocol.messages import TensorDescription
 
 FLOAT, INTEGER, BOOLEAN = 1, 2, 3
 DTYPES = {

@@ -6,8 +6,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edgeloop.boards.stm32msg.formats import TensorForm, tensor_form
-from edgeloop.boards.stm32msg.messages import ModelInformation, SystemInformation, TensorDescription, TensorFlag
 from edgeloop.errors import ProtocolError
+from edgeloop.firmware.protocol.messages import ModelInformation, SystemInformation, TensorDescription, TensorFlag
 
 
 @dataclass(frozen=True)

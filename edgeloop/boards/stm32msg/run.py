@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edgeloop.boards.stm32msg.exchange import MOST_MESSAGE_BYTES, SHORT_MESSAGE_BYTES, Exchange, unexpected
 from edgeloop.boards.stm32msg.formats import TensorForm, tensor_form
-from edgeloop.boards.stm32msg.messages import Command, Data, Failure, Operator, OperatorFlag, Response, RunFlag, State, Tensor, TensorFlag
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation
 from edgeloop.errors import BoardRefusal, InputError, ProtocolError
+from edgeloop.firmware.protocol.messages import Command, Data, Failure, Operator, OperatorFlag, Response, RunFlag, State, Tensor, TensorFlag
 
 FIRST_SAMPLE = 1
 """Option of the request: the device clears its states."""

@@ -16,9 +16,10 @@ from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.faults import parse_fault
 from edgeloop.boards.virtual.lines import Listener, Terminal
 from edgeloop.boards.virtual.machine import Machine
-from edgeloop.boards.virtual.parts import PARTS, find_part
+from edgeloop.boards.virtual.parts import find_part
 from edgeloop.boards.virtual.server import Server
 from edgeloop.errors import EdgeloopError
+from edgeloop.firmware.board import parts
 
 FAILED = 1
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m edgeloop.boards.virtual", description=__doc__)
-    parser.add_argument("--part", required=True, help=f"one of: {', '.join(PARTS)}")
+    parser.add_argument("--part", required=True, help=f"one of: {', '.join(parts())}")
     parser.add_argument("--elf", required=True, type=Path, help="the firmware, from build_firmware")
     parser.add_argument("--tcp", type=int, metavar="PORT", help="listen on this port of 127.0.0.1, too; 0: any free one")
     parser.add_argument("--fault", action="append", default=[], metavar="KIND[:after=N][:times=N][:every=N][:seconds=S]")

@@ -70,6 +70,8 @@ class Core:
         self._taken_back: Counter[int] = Counter()
         self._fault: tuple[int, int, int] | None = None
         self._stop: Stop | None = None
+        self._broken: str | None = None
+        self._hidden: set[tuple[int, int]] = set()
         self._at = 0
         self._uc = Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(_MODELS[part.core])
@@ -142,6 +144,17 @@ class Core:
         self._stop = Stop.ASKED
         self._uc.emu_stop()
 
+    def fail(self, what: str) -> None:
+        """From a peripheral's function: the program has done what the part does not take. The run ends as a CoreFault."""
+        self._broken = self._broken or what
+        self._uc.emu_stop()
+
+    def show(self, start: int, size: int, is_there: bool) -> None:
+        """Memory that answers only while it has a clock: whole pages of one of the part's memories."""
+        if is_there == ((start, size) in self._hidden):
+            (self._hidden.discard if is_there else self._hidden.add)((start, size))
+            self._uc.mem_protect(start, size, uc.UC_PROT_ALL if is_there else uc.UC_PROT_NONE)
+
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the part's memory.
 
@@ -211,12 +224,14 @@ class Core:
                 raise BoardError(what, "It may hang; else allow more time.")
 
     def _slice(self, until: int) -> Stop:
-        self._stop, self._fault = None, None
+        self._stop, self._fault, self._broken = None, None, None
         try:
             self._uc.emu_start(self._at | 1, until)
         except UcError as error:
             raise self._typed(error) from error
         self._at = int(self._uc.reg_read(arm.UC_ARM_REG_PC))
+        if self._broken is not None:
+            raise self._rule_broken(self._broken)
         if self._counter.has_reached_limit():
             return Stop.LIMIT
         if self._stop is None:
@@ -236,6 +251,10 @@ class Core:
         self._fault = (access, address, size)
         return False
 
+    def _rule_broken(self, what: str) -> CoreFault:
+        where = f"{self._at:#010x} ({self.program.nearest(self._at) or 'no function'})"
+        return CoreFault(f"{self.part.title}: {what}.", f"The program was at {where}.", self._at)
+
     def _typed(self, error: UcError) -> CoreFault:
         counter = int(self._uc.reg_read(arm.UC_ARM_REG_PC))
         where = f"{counter:#010x} ({self.program.nearest(counter) or 'no function'})"
@@ -244,7 +263,9 @@ class Core:
             return CoreFault(what, "An undefined instruction, a breakpoint or an exception without a handler.", counter)
         access, address, size = self._fault
         memory = next((r.name for r in self.part.regions if r.start <= address < r.end), None)
-        state = f"which is in {memory} and cannot be written" if memory else "where there is no memory"
+        is_hidden = any(start <= address < start + size for start, size in self._hidden)
+        state = "which has no clock" if is_hidden else "where there is no memory"
+        state = f"which is in {memory} and cannot be written" if memory and not is_hidden else state
         what = f"The program on the emulated {self.part.title} {_ACCESSES.get(access, 'accesses')} {address:#010x}, {size} bytes, {state}."
         return CoreFault(what, f"It was at {where}. {_memories(self.part)}", counter, address)
 

@@ -21,7 +21,6 @@ from edgeloop.boards.stm32msg.exchange import V31
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation
 from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.boards.subject import Subject
-from edgeloop.boards.virtual.build import build_firmware
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import Part, find_part
 from edgeloop.boards.virtual.process import BoardProcess
@@ -29,6 +28,7 @@ from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.toolchain import Cpu, find_arm_compiler
 from edgeloop.errors import BoardError, InputError, ModelError, ToolchainError
 from edgeloop.files import sha256_file
+from edgeloop.firmware.build import build_firmware, is_too_large
 from edgeloop.records import CodegenRecord, EmulatedDetails, EmulatedLayer
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.workspace import VariantPaths
@@ -199,7 +199,7 @@ class VirtualBoard(Driver):
         try:
             return build_firmware(generated, self.part, Path(self._work.name) / "firmware.elf", compiler=self._compiler)
         except ToolchainError as error:
-            if any(words in error.what for words in ("will not fit in region", "overflowed by", "past end of")):
+            if is_too_large(error):
                 raise ModelError(
                     f"{generated} with its firmware does not fit into the memories of {self.part.title}:\n{error.what}",
                     "Take a smaller variant or a larger part.",
@@ -236,7 +236,7 @@ def generated_from(codegen: CodegenRecord, paths: VariantPaths, variant: str) ->
     """
     if codegen.backend.name != BACKEND:
         raise InputError(
-            f"{paths.generated} holds code of {codegen.backend.name}; a virtual board runs that of the portable generator.",
+            f"{paths.generated} holds code of {codegen.backend.name}; edgeloop's own firmware runs that of the portable generator only.",
             "Set generate.backend to portable in params.yaml.",
         )
     for form, stem in FILES.items():

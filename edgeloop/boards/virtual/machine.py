@@ -7,6 +7,9 @@ from edgeloop.boards.virtual.core import Core, Stop
 from edgeloop.boards.virtual.elf import Program
 from edgeloop.boards.virtual.parts import Part
 from edgeloop.boards.virtual.peripherals import LONGEST_IDLE_S, CycleCounter, Uart
+from edgeloop.boards.virtual.strict.hardware import Hardware, hardware_of
+from edgeloop.boards.virtual.strict.part import StrictPart
+from edgeloop.boards.virtual.strict.usart import Line
 from edgeloop.errors import BoardError
 
 PART_INSTRUCTIONS = 5_000_000
@@ -15,17 +18,22 @@ ANSWER_DEADLINE_S = 600.0
 
 
 class Machine:
-    """A part with a program in its flash memory. `boot` comes first."""
+    """A part with a program in its flash memory. `boot` comes first.
 
-    def __init__(self, part: Part, program: Program) -> None:
+    An emulated part has a serial port and a cycle counter, and nothing else. A real board's part is modelled strictly, as it is
+    soldered to `hardware` (by default what its data says).
+    """
+
+    def __init__(self, part: Part, program: Program, hardware: Hardware | None = None) -> None:
         """Load `program`.
 
         Raises:
             BoardError: it does not fit into the part.
         """
         self.core = Core(part, program)
-        self._uart = Uart(self.core)
-        self._counter = CycleCounter(self.core)
+        self.strict = None if part.is_emulated else StrictPart(self.core, hardware or hardware_of(part))
+        self._uart: Uart | Line = Uart(self.core) if self.strict is None else self.strict.line
+        self._counter: CycleCounter | StrictPart = self.strict or CycleCounter(self.core)
         self._idle_since = time.monotonic()
         self._computed_s = 0.0
         self.is_computing = False
@@ -39,6 +47,8 @@ class Machine:
             BoardError: there is nothing that can start, or it never waits.
         """
         self.core.reset()
+        if self.strict is not None:
+            self.strict.reset()
         self._uart.clear()
         self.is_computing = False
         return self.feed(b"")

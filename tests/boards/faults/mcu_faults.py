@@ -89,8 +89,8 @@ def other_firmware(desk: Desk) -> None:
 
 
 def virtual_firmware(desk: Desk) -> None:
-    text = "import sys; from pathlib import Path; from edgeloop.boards.virtual import build, parts; "
-    text += "build.build_firmware(Path(sys.argv[1]), parts.find_part('stm32h747'), Path(sys.argv[2]))"
+    text = "import sys; from pathlib import Path; from edgeloop.boards.virtual import parts; "
+    text += "from edgeloop.firmware import build; build.build_firmware(Path(sys.argv[1]), parts.find_part('stm32h747'), Path(sys.argv[2]))"
     desk.mcu(build=[python(text, "{generated}", "{elf}")])
 
 

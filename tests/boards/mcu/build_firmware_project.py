@@ -11,20 +11,20 @@ import shutil
 import sys
 from pathlib import Path
 
-from edgeloop.boards.virtual import build
 from edgeloop.boards.virtual.parts import Part, find_part
+from edgeloop.firmware import build, headers
 
 SAYS = "TEST STAND-IN"
 
 
 def say_no_more_that_it_is_virtual() -> None:
     """From now on this process builds firmware that calls itself a stand-in."""
-    header = build._build_header
+    header = headers.build_header
 
-    def stand_in(part: Part) -> str:
-        return header(part).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
+    def stand_in(part: Part, built_with: str) -> str:
+        return header(part, built_with).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
 
-    build._build_header = stand_in
+    headers.build_header = stand_in
 
 
 def main(generated: Path, elf: Path, part: str, cache: Path | None = None) -> None:

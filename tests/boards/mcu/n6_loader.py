@@ -13,9 +13,9 @@ from pathlib import Path
 import build_firmware_project
 import flash_tool
 
-from edgeloop.boards.virtual import build
 from edgeloop.boards.virtual.parts import find_part
 from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.firmware import build
 
 N6_ID, N6_HZ, N6_SERIES = 0x486, 800_000_000, 5
 

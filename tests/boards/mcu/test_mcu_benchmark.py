@@ -61,10 +61,27 @@ def test_generated_built_flashed_verified_measured_and_recorded(
     assert (record.compared.images, record.compared.equal_outputs, record.compared.max_difference) == (IMAGES, IMAGES, 0.0)
     assert record.accuracy is not None and (record.accuracy.value, record.accuracy.n) == (1.0, IMAGES)
     assert record.accuracy.ci95[0] < 1
-    assert (record.stack_bytes, record.heap_bytes) == (None, None)
+    assert record.stack_bytes is not None and 0 < record.stack_bytes < 8192 and record.heap_bytes is None
     assert (record.protocol_errors, record.retries, record.power_cycles) == (0, 0, 0)
     assert record.code.target == "stm32h7" and record.code.backend == "portable" and record.code.macs == 269_580
     assert measured.provenance.data_revision is not None
+
+
+@pytest.mark.thorough
+def test_a_board_without_a_build_command_gets_the_firmware_that_edgeloop_has_for_it(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench
+) -> None:
+    bench.part = "stm32h747i-disco"
+    bench.write_lab(workspace, build=[])
+    measured = benchmark(workspace, params, VARIANT, "h747", images=2)
+    assert isinstance(measured, MeasuredBenchmark) and measured.microcontroller is not None
+    (record,), board = measured.models, measured.microcontroller
+    assert (board.device_id, board.clock_hz) == (0x450, 400_000_000)
+    assert record.firmware is not None and record.firmware.runtime.startswith("edgeloop ")
+    assert record.firmware.build == [
+        ["edgeloop", "firmware", str(measurable.quantized / "per_channel.tflite"), "--board", "stm32h747i-disco"]
+    ]
+    assert record.compared.equal_outputs == 2
 
 
 @pytest.mark.thorough

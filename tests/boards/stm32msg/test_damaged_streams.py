@@ -23,10 +23,10 @@ from recorded_ports.protocol_recorded import recordings as recorded
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.exchange import VERSIONS, Exchange
 from edgeloop.boards.stm32msg.link import Link
-from edgeloop.boards.stm32msg.messages import Command
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, network_information, system
 from edgeloop.boards.stm32msg.run import Mode, Patience, run_once
 from edgeloop.errors import BoardError, InputError
+from edgeloop.firmware.protocol.messages import Command
 
 STREAMS = int(os.environ.get("EDGELOOP_FUZZ", "4000"))
 MOST_SECONDS = 5.0

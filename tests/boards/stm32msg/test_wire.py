@@ -11,9 +11,9 @@ from stm32msg_schema import schema
 from edgeloop.boards.stm32msg.exchange import V31, V32
 from edgeloop.boards.stm32msg.formats import tensor_form
 from edgeloop.boards.stm32msg.framing import Framing
-from edgeloop.boards.stm32msg.messages import Acknowledgement, Data, Operator, Request, Response, Response32, Tensor, TensorDescription
-from edgeloop.boards.stm32msg.wire import decode, delimited, encode
 from edgeloop.errors import ProtocolError
+from edgeloop.firmware.protocol.messages import Acknowledgement, Data, Operator, Request, Response, Response32, Tensor, TensorDescription
+from edgeloop.firmware.protocol.wire import decode, delimited, encode
 
 UINT32 = st.integers(0, 2**32 - 1)
 INT32 = st.integers(-(2**31), 2**31 - 1)

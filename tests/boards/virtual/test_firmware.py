@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeloop.boards.virtual import wire
-from edgeloop.boards.virtual.build import STRICT, build_firmware
 from edgeloop.boards.virtual.core import Core
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.machine import Machine
 from edgeloop.boards.virtual.parts import PARTS, STM32F405, STM32H747, Part, find_part
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
 from edgeloop.errors import CoreFault, InputError, ToolchainError
+from edgeloop.firmware.build import build_firmware
+from edgeloop.firmware.sources import STRICT
 
 SYNC, SYSTEM, MODEL, RUN = 0, 1, 10, 11
 ERROR = 4

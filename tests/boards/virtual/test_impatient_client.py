@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from reference import Reference
 from test_firmware import ERROR, Host, content, infer, number
 
-from edgeloop.boards.virtual.build import STACK_BYTES, build_firmware
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.machine import Machine
 from edgeloop.boards.virtual.parts import KIB, STM32H747, Part, Region
 from edgeloop.codegen.generate import Options, generate_file, plan_model
+from edgeloop.firmware.build import build_firmware
+from edgeloop.firmware.headers import STACK_BYTES
 from edgeloop.networks.table import NETWORKS
 
 SMALL = ("fdmobilenet_0.25", 96)

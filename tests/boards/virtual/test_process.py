@@ -124,7 +124,7 @@ def test_it_ends_when_it_is_told_to(firmware: Callable[[str], Path]) -> None:
 
 
 def test_a_firmware_that_faults_ends_the_board_with_the_reason(tmp_path: Path) -> None:
-    from edgeloop.boards.virtual.build import build_firmware
+    from edgeloop.firmware.build import build_firmware
 
     for source in tiny.FOLDER.iterdir():
         begin = "void network_run(void)\n{\n"

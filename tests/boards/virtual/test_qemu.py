@@ -23,9 +23,9 @@ pytestmark = pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"{QEMU} is n
 
 
 @contextmanager
-def emulated(elf: Path) -> Iterator[str]:
+def emulated(elf: Path, machine: str = "mps2-an500") -> Iterator[str]:
     """The name of the pseudo-terminal at the serial port of a machine in QEMU; one instruction takes one nanosecond."""
-    options = ["-M", "mps2-an500", "-kernel", str(elf), "-nographic", "-monitor", "none", "-serial", "pty", "-icount", "shift=0"]
+    options = ["-M", machine, "-kernel", str(elf), "-nographic", "-monitor", "none", "-serial", "pty", "-icount", "shift=0"]
     process = subprocess.Popen([QEMU, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         assert process.stdout is not None
@@ -53,3 +53,16 @@ def test_qemu_counts_as_ours_within_a_thousandth(firmware: Callable[[str], Path]
                 counts.append(run.total.counters[0])
     assert counts[0] > 100_000
     assert counts[0] == pytest.approx(counts[1], rel=TOLERANCE)
+
+
+@pytest.mark.thorough
+def test_firmware_of_a_real_stm32f405_runs_on_a_machine_that_we_did_not_write(firmware: Callable[[str], Path]) -> None:
+    """QEMU's has the part's serial ports, memories and core, but no clocks: the firmware says so and stays at its internal oscillator."""
+    with emulated(firmware("olimex-stm32-h405"), "netduinoplus2") as terminal, BoardClient(terminal) as client:
+        network = client.network(tiny.SIGNATURE)
+        system = client.system()
+        assert (system.clock_hz, system.bus_clock_hz, system.cache) == (16_000_000, 16_000_000, 1 << 24 | 1 << 16)
+        for seed in range(3):
+            run = client.run(network, [tiny.image(seed)], Mode.IO_ONLY)
+            np.testing.assert_array_equal(run.outputs[0].ravel(), tiny.scores(tiny.image(seed)))
+        assert client.disturbances.retries == 0
