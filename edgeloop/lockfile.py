@@ -1,6 +1,5 @@
 """What dvc.lock says of a stage, read without DVC."""
 
-from collections.abc import Collection
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -25,10 +24,10 @@ def locked_stage(text: str, address: str) -> dict[str, Any]:
     return next(iter(entry.values())) or {} if entry else {}
 
 
-def without(text: str, addresses: Collection[str]) -> dict[str, Any]:
-    """All entries of a dvc.lock but these."""
+def stages_of(text: str) -> dict[str, Any]:
+    """All entries of a dvc.lock, by address."""
     tree = YAML(typ="safe").load(text) or {}
-    return {address: entry for address, entry in (tree.get("stages") or {}).items() if address not in addresses}
+    return dict(tree.get("stages") or {})
 
 
 def locked_outputs(workspace: Workspace, address: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from flows.execute import run_plan
 from flows.pipeline import read_plan
 from flows.retrain import retrain
 from flows.revise import Revising, alone
-from flows.revision import check_repository, commit, derived, is_pushed, left_to_you, push, uncommitted
+from flows.revision import changed_stages, check_repository, commit, derived, is_pushed, left_to_you, push, uncommitted
 from flows.runs import marked_alive
 from flows.schedule import FAILED
 from flows.show.progress import slug
@@ -190,7 +190,9 @@ class _Ingesting:
         if others:
             return [left_to_you(others)]
         revision = sha256_file(self._workspace.dataset(self._dataset).manifest)
-        made = commit(self._workspace, models_message(self._dataset, revision, variants), derived(self._workspace))
+        changed = {address.partition("@")[2] for address in changed_stages(self._workspace)}
+        message = models_message(self._dataset, revision, [name for name in variants if name in changed])
+        made = commit(self._workspace, message, derived(self._workspace))
         line = f"committed as {made[:12]}: what was built"
         self._say(line)
         return [line]

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeloop.datasets.additions import OF_FETCH
 from edgeloop.datasets.pointers import write_pointer
 from edgeloop.errors import InputError, StageError
-from edgeloop.lockfile import LOCK_FILE, without
+from edgeloop.lockfile import LOCK_FILE, stages_of
 from edgeloop.workspace import Workspace
 from flows.commands import Say, environment, git, ignore, run
 from flows.supervisor import is_ending
@@ -55,10 +55,15 @@ def uncommitted(workspace: Workspace) -> set[str]:
 
 def only_of(workspace: Workspace, dataset: str) -> bool:
     """Whether dvc.lock differs from the last commit in the stages of this data set alone."""
+    return changed_stages(workspace) <= {f"{stage}@{dataset}" for stage in STAGES}
+
+
+def changed_stages(workspace: Workspace) -> set[str]:
+    """The addresses of the stages whose entries of dvc.lock are other ones than in the last commit."""
     lock = workspace.root / LOCK_FILE
     texts = (ask_git(workspace, "show", f"HEAD:./{LOCK_FILE}", ok=False) or "", lock.read_text(encoding="utf-8") if lock.is_file() else "")
-    before, now = (without(text, [f"{stage}@{dataset}" for stage in STAGES]) for text in texts)
-    return before == now
+    before, now = (stages_of(text) for text in texts)
+    return {address for address in before | now if before.get(address) != now.get(address)}
 
 
 def derived(workspace: Workspace) -> list[Path]:

@@ -249,9 +249,9 @@ def test_changes_that_are_not_the_ingests_are_not_committed(growing: Project, tm
     params.write_text(params.read_text(encoding="utf-8") + "# tried out\n", encoding="utf-8")
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
     said = ingest(growing, str(folder))
-    assert said.count("dvc.lock was left for you to commit: params.yaml had changes of its own before") >= 2
+    assert "dvc.lock was left for you to commit: params.yaml had changes of its own before" in said
     assert commits(growing) == ["Data: 3 new images of sample", "First revision"]
-    assert "dvc.lock" not in growing.run("git", "show", "--name-only", "--format=", "HEAD")
+    assert "train:" not in growing.run("git", "show", "HEAD")
     assert {" M dvc.lock", " M params.yaml"} <= set(growing.run("git", "status", "--porcelain").splitlines())
 
 
