@@ -92,7 +92,7 @@ def misfit(location: tuple[int | str, ...], message: str) -> PydanticCustomError
 
 def near_match(word: str, known: Iterable[str]) -> str:
     """` (did you mean 'x'?)` for the closest of the known words, or their list, as far as it is short, when none is close."""
-    names = sorted(known)
+    names = sorted(set(known))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f" (did you mean '{close[0]}'?)"

@@ -3,6 +3,7 @@
 Prefect itself ends a cancelled run only where a worker started it, and shows one that Ctrl-C ended as crashed.
 """
 
+import logging
 import signal
 import threading
 from contextvars import copy_context
@@ -16,6 +17,7 @@ from prefect.exceptions import CancelledRun
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled
 
+from edgeloop.errors import EdgeloopError
 from flows.engine import has_begun
 from flows.show.best_effort import best_effort
 from flows.supervisor import end_all
@@ -46,6 +48,7 @@ class Cancellable:
 
     def __enter__(self) -> "Cancellable":
         has_begun()
+        logging.getLogger("prefect.flow_runs").addFilter(without_traceback)
         if self._run is not None and not self._called:
             look = threading.Thread(target=copy_context().run, args=(self._look, self._run.id), name="cancel", daemon=True)
             look.start()
@@ -76,6 +79,14 @@ class Cancellable:
         main = threading.main_thread().ident
         if main is not None:
             signal.pthread_kill(main, signal.SIGINT)
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Errors that explain themselves are logged in their words alone; Prefect would add where in the program they were raised."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, EdgeloopError):
+        record.msg, record.args, record.exc_info = str(error), (), None
+    return True
 
 
 def _present_run() -> FlowRun | None:

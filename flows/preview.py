@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from edgeloop.config import Params
+from edgeloop.datasets.archive import list_members
 from edgeloop.datasets.filenames import is_picture
 from edgeloop.datasets.folder import walk_folder
-from edgeloop.datasets.manifest import read_manifest
-from edgeloop.errors import EdgeloopError, InputError
+from edgeloop.errors import EdgeloopError
 from edgeloop.times import in_words
 from edgeloop.workspace import Workspace
+from flows.before import before_a_run
 from flows.boards import boards_needed
-from flows.disk import check_room
 from flows.pipeline import PlannedStage, read_plan
 from flows.show.tables import plan_rows, plan_words
 
@@ -64,7 +64,7 @@ def preview(workspace: Workspace, params: Params, variants: Sequence[str]) -> Pr
     notes = [f"together {in_words(sum(known))} last time{new}"] if known else []
     notes += [
         *_downloads(workspace, params, runs),
-        *_room(workspace, params, runs),
+        *_before(workspace, params, runs),
         *_folders(workspace, params, plan),
         *_boards(workspace, plan, runs),
     ]
@@ -74,13 +74,11 @@ def preview(workspace: Workspace, params: Params, variants: Sequence[str]) -> Pr
     return Preview(shown, len(rows) - len(shown), notes, plan_words(plan))
 
 
-def _room(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[str]:
+def _before(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[str]:
     try:
-        warning = check_room(workspace, params, runs)
-    except InputError as error:
-        warning = str(error)
-    if warning:
-        yield warning
+        yield from before_a_run(workspace, params, runs)
+    except EdgeloopError as error:
+        yield str(error)
 
 
 def _downloads(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[str]:
@@ -96,16 +94,16 @@ def _folders(workspace: Workspace, params: Params, plan: Sequence[PlannedStage])
     """Pictures that came into a folder after it was packed, or went away: no run takes these by itself."""
     wanted = {stage.address.partition("@")[2] for stage in plan if stage.address.startswith("fetch@")}
     for name in sorted(wanted):
-        folder, manifest = params.datasets[name].source.folder, workspace.dataset(name).manifest
-        if folder is None or not manifest.is_file():
+        folder, archive = params.datasets[name].source.folder, workspace.dataset(name).archive
+        if folder is None or not archive.is_file():
             continue
-        place = workspace.root / folder
         try:
-            here = {path for path in walk_folder(place).files if is_picture(path)}
+            here = {path for path in walk_folder(workspace.root / folder).files if is_picture(path)}
         except EdgeloopError:
             yield f"the folder of {name} is not there: {folder}"
             continue
-        known = {path.partition("/")[2] for path in read_manifest(manifest)["path"]}
+        packed = list_members(archive, params.datasets[name].prepare.limits).files
+        known = {path.partition("/")[2] for path in packed if is_picture(path)}
         for text, paths in (("came into", here - known), ("went from", known - here)):
             if paths:
                 yield f"{len(paths)} pictures {text} {folder}, such as {min(paths)}: edgeloop fetch {name} takes that over"

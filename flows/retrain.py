@@ -11,11 +11,11 @@ from prefect.runtime import flow_run
 
 from edgeloop.config import ALL, load_params
 from edgeloop.workspace import Workspace
+from flows.before import before_a_run
 from flows.boards import boards_needed
 from flows.cancel import Cancellable
 from flows.choice import scheduled_name, some_built
 from flows.commits import committed, message
-from flows.disk import check_room
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
@@ -67,7 +67,7 @@ def _retrain(root: str, variants: list[str], publish: bool, slots: int) -> list[
         check_target(workspace, params)
     plan = read_plan(workspace.root, [f"card@{name}" for name in variants])
     runs = {stage.address for stage in plan if stage.reason}
-    if warning := check_room(workspace, params, runs):
+    for warning in before_a_run(workspace, params, runs):
         get_run_logger().warning(warning)
     for board in boards_needed(workspace, plan, runs):
         if not isinstance(board, str) and board.state == "absent":

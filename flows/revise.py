@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgeloop.config import Params
 from edgeloop.datasets.corrections import Corrected, in_words, many
-from edgeloop.errors import EdgeloopError, StageError
+from edgeloop.errors import EdgeloopError, StageError, StageMayPass
 from edgeloop.files import sha256_file
 from edgeloop.lockfile import LOCK_FILE
 from edgeloop.records import CorrectionRecord, IngestRecord
@@ -31,6 +31,8 @@ from flows.revision import (
 from flows.supervisor import is_ending
 
 LOCK_S = 5.0
+BUSY = "is busy, it is being blocked by"
+"""How DVC's command says that another one has a file; it has no exit code of its own for that."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ def build(workspace: Workspace, dataset: str) -> None:
     target = f"validate@{dataset}"
     argv = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", target]
     done = run(argv, workspace.root, environment(), lambda _: None, is_ending)
+    if done.code != 0 and any(BUSY in line for line in done.lines):
+        raise StageMayPass(f"Another run builds or reads {dataset} at this moment.", "Wait for it to end: edgeloop status")
     if done.code != 0:
         raise done.failure(f"dvc repro {target}", f"dvc repro {target}")
 

@@ -26,6 +26,7 @@ def select(params: Params, dataset: str, network: str, resolution: str) -> list[
     for place, (what, value) in enumerate(wanted.items()):
         known = {values[place] for values in parts.values()}
         if value != ALL and value not in known:
+            known = {values[place] for values in parts.values() if dataset in (ALL, values[0])} or known
             raise InputError(f"No variant in params.yaml has the {what} '{value}'{near_match(value, known)}.", "See `variants` there.")
     chosen = [
         name for name, values in parts.items() if all(value in (ALL, part) for value, part in zip(wanted.values(), values, strict=True))

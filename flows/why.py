@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flows.image_changes import image_changes
+
 NOT_BUILT = "it was not built yet"
 SHOWN = 4
 """So many changes are named, the others counted."""
@@ -14,7 +16,7 @@ def reason_of(stage: Any) -> str | None:
     """Why DVC would run a stage; None where it would not."""
     if stage.outs and not any(out.hash_info for out in stage.outs):
         return NOT_BUILT
-    changes = list(_changes(stage))
+    changes = list(dict.fromkeys(_changes(stage)))
     if not changes:
         return None
     more = len(changes) - SHOWN
@@ -31,7 +33,8 @@ def _changes(stage: Any) -> Iterator[str]:
         if status and hasattr(dependency, "read_params"):
             yield from _keys(dependency, status)
         elif status:
-            yield from (f"{path} {_WORDS[how]}" for path, how in status.items())
+            images = image_changes(dependency)
+            yield from [images] if images else (f"{path} {_WORDS[how]}" for path, how in status.items())
     for out in stage.outs:
         yield from (f"{path}, which it made, {_WORDS[how]}" for path, how in out.workspace_status().items())
 

@@ -142,8 +142,8 @@ def small_project(home: Path) -> Project:
     """A small project below `home`, initialised with git and DVC."""
     root = home / "a project"
     root.mkdir()
-    for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
-        (root / name).write_text(text, encoding="utf-8")
+    files = {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}
+    fill(root, {name: text.encode() for name, text in {**files, "models/backbones/scratch.yaml": "kind: scratch\n"}.items()})
     refresh(Workspace(root))
     return initialised(Project(root, environment(home)))
 

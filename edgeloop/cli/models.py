@@ -154,17 +154,18 @@ def _evaluate_file(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
+    from edgeloop.errors import InputError
     from edgeloop.evaluation.predict import predict
     from edgeloop.tflite.formats import FILES
 
     if subject(options, ".tflite") == FILE:
         model = Path(options.model)
+    elif Path(options.model).suffix in (".keras", ".h5"):
+        raise InputError(f"{options.model}: a picture is classified by a .tflite file.", "Convert it first: edgeloop quantize MODEL.keras")
     else:
         workspace, params = project()
         model = params.variant(options.model).paths(workspace).quantized / f"{FILES[options.format]}.tflite"
         if not model.is_file():
-            from edgeloop.errors import InputError
-
             raise InputError(f"{options.model} is not quantized.", f"Run: dvc repro quantize@{options.model}")
     chosen = tuple(options.input_range) if options.input_range else None
     found = predict(model, options.images, resize=options.resize, input_range=chosen)

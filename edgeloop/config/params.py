@@ -1,6 +1,7 @@
 """The whole of params.yaml: data sets, the variants that are trained from them, and which of these are built."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
@@ -17,6 +18,7 @@ from edgeloop.config.variants import (
     Row,
     Rows,
     Variant,
+    by_model,
     chosen,
     declared,
     is_pattern,
@@ -172,6 +174,11 @@ class Params(Section):
         return with_starts(self.built, self.variants)
 
     @property
+    def models(self) -> dict[Path, str]:
+        """Which variant makes a model, by the model's path in the project."""
+        return by_model(self.variants)
+
+    @property
     def pinned(self) -> list[str]:
         """The variants whose model stays as it is."""
         return self.matching(self.pin)
@@ -215,8 +222,11 @@ class Params(Section):
         """The variant of that name.
 
         Raises:
-            InputError: there is none; the message names the near match.
+            InputError: there is none; the message names the near match, or the variants of the data set of that name.
         """
+        if name in self.datasets and name not in self.variants:
+            of = [one for one, variant in self.variants.items() if variant.dataset == name]
+            raise InputError(f"{name} is a data set, and a variant is wanted.", f"Its variants: {', '.join(of) or 'none is declared'}")
         return _named(self.variants, "variant", name)
 
     def board_benchmark(self, name: str) -> BoardBenchmark:
@@ -243,7 +253,10 @@ def load_params(workspace: Workspace) -> Params:
 
 def not_built(name: str) -> InputError:
     """What to say where something is declared, and `build` does not choose it."""
-    return InputError(f"{name} is declared in params.yaml, and not built.", f"Add it to the list there: build: […, {name}]")
+    return InputError(
+        f"{name} is declared in params.yaml, and not built.",
+        f"Add it to the list there: build: […, {name}]. Nothing runs by that: edgeloop plan then says what would.",
+    )
 
 
 def _named(section: Mapping[str, Entry], what: str, name: str) -> Entry:

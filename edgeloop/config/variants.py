@@ -129,7 +129,7 @@ def chosen(words: Iterable[str], variants: Mapping[str, Variant], sets: Mapping[
 
 def with_starts(names: Iterable[str], variants: Mapping[str, Variant]) -> list[str]:
     """These variants and all that they start from, however many steps away, in the order of `variants`."""
-    makers, found, more = _by_model(variants), set[str](), set(names)
+    makers, found, more = by_model(variants), set[str](), set(names)
     while more:
         found |= more
         more = {maker for name in more if (maker := makers.get(variants[name].start)) is not None} - found
@@ -138,7 +138,7 @@ def with_starts(names: Iterable[str], variants: Mapping[str, Variant]) -> list[s
 
 def standing_on(names: Iterable[str], variants: Mapping[str, Variant]) -> list[str]:
     """These variants and all that start from one of them, however many steps away, in the order of `variants`."""
-    makers, found = _by_model(variants), set(names)
+    makers, found = by_model(variants), set(names)
     while more := {name for name, variant in variants.items() if makers.get(variant.start) in found} - found:
         found |= more
     return [name for name in variants if name in found]
@@ -168,12 +168,13 @@ def _start(word: str, network: str, resolution: int, datasets: Collection[str]) 
     return Workspace(Path()).backbones / f"{word}{own}.yaml"
 
 
-def _by_model(variants: Mapping[str, Variant]) -> dict[Path, str]:
+def by_model(variants: Mapping[str, Variant]) -> dict[Path, str]:
+    """Who makes a model, by its path in the project."""
     return {variant.paths(Workspace(Path())).model: name for name, variant in variants.items()}
 
 
 def _check_starts(variants: Mapping[str, Variant], places: Mapping[str, tuple[str | int, ...]]) -> None:
-    makers, datasets = _by_model(variants), {variant.dataset for variant in variants.values()}
+    makers, datasets = by_model(variants), {variant.dataset for variant in variants.values()}
     for name, variant in variants.items():
         path = variant.start.parts
         if path[:1] == ("models",) and len(path) > 2 and path[1] in datasets and variant.start not in makers:

@@ -43,7 +43,9 @@ def keep_splits(workspace: Workspace, dataset: str, settings: Prepare, arrived: 
         prefix = f"{next_number(workspace, dataset):05d}{OF_FETCH}"
         archive = write_named(paths.additions, prefix, lambda target: write_addition(target, step))
         stage(workspace.root, write_pointer(workspace, dataset, archive))
-    return exchanged(Memory(before=state), _digests(arrived, settings))
+    digests, outside = _digests(arrived, settings)
+    found = exchanged(Memory(before=state), digests)
+    return found and found.model_copy(update={"outside": outside})
 
 
 def exchanged(memory: Memory, digests: Mapping[str, str], splits: Mapping[str, str] | None = None) -> Exchanged | None:
@@ -73,12 +75,13 @@ def _counted(splits: list[str | None], nowhere: str) -> dict[str, int]:
     return dict(sorted(Counter(split or nowhere for split in splits).items()))
 
 
-def _digests(archive: Path, settings: Prepare) -> dict[str, str]:
-    """SHA-256 by path of the files in the class folders of an archive."""
+def _digests(archive: Path, settings: Prepare) -> tuple[dict[str, str], int]:
+    """SHA-256 by path of the files in the class folders of an archive, and how many files are in none."""
     listing = list_members(archive, settings.limits)
     labels = class_layout(listing.files, settings, listing.folders).labels
     entries = (entry for entry in read_members(archive, settings.limits) if entry.path in labels)
-    return {entry.path: hashlib.sha256(entry.read()).hexdigest() for entry in entries if entry.size_bytes <= settings.limits.image_bytes}
+    digests = {entry.path: hashlib.sha256(entry.read()).hexdigest() for entry in entries if entry.size_bytes <= settings.limits.image_bytes}
+    return digests, len(set(listing.files) - labels.keys())
 
 
 def _check_never_divided(workspace: Workspace, dataset: str, arrived: Path) -> None:

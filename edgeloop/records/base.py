@@ -53,6 +53,6 @@ class Record(Part):
         try:
             return cls.model_validate_json(read_text(path))
         except FileNotFoundError:
-            raise InputError(f"{path} does not exist.", "Build it: dvc repro lists the stage that makes it.") from None
+            raise InputError(f"{path} does not exist.", "Build it first: edgeloop plan says what that takes.") from None
         except (ValidationError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not a {cls.__name__}: {error}", "Delete it and build it again.") from error

@@ -312,7 +312,7 @@ def read_benchmark(path: Path) -> BenchmarkRecord:
     try:
         return _UNION.validate_json(read_text(path))
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist.", "Build it: dvc repro lists the stage that makes it.") from None
+        raise InputError(f"{path} does not exist.", "Build it first: edgeloop plan says what that takes.") from None
     except (ValidationError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} is no benchmark of this version of edgeloop: {error}",

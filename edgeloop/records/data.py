@@ -60,10 +60,14 @@ class Exchanged(Part):
     """Another content under the same name."""
     moved: dict[str, int]
     """The same content under another name."""
+    outside: int = 0
+    """Files in no class folder."""
 
     def in_words(self) -> str:
         """All counts in a line."""
-        return ", ".join(f"{sum(counts.values())} {name}{_where(counts)}" for name, counts in self.model_dump().items())
+        counts = self.model_dump(exclude={"outside"}).items()
+        said = ", ".join(f"{sum(images.values())} {name}{_where(images)}" for name, images in counts)
+        return f"{said}, {self.outside} files outside a class folder" if self.outside else said
 
 
 def _where(counts: dict[str, int]) -> str:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from edgeloop.config import TrainSettings, Variant
 from edgeloop.datasets.pixels import LEARNING, SplitImages, split_images
-from edgeloop.errors import ConfigError
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quiet import load_tensorflow
 from edgeloop.records import StartingWeights
+from edgeloop.training.before import check_phases
 from edgeloop.training.fold import Fold, declared_fold, whole
 from edgeloop.training.loop import Arrays
 from edgeloop.training.phases import Job, Keep, Purpose
@@ -53,7 +53,7 @@ class Training:
             fresh=start.kind == "scratch",
             start_range=start.input_range,
         )
-        _check_phases(start, recipe, variant.id)
+        check_phases(recipe.phases, variant.id, fresh=start.kind == "scratch")
         return cls(workspace, variant, images, recipe, start)
 
     @cached_property
@@ -125,14 +125,3 @@ def class_weights(labels: NDArray[np.int32], classes: int, rule: Literal["none",
         return np.ones(classes, np.float32)
     counts = np.bincount(labels, minlength=classes)
     return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
-
-
-def _check_phases(start: Start, recipe: Recipe, name: str) -> None:
-    modes = [phase.mode for phase in recipe.phases]
-    if start.kind == "scratch" and modes[0] == "head":
-        raise ConfigError(
-            f"{name} starts from fresh weights, of which training the last layer alone makes nothing.",
-            "Give the variant a `start` with trained weights, or begin its phases with mode scratch.",
-        )
-    if "scratch" in modes[1:] or (start.kind != "scratch" and "scratch" in modes):
-        raise ConfigError(f"{name}: a phase of mode scratch would throw away trained weights.", "Use mode full for it.")

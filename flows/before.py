@@ -1,14 +1,28 @@
-"""Room on the disk for what a plan makes of its data sets, looked at before it begins."""
+"""What is looked at before a plan begins: room on the disk for what it makes of its data sets, starting weights, phases."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from edgeloop.config import Params
 from edgeloop.errors import InputError
+from edgeloop.training.before import check_training
 from edgeloop.workspace import Workspace
 
 LEAST_BYTES = 500_000_000
 """For models, code, records and pages, and the decoded images of a small data set."""
+
+
+def before_a_run(workspace: Workspace, params: Params, runs: Collection[str]) -> Iterator[str]:
+    """Warnings of what may fail, or make no result, when these stages run.
+
+    Raises:
+        InputError, ConfigError: something certainly fails.
+    """
+    if warning := check_room(workspace, params, runs):
+        yield warning
+    for name in params.trained:
+        if f"train@{name}" in runs:
+            yield from check_training(workspace, params, name)
 
 
 def room_needed(workspace: Workspace, params: Params, runs: Collection[str]) -> int:

@@ -1,0 +1,48 @@
+"""What can be known of a training before it: whether its weights are there, whether its phases suit them, and what is odd about them."""
+
+from collections.abc import Iterator, Sequence
+
+from edgeloop.config import Params, Phase
+from edgeloop.errors import ConfigError, InputError
+from edgeloop.training.start import Backbone
+from edgeloop.workspace import Workspace
+from edgeloop.yamlfile import read_yaml
+
+
+def check_training(workspace: Workspace, params: Params, name: str) -> list[str]:
+    """See that a variant can be trained once its images are there; returns what is odd about its phases, in sentences.
+
+    Raises:
+        InputError: there are no such starting weights.
+        ConfigError: a phase does not suit them.
+    """
+    variant = params.variant(name)
+    file, is_made = workspace.root / variant.start, variant.start in params.models
+    if not is_made and not file.is_file():
+        raise InputError(f"{name} starts from {variant.start}, which is not there.", "Correct `start` of its row in params.yaml.")
+    fresh = not is_made and file.suffix in (".yaml", ".yml") and read_yaml(file, Backbone).kind == "scratch"
+    phases = params.train_settings(variant).phases or []
+    check_phases(phases, name, fresh=fresh)
+    return list(_odd(phases, name))
+
+
+def check_phases(phases: Sequence[Phase], name: str, *, fresh: bool) -> None:
+    """See that the phases of a variant suit weights that are drawn (`fresh`) or trained.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    modes = [phase.mode for phase in phases]
+    if fresh and modes[:1] == ["head"]:
+        raise ConfigError(
+            f"{name} starts from fresh weights, of which training the last layer alone makes nothing.",
+            "Give the variant a `start` with trained weights, or begin its phases with mode scratch.",
+        )
+    if "scratch" in modes[1:] or (not fresh and "scratch" in modes):
+        raise ConfigError(f"{name}: a phase of mode scratch would throw away trained weights.", "Use mode full for it.")
+
+
+def _odd(phases: Sequence[Phase], name: str) -> Iterator[str]:
+    for number, phase in enumerate(phases, 1):
+        if phase.warmup_epochs >= phase.epochs:
+            yield f"{name}: phase {number} warms up for {phase.warmup_epochs} epochs and has {phase.epochs}: its rate hardly comes up"
