@@ -62,9 +62,12 @@ class Farm:
     """Other answers, by path."""
     access: set[str] = field(default_factory=set)
     refresh: set[str] = field(default_factory=set)
+    archive: bytes = b""
+    """What the tool generates; empty: it fails."""
     models: dict[str, bytes] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     started: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Where, and with which options."""
     asked: list[str] = field(default_factory=list)
     count: int = 0
 
@@ -134,6 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(farm.tokens() if known else {"message": "ended"}, 200 if known else 401)
         elif path == "/assets/versions.json":
             self._json(farm.versions)
+        elif path.startswith("/api/4.0.1/stm32ai/"):
+            self._tool(path.removeprefix("/api/4.0.1/stm32ai/"))
+        elif path == "/api/file/files/generated/code.zip":
+            self._send(farm.archive, "application/zip")
         elif path.startswith("/api/file/files/models"):
             self._files(path.removeprefix("/api/file/files/models").strip("/"))
         elif path.startswith("/api/benchmark/"):
@@ -152,12 +159,29 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._redirect("/as/resume?ticket=ticket-secret")
 
+    def _part(self) -> tuple[str | None, bytes]:
+        """The only part of a multipart body: the name of its file, and its content."""
+        sent = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.content)
+        (part,) = sent.iter_parts()
+        return part.get_filename(), bytes(part.get_payload(decode=True))
+
+    def _tool(self, path: str) -> None:
+        farm = self.farm
+        if path == "generate":
+            options = json.loads(self._part()[1])
+            assert options["model"] in farm.models, "a model that was uploaded"
+            farm.started.append((path, options))
+            self._json({"runtimeId": 7})
+        elif farm.archive:
+            self._json({"state": "done", "result": {"url": f"{farm.address}/api/file/files/generated/code.zip", "graph": {}, "report": {}}})
+        else:
+            self._json({"state": "error", "message": farm.says})
+
     def _files(self, name: str) -> None:
         farm = self.farm
         if self.command == "POST":
-            sent = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.content)
-            (part,) = sent.iter_parts()
-            farm.models[str(part.get_filename())] = bytes(part.get_payload(decode=True))
+            given, content = self._part()
+            farm.models[str(given)] = content
             self._json({"upload": True})
         elif self.command == "DELETE" and name in farm.models:
             farm.removed.append(name)

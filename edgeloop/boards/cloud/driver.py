@@ -2,28 +2,23 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 
 from edgeloop import events
-from edgeloop.boards.cloud.client import Cloud, ListedBoard
 from edgeloop.boards.cloud.options import family, options
-from edgeloop.boards.cloud.results import DONE, ERROR, STATES, Status, failure, result_fields
-from edgeloop.boards.cloud.wire import Answer
+from edgeloop.boards.cloud.results import DONE, ERROR, STATES, Status, result_fields
 from edgeloop.boards.driver import Board, Identity, Measure, Outcome
 from edgeloop.boards.lab.use import BoardInUse
 from edgeloop.boards.subject import Subject
-from edgeloop.console import courtesy, warn
+from edgeloop.codegen.stedgeai.cloud.client import Cloud, ListedBoard
+from edgeloop.codegen.stedgeai.cloud.failed import failure
+from edgeloop.codegen.stedgeai.cloud.wire import Answer
+from edgeloop.console import courtesy
 from edgeloop.deadline import Deadline
-from edgeloop.errors import BoardAbsent, EdgeloopError, FarmError, FarmSilent
+from edgeloop.errors import BoardAbsent, FarmError, FarmSilent
 from edgeloop.files import sha256_file, write_bytes
 from edgeloop.records import FarmMeasurement
 from edgeloop.yamlfile import near_match
-
-MOST_SILENCES = 5
-"""Questions for the state in a row that may stay without an answer: a benchmark of half an hour need not die of one."""
-LONGEST_PAUSE_S = 30.0
 
 
 class FarmBoard(Board):
@@ -60,7 +55,7 @@ class FarmBoard(Board):
         form, file = subject.model(self._family.form)
         self._found()
         asked = options(self._name, self._settings, self._cloud.version(self._family.platform, self._settings.version))
-        with self._uploaded(file) as name:
+        with self._cloud.uploaded(file) as name:
             run = self._cloud.start(self._name, name, asked, mpu=self._family.mpu)
             answer, status = self._awaited(run, file)
         kept = self._keep(answer, subject)
@@ -88,28 +83,12 @@ class FarmBoard(Board):
             self._listed = found
         return self._listed
 
-    @contextmanager
-    def _uploaded(self, file: Path) -> Iterator[str]:
-        """The name under which the model lies at the farm, as long as it is used."""
-        name = f"edgeloop-{sha256_file(file)[:12]}-{token_hex(6)}.tflite"
-        try:
-            self._cloud.upload(name, file.read_bytes())
-            yield name
-        finally:
-            self._remove(name)
-
-    def _remove(self, name: str) -> None:
-        try:
-            self._cloud.delete(name)
-        except EdgeloopError as error:
-            warn(f"{name} could not be removed from your files at ST's farm: {error.what}")
-
     def _awaited(self, run: str, file: Path) -> tuple[Answer, Status]:
         """The answer of the benchmark that is done; each state on the way is told."""
         settings, last, queued = self._settings, "", True
         whole, limit = Deadline.after(settings.queue_s + settings.run_s), Deadline.after(settings.queue_s)
         while True:
-            answer = self._asked(run, whole)
+            answer = self._cloud.patiently(lambda: self._cloud.status(run), whole, settings.poll_s)
             status = answer.read(Status, "the state of a benchmark")
             if (said := status.in_words()) != last:
                 self._tell(status, said)
@@ -117,25 +96,13 @@ class FarmBoard(Board):
             if status.state.lower() == DONE:
                 return answer, status
             if status.state.lower() == ERROR:
-                raise failure(status, answer.host, file)
+                raise failure(status.message, f"a {status.board or self._name} of {answer.host}", file)
             _check_known(status)
             if status.is_queued != queued:
                 queued, limit = status.is_queued, Deadline.after(settings.queue_s if status.is_queued else settings.run_s)
             if limit.is_over or whole.is_over:
                 raise _too_late(self._name, status, limit)
             time.sleep(settings.poll_s)
-
-    def _asked(self, run: str, deadline: Deadline) -> Answer:
-        """The state; single questions without an answer are repeated."""
-        silences = 0
-        while True:
-            try:
-                return self._cloud.status(run)
-            except FarmSilent:
-                silences += 1
-                if silences > MOST_SILENCES or deadline.is_over:
-                    raise
-            time.sleep(min(self._settings.poll_s * 2.0**silences, LONGEST_PAUSE_S, deadline.left_s))
 
     def _tell(self, status: Status, said: str) -> None:
         what, state = f"benchmark on {self._used.board.name}", status.state.lower()

@@ -2,8 +2,8 @@
 
 from contextlib import closing
 
-from edgeloop.boards.cloud.client import Cloud, ListedBoard
 from edgeloop.boards.cloud.options import family
+from edgeloop.codegen.stedgeai.cloud.client import Cloud, ListedBoard
 from edgeloop.errors import InputError
 
 UNKNOWN = "of an unknown family: not to be used"

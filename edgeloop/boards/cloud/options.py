@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edgeloop.boards.lab.config import Cloud
+from edgeloop.codegen.stedgeai.cloud.options import NPU, tool_options
 from edgeloop.errors import InputError
 from edgeloop.tflite.formats import Format
 
@@ -13,7 +14,6 @@ _NAMES = (
     re.compile(r"NUCLEO-([A-Z]{1,2}\d)"),  # NUCLEO-G474RE
     re.compile(r"[A-Z]-([A-Z]{1,2}\d)"),  # B-U585I-IOT02A
 )
-NPU = "stm32n6"
 PER_TENSOR: Format = "int8 per-tensor"
 PER_CHANNEL: Format = "int8 per-channel"
 
@@ -74,11 +74,7 @@ def options(board: str, settings: Cloud, version: str) -> dict[str, Any]:
     if kind.mpu:
         how = _linux(board, settings)
         return {"version": version, "engine": how.engine, "nbCores": how.cores}
-    common: dict[str, Any] = {"version": version, "target": kind.target, "type": "tflite", "optimization": "balanced"}
-    common |= {"allocateInputs": True, "allocateOutputs": True}
-    if kind.target == NPU:
-        common |= {"stNeuralArt": "default", "atonnOptions": {"enable_epoch_controller": True}}
-    return common
+    return {"version": version, **tool_options(kind.target, npu=kind.target == NPU)}
 
 
 def _linux(board: str, settings: Cloud) -> Linux:

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgeloop.boards.cloud.options import NPU, Family
-from edgeloop.boards.cloud.wire import UPDATE
+from edgeloop.boards.cloud.options import Family
 from edgeloop.boards.mcu.driver import code_of
 from edgeloop.codegen.stedgeai.c_info import read_c_info
-from edgeloop.codegen.stedgeai.failures import find_failures, is_disk_full, typed
+from edgeloop.codegen.stedgeai.cloud.options import NPU
+from edgeloop.codegen.stedgeai.cloud.wire import UPDATE
 from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.timing import Timing, read_timing
-from edgeloop.errors import EdgeloopError, FarmError, FarmFailed, StedgeaiBoardError, StedgeaiUnreadable
+from edgeloop.errors import FarmError, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord, EngineShares, FarmLayer, FarmMemory, provenance
 
 QUEUED = ("waiting_for_build", "in_queue")
@@ -29,7 +29,6 @@ STATES = (*QUEUED, *WORKING, DONE)
 SUM_TOLERANCE = 0.015
 """Of shares that are rounded each."""
 _CLOCK = re.compile(r"@(\d+)(?:/\d+)?MHz")
-_MOST_WORDS = 2000
 
 
 class _Told(BaseModel):
@@ -189,19 +188,6 @@ def result_fields(status: Status, host: str, kind: Family, asked: dict[str, Any]
         FarmError: it is not of the known form, or tells no time of a board.
     """
     return _Result(status, host, kind, asked).fields()
-
-
-def failure(status: Status, host: str, model: Path) -> EdgeloopError:
-    """Why a benchmark ended in the state `error`: the tool refuses the model, or something broke at the farm."""
-    said = status.message if isinstance(status.message, str) else str(status.message or "")
-    where = f"a {status.board} of {host}" if status.board else host
-    found = find_failures(said)
-    if found and not is_disk_full(said):
-        error = typed(found[-1], f"{model} at {host}")
-        if not isinstance(error, StedgeaiBoardError):
-            return error
-    what = f"The benchmark failed on {where}. It says: {said[-_MOST_WORDS:].strip() or 'nothing'}"
-    return FarmFailed(what, "This says nothing about the model: try again later, or another version (`cloud: {version: ...}` in lab.yaml).")
 
 
 def _codegen(info: dict[str, Any], kind: Family) -> CodegenRecord:

@@ -124,7 +124,7 @@ class Find(Section):
 class Generated(Section):
     """Whose code this board's firmware is built around."""
 
-    backend: Literal["auto", "portable", "stedgeai"] = "auto"
+    backend: Literal["auto", "portable", "stedgeai", "st-cloud"] = "auto"
     """`auto`: ST Edge AI Core where it is installed, else the portable generator."""
     profile: str | None = None
     """The profile of the Neural-ART compiler (STM32N6): NAME or NAME@FILE, FILE relative to the project."""

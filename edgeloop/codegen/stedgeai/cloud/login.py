@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from pydantic import SecretStr
 
-from edgeloop.boards.cloud.account import PASSWORD, USERNAME, Account, Tokens
-from edgeloop.boards.cloud.addresses import CLIENT_ID, Addresses
-from edgeloop.boards.cloud.wire import Answer, Wire
+from edgeloop.codegen.stedgeai.cloud.account import PASSWORD, USERNAME, Account, Tokens
+from edgeloop.codegen.stedgeai.cloud.addresses import CLIENT_ID, Addresses
+from edgeloop.codegen.stedgeai.cloud.wire import Answer, Wire
 from edgeloop.errors import FarmError, FarmLogin
 
 STEP_S = 60.0

@@ -1,17 +1,26 @@
-"""The services behind ST's farm, as far as a benchmark needs them: versions, files of ours, boards, runs."""
+"""The services behind ST's cloud, as far as they are needed here: versions, files of ours, boards, runs."""
 
 import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
+from secrets import token_hex
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from edgeloop.boards.cloud.account import Account
-from edgeloop.boards.cloud.addresses import Addresses
-from edgeloop.boards.cloud.login import Session
-from edgeloop.boards.cloud.wire import Answer, Wire
+from edgeloop.codegen.stedgeai.cloud.account import Account
+from edgeloop.codegen.stedgeai.cloud.addresses import Addresses
+from edgeloop.codegen.stedgeai.cloud.login import Session
+from edgeloop.codegen.stedgeai.cloud.wire import Answer, Wire
 from edgeloop.codegen.stedgeai.failures import find_failures, typed
-from edgeloop.errors import FarmError, FarmLogin
+from edgeloop.console import warn
+from edgeloop.deadline import Deadline
+from edgeloop.errors import EdgeloopError, FarmError, FarmLogin, FarmSilent
+from edgeloop.files import sha256_file
 from edgeloop.yamlfile import near_match
 
 ANSWER_S = 60.0
@@ -19,6 +28,9 @@ FILE_S = 600.0
 """For a file on its way there or back."""
 MOST_WORDS = 400
 """Of a server's message in one of ours."""
+MOST_SILENCES = 5
+"""Questions for a state in a row that may stay without an answer: a benchmark of half an hour need not die of one."""
+LONGEST_PAUSE_S = 30.0
 _OLD_FORM = {"model", "args"}
 """The options' names in the service's own description, where it takes them as one text."""
 
@@ -56,6 +68,10 @@ class _Uploaded(_Told):
 
 class _Started(_Told):
     id: str | int = Field(alias="benchmarkId")
+
+
+class _ToolStarted(_Told):
+    id: str | int = Field(alias="runtimeId")
 
 
 class Cloud:
@@ -105,16 +121,28 @@ class Cloud:
             raise FarmError(f"ST's farm lists no version for {platform}.", "Look at its web site whether it is in service.")
         return wanted or max(fitting, key=lambda one: (one.latest, one.order)).version
 
-    def upload(self, name: str, content: bytes) -> None:
-        """Put a model there, under a name that nothing else of the account has."""
+    @contextmanager
+    def uploaded(self, model: Path) -> Iterator[str]:
+        """The name under which a model lies there, as long as it is used: one that nothing else of the account has."""
+        name = f"edgeloop-{sha256_file(model)[:12]}-{token_hex(6)}{model.suffix}"
+        try:
+            self._upload(name, model.read_bytes())
+            yield name
+        finally:
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            accepted = (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+            self._call("DELETE", f"/api/file/files/models/{name}", "a removal", accepted=accepted)
+        except EdgeloopError as error:
+            warn(f"{name} could not be removed from your files at ST's farm: {error.what}")
+
+    def _upload(self, name: str, content: bytes) -> None:
         files = {"file": (name, content, "application/octet-stream")}
         answer = self._call("POST", "/api/file/files/models", "an upload", FILE_S, files=files)
         if not answer.read(_Uploaded, "an upload").upload:
             raise FarmError(f"{answer.host} did not take the model.", "Is your room there full? Look at its web site.")
-
-    def delete(self, name: str) -> None:
-        """Remove a model; one that is not there is none to remove."""
-        self._call("DELETE", f"/api/file/files/models/{name}", "a removal", accepted=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))
 
     def start(self, board: str, model: str, options: dict[str, Any], *, mpu: bool) -> str:
         """Begin a benchmark; its id.
@@ -129,6 +157,36 @@ class Cloud:
     def status(self, run: str) -> Answer:
         """What became of a benchmark."""
         return self._call("GET", f"/api/benchmark/benchmark/{run}", "a question for a benchmark's state")
+
+    def start_tool(self, command: str, version: str, model: str, options: dict[str, Any]) -> str:
+        """Begin a run of the tool (`generate`) on a model that lies there; its id."""
+        asked = {"args": (None, json.dumps({**options, "model": model}))}
+        answer = self._call("POST", f"/api/{version}/stm32ai/{command}", f"the start of {command}", files=asked)
+        return str(answer.read(_ToolStarted, f"the start of {command}").id)
+
+    def tool_status(self, version: str, run: str) -> Answer:
+        """What became of a run of the tool."""
+        return self._call("GET", f"/api/{version}/stm32ai/run/{run}", "a question for the tool's state")
+
+    def generated(self, name: str) -> bytes:
+        """A file that the tool generated."""
+        return self._call("GET", f"/api/file/files/generated/{quote(name, safe='')}", "a generated file", FILE_S).content
+
+    def patiently(self, ask: Callable[[], Answer], deadline: Deadline, pause_s: float) -> Answer:
+        """Ask for a state; single questions without an answer are repeated, after longer and longer pauses.
+
+        Raises:
+            FarmSilent: too many of them in a row, or it is too late.
+        """
+        silences = 0
+        while True:
+            try:
+                return ask()
+            except FarmSilent:
+                silences += 1
+                if silences > MOST_SILENCES or deadline.is_over:
+                    raise
+            time.sleep(min(pause_s * 2.0**silences, LONGEST_PAUSE_S, deadline.left_s))
 
     def _takes_text(self) -> bool:
         """Whether the service takes the options as one text: an older form, which its own description tells."""
