@@ -64,8 +64,8 @@ class FarmMeasurement(Part):
     shares: EngineShares | None
     no_shares: str
     """Why `shares` is null, on a board that has them."""
-    model_size: float | None
-    ram_peak: float | None
+    model_size: float | str | None
+    ram_peak: float | str | None
     """Of a board with Linux; the farm states no unit of these two."""
     validation: ToolValidation | None
     """How the tool's own check on random data came out."""

@@ -55,10 +55,14 @@ class FarmBoard(Board):
         form, file = subject.model(self._family.form)
         self._found()
         asked = options(self._name, self._settings, self._cloud.version(self._family.platform, self._settings.version))
+        kept = self._answers(subject)
+        kept.unlink(missing_ok=True)  # whatever comes now, an older answer is none to it
         with self._cloud.uploaded(file) as name:
             run = self._cloud.start(self._name, name, asked, mpu=self._family.mpu)
-            answer, status = self._awaited(run, file)
-        kept = self._keep(answer, subject)
+            answer, status = self._awaited(run)
+        write_bytes(kept, answer.content)
+        if status.state.lower() == ERROR:
+            raise failure(status.message, f"a {status.board or self._name} of {answer.host}", file)
         yield FarmMeasurement(
             format=form,
             model_sha256=sha256_file(file),
@@ -83,8 +87,8 @@ class FarmBoard(Board):
             self._listed = found
         return self._listed
 
-    def _awaited(self, run: str, file: Path) -> tuple[Answer, Status]:
-        """The answer of the benchmark that is done; each state on the way is told."""
+    def _awaited(self, run: str) -> tuple[Answer, Status]:
+        """The answer of the benchmark that is done, or has failed; each state on the way is told."""
         settings, last, queued = self._settings, "", True
         whole, limit = Deadline.after(settings.queue_s + settings.run_s), Deadline.after(settings.queue_s)
         while True:
@@ -93,10 +97,8 @@ class FarmBoard(Board):
             if (said := status.in_words()) != last:
                 self._tell(status, said)
                 last = said
-            if status.state.lower() == DONE:
+            if status.state.lower() in (DONE, ERROR):
                 return answer, status
-            if status.state.lower() == ERROR:
-                raise failure(status.message, f"a {status.board or self._name} of {answer.host}", file)
             _check_known(status)
             if status.is_queued != queued:
                 queued, limit = status.is_queued, Deadline.after(settings.queue_s if status.is_queued else settings.run_s)
@@ -111,12 +113,9 @@ class FarmBoard(Board):
         if not events.tell(events.Progress(what, done, len(STATES) - 1, text)):
             courtesy(text)
 
-    def _keep(self, answer: Answer, subject: Subject) -> Path:
-        """The whole answer in a file: beside the variant's records, else in the board's folder."""
-        name = self._used.board.name
-        file = subject.paths.benchmark_answer(name) if subject.paths else self._used.folder / "answer.json"
-        write_bytes(file, answer.content)
-        return file
+    def _answers(self, subject: Subject) -> Path:
+        """The file for the whole answer: beside the variant's records, else in the board's folder."""
+        return subject.paths.benchmark_answer(self._used.board.name) if subject.paths else self._used.folder / "answer.json"
 
 
 def _check_known(status: Status) -> None:

@@ -58,7 +58,7 @@ class Status(_Told):
     state: str
     message: Any = None
     board: str | None = None
-    place: int | None = Field(None, alias="queuePosition")
+    place: Any = Field(None, alias="queuePosition")
     """In the queue; no description of the service names such a field, so that this one may never be there."""
     benchmark: dict[str, Any] | None = None
     mapping: Mapping | None = Field(None, alias="memoryMapping")
@@ -69,7 +69,7 @@ class Status(_Told):
 
     def in_words(self) -> str:
         """As a person reads it."""
-        place = f", place {self.place} in its queue" if self.place is not None and self.is_queued else ""
+        place = f", place {self.place} in its queue" if isinstance(self.place, int) and self.is_queued else ""
         return self.state.lower().replace("_", " ") + place
 
 
@@ -95,9 +95,9 @@ class LinuxResult(_Told):
 
     board: str | None = None
     times: _Times = Field(alias="exec_time")
-    model_size: float | None = None
-    ram_peak: float | None = None
-    date: str | None = None
+    model_size: float | str | None = None
+    ram_peak: float | str | None = None
+    date: str | int | float | None = None
     tool: _Tool = Field(alias="tool_version")
 
 
@@ -165,7 +165,7 @@ class _Result:
             "engine": "CPU" if self.asked["engine"] == "cpu" else "NPU and GPU",
             "cores": self.asked["nbCores"],
             "tool": str(found.tool),
-            "measured": found.date,
+            "measured": None if found.date is None else str(found.date),
             "code": None,
             "pools": None,
             "note": "",

@@ -210,6 +210,13 @@ def test_the_card_says_how_the_figure_came_about(farm: Farm, lab: Callable[..., 
     assert "one figure" in section and "| not told | not compared | not measured |" in section and "median" not in section
 
 
+def test_a_board_says_what_the_farm_lists_of_it(farm: Farm, lab: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]) -> None:
+    lab()
+    assert main(["boards"]) == main(["boards", "identify", "far"]) == 0
+    printed = capsys.readouterr().out
+    assert "free    STM32N6570-DK of ST's farm" in printed and "boards     3" in printed and "device     STM32N6" in printed
+
+
 def test_the_list_of_the_farm(farm: Farm, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # it needs no project
     farm.boards["WALL-E"] = {}
@@ -364,6 +371,7 @@ def test_every_failure_is_typed_leaves_no_record_and_no_upload(
         benchmark(workspace, load_params(workspace), VARIANT, "far")
     assert type(raised.value) is error and raised.value.may_pass == (error in (FarmSilent, FarmFailed))
     assert not measurable.benchmark_record("far").exists() and not farm.models
+    assert farm.asked.count("POST /cas/login") <= 1, "ST locks accounts"
     assert not [secret for secret in SECRETS if secret in str(raised.value)]
 
 

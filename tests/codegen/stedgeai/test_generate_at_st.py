@@ -13,7 +13,7 @@ from edgeloop.cli import main
 from edgeloop.codegen.choice import choose_backend
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.targets import TARGETS
-from edgeloop.errors import EdgeloopError, FarmFailed, InputError, StedgeaiModelRefused, StedgeaiUnreadable
+from edgeloop.errors import EdgeloopError, FarmFailed, FarmLogin, InputError, StedgeaiModelRefused, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
 from edgeloop.workspace import VariantPaths, Workspace
 
@@ -91,6 +91,13 @@ def test_a_failure_is_the_models_only_where_the_tool_says_so(
     with pytest.raises(error, match=said.partition("(")[0] if said else "nothing"):
         generate_file(miniatures / "int8.tflite", tmp_path / "code", Options("stm32h7", "st-cloud"))
     assert not (tmp_path / "code").exists() and not farm.models
+
+
+def test_a_wrong_password_is_sent_once(farm: Farm, miniatures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGELOOP_ST_PASSWORD", "no")
+    with pytest.raises(FarmLogin):
+        generate_file(miniatures / "int8.tflite", tmp_path / "code", Options("stm32h7", "st-cloud"))
+    assert farm.asked.count("POST /cas/login") == 1
 
 
 def test_it_is_never_chosen_by_itself_and_not_for_what_it_cannot_do(farm: Farm, miniatures: Path, tmp_path: Path) -> None:

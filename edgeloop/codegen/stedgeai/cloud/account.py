@@ -32,8 +32,12 @@ class Tokens(BaseModel):
 
     access_token: SecretStr
     refresh_token: SecretStr | None = None
-    expires_at: float | None = None
-    """Seconds since 1970, as ST's client takes it."""
+    expires_at: float | str | None = None
+    """Seconds since 1970, as ST's client takes it; another form is let be: the service says when a token has ended."""
+
+    def ends_before(self, when_s: float) -> bool:
+        """Whether they say that they end before a time in seconds since 1970."""
+        return isinstance(self.expires_at, float) and self.expires_at < when_s
 
 
 class _Kept(Tokens):

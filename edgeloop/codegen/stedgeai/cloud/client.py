@@ -55,7 +55,7 @@ class Version(_Told):
 
     version: str
     latest: bool = Field(False, alias="isLatest")
-    platform: dict[str, str | None] = Field(default_factory=dict)
+    platform: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def order(self) -> list[int]:
@@ -125,6 +125,7 @@ class Cloud:
     def uploaded(self, model: Path) -> Iterator[str]:
         """The name under which a model lies there, as long as it is used: one that nothing else of the account has."""
         name = f"edgeloop-{sha256_file(model)[:12]}-{token_hex(6)}{model.suffix}"
+        self._session.access()  # whoever is not let in has nothing to remove, and sends no password a second time
         try:
             self._upload(name, model.read_bytes())
             yield name
@@ -156,17 +157,18 @@ class Cloud:
 
     def status(self, run: str) -> Answer:
         """What became of a benchmark."""
-        return self._call("GET", f"/api/benchmark/benchmark/{run}", "a question for a benchmark's state")
+        return self._call("GET", f"/api/benchmark/benchmark/{quote(run, safe='')}", "a question for a benchmark's state")
 
     def start_tool(self, command: str, version: str, model: str, options: dict[str, Any]) -> str:
         """Begin a run of the tool (`generate`) on a model that lies there; its id."""
         asked = {"args": (None, json.dumps({**options, "model": model}))}
-        answer = self._call("POST", f"/api/{version}/stm32ai/{command}", f"the start of {command}", files=asked)
+        answer = self._call("POST", f"/api/{quote(version, safe='')}/stm32ai/{command}", f"the start of {command}", files=asked)
         return str(answer.read(_ToolStarted, f"the start of {command}").id)
 
     def tool_status(self, version: str, run: str) -> Answer:
         """What became of a run of the tool."""
-        return self._call("GET", f"/api/{version}/stm32ai/run/{run}", "a question for the tool's state")
+        path = f"/api/{quote(version, safe='')}/stm32ai/run/{quote(run, safe='')}"
+        return self._call("GET", path, "a question for the tool's state")
 
     def generated(self, name: str) -> bytes:
         """A file that the tool generated."""

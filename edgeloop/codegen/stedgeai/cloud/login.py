@@ -42,7 +42,7 @@ class Session:
         tokens = self._tokens or self._account.kept()
         if tokens is None:
             return self._logged_in()
-        if tokens.expires_at is not None and tokens.expires_at < time.time() + EARLY_S:
+        if tokens.ends_before(time.time() + EARLY_S):
             return self.renewed(tokens)
         self._tokens = tokens
         return tokens.access_token
