@@ -57,7 +57,7 @@ class Farm:
     cut: str = ""
     """The path whose answer breaks off."""
     drip: str = ""
-    """The path whose answer comes byte by byte."""
+    """The path whose answer is a header that comes byte by byte."""
     bodies: dict[str, bytes] = field(default_factory=dict)
     """Other answers, by path."""
     access: set[str] = field(default_factory=set)
@@ -225,6 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
         cookie: bool = False,
     ) -> None:
         path = urlsplit(self.path).path
+        if self.farm.drip and path.startswith(self.farm.drip):
+            self._drip()
+            return
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
@@ -234,12 +237,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.farm.cut and path.startswith(self.farm.cut):
             self.wfile.write(body[: len(body) // 2])
             self.connection.close()
-        elif self.farm.drip and path.startswith(self.farm.drip):
-            for place in range(len(body)):
-                self.wfile.write(body[place : place + 1])
-                time.sleep(0.05)
         else:
             self.wfile.write(body)
+
+    def _drip(self) -> None:
+        """A header that never ends."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(200):
+            self.wfile.write(b"a")
+            time.sleep(0.05)
 
     def handle(self) -> None:
         try:

@@ -69,7 +69,7 @@ def _family(record: FarmBenchmark) -> Family:
 def _notes(record: FarmBenchmark) -> Iterator[str]:
     one = record.models[0]
     device = f" ({text(one.device)})" if one.device else ""
-    yield f"Measured on hardware, by ST: a {text(record.farm_board)}{device} of ST Edge AI Developer Cloud, with {text(one.tool)}."
+    yield f"Measured on hardware, by ST: the board {text(record.farm_board)}{device} of ST Edge AI Developer Cloud, with {text(one.tool)}."
     yield (
         "The time is one figure of ST's own validation run on its own random data: how many inferences it stands for, and how they spread, "
         "is not told. Our images did not run there, so that outputs were not compared and the accuracy on the board is not known."

@@ -62,7 +62,7 @@ class FarmBoard(Board):
             answer, status = self._awaited(run)
         write_bytes(kept, answer.content)
         if status.state.lower() == ERROR:
-            raise failure(status.message, f"a {status.board or self._name} of {answer.host}", file)
+            raise failure(status.message, f"the board {status.board or self._name} of {answer.host}", file)
         yield FarmMeasurement(
             format=form,
             model_sha256=sha256_file(file),
@@ -126,5 +126,6 @@ def _check_known(status: Status) -> None:
 
 def _too_late(board: str, status: Status, deadline: Deadline) -> FarmSilent:
     key = "queue_s" if status.is_queued else "run_s"
-    what = f"The benchmark on a {board} of ST's farm was {status.in_words()} for {deadline.seconds:g} s, and was not waited for any longer."
+    was = f"was {status.in_words()} for {deadline.seconds:g} s"
+    what = f"The benchmark on the board {board} of ST's farm {was}, and was not waited for any longer."
     return FarmSilent(what, f"Try again later, or wait longer: `cloud: {{{key}: ...}}` in lab.yaml.")

@@ -82,6 +82,6 @@ def _linux(board: str, settings: Cloud) -> Linux:
     engine = settings.engine or (known.engine if known else None)
     cores = settings.cores or (known.cores if known else None)
     if engine is None or cores is None:
-        what = f"Nobody has said how ST's farm runs models on a {board}."
+        what = f"Nobody has said how ST's farm runs models on the board {board}."
         raise InputError(what, "Say it in lab.yaml: `cloud: {engine: cpu, cores: 1}` (or engine: hw_accelerator).")
     return Linux(engine, cores)

@@ -15,6 +15,7 @@ from st_farm import LOCKED, OLD_API, PASSWORD, USER, Farm
 from stedgeai_samples import Layout, c_info, overwritten_c_info
 
 from edgeloop.boards.benchmark import benchmark, benchmark_model
+from edgeloop.boards.side_by_side import side_by_side
 from edgeloop.cards.card import card
 from edgeloop.cli import main
 from edgeloop.codegen.stedgeai.cloud import client, login
@@ -200,6 +201,8 @@ def test_the_card_says_how_the_figure_came_about(farm: Farm, lab: Callable[..., 
     story = Story()
     params = story.write(workspace)
     known = read_benchmark(measurable.benchmark_record("host"))
+    assert "measured by ST's farm in its own way and the other measured: no ratio" in side_by_side("a", record, "b", known).in_words()
+    assert [ratio.value for ratio in side_by_side("a", record, "b", record).ratios] == [1.0]
     of_the_card = record.models[0].model_copy(update={"model_sha256": sorted(known.digests)[0]})
     record.model_copy(update={"models": [of_the_card]}).write(measurable.benchmark_record("far"))
     card(workspace, params, story.variant)
@@ -313,6 +316,7 @@ FAULTS: list[tuple[str, Callable[[Farm], None], type[EdgeloopError], str]] = [
     ("other login page", told(login_page="<form><input name=user></form>"), FarmError, "no form with the field 'lt'.*has changed its"),
     ("other page behind it", told(after_login="<p>Welcome</p>"), FarmError, "answers the login with a page that edgeloop does not know"),
     ("login leads elsewhere", told(leads_to="http://phishing.example/cas"), FarmError, "leads to http://phishing.example, which is"),
+    ("no TLS", lambda _: os.environ.update(EDGELOOP_ST_SSO="http://sso.example"), FarmError, "EDGELOOP_ST_SSO is no address.*a password may"),
     ("login in circles", told(leads_to="/as/circle"), FarmError, "in circles"),
     ("tokens that others read", open_tokens, FarmLogin, "mode 0644.*chmod 600"),
     ("never let in", told(trouble={"/api/file": [401, 401]}), FarmLogin, "refuses an upload to this account .status 401"),
@@ -380,7 +384,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent(
 ) -> None:
     workspace = lab("STM32MP215F-DK")
     params = load_params(workspace)
-    with pytest.raises(InputError, match="Nobody has said how ST's farm runs models on a STM32MP215F-DK"):
+    with pytest.raises(InputError, match="Nobody has said how ST's farm runs models on the board STM32MP215F-DK"):
         benchmark(workspace, params, VARIANT, "far")
     assert not farm.times("/api/file")
     with pytest.raises(InputError, match="far runs no images of ours"):

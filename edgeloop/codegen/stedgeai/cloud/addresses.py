@@ -15,6 +15,9 @@ DEFAULTS = {
 }
 """By the variables that replace them."""
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Nowhere else does a password go without TLS."""
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -45,8 +48,9 @@ class Addresses:
 def _checked(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
-        if parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password or parts.query):
+        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+        if safe and parts.hostname and not (parts.username or parts.password or parts.query):
             return text.rstrip("/")
     except ValueError:
         pass
-    raise FarmError(f"{name} is no plain address of a server.", f"Write it like {DEFAULTS[name]}, or unset it.")
+    raise FarmError(f"{name} is no address of a server that a password may go to.", f"Write it like {DEFAULTS[name]}, or unset it.")

@@ -3,6 +3,7 @@
 Redirects are never followed here: whoever asks decides where a token or a password may go.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +15,12 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from edgeloop.deadline import Deadline
 from edgeloop.errors import FarmError, FarmSilent
 
-CONNECT_S = 15.0
-QUIET_S = 60.0
-"""The longest pause within an answer; the whole of it has the request's own deadline."""
+PATIENCE = httpx.Timeout(60.0, connect=15.0)
+"""The longest pause within an answer, and until there is a connection; the whole of it has the request's own deadline."""
 MOST_BYTES = 64 << 20
 """Of one answer. A network's c_info has some MB."""
-_LEAST_S = 0.01
 _PASSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _LOGGERS = ("httpx", "httpcore")
 """They log addresses and headers, in which there are codes, cookies and tokens."""
@@ -69,10 +67,13 @@ UPDATE = "ST may have changed its service: see docs/cloud.md, or look for a late
 
 
 class Wire:
-    """Connections with cookies of their own."""
+    """Connections with cookies of their own; not to be used where an event loop runs already."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(follow_redirects=False, headers={"User-Agent": "edgeloop", "Accept": "*/*"})
+        # One event loop for all: nothing else ends name resolution, an upload and a header that comes byte by byte at one deadline.
+        self._runner = asyncio.Runner()
+        self._client = httpx.AsyncClient(follow_redirects=False, headers={"User-Agent": "edgeloop", "Accept": "*/*"})
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +83,10 @@ class Wire:
 
     def close(self) -> None:
         """May be called twice."""
-        self._client.close()
+        if not self._closed:
+            self._closed = True
+            self._runner.run(self._client.aclose())
+            self._runner.close()
 
     def send(self, method: str, url: str, within_s: float, *, most_bytes: int = MOST_BYTES, **how: Any) -> Answer:
         """Ask, and read the whole answer; `how` is what httpx takes beside.
@@ -91,28 +95,20 @@ class Wire:
             FarmSilent: no connection, no answer in time, or a server in trouble (408, 425, 429, 5xx).
             FarmError: the address is none, its certificate is not trusted, or the answer is beyond all measure.
         """
-        deadline, host = Deadline.after(within_s), urlsplit(url).netloc.rpartition("@")[2]
-        with _explained(host), _unlogged(), self._client.stream(method, url, timeout=_patience(deadline), **how) as response:
-            content = b"".join(_chunks(response, deadline, host, most_bytes))
-        answer = Answer(host, response.status_code, url, response.headers, content)
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        with _explained(host, within_s), _unlogged():
+            answer = self._runner.run(self._asked(method, url, within_s, most_bytes, host, how))
         _check_status(answer)
         return answer
 
-
-def _patience(deadline: Deadline) -> httpx.Timeout:
-    left = max(_LEAST_S, deadline.left_s)
-    return httpx.Timeout(min(QUIET_S, left), connect=min(CONNECT_S, left))
-
-
-def _chunks(response: httpx.Response, deadline: Deadline, host: str, most_bytes: int) -> Iterator[bytes]:
-    size = 0
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > most_bytes:
-            raise FarmError(f"{host} answers more than {most_bytes >> 20} MiB, and was not listened to any longer.", UPDATE)
-        if deadline.is_over:
-            raise _silent(host, f"was not done answering after {deadline.seconds:g} s")
-        yield chunk
+    async def _asked(self, method: str, url: str, within_s: float, most_bytes: int, host: str, how: dict[str, Any]) -> Answer:
+        content = bytearray()
+        async with asyncio.timeout(within_s), self._client.stream(method, url, timeout=PATIENCE, **how) as response:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > most_bytes:
+                    raise FarmError(f"{host} answers more than {most_bytes >> 20} MiB, and was not listened to any longer.", UPDATE)
+        return Answer(host, response.status_code, url, response.headers, bytes(content))
 
 
 def _check_status(answer: Answer) -> None:
@@ -124,12 +120,14 @@ def _check_status(answer: Answer) -> None:
 
 
 @contextmanager
-def _explained(host: str) -> Iterator[None]:
+def _explained(host: str, within_s: float) -> Iterator[None]:
     """Neither the address nor what was sent is in a message: both hold secrets."""
     try:
         yield
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise FarmError(f"The address of {host or 'ST'} is none.", "Correct the variables EDGELOOP_ST_*.") from None
+    except TimeoutError:
+        raise _silent(host, f"was not done answering after {within_s:g} s") from None
     except httpx.TimeoutException:
         raise _silent(host, "does not answer in time") from None
     except httpx.TransportError as error:
