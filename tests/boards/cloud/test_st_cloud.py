@@ -316,7 +316,7 @@ FAULTS: list[tuple[str, Callable[[Farm], None], type[EdgeloopError], str]] = [
     ("other login page", told(login_page="<form><input name=user></form>"), FarmError, "no form with the field 'lt'.*has changed its"),
     ("other page behind it", told(after_login="<p>Welcome</p>"), FarmError, "answers the login with a page that edgeloop does not know"),
     ("login leads elsewhere", told(leads_to="http://phishing.example/cas"), FarmError, "leads to http://phishing.example, which is"),
-    ("no TLS", lambda _: os.environ.update(EDGELOOP_ST_SSO="http://sso.example"), FarmError, "EDGELOOP_ST_SSO is no address.*a password may"),
+    ("no TLS", lambda _: os.environ.update(EDGELOOP_ST_SSO="http://sso.example"), FarmError, "is no address.*a password may"),
     ("login in circles", told(leads_to="/as/circle"), FarmError, "in circles"),
     ("tokens that others read", open_tokens, FarmLogin, "mode 0644.*chmod 600"),
     ("never let in", told(trouble={"/api/file": [401, 401]}), FarmLogin, "refuses an upload to this account .status 401"),
