@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgeloop.cards.markdown import Table, write_part
 from edgeloop.records import EvaluateRecord
-from edgeloop.records.benchmarks import EmulatedBenchmark, read_benchmark
+from edgeloop.records.benchmarks import EmulatedBenchmark, MeasuredBenchmark, read_benchmark
 from edgeloop.tflite.formats import Format
 from edgeloop.workspace import VariantPaths
 
@@ -49,14 +49,15 @@ def _row(paths: VariantPaths) -> tuple[str, ...]:
     memory, emulated, measured = ("-", "-"), list[str](), list[str]()
     for path in sorted(paths.benchmarks.glob("*.json")):
         record = read_benchmark(path)
-        ran = [record] if isinstance(record, EmulatedBenchmark) else record.models
-        if strangers := [one for one in ran if one.model_sha256 not in by_digest]:
+        if strangers := record.digests - by_digest.keys():
             sys.exit(f"{path}: {len(strangers)} models are not those that were tested. Make both anew.")
         if isinstance(record, EmulatedBenchmark):
             memory = (_kib(record.weight_bytes + (record.code_flash_bytes or 0)), _kib(record.activation_ram_bytes))
             emulated.append(f"{record.instructions.median / 1e6:.1f} M instructions ({path.stem})")
-        else:
+        elif isinstance(record, MeasuredBenchmark):
             measured += [f"{one.latency.median_ms:.2f} ms ({path.stem})" for one in record.models if one.format == CHOSEN]
+        else:
+            measured += [f"{one.latency_ms:.2f} ms ({path.stem}, ST's farm)" for one in record.models if one.format == CHOSEN]
     chosen = by_format[CHOSEN]
     low, high = (_percent(edge) for edge in chosen.top1.ci95)
     return (

@@ -35,7 +35,11 @@ EdgeloopError
 │   ├── BoardRefusal       it answered that it cannot do what was asked
 │   ├── CoreFault          an emulated core's program did what faults on the real one
 │   ├── BoardUnreachable * no connection to it can be made, or the connection broke
-│   └── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
+│   ├── BoardNotTrusted    it is not known to be the one that was meant, or does not let us in
+│   └── FarmError          ST's farm of boards refuses, or answers what nobody understands; says nothing of a model
+│       ├── FarmLogin          it does not let us in, or there is no account to log in with
+│       ├── FarmSilent *       it does not answer in time, is overloaded, or its queue is too long
+│       └── FarmFailed *       something broke there: a board, its machine, a build
 ├── ServiceError           a service (store, Prefect's server) does not start or stop, or refuses
 │   └── ServiceSilent *    it does not answer
 ├── StageError             a stage of the pipeline failed
@@ -228,6 +232,26 @@ class BoardUnreachable(BoardError):
 
 class BoardNotTrusted(BoardError):
     """A board is not known to be the one that was meant, or does not let us in."""
+
+
+class FarmError(BoardError):
+    """ST's farm of boards refuses what was asked, or answers what nobody understands; never an error of the model."""
+
+
+class FarmLogin(FarmError):
+    """ST's farm does not let us in, or there is no account to log in with."""
+
+
+class FarmSilent(FarmError):
+    """ST's farm does not answer in time, is overloaded, or its queue is too long."""
+
+    may_pass = True
+
+
+class FarmFailed(FarmError):
+    """Something broke at ST's farm while it worked for us: a board, the machine that it is attached to, a build."""
+
+    may_pass = True
 
 
 class ServiceError(EdgeloopError):

@@ -145,6 +145,10 @@ class VariantPaths:
     def benchmark_record(self, board: str) -> Path:
         return self.benchmarks / f"{board}.json"
 
+    def benchmark_answer(self, board: str) -> Path:
+        """What ST's farm answered, whole; not in the folder of records, all of which cards are made from."""
+        return self.folder / "benchmark-answers" / f"{board}.json"
+
 
 @dataclass(frozen=True)
 class Workspace:

@@ -15,7 +15,7 @@ from edgeloop.workspace import Workspace
 if TYPE_CHECKING:
     from once import Once
 
-pytest_plugins = ("once", "flows_in_miniature", "lab_bench", "linux_board", "network_files", "tiny_firmware", "fault_desk")
+pytest_plugins = ("once", "flows_in_miniature", "lab_bench", "linux_board", "network_files", "tiny_firmware", "fault_desk", "st_farm")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

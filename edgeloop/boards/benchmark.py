@@ -1,7 +1,7 @@
 """Step 7: a variant's model, or any model file, on a board. One way for all of them: hold, prepare, compare, measure, record."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.boards.compare import check, compare, reference_scores
-from edgeloop.boards.driver import Driver, EmulatedRun, Identity, Loaded, MeasuredRun, Observe, Run
+from edgeloop.boards.driver import Driver, EmulatedRun, Identity, Loaded, MeasuredRun, Observe, Outcome, Run
 from edgeloop.boards.drivers import DRIVERS
 from edgeloop.boards.lab.config import LabBoard, board_at, is_address, load_lab
 from edgeloop.boards.lab.use import in_use
@@ -32,6 +32,8 @@ from edgeloop.records import (
     EmulatedBenchmark,
     Emulation,
     ExecutedInstructions,
+    FarmBenchmark,
+    FarmMeasurement,
     MeasuredBenchmark,
     Measurement,
     provenance,
@@ -95,7 +97,12 @@ def _outside(name: str) -> tuple[LabBoard, Path]:
 def _count(images: int | None, board: LabBoard, how: Benchmark) -> int:
     if images is not None and images < 1:
         raise InputError(f"--images {images}: at least one is run.", "Give a number, or leave it out.")
-    return images or (MOST_IMAGES if DRIVERS[board.kind.driver].found_by else how.images)
+    registered = DRIVERS[board.kind.driver]
+    if images is not None and not registered.runs_images:
+        raise InputError(f"--images {images}: {board.name} runs no images of ours.", "Leave it away.")
+    if not registered.runs_images:
+        return 1
+    return images or (MOST_IMAGES if registered.found_by else how.images)
 
 
 def _benchmark(subject: Subject, board: LabBoard, root: Path, how: Benchmark, started: dt.datetime) -> BenchmarkRecord:
@@ -103,22 +110,28 @@ def _benchmark(subject: Subject, board: LabBoard, root: Path, how: Benchmark, st
     with in_use(board, root, f"edgeloop benchmark {subject.name}", WAIT_S, tell(board.name)) as used:
         driver = registered.load()(used)
         with closing(driver):
-            made = [_Task(driver, board.name, loaded, subject, how).run() for loaded in driver.prepare(subject)]
+            made = list(driver.outcomes(subject, lambda ours, loaded: _Task(ours, board.name, loaded, subject, how).run()))
             identity = driver.identify()
-    used_params = {"benchmark": how.model_dump(), "images": len(subject.pixels)}
+    used_params = {"benchmark": how.model_dump(), "images": len(subject.pixels)} if registered.runs_images else {}
     common = {
         "provenance": provenance(root, used_params, [*TOOLS, *registered.tools], started, subject.manifest_sha256),
         **(subject.variant or dict.fromkeys(("dataset", "network", "resolution"))),
         "board": board.name,
         "pixels": subject.words,
     }
-    return _record(common, board, identity, made)
+    return _RECORDS[type(made[0])](common, board, identity, made)
 
 
-def _record(common: dict[str, Any], board: LabBoard, identity: Identity, made: "list[Measurement | Emulation]") -> BenchmarkRecord:
-    for result in made:
-        if isinstance(result, Emulation):
-            return EmulatedBenchmark(**common, **dict(result))
+def _emulated(common: dict[str, Any], _board: LabBoard, _identity: Identity, made: list[Any]) -> BenchmarkRecord:
+    return EmulatedBenchmark(**common, **dict(made[0]))
+
+
+def _at_the_farm(common: dict[str, Any], board: LabBoard, identity: Identity, made: list[Any]) -> BenchmarkRecord:
+    own: dict[str, Any] = {"farm": identity.says["farm"], "farm_board": board.entry.board, "target": identity.target, "models": made}
+    return FarmBenchmark(**common | {"pixels": "random data of ST's `validate`: no images of ours"}, **own)
+
+
+def _measured(common: dict[str, Any], board: LabBoard, identity: Identity, made: list[Any]) -> BenchmarkRecord:
     return MeasuredBenchmark(
         **common,
         board_kind=board.entry.kind,
@@ -126,8 +139,16 @@ def _record(common: dict[str, Any], board: LabBoard, identity: Identity, made: "
         device=identity.device,
         microcontroller=identity.microcontroller,
         machine=identity.machine,
-        models=[result for result in made if isinstance(result, Measurement)],
+        models=made,
     )
+
+
+_RECORDS: dict[type[Outcome], Callable[[dict[str, Any], LabBoard, Identity, list[Any]], BenchmarkRecord]] = {
+    Measurement: _measured,
+    Emulation: _emulated,
+    FarmMeasurement: _at_the_farm,
+}
+"""The record of what was found, by its type."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What every board can do, physical, virtual or this host: the protocol that each driver implements."""
+"""What every board can do, physical, virtual, this host or one of somebody else's: the protocols that drivers implement."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeloop.boards.lab.use import BoardInUse
 from edgeloop.boards.subject import Subject
-from edgeloop.records import EmulatedDetails, LinuxMachine, McuDevice, MeasuredDetails
+from edgeloop.records import EmulatedDetails, Emulation, FarmMeasurement, LinuxMachine, McuDevice, MeasuredDetails, Measurement
 from edgeloop.tflite.formats import Format
 from edgeloop.tflite.interpreter import Scores
 
@@ -93,18 +93,40 @@ Run = MeasuredRun | EmulatedRun
 """The type says what the figures are; nothing turns one into the other."""
 
 
-class Driver(Protocol):
-    """One board that this process holds. Whatever goes wrong is a BoardError, or an error of the step that failed."""
+Outcome = Measurement | Emulation | FarmMeasurement
+"""What is found of one model on a board; a record holds those of one type."""
+Measure = Callable[["Driver", Loaded], Outcome]
+"""Compares and times a model that is on a board."""
 
-    at_once: ClassVar[int]
-    """How many inferences one `run` may be asked for; 1 where one is so slow that each is worth a line of progress."""
+
+class Board(Protocol):
+    """One board that this process holds. Whatever goes wrong is a BoardError, or an error of the step that failed."""
 
     def __init__(self, used: BoardInUse) -> None:
         """Nothing is opened yet."""
 
     @abstractmethod
     def identify(self) -> Identity:
-        """Ask the board what it is; before `prepare`, too."""
+        """Ask the board what it is; before `outcomes`, too."""
+
+    @abstractmethod
+    def outcomes(self, subject: Subject, measure: Measure, /) -> Iterator[Outcome]:
+        """What is found of each of the subject's models. A board that somebody else runs has no use for `measure`: it is told."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the board back, after any error, too; may be called twice."""
+
+
+class Driver(Board, Protocol):
+    """A board that runs our models on our inputs."""
+
+    at_once: ClassVar[int]
+    """How many inferences one `run` may be asked for; 1 where one is so slow that each is worth a line of progress."""
+
+    def outcomes(self, subject: Subject, measure: Measure, /) -> Iterator[Outcome]:
+        for loaded in self.prepare(subject):
+            yield measure(self, loaded)
 
     @abstractmethod
     def prepare(self, subject: Subject) -> Iterator[Loaded]:
@@ -113,7 +135,3 @@ class Driver(Protocol):
     @abstractmethod
     def run(self, inputs: NDArray[Any], observe: Observe) -> Run:
         """Run the loaded model on each of the inputs (n, ...) in the model's own type, at batch 1."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give the board back, after any error, too; may be called twice."""

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from edgeloop.boards.driver import Driver
+    from edgeloop.boards.driver import Board
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,25 @@ class Registered:
     """The name of the class, which is imported only when a board of its kinds is used."""
     found_by: tuple[str, ...] = ()
     """Keys of `find`, one of which an entry must give; none: it is here without being looked for, and needs no entry."""
+    needs: tuple[str, ...] = ()
+    """Keys that an entry must give."""
     keys: tuple[str, ...] = ()
-    """Keys of an entry that it has a use for, beside those of all."""
+    """Keys of an entry that it has a use for, beside those of all and those that it needs."""
+    runs_images: bool = True
+    """Whether its boards run our images."""
     runs: Literal["quantized", "generated"] | None = None
     """The folder of a variant that its boards run; None: either."""
     tools: tuple[str, ...] = ()
     """Distributions whose versions a record states."""
 
-    def load(self) -> "type[Driver]":
+    @property
+    def needs_entry(self) -> bool:
+        """Whether a board of it is there only if lab.yaml says which."""
+        return bool(self.found_by or self.needs)
+
+    def load(self) -> "type[Board]":
         """The class."""
-        driver: type[Driver] = getattr(import_module(self.module), self.name)
+        driver: type[Board] = getattr(import_module(self.module), self.name)
         return driver
 
 
@@ -34,6 +43,15 @@ SERIAL_KEYS = ("baud", "clock_mhz", "protocol", "memory", "generate", "firmware"
 DRIVERS = {
     "host": Registered("edgeloop.boards.host", "HostBoard", runs="quantized"),
     "virtual": Registered("edgeloop.boards.virtual.driver", "VirtualBoard", runs="generated", tools=("pyserial", "unicorn")),
-    "stm32msg": Registered("edgeloop.boards.mcu.driver", "McuBoard", ("probe", "usb", "port"), SERIAL_KEYS, tools=("pyserial",)),
-    "mpu": Registered("edgeloop.boards.mpu.driver", "MpuBoard", ("ssh",), ("linux",), tools=("asyncssh",)),
+    "stm32msg": Registered("edgeloop.boards.mcu.driver", "McuBoard", ("probe", "usb", "port"), keys=SERIAL_KEYS, tools=("pyserial",)),
+    "mpu": Registered("edgeloop.boards.mpu.driver", "MpuBoard", ("ssh",), keys=("linux",), tools=("asyncssh",)),
+    "st-cloud": Registered(
+        "edgeloop.boards.cloud.driver",
+        "FarmBoard",
+        needs=("board",),
+        keys=("cloud",),
+        runs_images=False,
+        runs="quantized",
+        tools=("httpx",),
+    ),
 }

@@ -1,8 +1,9 @@
 """Two benchmarks beside each other: what their records say, and ratios between figures of the same kind only."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from edgeloop.records import BenchmarkRecord, EmulatedBenchmark, MeasuredBenchmark, Part
+from edgeloop.records import BenchmarkRecord, EmulatedBenchmark, FarmBenchmark, MeasuredBenchmark, Part
 
 
 class Ratio(Part):
@@ -39,16 +40,15 @@ class SideBySide(Part):
 
 
 def side_by_side(a: str, first: BenchmarkRecord, b: str, second: BenchmarkRecord) -> SideBySide:
-    """Two records, by the names of their benchmarks. A measured figure is never divided by an emulated one."""
+    """Two records, by the names of their benchmarks. Figures that came about in different ways are never divided by each other."""
     ratios, notes = [], []
-    if isinstance(first, MeasuredBenchmark) and isinstance(second, MeasuredBenchmark):
-        ratios = list(_latencies(first, second))
+    if type(first) is type(second):
+        ratios = list(_RATIOS[type(first)](first, second))
         notes += [] if ratios else ["No format was measured on both."]
-    elif isinstance(first, EmulatedBenchmark) and isinstance(second, EmulatedBenchmark):
-        ratios = list(_counts(first, second))
     else:
-        notes.append("One is measured and the other emulated: no ratio is given.")
-    if not _models(first) & _models(second):
+        ways = " and the other ".join(_WAYS[type(record)] for record in (first, second))
+        notes.append(f"One is {ways}: no ratio is given.")
+    if not first.digests & second.digests:
         notes.append("They ran different models.")
     return SideBySide(a=a, b=b, said=(first.in_words(), second.in_words()), ratios=ratios, notes=notes)
 
@@ -61,12 +61,28 @@ def _latencies(first: MeasuredBenchmark, second: MeasuredBenchmark) -> Iterator[
             yield Ratio(figure=figure, a=one.latency.median_ms, b=other.latency.median_ms, unit="ms")
 
 
+def _farm_latencies(first: FarmBenchmark, second: FarmBenchmark) -> Iterator[Ratio]:
+    there = {model.format: model for model in second.models}
+    for one in first.models:
+        if other := there.get(one.format):
+            yield Ratio(
+                figure=f"latency that the farm tells, {one.format or 'model file'}", a=one.latency_ms, b=other.latency_ms, unit="ms"
+            )
+
+
 def _counts(first: EmulatedBenchmark, second: EmulatedBenchmark) -> Iterator[Ratio]:
     yield Ratio(figure="instructions", a=first.instructions.median, b=second.instructions.median, unit="counted")
     yield Ratio(figure="activation RAM", a=first.activation_ram_bytes, b=second.activation_ram_bytes, unit="bytes")
     yield Ratio(figure="weights", a=first.weight_bytes, b=second.weight_bytes, unit="bytes")
 
 
-def _models(record: BenchmarkRecord) -> set[str]:
-    """The digests of what it ran."""
-    return {one.model_sha256 for one in record.models} if isinstance(record, MeasuredBenchmark) else {record.model_sha256}
+_RATIOS: dict[type[BenchmarkRecord], Callable[[Any, Any], Iterator[Ratio]]] = {
+    MeasuredBenchmark: _latencies,
+    FarmBenchmark: _farm_latencies,
+    EmulatedBenchmark: _counts,
+}
+_WAYS: dict[type[BenchmarkRecord], str] = {
+    MeasuredBenchmark: "measured",
+    FarmBenchmark: "measured by ST's farm in its own way",
+    EmulatedBenchmark: "emulated",
+}

@@ -10,7 +10,8 @@ from edgeloop.cards.licenses import ModelLicense, needs_attribution
 from edgeloop.cards.links import record_links
 from edgeloop.cards.names import PAPER, network_title
 from edgeloop.cards.page import markdown_page
-from edgeloop.cards.performance import format_text, missing_targets, performance_sections
+from edgeloop.cards.performance import format_text, missing_targets
+from edgeloop.cards.sections import performance_sections
 from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
 from edgeloop.datasets.outside import outside_of

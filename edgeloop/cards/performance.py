@@ -10,7 +10,7 @@ from edgeloop.cards.markdown import Table
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
 from edgeloop.markup import text
-from edgeloop.records import CpuFrequency, EmulatedBenchmark, MeasuredBenchmark, Measurement
+from edgeloop.records import CpuFrequency, EmulatedBenchmark, FarmBenchmark, FarmMeasurement, MeasuredBenchmark, Measurement
 
 Family = Literal["NPU", "MCU", "MPU", "emulated", "host"]
 TARGETS: tuple[tuple[Family, str], ...] = (
@@ -35,20 +35,6 @@ class Section:
     """Its figures layer by layer, where they are known."""
 
 
-def performance_sections(model: str, sources: Sources) -> list[Section]:
-    """The sections of all performance records, in the order of their files.
-
-    Raises:
-        InputError: a record is about another model.
-    """
-    return [
-        measured_section(model, name, record, sources)
-        if isinstance(record, MeasuredBenchmark)
-        else emulated_section(model, name, record, sources)
-        for name, record in sources.benchmarks.items()
-    ]
-
-
 def missing_targets(sections: Iterable[Section]) -> Table | None:
     """Which families of targets have no figures; None when all have."""
     covered = {section.family for section in sections}
@@ -68,9 +54,7 @@ def format_text(name: str) -> str:
 
 def measured_section(model: str, name: str, record: MeasuredBenchmark, sources: Sources) -> Section:
     """Latency measured on a board, with what its code takes; of a machine that is no target it is no target's figure."""
-    known = {result.sha256 for result in sources.evaluate.formats} | {one.sha256 for one in sources.quantize.models}
-    if other := [one.format for one in record.models if one.model_sha256 not in known]:
-        raise InputError(f"{name} measured another {other[0]} model than quantize.json and evaluate.json are about.", "Run dvc repro.")
+    check_models(name, record, sources)
     columns = [*FIRST, *(MEMORY if any(one.code for one in record.models) else ()), *(SHARES if record.machine else ()), *LAST]
     rows = [
         [text(model), _file_text(one), resolution_text(sources.evaluate.resolution), *(cell(one) or NOT_MEASURED for _, cell in columns)]
@@ -88,6 +72,13 @@ def measured_section(model: str, name: str, record: MeasuredBenchmark, sources: 
     )
 
 
+def check_models(name: str, record: MeasuredBenchmark | FarmBenchmark, sources: Sources) -> None:
+    """Refuse (InputError) a record of another model than this card's."""
+    known = {result.sha256 for result in sources.evaluate.formats} | {one.sha256 for one in sources.quantize.models}
+    if other := [one.format for one in record.models if one.model_sha256 not in known]:
+        raise InputError(f"{name} measured another {other[0]} model than quantize.json and evaluate.json are about.", "Run dvc repro.")
+
+
 FIRST: tuple[tuple[str, Cell], ...] = (
     ("Engine", lambda one: text(one.engine) + (f", {one.threads} threads" if (one.threads or 1) > 1 else "")),
     ("Inference time, median (ms)", lambda one: f"{one.latency.median_ms:.3f}"),
@@ -97,10 +88,10 @@ FIRST: tuple[tuple[str, Cell], ...] = (
     ("Stable", lambda one: f"**no**: {text('; '.join(one.latency.unstable))}" if one.latency.unstable else "yes"),
 )
 MEMORY: tuple[tuple[str, Cell], ...] = (
-    ("Activation RAM (KiB)", lambda one: _kib(one, "activation_ram_bytes")),
-    ("Runtime RAM (KiB)", lambda one: _kib(one, "runtime_ram_bytes")),
-    ("Weights flash (KiB)", lambda one: _kib(one, "weight_bytes")),
-    ("Code flash (KiB)", lambda one: _kib(one, "code_flash_bytes")),
+    ("Activation RAM (KiB)", lambda one: kib(one, "activation_ram_bytes")),
+    ("Runtime RAM (KiB)", lambda one: kib(one, "runtime_ram_bytes")),
+    ("Weights flash (KiB)", lambda one: kib(one, "weight_bytes")),
+    ("Code flash (KiB)", lambda one: kib(one, "code_flash_bytes")),
     ("Stack (bytes)", lambda one: None if one.stack_bytes is None else f"{one.stack_bytes:,}"),
     ("Heap (bytes)", lambda one: None if one.heap_bytes is None else f"{one.heap_bytes:,}"),
 )
@@ -119,7 +110,8 @@ LAST: tuple[tuple[str, Cell], ...] = (
 )
 
 
-def _kib(one: Measurement, name: str) -> str | None:
+def kib(one: Measurement | FarmMeasurement, name: str) -> str | None:
+    """A size of its code; None where it is not told."""
     size: int | None = getattr(one.code, name, None)
     return None if size is None else f"{size / 1024:.2f}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from edgeloop.cli.common import FILE, Command, address_of, name_or_path, path, project, subject
 from edgeloop.console import say
 
-STATES, PROBES = "the list of boards", "the list of probes"
+STATES, PROBES, FARM = "the list of boards", "the list of probes", "the list of ST's farm"
 
 
 def add(command: Command) -> None:
@@ -24,6 +24,9 @@ def add(command: Command) -> None:
     boards = command("boards", _boards, "list the boards of lab.yaml: free, held by whom, or absent and why")
     boards.add_option_for(STATES, "--json", type=path, metavar="OUT", help="write the states there too")
     boards.add_option_for(PROBES, "--probes", action="store_true", help="list the attached debug probes with their serial numbers instead")
+    boards.add_option_for(
+        FARM, "--cloud", action="store_true", help="list the boards of ST Edge AI Developer Cloud instead (docs/cloud.md)"
+    )
     actions = boards.add_subparsers(title="actions", metavar="ACTION")
     identify = actions.add_parser("identify", help="ask a board what it is", description="ask a board what it is")
     identify.add_argument("board", help="a board of lab.yaml")
@@ -63,7 +66,13 @@ def _boards(options: argparse.Namespace) -> None:
     from edgeloop.files import write_bytes
     from edgeloop.workspace import find_workspace
 
-    options.parser.check_options(options, PROBES if options.probes else STATES)
+    options.parser.check_options(options, PROBES if options.probes else FARM if options.cloud else STATES)
+    if options.cloud:
+        from edgeloop.boards.cloud.listing import listed
+        from edgeloop.boards.cloud.listing import render as render_farm
+
+        say(render_farm(listed()))
+        return
     if options.probes:
         say("\n".join(str(device) for device in usb_devices() if device.probe) or "no probe of ST's is attached")
         return

@@ -18,7 +18,9 @@ def add(command: Command) -> None:
     generate = command("generate", _generate, "generate C code of an int8 model")
     add_id(generate, "model", stage="generate", metavar="VARIANT|MODEL.tflite")
     generate.add_argument("--target", help="what the code is for, e.g. stm32h7 (for a variant: by default that of params.yaml)")
-    generate.add_argument("--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), or auto: the latter where it is")
+    generate.add_argument(
+        "--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), st-cloud (it, at ST), or auto: stedgeai where it is"
+    )
     generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
     generate.add_argument("--tool", type=path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
     generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")

@@ -10,13 +10,15 @@ from edgeloop.errors import InputError, StedgeaiMissing
 from edgeloop.tflite.formats import Format
 from edgeloop.yamlfile import near_match
 
-Backend = Literal["auto", "portable", "stedgeai"]
-BACKENDS: tuple[Backend, ...] = ("auto", "portable", "stedgeai")
-Chosen = Literal["portable", "stedgeai", "none"]
+Backend = Literal["auto", "portable", "stedgeai", "st-cloud"]
+BACKENDS: tuple[Backend, ...] = ("auto", "portable", "stedgeai", "st-cloud")
+Chosen = Literal["portable", "stedgeai", "st-cloud", "none"]
 
 
 def choose_backend(backend: str, target: Target, tool: Path | None = None) -> Chosen:
     """The backend for a target; `auto` is ST Edge AI Core where it is installed, else the portable one on a Cortex-M.
+
+    `st-cloud` is never chosen by itself: the model leaves this machine.
 
     Raises:
         InputError: there is no such backend, or the portable one cannot generate for the target.
@@ -29,6 +31,8 @@ def choose_backend(backend: str, target: Target, tool: Path | None = None) -> Ch
         return "portable"
     if target.name == NO_GENERATION:
         return "none"
+    if backend == "st-cloud":
+        return "st-cloud"
     if backend == "stedgeai" or is_installed(tool):
         return "stedgeai"
     if target.name in TOOL_ALONE:
@@ -38,5 +42,5 @@ def choose_backend(backend: str, target: Target, tool: Path | None = None) -> Ch
 
 def model_format(chosen: Chosen, target: Target) -> Format:
     """The format that the target runs best."""
-    known = TOOL_TARGETS.get(target.name) if chosen == "stedgeai" else None
+    known = TOOL_TARGETS.get(target.name) if chosen in ("stedgeai", "st-cloud") else None
     return known.format if known else "int8 per-channel"

@@ -47,7 +47,7 @@ class Options:
 
     target: str = "stm32h7"
     backend: str = "auto"
-    """`portable`, `stedgeai`, or `auto`: ST Edge AI Core where it is installed."""
+    """`portable`, `stedgeai`, `st-cloud`, or `auto`: ST Edge AI Core where it is installed."""
     name: str = "network"
     """Prefix of the C names."""
     stream_input: bool = False
@@ -60,11 +60,17 @@ class Options:
     """Run ST Edge AI Core's `analyze` as well, and keep its report."""
 
 
-OPTIONS_OF: dict[Chosen, tuple[str, ...]] = {"portable": ("stream_input",), "stedgeai": ("profile", "tool", "analyze"), "none": ()}
+OPTIONS_OF: dict[Chosen, tuple[str, ...]] = {
+    "portable": ("stream_input",),
+    "stedgeai": ("profile", "tool", "analyze"),
+    "st-cloud": ("profile",),
+    "none": (),
+}
 """Which options each backend has a use for, beside those of all."""
 BACKEND_TITLES: dict[Chosen, str] = {
     "portable": "the portable generator",
     "stedgeai": "ST Edge AI Core",
+    "st-cloud": "ST Edge AI Developer Cloud",
     "none": "a target that runs the model file itself",
 }
 
@@ -139,17 +145,24 @@ def _generate(model: Path, options: Options, folder: Path, log: Path, made: Prov
     if chosen == "none":
         return copy_model(model, folder, options.name, target.name, made)
     request = Request(model, target.name, options.name, log, options.profile, options.tool, options.analyze)
-    record = generate_with_tool(request, folder, made)
+    record = _at_st(request, folder, made) if chosen == "st-cloud" else generate_with_tool(request, folder, made)
     # Beside the tool's files, because projects copy all of these by name.
     write_application(folder / APPLICATION, options.name, model)
     return record
+
+
+def _at_st(request: Request, folder: Path, made: Provenance) -> CodegenRecord:
+    # It brings an HTTP client along, which no other backend needs.
+    from edgeloop.codegen.stedgeai.cloud.generate import generate_at_st
+
+    return generate_at_st(request, folder, made)
 
 
 def _refuse_unused(options: Options, chosen: Chosen) -> None:
     """Refuse an option of another backend than the one that generates: it would do nothing."""
     for backend, names in OPTIONS_OF.items():
         for name in names:
-            if backend != chosen and getattr(options, name):
+            if name not in OPTIONS_OF[chosen] and getattr(options, name):
                 raise InputError(
                     f"--{name.replace('_', '-')} (in params.yaml generate.{name}) is of use for {BACKEND_TITLES[backend]} only, and "
                     f"{options.target} is done by {BACKEND_TITLES[chosen]}.",

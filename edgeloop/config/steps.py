@@ -21,7 +21,7 @@ class Generate(Section):
     """What code is generated from the int8 models."""
 
     target: str = "stm32h7"
-    backend: Literal["auto", "portable", "stedgeai"] = "portable"
+    backend: Literal["auto", "portable", "stedgeai", "st-cloud"] = "portable"
     stream_input: bool = False
     profile: str | None = None
     tool: UserPath | None = None
@@ -30,8 +30,8 @@ class Generate(Section):
     def _of_use(self) -> "Generate":
         if self.backend == "portable" and (self.profile or self.tool):
             raise ValueError("profile and tool are of use for ST Edge AI Core only: backend is portable")
-        if self.backend == "stedgeai" and self.stream_input:
-            raise ValueError("stream_input is of use for the portable generator only: backend is stedgeai")
+        if self.backend in ("stedgeai", "st-cloud") and self.stream_input:
+            raise ValueError(f"stream_input is of use for the portable generator only: backend is {self.backend}")
         return self
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from edgeloop.boards.lab.config import LabBoard, Ssh
 from edgeloop.boards.lab.find import find
 from edgeloop.boards.lock import hold
+from edgeloop.codegen.stedgeai.cloud.account import Account
 from edgeloop.doctor.finding import Check, Finding, found
 from edgeloop.doctor.machine import Machine, lines
 from edgeloop.errors import BoardError
@@ -126,10 +127,23 @@ def _agent_answers(machine: Machine) -> bool:
     return True
 
 
+def farm_account(machine: Machine) -> Iterator[Finding]:
+    """The account for boards of ST's farm: nobody is asked, because ST counts logins that fail."""
+    boards = [board for board in machine.lab.all() if board.entry.board is not None]
+    if not boards:
+        return
+    account = Account.of("", machine.environment)
+    if account.file.is_file() and (mode := stat.S_IMODE(account.file.stat().st_mode)) & 0o077:
+        yield found("farm-tokens-readable-by-others", file=account.file, mode=f"{mode:o}")
+    elif not account.file.is_file() and not (account.user and account.password):
+        yield found("farm-account-missing", board=boards[0].name, file=account.file)
+
+
 CHECKS = (
     Check("serial ports of other machines", exporters),
     Check("SSH servers of boards", ssh_hosts),
     Check("host keys of boards", ssh_host_keys),
     Check("keys to show to boards", ssh_keys),
     Check("the SSH agent", ssh_agent),
+    Check("the account for ST's farm of boards", farm_account),
 )

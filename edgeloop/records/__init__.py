@@ -5,6 +5,7 @@ are different types; no field takes one for another.
 """
 
 from edgeloop.records.base import Part, Provenance, Record
+from edgeloop.records.benchmark_parts import EngineShares
 from edgeloop.records.benchmarks import (
     BenchmarkRecord,
     ComparedOutputs,
@@ -13,7 +14,6 @@ from edgeloop.records.benchmarks import (
     EmulatedDetails,
     EmulatedLayer,
     Emulation,
-    EngineShares,
     ExecutedInstructions,
     LinuxMachine,
     MeasuredBenchmark,
@@ -49,6 +49,7 @@ from edgeloop.records.data import (
     SplitCounts,
     ValidateRecord,
 )
+from edgeloop.records.farm import FarmBenchmark, FarmLayer, FarmMeasurement, FarmMemory
 from edgeloop.records.mcu import McuCode, McuDevice, McuFirmware
 from edgeloop.records.models import (
     Accuracy,
@@ -93,6 +94,10 @@ __all__ = [
     "EvaluateRecord",
     "Exchanged",
     "ExecutedInstructions",
+    "FarmBenchmark",
+    "FarmLayer",
+    "FarmMeasurement",
+    "FarmMemory",
     "FetchRecord",
     "FitResult",
     "FormatResult",

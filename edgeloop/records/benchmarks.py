@@ -1,4 +1,7 @@
-"""Records of benchmarks: a union of what was measured and what was emulated, which are different types. Each says itself in words."""
+"""Records of benchmarks: a union of what was measured here, measured at ST's farm, and emulated, which are different types.
+
+Each says itself in words.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +12,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from edgeloop.errors import InputError
 from edgeloop.files import read_text
-from edgeloop.records.base import Part, Record
+from edgeloop.records.base import Part
+from edgeloop.records.benchmark_parts import Benchmark, EngineShares
+from edgeloop.records.farm import FarmBenchmark
 from edgeloop.records.mcu import McuCode, McuDevice, McuFirmware
 from edgeloop.records.models import Accuracy
 
@@ -107,17 +112,6 @@ class CpuFrequency(Part):
     after_khz: int | None
 
 
-class EngineShares(Part):
-    """How an inference is shared by the engines of a board, as a tool on it says; its own figures are approximate."""
-
-    npu_percent: float
-    gpu_percent: float
-    cpu_percent: float
-    tool_inference_ms: float | None
-    tool_peak_ram_mb: float | None
-    source: str
-
-
 class ComparedOutputs(Part):
     """A board's outputs beside those of a reference on the same inputs."""
 
@@ -206,20 +200,7 @@ class Measurement(MeasuredDetails):
             yield f"{self.protocol_errors} protocol errors, {self.retries} retries"
 
 
-class _Benchmark(Record):
-    """What all benchmarks state."""
-
-    dataset: str | None
-    network: str | None
-    resolution: int | None
-    """The side of the variant's images; null where the model is a file of its own."""
-    board: str
-    """In lab.yaml."""
-    pixels: str
-    """What the model was run on."""
-
-
-class MeasuredBenchmark(_Benchmark):
+class MeasuredBenchmark(Benchmark):
     """Latency measured by a board's own clock. A device that calls itself virtual never gets one."""
 
     kind: Literal["benchmark-measured"] = "benchmark-measured"
@@ -233,6 +214,10 @@ class MeasuredBenchmark(_Benchmark):
     machine: LinuxMachine | None
     """As a microcontroller and a Linux machine describe themselves."""
     models: list[Measurement]
+
+    @property
+    def digests(self) -> set[str]:
+        return {model.model_sha256 for model in self.models}
 
     def in_words(self) -> str:
         """Lines for people."""
@@ -283,10 +268,14 @@ class Emulation(EmulatedDetails):
     """What the median would mean in time, and under which assumption: never a measurement."""
 
 
-class EmulatedBenchmark(_Benchmark, Emulation):
+class EmulatedBenchmark(Benchmark, Emulation):
     """Generated code on an emulated microcontroller."""
 
     kind: Literal["benchmark-emulated"] = "benchmark-emulated"
+
+    @property
+    def digests(self) -> set[str]:
+        return {self.model_sha256}
 
     def in_words(self) -> str:
         """Lines for people."""
@@ -299,7 +288,7 @@ class EmulatedBenchmark(_Benchmark, Emulation):
         )
 
 
-BenchmarkRecord = MeasuredBenchmark | EmulatedBenchmark
+BenchmarkRecord = MeasuredBenchmark | FarmBenchmark | EmulatedBenchmark
 _UNION: TypeAdapter[BenchmarkRecord] = TypeAdapter(Annotated[BenchmarkRecord, Field(discriminator="kind")])
 
 

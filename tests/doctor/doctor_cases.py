@@ -524,6 +524,19 @@ def _(bench: Bench) -> None:
     bench.write(bench.home / ".ssh/lab", "a key").chmod(0o644)
 
 
+@provokes("farm-account-missing")
+def _(bench: Bench) -> None:
+    bench.lab("far: {kind: st-cloud, board: STM32N6570-DK}")
+    bench.environment["EDGELOOP_ST_TOKENS"] = str(bench.home / "no.json")
+
+
+@provokes("farm-tokens-readable-by-others")
+def _(bench: Bench) -> None:
+    bench.lab("far: {kind: st-cloud, board: STM32N6570-DK}")
+    bench.environment["EDGELOOP_ST_TOKENS"] = str(bench.home / "tokens.json")
+    bench.write(bench.home / "tokens.json", "{}").chmod(0o644)
+
+
 @provokes("ssh-no-key")
 def _(bench: Bench) -> None:
     over_ssh(bench, "127.0.0.1", bench.listen(b"SSH-2.0-dropbear\r\n"))

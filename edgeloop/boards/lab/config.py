@@ -79,6 +79,23 @@ class Linux(Section):
     deadlines: Deadlines = Deadlines()
 
 
+class Cloud(Section):
+    """How ST's farm is used."""
+
+    version: str | None = None
+    """Of the farm's tool; None: its latest for the board."""
+    engine: Literal["cpu", "hw_accelerator"] | None = None
+    """For a board with Linux: what runs the model; None: what ST's own client takes for this board."""
+    cores: Positive | None = None
+    """For a board with Linux; None: likewise."""
+    queue_s: Seconds = 1800.0
+    """The longest to wait for a board."""
+    run_s: Seconds = 1500.0
+    """The longest from then on: generate, build, flash, validate."""
+    poll_s: Seconds = 2.0
+    """The pause between two questions for the state, as in ST's client."""
+
+
 class Find(Section):
     """How a board is found: by one of `probe`, `usb`, `port` and `ssh`."""
 
@@ -107,7 +124,7 @@ class Find(Section):
 class Generated(Section):
     """Whose code this board's firmware is built around."""
 
-    backend: Literal["auto", "portable", "stedgeai"] = "auto"
+    backend: Literal["auto", "portable", "stedgeai", "st-cloud"] = "auto"
     """`auto`: ST Edge AI Core where it is installed, else the portable generator."""
     profile: str | None = None
     """The profile of the Neural-ART compiler (STM32N6): NAME or NAME@FILE, FILE relative to the project."""
@@ -123,6 +140,9 @@ class BoardEntry(Section):
     baud: Positive | None = None
     clock_mhz: Positive | None = None
     linux: Linux = Linux()
+    board: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9-]{2,63}$")] | None = None
+    """A kind of board of ST's farm (`edgeloop boards --cloud` lists them)."""
+    cloud: Cloud = Cloud()
     protocol: Literal["3.1", "3.2"] | None = None
     """The version of the serial validation protocol; None: found out at every connection."""
     memory: Memory = Memory()
@@ -274,7 +294,10 @@ def _check_ways(where: tuple[str, str], entry: BoardEntry) -> None:
 def _check_keys(where: tuple[str, str], entry: BoardEntry) -> None:
     """No key that would do nothing."""
     kind = kinds()[entry.kind]
-    if unused := sorted(entry.model_fields_set - _OF_ALL - {*DRIVERS[kind.driver].keys}):
+    registered = DRIVERS[kind.driver]
+    if unused := sorted(entry.model_fields_set - _OF_ALL - {*registered.keys, *registered.needs}):
         raise misfit((*where, unused[0]), f"{unused[0]} has no use for a {kind.title}")
+    if missing := [key for key in registered.needs if getattr(entry, key) is None]:
+        raise misfit(where, f"give {missing[0]}, without which there is no board of the kind {entry.kind}")
     if entry.find.interface is not None and not set(entry.find.ways) & {"probe", "usb"}:
         raise misfit((*where, "find"), "interface chooses between the serial ports of a probe or USB device; a port is one already")

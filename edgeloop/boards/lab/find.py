@@ -52,6 +52,8 @@ def find(board: LabBoard, project: Path, root: Path = Path("/")) -> Found:
         return _at_port(how.port, root)
     if how.probe is not None or how.usb is not None:
         return _attached(board, usb_devices(root), root)
+    if board.entry.board is not None:
+        return Found(f"{board.name} of {project.resolve()}", f"{board.entry.board} of ST's farm, which has a queue of its own")
     # This machine is one for all its users; an emulated board is the project's own.
     return Found(board.kind.driver if board.kind.driver == "host" else f"{board.name} of {project.resolve()}", "")
 

@@ -50,7 +50,7 @@ class Kind(Section):
     @property
     def needs_entry(self) -> bool:
         """Whether a board of this kind is there only if lab.yaml says how it is found."""
-        return bool(DRIVERS[self.driver].found_by)
+        return DRIVERS[self.driver].needs_entry
 
 
 class _Kinds(RootModel[dict[str, Kind]]):

@@ -193,7 +193,7 @@ def _validation(info: Info, graph: Graph | None, where: str) -> ToolValidation |
         return None
     device = info.environment.device
     on_target = device is not None and device.startswith("stm32")
-    duration_ms, cycles = _times(info, graph, where) if on_target else (None, None)
+    duration_ms, cycles = times(info, graph, where) if on_target else (None, None)
     return ToolValidation(
         mode="target" if on_target else "host",
         device=device,
@@ -210,7 +210,7 @@ def _described(metric: dict[str, Any], where: str) -> str:
     return parse(str, metric.get("desc"), where, "validation.val_metrics.desc")
 
 
-def _times(info: Info, graph: Graph | None, where: str) -> tuple[float | None, list[int] | None]:
+def times(info: Info, graph: Graph | None, where: str) -> tuple[float | None, list[int] | None]:
     """Milliseconds and cycles of one sample on the board: those of an N6's epochs added up, else of the graph; 0 is not counted."""
     epochs = info.aton_execution_time
     if epochs is None:

@@ -137,6 +137,14 @@ class Buffer(Content):
     is_param: bool
 
 
+class TimedNode(Content):
+    """A node of a `validate`: an epoch, or a layer."""
+
+    name: str
+    macc: Count | None = None
+    exec_time: "Duration | None" = None
+
+
 class Duration(Content):
     """How long one sample takes."""
 
@@ -144,7 +152,7 @@ class Duration(Content):
     cycles: Count | None = None
 
 
-class _EpochTime(Content):
+class EpochTime(Content):
     duration_ms: float
     counters: list[int]
 
@@ -165,7 +173,7 @@ class Info(Head):
     buffers: Any = None
     validation: dict[str, Any] | None = None
     metrics: list[dict[str, Any]] = Field(default_factory=list, validation_alias=AliasPath("validation", "val_metrics"))
-    aton_execution_time: list[_EpochTime] | None = None
+    aton_execution_time: list[EpochTime] | None = None
     """The times of an NPU's epochs, after a `validate` on a board."""
     ec_blobs_info: list[Any] | None = None
 

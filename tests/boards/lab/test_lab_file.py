@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeloop.boards.driver import Driver
+from edgeloop.boards.driver import Board, Driver
 from edgeloop.boards.drivers import DRIVERS
 from edgeloop.boards.lab.config import BoardEntry, Find, Lab, load_lab
 from edgeloop.boards.lab.kinds import kinds
@@ -62,9 +62,12 @@ def test_every_kind_is_of_a_driver_a_part_and_a_target_that_there_are() -> None:
 
 @pytest.mark.parametrize("name", DRIVERS)
 def test_every_registered_driver_implements_the_protocol(name: str) -> None:
-    driver = DRIVERS[name].load()
-    assert Driver in driver.__mro__ and not inspect.isabstract(driver) and driver.at_once >= 1
-    assert set(DRIVERS[name].keys) <= set(BoardEntry.model_fields) and set(DRIVERS[name].found_by) <= set(Find.model_fields)
+    board = DRIVERS[name].load()
+    assert Board in board.__mro__ and not inspect.isabstract(board)
+    assert DRIVERS[name].runs_images == (Driver in board.__mro__) and getattr(board, "at_once", 1) >= 1
+    assert {*DRIVERS[name].keys, *DRIVERS[name].needs} <= set(BoardEntry.model_fields) and set(DRIVERS[name].found_by) <= set(
+        Find.model_fields
+    )
 
 
 def test_a_board_is_two_lines_and_its_kind_says_the_rest(workspace: Workspace) -> None:

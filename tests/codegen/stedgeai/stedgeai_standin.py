@@ -34,7 +34,9 @@ def install(root: Path, scenario: dict[str, Any] | None = None) -> Path:
     """Put the stand-in where the tool lies in an installation at `root`; returns the program."""
     program = root / "Utilities" / "linux" / "stedgeai"
     program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" "{program.parent}" "$@"\n', encoding="utf-8")
+    tool = f'"{sys.executable}" "{Path(__file__).resolve()}" "{program.parent}"'
+    shared = Path(samples.__file__).resolve().parent
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{shared}" exec {tool} "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     (program.parent / SCENARIO).write_text(json.dumps(scenario or {}), encoding="utf-8")
     return program
