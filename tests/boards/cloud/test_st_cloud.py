@@ -379,6 +379,16 @@ def test_every_failure_is_typed_leaves_no_record_and_no_upload(
     assert not [secret for secret in SECRETS if secret in str(raised.value)]
 
 
+@pytest.mark.parametrize(("message", "code"), [("LOAD ERROR: STM32 - read timeout", 75), ("E010(InvalidModelError): odd", 1)])
+def test_a_flow_tries_again_what_failed_at_the_farm_only(
+    farm: Farm, lab: Callable[..., Workspace], measurable: VariantPaths, message: str, code: int
+) -> None:
+    lab()
+    ends(message)(farm)
+    assert main(["benchmark", VARIANT, "--board", "far"]) == code
+    assert message in measurable.benchmark_answer("far").read_text(encoding="utf-8"), "the whole answer is kept of a failure, too"
+
+
 def test_what_cannot_be_asked_is_refused_before_anything_is_sent(
     farm: Farm, lab: Callable[..., Workspace], measurable: VariantPaths
 ) -> None:
