@@ -182,8 +182,11 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
+    from edgeloop.errors import InputError
     from edgeloop.files import write_text
 
+    if not options.model.exists():
+        raise InputError(f"{options.model} does not exist.", "Give a model's file; a variant's are in models/DATASET/NETWORK-RESOLUTION/.")
     if options.model.suffix in (".keras", ".h5", ".hdf5"):
         from edgeloop.networks.inspect import inspect_keras
 

@@ -132,7 +132,7 @@ def failure(project: Project) -> StageError:
 
 def test_only_boards_and_networks_may_pass_by_themselves() -> None:
     may_pass = {kind.__name__ for kind in kinds(EdgeloopError) if kind.may_pass and kind.__module__ == EdgeloopError.__module__}
-    boards = {"BoardBusy", "BoardSilent", "BoardUnreachable", "ProtocolError", "StedgeaiBoardError"}
+    boards = {"BoardBusy", "BoardSilent", "BoardUnreachable", "FarmFailed", "FarmSilent", "ProtocolError", "StedgeaiBoardError"}
     assert may_pass == boards | {"FetchInterrupted", "StoreSilent", "ServiceSilent", "StageMayPass"}
 
 

@@ -14,8 +14,8 @@ from edgeloop.codegen.stedgeai.text import read_text
 from edgeloop.errors import InputError, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord, provenance
 
-OWN_RECORDS = ("codegen.json", "../generate.json")
-"""Where edgeloop's own generation leaves its record, as seen from the folder of the code."""
+OWN_RECORD, OF_VARIANT = "codegen.json", "generate.json"
+"""Where edgeloop's own generation leaves its record: in the folder of the code, and beside a variant's."""
 
 _REPORT = re.compile(r"^(.*?)_?(generate|analyze|validate)_report\.txt$")
 _INFO = re.compile(r"^(.*?)_?c_info\.json$")
@@ -35,9 +35,9 @@ def inspect_output(path: Path) -> CodegenRecord:
     started = dt.datetime.now(dt.UTC)
     if not path.is_dir():
         return make_record([read_file(path)], provenance(Path.cwd(), {}, [], started))
-    own = next((path / name for name in OWN_RECORDS if (path / name).is_file()), None)
-    if own is not None:
-        return CodegenRecord.read(own)
+    for own in (path / OWN_RECORD, *([path.parent / OF_VARIANT] if path.name == "generated" else [])):
+        if own.is_file():
+            return CodegenRecord.read(own)
     return make_record(read_folder(path), provenance(Path.cwd(), {}, [], started))
 
 
