@@ -18,7 +18,7 @@ from edgeloop.errors import InputError, StageError
 from edgeloop.files import read_text
 from edgeloop.graph import refresh
 from edgeloop.workspace import Workspace
-from edgeloop.yamlfile import near_match, save
+from edgeloop.yamlfile import changed, near_match, save
 
 GIT_S = 60.0
 LOCK_FILE = "dvc.lock"
@@ -74,7 +74,7 @@ def removal_of(workspace: Workspace, params: Params, name: str) -> Removal:
     text = text_without(before, workspace.params, params, name)
     folders = [folder for folder in _folders(workspace, params, name) if folder.is_dir()]
     stages = _stages(workspace, name, params)
-    return Removal(name, text, _diff(before, text), folders, stages, _lost(workspace, folders))
+    return Removal(name, text, _shown(before, text), folders, stages, _lost(workspace, folders))
 
 
 def carry_out(workspace: Workspace, removal: Removal) -> None:
@@ -118,6 +118,12 @@ def _stages(workspace: Workspace, name: str, params: Params) -> list[str]:
 
 def _read_lock(text: str) -> dict[str, Any]:
     return dict((YAML(typ="safe").load(text) or {}).get("stages") or {})
+
+
+def _shown(before: str, after: str) -> list[str]:
+    """The lines that change; where most only begin in another column, as DVC leaves a file that it has written, not these."""
+    exact, content = _diff(before, after), _diff(changed(before, lambda _: None), after)
+    return exact if len(exact) <= len(content) else [*content, "other lines are indented otherwise, and nothing else"]
 
 
 def _diff(before: str, after: str) -> list[str]:

@@ -144,6 +144,17 @@ def test_the_last_variant_of_a_data_set_that_has_the_default_rows_goes_too(works
     assert (params.built, params.variants, list(params.datasets)) == ([], {}, ["one"])
 
 
+def test_lines_that_dvc_indented_otherwise_do_not_hide_what_goes(workspace: Workspace) -> None:
+    initialised(Project(workspace.root, environment(workspace.root)))
+    indented = PARAMS.replace("    - {networks: fdmobilenet_1.0", "  - {networks: fdmobilenet_1.0").replace(
+        "    - {networks: [", "  - {networks: ["
+    )
+    workspace.params.write_text(indented.replace("  - mine-fdm", "- mine-fdm").replace("  - one\n", "- one\n"), encoding="utf-8")
+    lines = removal_of(workspace, load_params(workspace), "mine-fdmobilenet_0.5-96").lines
+    assert lines[-1] == "other lines are indented otherwise, and nothing else"
+    assert len(lines) <= 5, lines
+
+
 def test_what_others_start_from_is_refused_and_an_anchor_that_others_use_as_well(workspace: Workspace) -> None:
     written(workspace)
     with pytest.raises(InputError, match=r"one is needed: two-fdmobilenet_0\.25-96 starts from one-fdmobilenet_0\.25-96"):
