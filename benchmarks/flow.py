@@ -1,7 +1,7 @@
 """What the flow `retrain` costs, and how well it packs its stages, with stand-ins for the steps that sleep for a known time.
 
     python benchmarks/flow.py matrix      12 variants on 6 boards: makespan against the lower bound and the bare commands
-    python benchmarks/flow.py idle        150 stages, all up to date: the whole process of `edgeloop run`
+    python benchmarks/flow.py idle        some 150 stages, all up to date: the whole process of `edgeloop run`
     python benchmarks/flow.py stage       what one stage takes over its command: in a Python of its own, and in a fork as the flow runs it
 
 The project's own dvc.yaml, real DVC, a real Prefect server. Bare are the commands that the flow runs, `dvc repro -s STAGE`, without
@@ -232,7 +232,7 @@ def matrix(folder: Path, server: dict[str, str], slots: int, scale: float) -> bo
     if said.count("       ran  ") != len(plan):
         raise SystemExit(f"not every stage ran:\n{said}")
     bound = lower_bound(plan, stage_times(server), slots)
-    slept = lower_bound(plan, {stage.address: seconds[stage.address.partition("@")[0]] for stage in plan}, slots)
+    slept = lower_bound(plan, {stage.address: seconds.get(stage.address.partition("@")[0], 0.0) for stage in plan}, slots)
     cost, allowed = took - alone, GOAL_FIXED_S + GOAL_STAGE_S * len(plan)
     print(f"{len(plan)} stages, {slots} slots: flow {took:.1f} s")
     print(f"  lower bound given by the stages' times {bound:.1f} s: ratio {took / bound:.3f} (goal {GOAL_MAKESPAN})")
@@ -243,16 +243,17 @@ def matrix(folder: Path, server: dict[str, str], slots: int, scale: float) -> bo
 
 
 def idle(folder: Path, server: dict[str, str]) -> bool:
-    """150 stages that are up to date."""
+    """Some 150 stages that are up to date."""
     nothing = dict.fromkeys(SECONDS, 0.0)
     project = make(folder, ["sample", "flowers"], [96, 128], [f"board{number}" for number in range(7)], nothing)
     subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], cwd=folder, env=project.env, check=True, timeout=LIMIT_S)
     runs = [flow(project, server, 2) for _ in range(3)]
     stages = [len(re.findall(r"^up to date  ", said, re.M)) for _, said in runs]
-    if set(stages) != {150}:
-        raise SystemExit(f"not all of 150 stages were up to date: {stages}\n{runs[0][1]}")
+    planned = len(read_plan(project.root, project.targets))
+    if set(stages) != {planned}:
+        raise SystemExit(f"not all of {planned} stages were up to date: {stages}\n{runs[0][1]}")
     took = sorted(seconds for seconds, _ in runs)
-    print(f"150 stages up to date: {', '.join(f'{one:.1f}' for one in took)} s (goal {GOAL_IDLE_S:.0f} s)")
+    print(f"{planned} stages up to date: {', '.join(f'{one:.1f}' for one in took)} s (goal {GOAL_IDLE_S:.0f} s)")
     return took[1] <= GOAL_IDLE_S
 
 
