@@ -1,7 +1,8 @@
-"""What is looked at before a plan begins: room on the disk for what it makes of its data sets, starting weights, phases."""
+"""What is looked at before a plan begins: downloads, room on the disk for what is made of data sets, starting weights, phases."""
 
 import shutil
 from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
 
 from edgeloop.config import Params
 from edgeloop.errors import InputError
@@ -13,16 +14,26 @@ LEAST_BYTES = 500_000_000
 
 
 def before_a_run(workspace: Workspace, params: Params, runs: Collection[str]) -> Iterator[str]:
-    """Warnings of what may fail, or make no result, when these stages run.
+    """What one wants to know before these stages run: what is downloaded, what may fail, what may make no result.
 
     Raises:
         InputError, ConfigError: something certainly fails.
     """
+    yield from _downloads(workspace, params, runs)
     if warning := check_room(workspace, params, runs):
         yield warning
     for name in params.trained:
         if f"train@{name}" in runs:
             yield from check_training(workspace, params, name)
+
+
+def _downloads(workspace: Workspace, params: Params, runs: Collection[str]) -> Iterator[str]:
+    for name, dataset in params.datasets.items():
+        source = dataset.source
+        away = source.address is not None and urlsplit(source.address).scheme in ("http", "https")
+        if f"fetch@{name}" in runs and away and not workspace.dataset(name).archive.is_file():
+            size = f"{source.bytes / 1e6:,.0f} MB" if source.bytes else "an unknown size"
+            yield f"fetch@{name} downloads {size}: {source.address}"
 
 
 def room_needed(workspace: Workspace, params: Params, runs: Collection[str]) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from edgeloop.config import Params
 from edgeloop.datasets.archive import list_members
@@ -63,7 +62,6 @@ def preview(workspace: Workspace, params: Params, variants: Sequence[str]) -> Pr
     new = f", without {len(runs) - len(known)} of which nobody knows" if len(known) < len(runs) else ""
     notes = [f"together {in_words(sum(known))} last time{new}"] if known else []
     notes += [
-        *_downloads(workspace, params, runs),
         *_before(workspace, params, runs),
         *_folders(workspace, params, plan),
         *_boards(workspace, plan, runs),
@@ -79,15 +77,6 @@ def _before(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[st
         yield from before_a_run(workspace, params, runs)
     except EdgeloopError as error:
         yield str(error)
-
-
-def _downloads(workspace: Workspace, params: Params, runs: set[str]) -> Iterator[str]:
-    for name, dataset in params.datasets.items():
-        source = dataset.source
-        away = source.address is not None and urlsplit(source.address).scheme in ("http", "https")
-        if f"fetch@{name}" in runs and away and not workspace.dataset(name).archive.is_file():
-            size = f"{source.bytes / 1e6:,.0f} MB" if source.bytes else "an unknown size"
-            yield f"fetch@{name} downloads {size}: {source.address}"
 
 
 def _folders(workspace: Workspace, params: Params, plan: Sequence[PlannedStage]) -> Iterator[str]:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from edgeloop.config import Params, Phase
 from edgeloop.errors import ConfigError, InputError
-from edgeloop.training.start import Backbone
+from edgeloop.training.start import Backbone, cached_backbone
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import read_yaml
 
 
 def check_training(workspace: Workspace, params: Params, name: str) -> list[str]:
-    """See that a variant can be trained once its images are there; returns what is odd about its phases, in sentences.
+    """See that a variant can be trained once its images are there; returns what it downloads, and what is odd about its phases.
 
     Raises:
         InputError: there are no such starting weights.
@@ -20,10 +20,11 @@ def check_training(workspace: Workspace, params: Params, name: str) -> list[str]
     file, is_made = workspace.root / variant.start, variant.start in params.models
     if not is_made and not file.is_file():
         raise InputError(f"{name} starts from {variant.start}, which is not there.", "Correct `start` of its row in params.yaml.")
-    fresh = not is_made and file.suffix in (".yaml", ".yml") and read_yaml(file, Backbone).kind == "scratch"
+    backbone = read_yaml(file, Backbone) if not is_made and file.suffix in (".yaml", ".yml") else None
     phases = params.train_settings(variant).phases or []
-    check_phases(phases, name, fresh=fresh)
-    return list(_odd(phases, name))
+    check_phases(phases, name, fresh=backbone is not None and backbone.kind == "scratch")
+    absent = backbone and backbone.address and not cached_backbone(workspace, backbone).is_file()
+    return [*([f"train@{name} downloads its starting weights: {backbone.address}"] if backbone and absent else []), *_odd(phases, name)]
 
 
 def check_phases(phases: Sequence[Phase], name: str, *, fresh: bool) -> None:

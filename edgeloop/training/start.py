@@ -111,13 +111,18 @@ def read_start(workspace: Workspace, path: Path) -> Start:
     return Start(backbone.kind, origin, backbone.sha256, backbone.license, read_weights_file(weights_file), backbone.input_range)
 
 
+def cached_backbone(workspace: Workspace, backbone: Backbone) -> Path:
+    """Where its file is kept once it was fetched."""
+    return workspace.cache / "backbones" / str(backbone.sha256)
+
+
 def fetch_backbone(workspace: Workspace, backbone: Backbone, given: Path | None = None) -> Path:
     """The backbone's file: downloaded once into the cache, or taken from `path` or `given`, its SHA-256 checked.
 
     Raises:
         FetchError: it cannot be had, or is not the one that was asked for.
     """
-    cached = workspace.cache / "backbones" / str(backbone.sha256)
+    cached = cached_backbone(workspace, backbone)
     if given is not None:
         _check_local(given, backbone)
         with atomic_path(cached) as temporary:
