@@ -2,26 +2,13 @@
  * no wait states; the order below is the one of "entering over-drive mode" and "increasing the CPU frequency". */
 #include "clock.h"
 
-#include <stddef.h>
-
+#include "clock_start.h"
 #include "dividers.h"
+#include "external_oscillator.h"
 #include "part.h"
 #include "registers.h"
 
-enum { HSI_HZ = 16000000, SOURCE_HSE = 1, SELECT_PLL = 2, READS = 100000, OSCILLATOR_READS = 200000 };
-
-static const char *trouble;
-
-const char *clock_trouble(void)
-{
-    return trouble;
-}
-
-static bool fails(const char *what)
-{
-    trouble = what;
-    return false;
-}
+enum { HSI_HZ = 16000000, SOURCE_HSE = 1, SELECT_PLL = 2 };
 
 static void set_voltage(void)
 {
@@ -33,31 +20,16 @@ static void set_voltage(void)
 #endif
 }
 
-static bool try_oscillator(uint32_t is_bypassed)
-{
-    FIELD_SET(RCC_CR, HSEON, 0);
-    (void)FIELD_BECOMES(RCC_CR, HSERDY, 0, READS);
-    FIELD_SET(RCC_CR, HSEBYP, is_bypassed);
-    FIELD_SET(RCC_CR, HSEON, 1);
-    return FIELD_BECOMES(RCC_CR, HSERDY, 1, OSCILLATOR_READS);
-}
-
-/* A crystal does not swing with its amplifier bypassed, and a board may have been made with the other kind of source. */
-static bool start_oscillator(void)
-{
-    return try_oscillator(PART_SOURCE_BYPASS) || try_oscillator(!PART_SOURCE_BYPASS) || fails("the external oscillator does not start");
-}
-
 static bool enter_over_drive(void)
 {
 #if PART_OVERDRIVE
     FIELD_SET(PWR_CR1, ODEN, 1);
     if (!FIELD_BECOMES(PWR_CSR1, ODRDY, 1, READS)) {
-        return fails("over-drive does not become ready");
+        return clock_fails("over-drive does not become ready");
     }
     FIELD_SET(PWR_CR1, ODSWEN, 1);
     if (!FIELD_BECOMES(PWR_CSR1, ODSWRDY, 1, READS)) {
-        return fails("over-drive does not switch");
+        return clock_fails("over-drive does not switch");
     }
 #endif
     return true;
@@ -71,7 +43,7 @@ static bool start_pll(void)
     FIELD_SET(RCC_PLLCFGR, PLLQ, PART_PLL_Q);
     FIELD_SET(RCC_PLLCFGR, PLLSRC, SOURCE_HSE);
     FIELD_SET(RCC_CR, PLLON, 1);
-    return enter_over_drive() && (FIELD_BECOMES(RCC_CR, PLLRDY, 1, READS) || fails("the PLL does not lock"));
+    return enter_over_drive() && (FIELD_BECOMES(RCC_CR, PLLRDY, 1, READS) || clock_fails("the PLL does not lock"));
 }
 
 /* The flash memory is slowed down before the clock is raised. */
@@ -79,7 +51,7 @@ static bool slow_down_flash(void)
 {
     FIELD_SET(FLASH_ACR, LATENCY, PART_WAIT_STATES);
     FLASH_ACR |= PART_ACCELERATOR;
-    return FIELD_BECOMES(FLASH_ACR, LATENCY, PART_WAIT_STATES, READS) || fails("the flash memory does not take its wait states");
+    return FIELD_BECOMES(FLASH_ACR, LATENCY, PART_WAIT_STATES, READS) || clock_fails("the flash memory does not take its wait states");
 }
 
 static bool switch_to_pll(void)
@@ -88,13 +60,13 @@ static bool switch_to_pll(void)
     FIELD_SET(RCC_CFGR, PPRE2, PART_APB2);
     FIELD_SET(RCC_CFGR, HPRE, PART_AHB);
     FIELD_SET(RCC_CFGR, SW, SELECT_PLL);
-    return FIELD_BECOMES(RCC_CFGR, SWS, SELECT_PLL, READS) || fails("the system clock does not switch to the PLL");
+    return FIELD_BECOMES(RCC_CFGR, SWS, SELECT_PLL, READS) || clock_fails("the system clock does not switch to the PLL");
 }
 
 void clock_start(void)
 {
     set_voltage();
-    (void)(start_oscillator() && start_pll() && slow_down_flash() && switch_to_pll());
+    (void)(start_external_oscillator() && start_pll() && slow_down_flash() && switch_to_pll());
 }
 
 /* The start-up above takes the core from the HSI to a PLL that runs from the HSE, or leaves it there. */
@@ -122,15 +94,10 @@ uint32_t clock_apb_hz(uint32_t bus)
     return bus > 2u ? 0u : clock_bus_hz() >> apb_shift(bus == 1u ? FIELD_GET(RCC_CFGR, PPRE1) : FIELD_GET(RCC_CFGR, PPRE2));
 }
 
-uint32_t clock_uart_hz(void)
-{
-    return clock_apb_hz(PART_UART_BUS);
-}
-
 const char *clock_source(void)
 {
     if (FIELD_GET(RCC_CFGR, SWS) != SELECT_PLL) {
         return "the internal oscillator";
     }
-    return FIELD_GET(RCC_CR, HSEBYP) ? "a clock from outside" : "a crystal";
+    return external_oscillator_kind();
 }

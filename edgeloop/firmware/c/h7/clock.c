@@ -2,13 +2,13 @@
  * scale 3. */
 #include "clock.h"
 
-#include <stddef.h>
-
+#include "clock_start.h"
 #include "dividers.h"
+#include "external_oscillator.h"
 #include "part.h"
 #include "registers.h"
 
-enum { HSI_HZ = 64000000, SOURCE_HSE = 2, SELECT_PLL = 3, READS = 100000, OSCILLATOR_READS = 200000, MHZ = 1000000 };
+enum { HSI_HZ = 64000000, SOURCE_HSE = 2, SELECT_PLL = 3, MHZ = 1000000 };
 
 /* The PLL's input: it wants to know how fast that is, and has a second oscillator for inputs below 2 MHz (RCC_PLLCFGR). */
 enum {
@@ -16,19 +16,6 @@ enum {
     RANGE = REFERENCE < 2 * MHZ ? 0 : REFERENCE < 4 * MHZ ? 1 : REFERENCE < 8 * MHZ ? 2 : 3,
     MEDIUM_OSCILLATOR = REFERENCE < 2 * MHZ
 };
-
-static const char *trouble;
-
-const char *clock_trouble(void)
-{
-    return trouble;
-}
-
-static bool fails(const char *what)
-{
-    trouble = what;
-    return false;
-}
 
 /* How the core is supplied (chapter PWR, "system supply startup"). The register takes one write after power-on, and keeps it
  * until the power goes; a supply that the board has no parts for locks the part. So it is written only while it holds what a
@@ -42,30 +29,15 @@ static bool choose_supply(void)
         PWR_CR3 = (PWR_CR3 & ~all) | wanted;
     }
     if ((PWR_CR3 & all) != wanted) {
-        return fails("the supply was chosen otherwise before: take the power away once");
+        return clock_fails("the supply was chosen otherwise before: take the power away once");
     }
-    return FIELD_BECOMES(PWR_CSR1, ACTVOSRDY, 1, READS) || fails("the supply does not become ready");
+    return FIELD_BECOMES(PWR_CSR1, ACTVOSRDY, 1, READS) || clock_fails("the supply does not become ready");
 }
 
 static bool set_voltage(void)
 {
     FIELD_SET(PWR_D3CR, VOS, PART_SCALE);
-    return FIELD_BECOMES(PWR_D3CR, VOSRDY, 1, READS) || fails("the voltage does not become ready");
-}
-
-static bool try_oscillator(uint32_t is_bypassed)
-{
-    FIELD_SET(RCC_CR, HSEON, 0);
-    (void)FIELD_BECOMES(RCC_CR, HSERDY, 0, READS);
-    FIELD_SET(RCC_CR, HSEBYP, is_bypassed);
-    FIELD_SET(RCC_CR, HSEON, 1);
-    return FIELD_BECOMES(RCC_CR, HSERDY, 1, OSCILLATOR_READS);
-}
-
-/* A crystal does not swing with its amplifier bypassed, and a board may have been made with the other kind of source. */
-static bool start_oscillator(void)
-{
-    return try_oscillator(PART_SOURCE_BYPASS) || try_oscillator(!PART_SOURCE_BYPASS) || fails("the external oscillator does not start");
+    return FIELD_BECOMES(PWR_D3CR, VOSRDY, 1, READS) || clock_fails("the voltage does not become ready");
 }
 
 static bool start_pll(void)
@@ -82,7 +54,7 @@ static bool start_pll(void)
     FIELD_SET(RCC_PLLCFGR, DIVQ1EN, 0);
     FIELD_SET(RCC_PLLCFGR, DIVR1EN, 0);
     FIELD_SET(RCC_CR, PLL1ON, 1);
-    return FIELD_BECOMES(RCC_CR, PLL1RDY, 1, READS) || fails("the PLL does not lock");
+    return FIELD_BECOMES(RCC_CR, PLL1RDY, 1, READS) || clock_fails("the PLL does not lock");
 }
 
 /* The flash memory is slowed down before the clock is raised. */
@@ -90,7 +62,7 @@ static bool slow_down_flash(void)
 {
     FIELD_SET(FLASH_ACR, WRHIGHFREQ, PART_PROGRAMMING_DELAY);
     FIELD_SET(FLASH_ACR, LATENCY, PART_WAIT_STATES);
-    return FIELD_BECOMES(FLASH_ACR, LATENCY, PART_WAIT_STATES, READS) || fails("the flash memory does not take its wait states");
+    return FIELD_BECOMES(FLASH_ACR, LATENCY, PART_WAIT_STATES, READS) || clock_fails("the flash memory does not take its wait states");
 }
 
 static bool switch_to_pll(void)
@@ -101,12 +73,12 @@ static bool switch_to_pll(void)
     FIELD_SET(RCC_D3CFGR, D3PPRE, PART_APB4);
     FIELD_SET(RCC_D1CFGR, HPRE, PART_AHB);
     FIELD_SET(RCC_CFGR, SW, SELECT_PLL);
-    return FIELD_BECOMES(RCC_CFGR, SWS, SELECT_PLL, READS) || fails("the system clock does not switch to the PLL");
+    return FIELD_BECOMES(RCC_CFGR, SWS, SELECT_PLL, READS) || clock_fails("the system clock does not switch to the PLL");
 }
 
 void clock_start(void)
 {
-    (void)(choose_supply() && set_voltage() && start_oscillator() && start_pll() && slow_down_flash() && switch_to_pll());
+    (void)(choose_supply() && set_voltage() && start_external_oscillator() && start_pll() && slow_down_flash() && switch_to_pll());
 }
 
 /* The start-up above takes the core from the HSI to a PLL that runs from the HSE, or leaves it there. */
@@ -145,15 +117,10 @@ uint32_t clock_apb_hz(uint32_t bus)
     }
 }
 
-uint32_t clock_uart_hz(void)
-{
-    return clock_apb_hz(PART_UART_BUS);
-}
-
 const char *clock_source(void)
 {
     if (FIELD_GET(RCC_CFGR, SWS) != SELECT_PLL) {
         return "the internal oscillator";
     }
-    return FIELD_GET(RCC_CR, HSEBYP) ? "a clock from outside" : "a crystal";
+    return external_oscillator_kind();
 }

@@ -2,42 +2,28 @@
  * range 1. */
 #include "clock.h"
 
-#include <stddef.h>
-
+#include "clock_start.h"
 #include "dividers.h"
 #include "part.h"
 #include "registers.h"
 
-enum { HSI_HZ = 16000000, SELECT_HSI = 1, SELECT_PLL = 3, SOURCE_HSI = 2, READS = 100000 };
+enum { HSI_HZ = 16000000, SELECT_HSI = 1, SELECT_PLL = 3, SOURCE_HSI = 2 };
 
 /* The data must not promise another source than the code takes. */
 typedef char source_is_the_internal_oscillator[PART_SOURCE_HZ == HSI_HZ ? 1 : -1];
-
-static const char *trouble;
-
-const char *clock_trouble(void)
-{
-    return trouble;
-}
-
-static bool fails(const char *what)
-{
-    trouble = what;
-    return false;
-}
 
 static bool set_voltage(void)
 {
     FIELD_SET(RCC_APB1ENR1, PWREN, 1);
     (void)RCC_APB1ENR1;
     FIELD_SET(PWR_CR1, VOS, PART_SCALE);
-    return FIELD_BECOMES(PWR_SR2, VOSF, 0, READS) || fails("the voltage does not become ready");
+    return FIELD_BECOMES(PWR_SR2, VOSF, 0, READS) || clock_fails("the voltage does not become ready");
 }
 
 static bool start_oscillator(void)
 {
     FIELD_SET(RCC_CR, HSION, 1);
-    return FIELD_BECOMES(RCC_CR, HSIRDY, 1, READS) || fails("the internal oscillator does not start");
+    return FIELD_BECOMES(RCC_CR, HSIRDY, 1, READS) || clock_fails("the internal oscillator does not start");
 }
 
 static bool start_pll(void)
@@ -48,7 +34,7 @@ static bool start_pll(void)
     FIELD_SET(RCC_PLLCFGR, PLLR, PART_PLL_P / 2u - 1u);
     FIELD_SET(RCC_CR, PLLON, 1);
     if (!FIELD_BECOMES(RCC_CR, PLLRDY, 1, READS)) {
-        return fails("the PLL does not lock");
+        return clock_fails("the PLL does not lock");
     }
     FIELD_SET(RCC_PLLCFGR, PLLREN, 1);
     return true;
@@ -59,7 +45,7 @@ static bool slow_down_flash(void)
 {
     FIELD_SET(FLASH_ACR, LATENCY, PART_WAIT_STATES);
     FLASH_ACR |= PART_ACCELERATOR;
-    return FIELD_BECOMES(FLASH_ACR, LATENCY, PART_WAIT_STATES, READS) || fails("the flash memory does not take its wait states");
+    return FIELD_BECOMES(FLASH_ACR, LATENCY, PART_WAIT_STATES, READS) || clock_fails("the flash memory does not take its wait states");
 }
 
 static bool switch_to_pll(void)
@@ -68,7 +54,7 @@ static bool switch_to_pll(void)
     FIELD_SET(RCC_CFGR, PPRE2, PART_APB2);
     FIELD_SET(RCC_CFGR, HPRE, PART_AHB);
     FIELD_SET(RCC_CFGR, SW, SELECT_PLL);
-    return FIELD_BECOMES(RCC_CFGR, SWS, SELECT_PLL, READS) || fails("the system clock does not switch to the PLL");
+    return FIELD_BECOMES(RCC_CFGR, SWS, SELECT_PLL, READS) || clock_fails("the system clock does not switch to the PLL");
 }
 
 void clock_start(void)
@@ -107,11 +93,6 @@ uint32_t clock_bus_hz(void)
 uint32_t clock_apb_hz(uint32_t bus)
 {
     return bus > 2u ? 0u : clock_bus_hz() >> apb_shift(bus == 1u ? FIELD_GET(RCC_CFGR, PPRE1) : FIELD_GET(RCC_CFGR, PPRE2));
-}
-
-uint32_t clock_uart_hz(void)
-{
-    return clock_apb_hz(PART_UART_BUS);
 }
 
 const char *clock_source(void)
