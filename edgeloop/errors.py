@@ -29,6 +29,13 @@ EdgeloopError
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
 │   ├── BoardBusy *        somebody else holds it
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
+│   │   ├── ProbeAbsent        there is no debug probe to flash it with
+│   │   ├── ProbeAmbiguous     there are several, and nothing says which
+│   │   ├── ProbeForbidden     this user may not open the probe
+│   │   ├── TargetInReset      the part is held in reset
+│   │   ├── TargetProtected    its read-out protection is on, which is never lifted
+│   │   ├── TargetLocked       its debug port does not answer
+│   │   └── WrongPart          it is another part
 │   ├── BoardSilent *      it did not answer in time
 │   ├── ProtocolError *    it answered something that its protocol does not allow
 │   ├── WrongOutputs       it computes something else than the model
@@ -185,6 +192,34 @@ class BoardBusy(BoardError):
 
 class FlashError(BoardError):
     """The command that builds for a board, flashes it or switches it fails."""
+
+
+class ProbeAbsent(FlashError):
+    """There is no debug probe to flash a board with."""
+
+
+class ProbeAmbiguous(FlashError):
+    """There are several debug probes, and nothing says which one is the board's."""
+
+
+class ProbeForbidden(FlashError):
+    """This user may not open a board's debug probe."""
+
+
+class TargetInReset(FlashError):
+    """A board's part is held in reset."""
+
+
+class TargetProtected(FlashError):
+    """The read-out protection of a board's part is on. It is never lifted here."""
+
+
+class TargetLocked(FlashError):
+    """The debug port of a board's part does not answer."""
+
+
+class WrongPart(FlashError):
+    """On a board's probe is another part than its kind has. Nothing was written."""
 
 
 class CoreFault(BoardError):

@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 python3 -m venv .venv-lock
 trap 'rm -rf .venv-lock' EXIT
 .venv-lock/bin/pip install --quiet uv
-.venv-lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+.venv-lock/bin/uv pip compile pyproject.toml --extra dev --extra flash --universal --python-version 3.11 --generate-hashes \
     --no-header --no-annotate --quiet --output-file constraints.txt "$@"

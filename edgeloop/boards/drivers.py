@@ -17,6 +17,8 @@ class Registered:
     """The name of the class, which is imported only when a board of its kinds is used."""
     found_by: tuple[str, ...] = ()
     """Keys of `find`, one of which an entry must give; none: it is here without being looked for, and needs no entry."""
+    found_alone: bool = False
+    """Whether an entry without `find` means the only debug probe that is attached."""
     needs: tuple[str, ...] = ()
     """Keys that an entry must give."""
     keys: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ SERIAL_KEYS = ("baud", "clock_mhz", "protocol", "memory", "generate", "firmware"
 DRIVERS = {
     "host": Registered("edgeloop.boards.host", "HostBoard", runs="quantized"),
     "virtual": Registered("edgeloop.boards.virtual.driver", "VirtualBoard", runs="generated", tools=("pyserial", "unicorn")),
-    "stm32msg": Registered("edgeloop.boards.mcu.driver", "McuBoard", ("probe", "usb", "port"), keys=SERIAL_KEYS, tools=("pyserial",)),
+    "stm32msg": Registered("edgeloop.boards.mcu.driver", "McuBoard", ("probe", "usb", "port"), True, keys=SERIAL_KEYS, tools=("pyserial",)),
     "mpu": Registered("edgeloop.boards.mpu.driver", "MpuBoard", ("ssh",), keys=("linux",), tools=("asyncssh",)),
     "st-cloud": Registered(
         "edgeloop.boards.cloud.driver",

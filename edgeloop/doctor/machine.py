@@ -100,7 +100,7 @@ class Machine:
 
     def boards(self, *ways: str) -> list[LabBoard]:
         """The boards of the lab that are found in one of these ways."""
-        return [board for board in self.lab.all() if set(board.entry.find.ways) & set(ways)]
+        return [board for board in self.lab.all() if set(board.ways) & set(ways)]
 
     def which(self, program: str) -> str | None:
         """The path of a program, by this machine's PATH."""

@@ -76,8 +76,7 @@ def versions(machine: Machine) -> dict[str, str | None]:
         "compiler for Cortex-M": _compiler(lambda: find_arm_compiler(tools.CPU)),
         "compiler for this machine": _compiler(find_host_compiler),
         "ST Edge AI Core": tools.stedgeai_version(machine),
-        "STM32_Programmer_CLI": machine.which("STM32_Programmer_CLI"),
-        "openocd": machine.which("openocd"),
+        **tools.flash_tools(machine),
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgeloop.boards.drivers import DRIVERS
 from edgeloop.boards.lab.config import LabBoard
+from edgeloop.boards.lab.tools import flashes, tools, tools_there
 from edgeloop.boards.lab.use import root_of
 from edgeloop.codegen.stedgeai.locate import ROOT_VARIABLE, Tool, find_tool, is_installed
 from edgeloop.codegen.stedgeai.versions import check_driven
@@ -89,10 +90,26 @@ def _tool(machine: Machine) -> Tool | EdgeloopError:
 def lab_commands(machine: Machine) -> Iterator[Finding]:
     for board in machine.lab.all():
         if "flash" in DRIVERS[board.kind.driver].keys and not board.entry.flash:
-            yield found("no-flash-command", board=board.name)
+            yield from _without_flash(machine, board)
         for step in STEPS:
             for command in getattr(board.entry, step):
                 yield from _command(machine, board, step.replace("_", "-"), command.run)
+
+
+def _without_flash(machine: Machine, board: LabBoard) -> Iterator[Finding]:
+    """It is flashed by a tool that is here, where edgeloop knows how and its probe is at this machine."""
+    if not flashes(board.kind) or "://" in (board.entry.find.port or ""):
+        yield found("no-flash-command", board=board.name)
+    elif next(tools_there(machine.which), None) is None:
+        yield found("no-flash-tool", board=board.name, ways="; or ".join(tool.get for tool in tools().tools.values()))
+
+
+def flash_tools(machine: Machine) -> dict[str, str | None]:
+    """Where each flash tool is that edgeloop knows, and which one it takes."""
+    there = {tool.program: program for tool, program in tools_there(machine.which)}
+    taken = next(iter(there), None)
+    said = {program: f"{path} (flashes boards that have no `flash` of their own)" for program, path in there.items() if program == taken}
+    return {tool.program: (there | said).get(tool.program) for tool in tools().tools.values()}
 
 
 def _command(machine: Machine, board: LabBoard, step: str, arguments: list[str]) -> Iterator[Finding]:

@@ -19,14 +19,14 @@ _BRAILLE = ("10c4:ea60", "1a86:7523", "0403:6001")
 
 
 def usb_there(machine: Machine) -> Iterator[Finding]:
-    boards = [board.name for board in machine.boards("probe", "usb")]
+    boards = [board.name for board in machine.boards("probe", "usb", "alone")]
     if boards and not (machine.root / "sys/bus/usb/devices").is_dir():
         yield found("no-usb", boards=", ".join(boards))
 
 
 def boards_attached(machine: Machine) -> Iterator[Finding]:
     keys = defaultdict(list)
-    for board in machine.boards("probe", "usb", "port"):
+    for board in machine.boards("probe", "usb", "port", "alone"):
         try:
             keys[find(board, machine.start, machine.root).key].append(board.name)
         except BoardAbsent as absent:
@@ -79,7 +79,7 @@ def probe_permissions(machine: Machine) -> Iterator[Finding]:
 
 def ports_in_use(machine: Machine) -> Iterator[Finding]:
     """By others than the board's holder, whose right it is."""
-    for board in machine.boards("probe", "usb", "port"):
+    for board in machine.boards("probe", "usb", "port", "alone"):
         try:
             there = find(board, machine.start, machine.root)
             if there.endpoint is not None or occupancy(there.key).held:

@@ -169,13 +169,17 @@ def _holds(log: Path, begin: int, text: str) -> bool:
         return any(text.encode() in line for line in file)
 
 
-def _tail(log: Path, begin: int) -> str:
-    """The last lines behind a place of the log, for a message."""
+def read_log(log: Path, begin: int = 0) -> str:
+    """The text behind a place of a log, or as much of its end as a message needs."""
     with log.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(begin, end - MOST_TAIL_BYTES))
-        text = file.read().decode("utf-8", errors="replace")
-    lines = [line for line in text.replace("\r", "\n").splitlines() if line.strip()][-TAIL_LINES:]
+        return file.read().decode("utf-8", errors="replace")
+
+
+def _tail(log: Path, begin: int) -> str:
+    """The last lines behind a place of the log, for a message."""
+    lines = [line for line in read_log(log, begin).replace("\r", "\n").splitlines() if line.strip()][-TAIL_LINES:]
     return " It said:\n" + "\n".join(f"    {line}" for line in lines) if lines else " It said nothing."
 
 

@@ -97,7 +97,7 @@ class Cloud(Section):
 
 
 class Find(Section):
-    """How a board is found: by one of `probe`, `usb`, `port` and `ssh`."""
+    """How a board is found: by one of `probe`, `usb`, `port` and `ssh`; by none, it is the only one that is attached."""
 
     probe: str | None = None
     """The serial number of its probe (`edgeloop boards --probes` lists them)."""
@@ -180,6 +180,8 @@ class LabBoard:
     name: str
     entry: BoardEntry
     kind: Kind
+    others: frozenset[str] = frozenset()
+    """The serial numbers of probes that other entries name."""
 
     @property
     def baud(self) -> int | None:
@@ -189,6 +191,11 @@ class LabBoard:
     def clock_mhz(self) -> int | None:
         """The clock that it must report."""
         return self.entry.clock_mhz or self.kind.clock_mhz
+
+    @property
+    def ways(self) -> list[str]:
+        """How it is found; `alone` where it is the only one that is attached."""
+        return self.entry.find.ways or (["alone"] if DRIVERS[self.kind.driver].found_alone else [])
 
     @property
     def linux(self) -> Linux:
@@ -233,7 +240,8 @@ class Lab(Section):
         if entry is None:
             near = near_match(name, [*self.boards, *_without_entry()])
             raise InputError(f"There is no board '{name}' in lab.yaml{near}.", "List them with: edgeloop boards")
-        return LabBoard(name, entry, kinds()[entry.kind])
+        others = frozenset(other.find.probe for other in self.boards.values() if other is not entry and other.find.probe)
+        return LabBoard(name, entry, kinds()[entry.kind], others)
 
     def all(self) -> list[LabBoard]:
         """Every board, in the order of the file."""
@@ -281,9 +289,11 @@ def _without_entry() -> dict[str, BoardEntry]:
 
 
 def _check_ways(where: tuple[str, str], entry: BoardEntry) -> None:
-    """Exactly one way of finding it, and one that its driver can use."""
+    """Exactly one way of finding it, and one that its driver can use; or none, where that is one, too."""
     kind, given = kinds()[entry.kind], entry.find.ways
     possible = DRIVERS[kind.driver].found_by
+    if not given and DRIVERS[kind.driver].found_alone:
+        return
     if not possible and given:
         raise misfit((*where, "find"), f"{kind.title} is found without being looked for")
     if possible and (len(given) != 1 or given[0] not in possible):
@@ -299,5 +309,5 @@ def _check_keys(where: tuple[str, str], entry: BoardEntry) -> None:
         raise misfit((*where, unused[0]), f"{unused[0]} has no use for a {kind.title}")
     if missing := [key for key in registered.needs if getattr(entry, key) is None]:
         raise misfit(where, f"give {missing[0]}, without which there is no board of the kind {entry.kind}")
-    if entry.find.interface is not None and not set(entry.find.ways) & {"probe", "usb"}:
+    if entry.find.interface is not None and set(entry.find.ways) & {"port", "ssh"}:
         raise misfit((*where, "find"), "interface chooses between the serial ports of a probe or USB device; a port is one already")

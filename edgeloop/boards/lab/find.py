@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edgeloop.boards.lab.config import LabBoard, Ssh
+from edgeloop.boards.lab.kinds import kind_of_disk
 from edgeloop.boards.lab.usb import PART_IN_BOOT_LOADER, PROBES_IN_BOOT_LOADER, ST, UsbDevice, usb_devices
 from edgeloop.errors import BoardAbsent
 
@@ -50,7 +51,7 @@ def find(board: LabBoard, project: Path, root: Path = Path("/")) -> Found:
         return _at_url(how.port)
     if how.port is not None:
         return _at_port(how.port, root)
-    if how.probe is not None or how.usb is not None:
+    if set(board.ways) & {"probe", "usb", "alone"}:
         return _attached(board, usb_devices(root), root)
     if board.entry.board is not None:
         return Found(f"{board.name} of {project.resolve()}", f"{board.entry.board} of ST's farm, which has a queue of its own")
@@ -131,12 +132,13 @@ def _attached(board: LabBoard, devices: Sequence[UsbDevice], root: Path) -> Foun
 def _only(board: LabBoard, devices: Sequence[UsbDevice], root: Path) -> UsbDevice:
     """The one device that fits; several are refused, whichever of them would have answered first."""
     how = board.entry.find
-    wanted = f"with the serial number {how.probe}" if how.probe else how.usb
-    fitting = [device for device in devices if (device.serial == how.probe if how.probe else device.ids == (how.usb or "").lower())]
+    fitting = [device for device in devices if _fits(board, device)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise BoardAbsent(f"No USB device {wanted} is attached.", _what_is_there(devices, root))
+        wanted = f"USB device with the serial number {how.probe}" if how.probe else f"USB device {how.usb}"
+        wanted = wanted if how.ways else f"debug probe that may be that of {board.name} ({board.kind.title})"
+        raise BoardAbsent(f"No {wanted} is attached.", what_is_there(devices, root))
     what = f"{len(fitting)} USB devices fit {board.name}: {'; '.join(map(str, fitting))}."
     serials = {device.serial for device in fitting}
     if None not in serials and len(serials) == len(fitting):
@@ -146,7 +148,18 @@ def _only(board: LabBoard, devices: Sequence[UsbDevice], root: Path) -> UsbDevic
     )
 
 
-def _what_is_there(devices: Sequence[UsbDevice], root: Path) -> str:
+def _fits(board: LabBoard, device: UsbDevice) -> bool:
+    """Without `find`: a probe that no other entry names, and whose disk does not tell of another kind."""
+    how = board.entry.find
+    if how.probe is not None:
+        return device.serial == how.probe
+    if how.usb is not None:
+        return device.ids == how.usb.lower()
+    return bool(device.probe) and device.serial not in board.others and kind_of_disk(device.disk) in (None, board.entry.kind)
+
+
+def what_is_there(devices: Sequence[UsbDevice], root: Path) -> str:
+    """What is attached instead of what was looked for, or why nothing may be."""
     if not (root / "sys/bus/usb/devices").is_dir():
         return "This machine shows no USB at all: a container or a virtual machine needs the device passed through."
     waiting = [device for device in devices if device.vendor == ST and device.product in (PART_IN_BOOT_LOADER, *PROBES_IN_BOOT_LOADER)]

@@ -19,6 +19,15 @@ class Memory(Section):
     external_flash_kib: Positive | None = None
 
 
+class Targets(Section):
+    """What flash tools call the part."""
+
+    openocd: str
+    """The file of its target, as openocd's `-f` finds it."""
+    pyocd: str
+    """One of `pyocd list --targets`, built in."""
+
+
 class Kind(Section):
     """What all boards of one kind have in common."""
 
@@ -39,6 +48,10 @@ class Kind(Section):
     clock_mhz: Positive | None = None
     memory: Memory = Memory()
     boot: str = ""
+    flash: Targets | None = None
+    """None: edgeloop does not flash it by itself."""
+    disks: tuple[str, ...] = ()
+    """The labels that the disk of its ST-LINK may have."""
 
     @field_validator("driver")
     @classmethod
@@ -61,3 +74,8 @@ class _Kinds(RootModel[dict[str, Kind]]):
 def kinds() -> dict[str, Kind]:
     """Every kind by its name."""
     return read_yaml(Path(__file__).with_name("kinds.yaml"), _Kinds).root
+
+
+def kind_of_disk(label: str | None) -> str | None:
+    """The kind whose ST-LINK has a disk of that label; None where no kind is known to."""
+    return next((name for name, kind in kinds().items() if label in kind.disks), None)

@@ -47,6 +47,8 @@ class UsbDevice:
     node: Path
     """What programs open to talk to it."""
     ports: tuple[Port, ...]
+    disk: str | None = None
+    """The label of its disk: an ST-LINK's names the board that it is on. None: it has none, or this machine does not list labels."""
 
     @property
     def ids(self) -> str:
@@ -86,6 +88,7 @@ def _device(folder: Path, root: Path) -> UsbDevice | None:
         name=_read(folder / "product") or "a USB device",
         node=root / "dev/bus/usb" / bus.zfill(3) / number.zfill(3),
         ports=tuple(_ports(folder, root)),
+        disk=_disk(folder, root),
     )
 
 
@@ -96,6 +99,13 @@ def _ports(folder: Path, root: Path) -> Iterator[Port]:
             interface = terminal.relative_to(folder).parts[0]
             number = _read(folder / interface / "bInterfaceNumber") or interface.rpartition(".")[2]
             yield Port(root / "dev" / terminal.name, int(number, 16))
+
+
+def _disk(folder: Path, root: Path) -> str | None:
+    """The label of the file system on its first disk, as udev lists them."""
+    disks = {disk.name for disk in folder.glob(f"{folder.name}:*/host*/target*/*/block/*")}
+    labels = (root / "dev/disk/by-label").glob("*") if disks else ()
+    return next((label.name for label in sorted(labels) if label.readlink().name in disks), None)
 
 
 def _read(path: Path) -> str | None:

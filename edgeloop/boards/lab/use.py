@@ -4,15 +4,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from edgeloop.boards.lab.command import Command, run_commands
 from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.lab.find import Found, find
+from edgeloop.boards.lab.flashing import flash_with, probe_of
+from edgeloop.boards.lab.tools import Flasher, choose
+from edgeloop.boards.lab.usb import UsbDevice, usb_devices
 from edgeloop.boards.lock import Held, Watcher, hold
 from edgeloop.codegen.stedgeai.locate import Tool, find_tool
 from edgeloop.deadline import Deadline
-from edgeloop.errors import BoardAbsent, FlashError
+from edgeloop.errors import BoardAbsent
 from edgeloop.workspace import Workspace
 
 RETURN_S = 20.0
@@ -45,16 +49,38 @@ class BoardInUse:
         self._run(self.board.entry.build, parts, log)
 
     def flash(self, parts: Mapping[str, str], log: Path) -> None:
-        """Run the entry's `flash` commands and wait until the board is back.
+        """Run the entry's `flash` commands, or else those of a flash tool that is here, and wait until the board is back.
 
         Raises:
-            FlashError: there are none, or one of them fails; see `run_commands`.
+            FlashError: there are none, or one of them fails; see `run_commands` and `flash_with`.
             BoardAbsent: it does not come back.
         """
-        if not self.board.entry.flash:
-            raise FlashError(f"{self.board.name} has no flash command.", "Add `flash:` to its entry in lab.yaml; docs/boards.md shows how.")
-        self._run(self.board.entry.flash, parts, log)
+        if self.board.entry.flash:
+            self._run(self.board.entry.flash, parts, log)
+        else:
+            flash_with(self.flasher, self.board, self.probe, parts, log, self.held)
         self.await_return()
+
+    @property
+    def flash_commands(self) -> tuple[Command, ...]:
+        """What `flash` runs.
+
+        Raises:
+            FlashError: the entry has none, and there is no tool or no probe.
+        """
+        if self.board.entry.flash:
+            return self.board.entry.flash
+        return (self.flasher.look, *self.flasher.write)
+
+    @cached_property
+    def flasher(self) -> Flasher:
+        """The flash tool, for a board whose entry has no `flash`."""
+        return choose(self.board.kind, self.probe.serial or "")
+
+    @cached_property
+    def probe(self) -> UsbDevice:
+        """The probe that such a tool is told to use."""
+        return probe_of(self.board, self.found, usb_devices(self.root))
 
     def power_cycle(self, log: Path) -> bool:
         """Take its power away and give it back, where lab.yaml says how; returns whether it does.

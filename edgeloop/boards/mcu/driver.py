@@ -1,4 +1,4 @@
-"""The driver `stm32msg`: microcontroller boards, flashed by lab.yaml's commands, spoken to over the serial validation protocol."""
+"""The driver `stm32msg`: microcontroller boards, flashed by a tool or lab.yaml's commands, spoken to over serial validation protocol."""
 
 import time
 from collections.abc import Iterator, Sequence

@@ -62,23 +62,25 @@ def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
         InputError: there is no such file, or no backend for the board.
         ModelError: no code can be generated of the model, or it is too large for the board.
         StedgeaiError, ToolchainError: the generator fails.
-        FlashError: a command fails, what it built was not made from this model, or nothing would show that it was flashed.
+        FlashError: nothing can flash the board, a command fails, what it built was not made from this model, or nothing would
+            show that it was flashed.
     """
+    flash = used.flash_commands
     generated = folder / "generated"
     codegen = generate_file(model, generated, _options(used.board, used.project))
     _check_memory(used.board, codegen, model)
     signatures = _signatures(codegen, generated)
     if not signatures:
-        _check_success_is_said(used.board)
+        _check_success_is_said(used.board, flash)
     parts = _parts(used, model, generated, folder)
     begun = _file_time(folder)
     commands = used.board.entry.build
     used.build(parts, folder / "build.log")
-    own_firmware = _own_firmware(used.board, codegen)
+    own_firmware = _own_firmware(used.board, codegen, flash)
     if own_firmware is not None:
         _build_own(generated, own_firmware, Path(parts["elf"]), model)
     sha256 = None
-    if needs := sorted(_uses(used.board.entry.flash) & {"elf", "hex", "bin"}):
+    if needs := sorted(_uses(flash) & {"elf", "hex", "bin"}):
         for name in needs:
             _check_built(used.board.name, Path(parts[name]), begun if commands and not signatures else None)
         sha256 = _checked_elf(used.board.name, Path(parts["elf"]), signatures if codegen.backend.name == PORTABLE else ())
@@ -86,7 +88,7 @@ def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
     built = _shown(commands, own)
     if own_firmware is not None:
         built = [["edgeloop", "firmware", str(model), "--board", own_firmware.name]]
-    return Firmware(codegen, signatures, parts, sha256, built, _shown(used.board.entry.flash, own))
+    return Firmware(codegen, signatures, parts, sha256, built, _shown(flash, own))
 
 
 def _build_own(generated: Path, part: Part, elf: Path, model: Path) -> None:
@@ -99,9 +101,9 @@ def _build_own(generated: Path, part: Part, elf: Path, model: Path) -> None:
         raise
 
 
-def _own_firmware(board: LabBoard, codegen: CodegenRecord) -> Part | None:
+def _own_firmware(board: LabBoard, codegen: CodegenRecord, flash: Sequence[Command]) -> Part | None:
     """What edgeloop's own firmware is built for: where nothing else builds one, and something flashes it."""
-    if board.entry.build or codegen.backend.name != PORTABLE or "elf" not in _uses(board.entry.flash):
+    if board.entry.build or codegen.backend.name != PORTABLE or "elf" not in _uses(flash):
         return None
     return boards().get(board.entry.kind)
 
@@ -158,9 +160,9 @@ def _uses(commands: Sequence[Command]) -> set[str]:
     return {part for command in commands for part in command.parts}
 
 
-def _check_success_is_said(board: LabBoard) -> None:
+def _check_success_is_said(board: LabBoard, flash: Sequence[Command]) -> None:
     """Without a signature, a flash command that ends well and does nothing would leave the last model to be measured as this one."""
-    if not any(command.expect for command in board.entry.flash):
+    if not any(command.expect for command in flash):
         raise FlashError(
             f"Nothing would show that a model was flashed to {board.name}: its firmware reports no signature that is known before.",
             "Write `expect:` into its flash command in lab.yaml, with what the tool says of success; see docs/boards.md.",
