@@ -31,6 +31,7 @@ EdgeloopError
 │   ├── FlashError         the command that builds for it, flashes it or switches it fails
 │   │   ├── ProbeAbsent        there is no debug probe to flash it with
 │   │   ├── ProbeAmbiguous     there are several, and nothing says which
+│   │   ├── ProbeBusy          another program uses the probe, or it is stuck
 │   │   ├── ProbeForbidden     this user may not open the probe
 │   │   ├── TargetInReset      the part is held in reset
 │   │   ├── TargetProtected    its read-out protection is on, which is never lifted
@@ -200,6 +201,10 @@ class ProbeAbsent(FlashError):
 
 class ProbeAmbiguous(FlashError):
     """There are several debug probes, and nothing says which one is the board's."""
+
+
+class ProbeBusy(FlashError):
+    """Another program uses a board's debug probe, or it is stuck."""
 
 
 class ProbeForbidden(FlashError):

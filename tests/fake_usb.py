@@ -16,9 +16,15 @@ class FakeUsb:
     root: Path
 
     def plug(
-        self, location: str, ids: str, serial: str | None = None, ports: tuple[str, ...] = (), name: str = "STM32 STLink"
+        self,
+        location: str,
+        ids: str,
+        serial: str | None = None,
+        ports: tuple[str, ...] = (),
+        name: str = "STM32 STLink",
+        disk: str | None = None,
     ) -> UsbDevice:
-        """Attach a device whose `ports` are on interfaces 2, 4, …"""
+        """Attach a device whose `ports` are on interfaces 2, 4, …; `disk` is the label of its disk."""
         devices = self.root / "sys/bus/usb/devices"
         folder = devices / location
         folder.mkdir(parents=True)
@@ -32,6 +38,8 @@ class FakeUsb:
         self.device(f"bus/usb/001/{number.zfill(3)}")
         for place, port in enumerate(ports):
             self._port(folder, 2 + 2 * place, port)
+        if disk is not None:
+            self._disk(folder, f"sd{chr(ord('a') + int(number))}", disk)
         return next(device for device in usb_devices(self.root) if device.location == location)
 
     def unplug(self, location: str) -> None:
@@ -47,6 +55,12 @@ class FakeUsb:
         else:
             path.touch()
         return path
+
+    def _disk(self, folder: Path, name: str, label: str) -> None:
+        (folder / f"{folder.name}:1.1/host6/target6:0:0/6:0:0:0/block" / name).mkdir(parents=True)
+        labels = self.root / "dev/disk/by-label"
+        labels.mkdir(parents=True, exist_ok=True)
+        (labels / label).symlink_to(f"../../{name}")
 
     def _port(self, folder: Path, interface: int, name: str) -> None:
         inside = folder / f"{folder.name}:1.{interface}"

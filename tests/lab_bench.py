@@ -106,6 +106,11 @@ class Bench:
         }
         return {**known, **settings}
 
+    @property
+    def terminal(self) -> str | None:
+        """The serial port of the core that runs now."""
+        return None if self._core is None else self._core.terminal
+
     def power_command(self) -> dict[str, Any]:
         """For `power_cycle`."""
         return {"run": [sys.executable, str(PROGRAMS / "flash_tool.py"), self.control, "power"]}

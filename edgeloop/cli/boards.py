@@ -32,6 +32,12 @@ def add(command: Command) -> None:
     identify.add_argument("board", help="a board of lab.yaml")
     identify.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="how long to wait for its holder (default: 30)")
     identify.set_defaults(handler=_identify)
+    text = "write an entry of lab.yaml for each board that is attached and has none"
+    add_board = actions.add_parser("add", help=text, description=text)
+    add_board.add_argument("name", nargs="?", metavar="NAME", help="what it is to be called (default: by its part, such as h747)")
+    add_board.add_argument("--kind", help="which board it is, where its ST-LINK does not tell")
+    add_board.add_argument("--probe", metavar="SERIAL", help="the serial number of its probe, where several are attached")
+    add_board.set_defaults(handler=_add_boards)
     doctor = command("doctor", _doctor, "look for what is broken or missing on this machine, with the fix")
     doctor.add_argument("--json", type=path, metavar="OUT", help="write the findings there too")
     doctor.add_argument("--all", action="store_true", help="show the checks that found nothing, too")
@@ -92,6 +98,15 @@ def _identify(options: argparse.Namespace) -> None:
     options.parser.check_options(options, "identify")
     workspace = find_workspace()
     say(identify(load_lab(workspace).board(options.board), workspace.root, options.wait, tell(options.board)).in_words())
+
+
+def _add_boards(options: argparse.Namespace) -> None:
+    from edgeloop.boards.lab.add import Wanted, add_boards
+    from edgeloop.workspace import find_workspace
+
+    options.parser.check_options(options, "add")
+    there = add_boards(find_workspace(), Wanted(options.name, options.kind, options.probe))
+    say("\n".join(board.in_words() for board in there))
 
 
 def _doctor(options: argparse.Namespace) -> None:

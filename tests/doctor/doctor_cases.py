@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from bench_machine import GIB, Bench
 
+from edgeloop.boards.lab import tools
 from edgeloop.boards.lab.usb import UsbDevice
 from edgeloop.boards.lock import hold, occupancy
 from edgeloop.codegen import toolchain
@@ -321,10 +322,18 @@ def _(bench: Bench) -> None:
     bench.lab(H7.replace("[git]", "[git, -el, /opt/loaders/MT25TL01G.stldr, '{elf}']"))
 
 
-@provokes("no-flash-command")
+@provokes("no-flash-command", "boot-switches")
 def _(bench: Bench) -> None:
     bench.plug("1-1", "0483:374e", SERIAL, ("ttyACM0",))
-    bench.lab(H7.replace(", flash: [{run: [git]}]", ""))
+    bench.program("stedgeai", "echo 'ST Edge AI Core v4.0.1-20581 7ed50de05'")
+    bench.lab(f'n6: {{kind: stm32n6570-dk, find: {{probe: "{SERIAL}"}}}}')
+
+
+@provokes("no-flash-tool")
+def _(bench: Bench) -> None:
+    bench.patch.setattr(tools, "OWN_PROGRAMS", bench.bin)
+    bench.plug("1-1", "0483:374e", SERIAL, ("ttyACM0",))
+    bench.lab("h7: {kind: stm32h747i-disco}")
 
 
 # USB, probes and serial ports

@@ -13,6 +13,7 @@ import pytest
 from bench_machine import Bench
 from doctor_cases import CASES, H7, NOBODY, SERIAL
 
+from edgeloop.boards.lab import tools as flash_tools
 from edgeloop.boards.lock import hold
 from edgeloop.doctor import network, tools
 from edgeloop.doctor.finding import faults
@@ -130,6 +131,19 @@ def test_files_in_folders_that_are_known_are_looked_for(bench: Bench) -> None:
     assert [finding.fault for finding in report.findings] == ["flash-file-missing"] * 2
     assert str(bench.project / "config_n6l.json") in report.findings[0].what
     assert report.findings[1].what.endswith("scripts/n6_loader.py, an argument of its flash command, does not exist.")
+
+
+def test_the_flash_tools_are_listed_and_which_of_them_is_taken(bench: Bench) -> None:
+    bench.patch.setattr(flash_tools, "OWN_PROGRAMS", bench.bin)
+    bench.program("openocd", "exit 0")
+    bench.program("pyocd", "exit 0")
+    bench.plug("1-1", "0483:374e", SERIAL, ("ttyACM0",))
+    bench.lab("h7: {kind: stm32h747i-disco}")
+    report = examine(bench.machine())
+    assert names(report) == set()
+    listed = {name: report.versions[name] for name in ("STM32_Programmer_CLI", "openocd", "pyocd")}
+    taken = f"{bench.bin / 'openocd'} (flashes boards that have no `flash` of their own)"
+    assert listed == {"STM32_Programmer_CLI": None, "openocd": taken, "pyocd": str(bench.bin / "pyocd")}
 
 
 def test_it_is_quick(bench: Bench) -> None:

@@ -68,8 +68,8 @@ def flash_with(flasher: Flasher, board: LabBoard, probe: UsbDevice, parts: Mappi
     for command in (flasher.look, *flasher.write):
         with _explained(flasher, board, log):
             run_command(command, parts, log, held)
-        if command is flasher.look:
-            check_target(flasher, board, read_log(log))
+            if command is flasher.look:
+                check_target(flasher, board, read_log(log))
 
 
 def check_target(flasher: Flasher, board: LabBoard, said: str) -> None:
@@ -113,6 +113,8 @@ def _explained(flasher: Flasher, board: LabBoard, log: Path) -> Iterator[None]:
     try:
         yield
     except FlashError as error:
+        if type(error) is not FlashError:
+            raise
         said = read_log(log, begin)
         name = next((name for name, texts in flasher.tool.says.items() if any(text in said for text in texts)), None)
         if name is None:

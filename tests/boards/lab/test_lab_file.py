@@ -99,7 +99,6 @@ def test_an_unknown_board_is_answered_with_the_near_match(workspace: Workspace) 
         ("{kind: host, bauds: 9600}", "unknown key 'boards.b.bauds' (did you mean 'baud'?)"),
         ("{kind: stm32n6570-dk, find: {prob: a}}", "unknown key 'boards.b.find.prob' (did you mean 'probe'?)"),
         ("{kind: stm32n6570-dk, find: {probe: 0049}}", "write the serial number in quotes"),
-        ("{kind: stm32n6570-dk}", "give exactly one of probe, usb, port to find a board of the kind stm32n6570-dk"),
         ("{kind: stm32n6570-dk, find: {probe: a, port: b}}", "give exactly one of probe, usb, port"),
         ("{kind: stm32n6570-dk, find: {ssh: {host: a}}}", "give exactly one of probe, usb, port"),
         ("{kind: stm32mp257f-dk, find: {port: a}}", "give ssh to find a board of the kind stm32mp257f-dk"),

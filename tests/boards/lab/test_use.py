@@ -95,11 +95,6 @@ def test_a_failed_flash_leaves_the_board_free(usb: FakeUsb, tmp_path: Path) -> N
     assert not occupancy(KEY).held
 
 
-def test_without_a_flash_command_nothing_is_flashed(usb: FakeUsb, tmp_path: Path) -> None:
-    with pytest.raises(FlashError, match="has no flash command"), in_use(board(), tmp_path, "a test", 0, root=usb.root) as used:
-        used.flash({}, tmp_path / "log")
-
-
 def test_power_is_switched_where_lab_yaml_says_how(usb: FakeUsb, tmp_path: Path) -> None:
     switch = python("open('switched', 'w').close()") | {"folder": "{project}"}
     with in_use(board(power_cycle=[switch]), tmp_path, "a test", 0, root=usb.root) as used:

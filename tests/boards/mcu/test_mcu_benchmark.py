@@ -1,12 +1,17 @@
 """The benchmark on a microcontroller board: the whole chain over the bench in miniature, what its record says, what is refused."""
 
+import os
 from pathlib import Path
 
 import pytest
+from flash_tools import DESK, H7, SERIAL, Desk
 from lab_bench import Bench
 
 from edgeloop.boards.benchmark import benchmark, benchmark_model
+from edgeloop.boards.lab import tools
+from edgeloop.boards.lab.add import Wanted, add_boards
 from edgeloop.boards.lab.config import load_lab
+from edgeloop.boards.lab.usb import Port, UsbDevice
 from edgeloop.boards.latency import summarise
 from edgeloop.boards.lock import occupancy
 from edgeloop.boards.mcu import driver
@@ -82,6 +87,37 @@ def test_a_board_without_a_build_command_gets_the_firmware_that_edgeloop_has_for
         ["edgeloop", "firmware", str(measurable.quantized / "per_channel.tflite"), "--board", "stm32h747i-disco"]
     ]
     assert record.compared.equal_outputs == 2
+
+
+@pytest.mark.thorough
+def test_one_line_of_lab_yaml_and_one_command_measure_on_a_board_that_was_plugged_in(
+    workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """edgeloop's own firmware, written by a stand-in for openocd; the port is found by USB and is another one after flashing."""
+    desk = Desk(str(tmp_path / "desk"), SERIAL, dict(H7), bench=bench.control)
+    Path(desk.folder).mkdir()
+    desk.save()
+    monkeypatch.setenv(DESK, desk.folder)
+    monkeypatch.setenv("PATH", f"{desk.install('openocd')}:{os.environ['PATH']}")
+    monkeypatch.setattr(tools, "OWN_PROGRAMS", tmp_path)
+    bench.part = "stm32h747i-disco"
+
+    def attached(_root: Path) -> list[UsbDevice]:
+        port = Port(Path(bench.terminal or "/dev/null"), 2)
+        return [UsbDevice("1-1", "0483", "374e", SERIAL, "STLINK-V3", tmp_path / "node", (port,), "DIS_H747XI")]
+
+    for module in ("add", "find", "use"):
+        monkeypatch.setattr(f"edgeloop.boards.lab.{module}.usb_devices", attached)
+    workspace.lab.write_text("boards:\n  host: {kind: host}\n", encoding="utf-8")
+    assert [board.written for board in add_boards(workspace, Wanted())] == ["h747: {kind: stm32h747i-disco}"]
+    measured = benchmark(workspace, params, VARIANT, "h747", images=2)
+    assert isinstance(measured, MeasuredBenchmark) and measured.microcontroller is not None
+    (record,), port = measured.models, measured.microcontroller
+    assert (port.serial, port.address, record.compared.equal_outputs) == (SERIAL, bench.terminal, 2)
+    assert record.firmware is not None and record.firmware.signature_checked
+    assert [Path(command[0]).name for command in record.firmware.flash] == ["openocd", "openocd"]
+    assert record.firmware.flash[1][-1] == f"program {{{workspace.board('h747') / 'firmware.elf'}}} verify reset exit"
+    assert record.file_sha256 == sha256_file(desk.flash)
 
 
 @pytest.mark.thorough
