@@ -54,7 +54,8 @@ def test_everything_that_names_these_ranges_names_those_of_pyproject() -> None:
 
 
 def test_every_requirement_is_locked_in_its_range() -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [*project["dependencies"], *(need for extra in project["optional-dependencies"].values() for need in extra)]
     pinned = {name.partition("[")[0]: pin for name, pin in PINNED.items()}
     for need in map(Requirement, declared):
         assert need.specifier.contains(pinned[need.name]), need

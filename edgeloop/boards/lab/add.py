@@ -88,8 +88,8 @@ def _probes(root: Path) -> list[UsbDevice]:
 
 
 def _name_of(device: UsbDevice, lab: Lab, probes: Sequence[UsbDevice], workspace: Workspace, root: Path) -> str | None:
-    """The board of lab.yaml that a device is; None: none."""
-    for board in lab.all():
+    """The board of lab.yaml that a device is; None: none. An entry of another lab that has no `find` means a board there."""
+    for board in (board for board in lab.all() if board.entry.lab is None or board.ways != ["alone"]):
         try:
             found = find(board, workspace.root, root).device
         except BoardAbsent as absent:

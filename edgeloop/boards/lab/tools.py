@@ -109,7 +109,7 @@ def tools() -> Tools:
 
 def flashes(kind: Kind) -> bool:
     """Whether edgeloop knows how a kind is flashed."""
-    return kind.flash is not None and kind.target in tools().families
+    return kind.flash is not None and kind.device_id is not None and kind.target in tools().families
 
 
 def tools_there(which: Which = shutil.which) -> Iterator[tuple[Tool, str]]:

@@ -126,6 +126,12 @@ def test_what_cannot_be_is_refused_and_nothing_written(
     assert added_lines(lab) == []
 
 
+def test_another_labs_board_is_not_the_one_that_is_attached_here(workspace: Workspace, usb: FakeUsb) -> None:
+    workspace.lab.write_text("boards:\n  far: {kind: stm32h747i-disco, lab: lab1}\n", encoding="utf-8")
+    h747(usb)
+    assert [board.name for board in add_boards(workspace, Wanted(), usb.root)] == ["h747"]
+
+
 def test_a_name_is_that_of_one_board(lab: Workspace, usb: FakeUsb) -> None:
     h747(usb)
     usb.plug("1-2", "0483:374b", OTHER, ("ttyACM1",), disk="NODE_F767ZI")
