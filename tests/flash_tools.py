@@ -53,7 +53,8 @@ class Desk:
     probe: str
     registers: dict[str, int]
     fault: str = ""
-    """absent, ambiguous, forbidden, busy, reset, locked, smaller (bank 2 is not there), or damaged (it writes, and not what it should)."""
+    """absent, ambiguous, forbidden, busy, reset, locked, smaller (bank 2 is not there), damaged (it writes, and not what it should)
+    or outside (the firmware has a segment for another memory)."""
     exit_code: int = 1
     """Of a tool that failed."""
     bench: str = ""
@@ -234,6 +235,8 @@ def pyocd(desk: Desk, words: list[str]) -> None:
     same = size if desk.holds(elf) else 0
     desk.write(elf)
     say(f"0001593 I Loading {elf} [load_cmd]")
+    if desk.fault == "outside":
+        say("0001590 W Failed to add data chunk: no memory region defined for address 0x90000000 [file_programmer]")
     say(
         f"0001706 I Erased {size - same} bytes (1 sector), programmed {size - same} bytes (1 page), "
         f"identical {same} bytes (1 page) at 8.04 kB/s [loader]"

@@ -70,6 +70,7 @@ def flash_with(flasher: Flasher, board: LabBoard, probe: UsbDevice, parts: Mappi
             run_command(command, parts, log, held)
             if command is flasher.look:
                 check_target(flasher, board, read_log(log))
+            _check_whole(flasher, read_log(log), parts["elf"])
 
 
 def check_target(flasher: Flasher, board: LabBoard, said: str) -> None:
@@ -90,6 +91,14 @@ def check_target(flasher: Flasher, board: LabBoard, said: str) -> None:
         raise fault("WrongPart", flasher, board, f"Its device id is 0x{identity & DEVICE_ID:x}, not 0x{flasher.kind.device_id:x}.")
     if flasher.family.is_protected(protection):
         raise fault("TargetProtected", flasher, board, f"Its option register says 0x{protection:08x}.")
+
+
+def _check_whole(flasher: Flasher, said: str, elf: str) -> None:
+    if lost := [line.strip() for line in said.splitlines() if any(text in line for text in flasher.tool.loses)]:
+        raise FlashError(
+            f"{flasher.tool.title} wrote a part of {elf} only: {lost[0]}",
+            "It does not reach that memory. Flash this firmware with STM32CubeProgrammer and its external loader: `flash:` in lab.yaml.",
+        )
 
 
 def word_at(said: str, address: int) -> int | None:

@@ -51,6 +51,8 @@ class Tool(Section):
     """What it must be told of the part: a key of a kind's `flash`."""
     look: dict[str, Any]
     write: tuple[dict[str, Any], ...]
+    loses: tuple[str, ...] = ()
+    """Texts of a tool that ends well and has left a part of the firmware out."""
     says: dict[str, tuple[str, ...]]
     """Names of `faults`, and texts of which each tells."""
 

@@ -244,6 +244,12 @@ def test_what_was_not_written_well_is_an_error(desk: Desk, usb: FakeUsb, elf: Pa
     assert desk.flash.exists() and not desk.holds(elf)
 
 
+def test_a_firmware_of_which_a_part_was_left_out_is_no_success(desk: Desk, usb: FakeUsb, elf: Path) -> None:
+    desk.fault = "outside"
+    with pytest.raises(FlashError, match=r"pyOCD wrote a part of .* only: .*no memory region defined for address 0x90000000"):
+        flash(desk, "pyocd", usb, elf)
+
+
 def test_an_exit_code_of_0_hides_no_fault(desk: Desk, usb: FakeUsb, elf: Path) -> None:
     desk.fault, desk.exit_code = "locked", 0
     with pytest.raises(TargetLocked, match="did not say which part"):
