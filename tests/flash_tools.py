@@ -79,7 +79,7 @@ class Desk:
         programs.mkdir(exist_ok=True)
         for tool in tools:
             program = programs / tool
-            program.write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} {tool} "$@"\n', encoding="utf-8")
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {__file__} {tool} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
         return programs
 
