@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from edgeloop.errors import InputError
 
@@ -32,5 +32,13 @@ def _of_a_file(path: Path) -> Path:
         raise ValueError(error.what) from None
 
 
+def _quoted(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("write the version in quotes, or YAML takes it for a number (2.10 is 2.1 then)")
+    return value
+
+
 UserPath = Annotated[Path, AfterValidator(_of_a_file)]
 """A path in params.yaml, lab.yaml or a file of models/backbones/."""
+PathOrVersion = Annotated[UserPath, BeforeValidator(_quoted)]
+"""A path there, or a version of a program, such as "2.2"."""

@@ -1,9 +1,14 @@
-"""What is looked at before a plan begins: downloads, room on the disk for what is made of data sets, starting weights, phases."""
+"""What is looked at before a plan begins: downloads, room on the disk, starting weights, phases, and generators for each target."""
 
 import shutil
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
+from edgeloop.boards.drivers import DRIVERS
+from edgeloop.boards.lab.config import load_lab
+from edgeloop.boards.mcu.firmware import form_for
+from edgeloop.codegen.choice import check_generation
+from edgeloop.codegen.targets import find_target
 from edgeloop.config import Params
 from edgeloop.errors import InputError
 from edgeloop.training.before import check_training
@@ -17,7 +22,7 @@ def before_a_run(workspace: Workspace, params: Params, runs: Collection[str]) ->
     """What one wants to know before these stages run: what is downloaded, what may fail, what may make no result.
 
     Raises:
-        InputError, ConfigError: something certainly fails.
+        InputError, ConfigError, StedgeaiError: something certainly fails.
     """
     yield from _downloads(workspace, params, runs)
     if warning := check_room(workspace, params, runs):
@@ -25,6 +30,7 @@ def before_a_run(workspace: Workspace, params: Params, runs: Collection[str]) ->
     for name in params.trained:
         if f"train@{name}" in runs:
             yield from check_training(workspace, params, name)
+    _check_generation(workspace, params, runs)
 
 
 def _downloads(workspace: Workspace, params: Params, runs: Collection[str]) -> Iterator[str]:
@@ -34,6 +40,18 @@ def _downloads(workspace: Workspace, params: Params, runs: Collection[str]) -> I
         if f"fetch@{name}" in runs and away and not workspace.dataset(name).archive.is_file():
             size = f"{source.bytes / 1e6:,.0f} MB" if source.bytes else "an unknown size"
             yield f"fetch@{name} downloads {size}: {source.address}"
+
+
+def _check_generation(workspace: Workspace, params: Params, runs: Collection[str]) -> None:
+    """Refuse what no generator of this machine makes; what another machine generates, it looks at there."""
+    if any(run.startswith("generate@") for run in runs) and not any("generate" in steps for steps in params.pools.values()):
+        how = params.generate
+        check_generation(how.backend, find_target(how.target), how.tool)
+    lab = load_lab(workspace)
+    for name in sorted({benchmark.board for key, benchmark in params.benchmarks.items() if f"benchmark@{key}" in runs}):
+        board = lab.board(name)
+        if "generate" in DRIVERS[board.kind.driver].keys and not board.entry.lab:
+            form_for(board, workspace.root)
 
 
 def room_needed(workspace: Workspace, params: Params, runs: Collection[str]) -> int:

@@ -22,7 +22,7 @@ def add(command: Command) -> None:
         "--backend", help="portable (edgeloop's own), stedgeai (ST Edge AI Core), st-cloud (it, at ST), or auto: stedgeai where it is"
     )
     generate.add_argument("--profile", metavar="NAME[@FILE]", help="Neural-ART profile (for stm32n6, by ST Edge AI Core)")
-    generate.add_argument("--tool", type=path, metavar="PATH", help="ST Edge AI Core's program or root (default: it is searched for)")
+    generate.add_argument("--tool", type=path, metavar="PATH|VERSION", help="ST Edge AI Core: program, root, version (default: what fits)")
     generate.add_argument("--analyze", action="store_true", default=None, help="run ST Edge AI Core's analyze as well, and keep its report")
     generate.add_argument("-o", "--out", type=path, metavar="DIR", help="the folder to write to (for a variant: by default its own)")
     generate.add_option_for(FILE, "--name", help="prefix of the C names and files (for a model file; default: network)")

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from edgeloop.codegen.stedgeai.locate import REMEDY, is_installed
-from edgeloop.codegen.stedgeai.targets import NO_GENERATION, TOOL_ALONE, TOOL_TARGETS
+from edgeloop.codegen.stedgeai.locate import REMEDY, find_tool, is_installed
+from edgeloop.codegen.stedgeai.targets import NO_GENERATION, TOOL_ALONE, TOOL_TARGETS, tool_target
 from edgeloop.codegen.targets import Target, portable_cpu
 from edgeloop.errors import InputError, StedgeaiMissing
 from edgeloop.tflite.formats import Format
@@ -38,6 +38,18 @@ def choose_backend(backend: str, target: Target, tool: Path | None = None) -> Ch
     if target.name in TOOL_ALONE:
         raise StedgeaiMissing(f"{target.title} needs ST Edge AI Core, which is not installed here.", REMEDY)
     return "portable"
+
+
+def check_generation(backend: str, target: Target, tool: Path | None = None) -> None:
+    """Refuse a pair of backend and target that cannot be, before anything runs: ST's tool is asked for its version.
+
+    Raises:
+        InputError, StedgeaiMissing: as `choose_backend`; or no version here generates for the target.
+        StedgeaiTimeout: the tool does not tell its version in time.
+    """
+    if choose_backend(backend, target, tool) == "stedgeai":
+        tool_target(target.name)
+        find_tool(tool, target.name)
 
 
 def model_format(chosen: Chosen, target: Target) -> Format:

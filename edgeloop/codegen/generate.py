@@ -55,7 +55,7 @@ class Options:
     profile: str | None = None
     """The profile of the Neural-ART compiler (stm32n6), NAME or NAME@FILE."""
     tool: Path | None = None
-    """ST Edge AI Core's program or root; else it is searched for."""
+    """ST Edge AI Core's program, root or version; else it is searched for."""
     analyze: bool = False
     """Run ST Edge AI Core's `analyze` as well, and keep its report."""
 

@@ -27,6 +27,9 @@ TARGETS = {
         Target("stm32f4", "STM32F4 (Cortex-M4)", Cpu("cortex-m4", "hard"), 180),
         Target("stm32f7", "STM32F7 (Cortex-M7)", Cpu("cortex-m7", "hard"), 216),
         Target("stm32h7", "STM32H7 (Cortex-M7)", Cpu("cortex-m7", "hard"), 600),
+        Target(
+            "stm32h7p", "STM32H7P (Cortex-M7)", Cpu("cortex-m7", "hard"), 550, "The code runs on the CPU; the Neural-ART NPU is not used."
+        ),
         Target("stm32l4", "STM32L4 (Cortex-M4)", Cpu("cortex-m4", "hard"), 120),
         Target("stm32mp1", "STM32MP1 (Cortex-A7)", None, 1000),
         Target("stm32mp2", "STM32MP2 (Cortex-A35 and NPU)", None, 1500),
@@ -34,6 +37,7 @@ TARGETS = {
             "stm32n6", "STM32N6 (Cortex-M55)", Cpu("cortex-m55", "hard"), 800, "The code runs on the CPU; the Neural-ART NPU is not used."
         ),
         Target("stm32n6-cpu", "STM32N6 without its NPU (Cortex-M55)", Cpu("cortex-m55", "hard"), 800),
+        Target("stm32u3", "STM32U3 (Cortex-M33)", Cpu("cortex-m33", "hard"), 96),
         Target("stm32u5", "STM32U5 (Cortex-M33)", Cpu("cortex-m33", "hard"), 160),
     )
 }

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from edgeloop.config.section import Positive, Section, Words
 from edgeloop.times import cron_fault, is_time_zone, time_zones
-from edgeloop.userpath import UserPath
+from edgeloop.userpath import PathOrVersion
 from edgeloop.yamlfile import near_match
 
 
@@ -24,7 +24,7 @@ class Generate(Section):
     backend: Literal["auto", "portable", "stedgeai", "st-cloud"] = "portable"
     stream_input: bool = False
     profile: str | None = None
-    tool: UserPath | None = None
+    tool: PathOrVersion | None = None
 
     @model_validator(mode="after")
     def _of_use(self) -> "Generate":

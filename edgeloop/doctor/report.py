@@ -75,7 +75,7 @@ def versions(machine: Machine) -> dict[str, str | None]:
         "git": _first_line(machine, "git", "--version"),
         "compiler for Cortex-M": _compiler(lambda: find_arm_compiler(tools.CPU)),
         "compiler for this machine": _compiler(find_host_compiler),
-        "ST Edge AI Core": tools.stedgeai_version(machine),
+        "ST Edge AI Core": tools.stedgeai_versions(machine),
         **tools.flash_tools(machine),
     }
 

@@ -1,18 +1,19 @@
 """Checks of compilers, of ST's tools, and of the programs that lab.yaml calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeloop.boards.drivers import DRIVERS
 from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.lab.tools import flashes, tools, tools_there
-from edgeloop.boards.lab.use import root_of
-from edgeloop.codegen.stedgeai.locate import ROOT_VARIABLE, Tool, find_tool, is_installed
-from edgeloop.codegen.stedgeai.versions import check_driven
+from edgeloop.boards.lab.use import named_tool, root_of
+from edgeloop.codegen.stedgeai.locate import ROOT_VARIABLE, Tool, answers, find_tool
+from edgeloop.codegen.stedgeai.support import fits, refusal, targets_of, untested
+from edgeloop.codegen.stedgeai.targets import TOOL_ALONE
 from edgeloop.codegen.toolchain import ARM_VARIABLE, HOST_VARIABLE, Cpu, find_arm_compiler, find_host_compiler
 from edgeloop.doctor.finding import Check, Finding, found
 from edgeloop.doctor.machine import Machine
-from edgeloop.errors import EdgeloopError, StedgeaiMissing, StedgeaiTimeout, ToolchainError
+from edgeloop.errors import StedgeaiError, ToolchainError
 from edgeloop.userpath import user_argument
 
 ARM_GCC = "arm-none-eabi-gcc"
@@ -49,42 +50,52 @@ def host_compiler(machine: Machine) -> Iterator[Finding]:
 
 
 def stedgeai(machine: Machine) -> Iterator[Finding]:
-    needing = [board for board in machine.lab.all() if board.kind.target in ("stm32n6", "stm32mp2")]
-    try:
-        installed = is_installed()
-    except StedgeaiMissing:  # a place that was named on purpose
+    needing = [board for board in machine.lab.all() if board.kind.target in TOOL_ALONE or board.entry.generate.tool]
+    found_here = _tools(machine)
+    if isinstance(found_here, StedgeaiError):  # a place that was named on purpose
         yield found("stedgeai-folder-wrong", folder=machine.environment.get(ROOT_VARIABLE))
         return
-    if not installed:
+    if not found_here:
         if needing:
             yield found("stedgeai-missing", boards=", ".join(board.name for board in needing))
         return
-    tool = _tool(machine)
-    if isinstance(tool, EdgeloopError):
-        yield found("stedgeai-silent", reason=tool.what)
+    known = [one for one in found_here if isinstance(one, Tool)]
+    yield from (found("stedgeai-silent", reason=one.what) for one in found_here if isinstance(one, StedgeaiError))
+    yield from (found("stedgeai-untested", reason=warning) for one in known for warning in untested(one.version) if not one.version.legacy)
+    if len(known) < len(found_here):
+        return  # a silent one takes long, each time that it is asked
+    if not any(fits(one.version, None) for one in known):
+        yield found("stedgeai-too-old", reason=refusal(None, " and ".join(map(str, known))).what)
         return
-    try:
-        for warning in check_driven(tool.version, str(tool.program), npu=any(board.kind.target == "stm32n6" for board in needing)):
-            yield found("stedgeai-untested", reason=warning)
-    except StedgeaiMissing as error:
-        yield found("stedgeai-too-old", reason=error.what)
+    for board in needing:
+        if isinstance(error := _chosen(machine, board), StedgeaiError):
+            yield found("stedgeai-unfit", board=board.name, reason=error.what, remedy=error.remedy)
 
 
-def stedgeai_version(machine: Machine) -> str | None:
-    """What ST Edge AI Core says of itself; None where it is not, or does not say."""
-    tool = _tool(machine)
-    return None if isinstance(tool, EdgeloopError) else f"{tool.version} ({tool.program})"
+def stedgeai_versions(machine: Machine) -> str | None:
+    """Every ST Edge AI Core that tells its version, the preferred first, with what it generates for; None where there is none."""
+    found_here = _tools(machine)
+    known = [] if isinstance(found_here, StedgeaiError) else [one for one in found_here if isinstance(one, Tool)]
+    return "; ".join(f"{one.version} ({one.program}), {targets_of(one.version)}" for one in known) or None
 
 
-def _tool(machine: Machine) -> Tool | EdgeloopError:
-    """The tool, asked once, because its start takes seconds; or why it cannot be used."""
+def _tools(machine: Machine) -> Sequence[Tool | StedgeaiError] | StedgeaiError:
+    """All that are there, asked once, because their start takes seconds; or why the place that was named holds none."""
     if STEDGEAI not in machine.answers:
         try:
-            machine.answers[STEDGEAI] = find_tool(deadline_s=STEDGEAI_S)
-        except (StedgeaiMissing, StedgeaiTimeout) as error:
+            machine.answers[STEDGEAI] = answers(STEDGEAI_S)
+        except StedgeaiError as error:
             machine.answers[STEDGEAI] = error
-    answer: Tool | EdgeloopError = machine.answers[STEDGEAI]
-    return answer
+    found_here: Sequence[Tool | StedgeaiError] | StedgeaiError = machine.answers[STEDGEAI]
+    return found_here
+
+
+def _chosen(machine: Machine, board: LabBoard) -> Tool | StedgeaiError:
+    """The tool that this board's code is generated with; or why none can."""
+    try:
+        return find_tool(named_tool(board, machine.workspace.root if machine.workspace else machine.start), board.kind.target, STEDGEAI_S)
+    except StedgeaiError as error:
+        return error
 
 
 def lab_commands(machine: Machine) -> Iterator[Finding]:
@@ -117,16 +128,16 @@ def _command(machine: Machine, board: LabBoard, step: str, arguments: list[str])
     if "{" not in program and machine.which(program) is None:
         about = _ABOUT.get(Path(program).name, "It is not installed, or not on the PATH of this shell.")
         yield found("flash-program-missing", board=board.name, program=program, step=step, about=about)
-    for argument in (user_argument(_known_parts(machine, argument)) for argument in arguments[1:]):
+    for argument in (user_argument(_known_parts(machine, board, argument)) for argument in arguments[1:]):
         if argument.startswith("/") and "{" not in argument and not Path(argument).exists():
             yield found("flash-file-missing", board=board.name, file=argument, step=step)
 
 
-def _known_parts(machine: Machine, argument: str) -> str:
+def _known_parts(machine: Machine, board: LabBoard, argument: str) -> str:
     """An argument with the folders in it that are known before anything is built."""
     if machine.workspace is not None:
         argument = argument.replace("{project}", str(machine.workspace.root))
-    if "{stedgeai}" in argument and not isinstance(tool := _tool(machine), EdgeloopError):
+    if "{stedgeai}" in argument and isinstance(tool := _chosen(machine, board), Tool):
         argument = argument.replace("{stedgeai}", str(root_of(tool)))
     return argument
 

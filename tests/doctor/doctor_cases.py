@@ -299,7 +299,12 @@ def _(bench: Bench) -> None:
     bench.program("stedgeai", "echo 'Do you accept the licence? [y/N]'; exec /bin/sleep 60")
 
 
-@provokes("stedgeai-too-old", "boot-switches")
+@provokes("stedgeai-too-old")
+def _(bench: Bench) -> None:
+    bench.program("stedgeai", "echo 'Neural Network Tools for STM32AI v1.7.0 (STM.ai v8.0.0-19389)'")
+
+
+@provokes("stedgeai-unfit", "boot-switches")
 def _(bench: Bench) -> None:
     n6(bench)
     bench.program("stedgeai", "echo 'ST Edge AI Core v1.0.0-19899'")
@@ -442,7 +447,7 @@ def _(bench: Bench) -> None:
 @provokes("boot-switches")
 def _(bench: Bench) -> None:
     n6(bench)
-    bench.program("stedgeai", "echo 'ST Edge AI Core v4.0.1-20581 7ed50de05'")
+    bench.program("stedgeai", "echo 'ST Edge AI Core v2.2.0-20266 2adc00962'")
 
 
 # Locks of boards
@@ -492,7 +497,7 @@ def over_ssh(bench: Bench, host: str, port: int, settings: str = "") -> None:
     hashed = "|".join(base64.b64encode(part).decode() for part in (salt, hmac.new(salt, name, hashlib.sha1).digest()))
     bench.write(bench.home / ".ssh/known_hosts", f"other ssh-ed25519 AAAA\n|1|{hashed} ssh-ed25519 AAAA\n")
     # ST's tool is needed for such a board.
-    bench.program("stedgeai", "echo 'ST Edge AI Core v4.0.1-20581 7ed50de05'")
+    bench.program("stedgeai", "echo 'ST Edge AI Core v2.2.0-20266 2adc00962'")
 
 
 @provokes("host-unknown")

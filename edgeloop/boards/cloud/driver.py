@@ -13,6 +13,7 @@ from edgeloop.boards.subject import Subject
 from edgeloop.codegen.stedgeai.cloud.client import Cloud, ListedBoard
 from edgeloop.codegen.stedgeai.cloud.failed import failure
 from edgeloop.codegen.stedgeai.cloud.wire import Answer
+from edgeloop.codegen.stedgeai.support import check_at_st
 from edgeloop.console import courtesy
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardAbsent, FarmError, FarmSilent
@@ -49,12 +50,15 @@ class FarmBoard(Board):
         Raises:
             InputError: there is no such model, or lab.yaml does not say how the board is used.
             BoardAbsent: the farm has no such board.
+            StedgeaiMissing: the version that lab.yaml names does not generate for it.
             StedgeaiFailure: the tool there refuses the model, with its own words.
             FarmError: one of its kinds.
         """
         form, file = subject.model(self._family.form)
         self._found()
-        asked = options(self._name, self._settings, self._cloud.version(self._family.platform, self._settings.version))
+        version = self._cloud.version(self._family.platform, self._settings.version)
+        check_at_st(self._family.target, version)
+        asked = options(self._name, self._settings, version)
         kept = self._answers(subject)
         kept.unlink(missing_ok=True)  # whatever comes now, an older answer is none to it
         with self._cloud.uploaded(file) as name:

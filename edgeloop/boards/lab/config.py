@@ -13,7 +13,7 @@ from edgeloop.boards.lab.kinds import Kind, Memory, kinds
 from edgeloop.config import Positive, Section
 from edgeloop.errors import InputError
 from edgeloop.names import Host, Name, User, same_but_for_case
-from edgeloop.userpath import UserPath
+from edgeloop.userpath import PathOrVersion, UserPath
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import misfit, near_match, read_yaml
 
@@ -128,6 +128,14 @@ class Generated(Section):
     """`auto`: ST Edge AI Core where it is installed, else the portable generator."""
     profile: str | None = None
     """The profile of the Neural-ART compiler (STM32N6): NAME or NAME@FILE, FILE relative to the project."""
+    tool: PathOrVersion | None = None
+    """ST Edge AI Core: a version ("2.2"), its program, or its root, relative to the project; None: one that fits the target."""
+
+    @model_validator(mode="after")
+    def _of_use(self) -> "Generated":
+        if self.tool and self.backend in ("portable", "st-cloud"):
+            raise ValueError(f"tool is of use for ST Edge AI Core on this machine only: backend is {self.backend}")
+        return self
 
 
 class BoardEntry(Section):

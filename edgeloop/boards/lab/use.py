@@ -14,7 +14,7 @@ from edgeloop.boards.lab.flashing import flash_with, probe_of
 from edgeloop.boards.lab.tools import Flasher, choose
 from edgeloop.boards.lab.usb import UsbDevice, usb_devices
 from edgeloop.boards.lock import Held, Watcher, hold
-from edgeloop.codegen.stedgeai.locate import Tool, find_tool
+from edgeloop.codegen.stedgeai.locate import Tool, find_tool, is_version
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardAbsent
 from edgeloop.workspace import Workspace
@@ -124,8 +124,14 @@ class BoardInUse:
     def _run(self, commands: Sequence[Command], parts: Mapping[str, str], log: Path) -> None:
         own = self.parts
         if "stedgeai" not in parts and any("stedgeai" in command.parts for command in commands):
-            own["stedgeai"] = str(root_of(find_tool()))
+            own["stedgeai"] = str(root_of(find_tool(named_tool(self.board, self.project), self.board.kind.target)))
         run_commands(commands, own | dict(parts), log, self.held)
+
+
+def named_tool(board: LabBoard, project: Path) -> Path | None:
+    """ST Edge AI Core as `generate: {tool: ...}` names it, a version or a path; None where it names none."""
+    tool = board.entry.generate.tool
+    return tool if tool is None or is_version(tool) else project / tool
 
 
 def root_of(tool: Tool) -> Path:

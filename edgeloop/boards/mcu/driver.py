@@ -78,7 +78,7 @@ class McuBoard(Driver):
             BoardSilent, ProtocolError: it does not answer.
             BoardError: it is another part, holds another model, runs at another clock, or is virtual.
         """
-        form, file = subject.model(form_for(self._board))
+        form, file = subject.model(form_for(self._board, self._used.project))
         reach(self._used.found)
         model = LiteModel(file)
         firmware = build(self._used, file, self._folder)

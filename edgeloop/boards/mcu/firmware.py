@@ -9,9 +9,9 @@ from pathlib import Path
 
 from edgeloop.boards.lab.command import Command, filled
 from edgeloop.boards.lab.config import LabBoard
-from edgeloop.boards.lab.use import BoardInUse
+from edgeloop.boards.lab.use import BoardInUse, named_tool
 from edgeloop.boards.signature import signature_of
-from edgeloop.codegen.choice import choose_backend, model_format
+from edgeloop.codegen.choice import check_generation, choose_backend, model_format
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.targets import find_target
 from edgeloop.errors import FlashError, InputError, ModelError, ToolchainError
@@ -42,15 +42,17 @@ class Firmware:
     flash: list[list[str]]
 
 
-def form_for(board: LabBoard) -> Format:
-    """The format of a variant's model that this board runs best.
+def form_for(board: LabBoard, project: Path) -> Format:
+    """The format of a variant's model that this board runs best, where code can be generated for it at all.
 
     Raises:
         InputError: no backend generates for it.
-        StedgeaiMissing: its NPU needs ST Edge AI Core, which is not here.
+        StedgeaiMissing: it needs ST Edge AI Core, which is not here, or in no version that generates for it.
     """
-    target = find_target(_target(board))
-    return model_format(choose_backend(board.entry.generate.backend, target), target)
+    options = _options(board, project)
+    target = find_target(options.target)
+    check_generation(options.backend, target, options.tool)
+    return model_format(choose_backend(options.backend, target, options.tool), target)
 
 
 def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
@@ -118,7 +120,7 @@ def _options(board: LabBoard, project: Path) -> Options:
     how = board.entry.generate
     name, at, file = (how.profile or "").partition("@")
     profile = f"{name}@{(project / user_path(file)).resolve()}" if at else how.profile
-    return Options(target=_target(board), backend=how.backend, profile=profile)
+    return Options(target=_target(board), backend=how.backend, profile=profile, tool=named_tool(board, project))
 
 
 def _signatures(codegen: CodegenRecord, generated: Path) -> tuple[str, ...]:

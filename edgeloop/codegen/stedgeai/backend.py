@@ -8,14 +8,14 @@ from pathlib import Path
 
 from edgeloop.codegen.stedgeai.failures import find_failures, is_disk_full, typed
 from edgeloop.codegen.stedgeai.inspect import read_file
-from edgeloop.codegen.stedgeai.locate import Tool, find_tool
+from edgeloop.codegen.stedgeai.locate import Tool, ask, find_tool, programs
 from edgeloop.codegen.stedgeai.profiles import check_profile
 from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.report import read_report
 from edgeloop.codegen.stedgeai.run import Done, run_tool, tail
 from edgeloop.codegen.stedgeai.source import Source
+from edgeloop.codegen.stedgeai.support import untested
 from edgeloop.codegen.stedgeai.targets import ToolTarget, tool_target
-from edgeloop.codegen.stedgeai.versions import check_driven
 from edgeloop.errors import InputError, StedgeaiFailure, StedgeaiUnreadable
 from edgeloop.files import sha256_file
 from edgeloop.records import CodegenRecord, Provenance, ToolRun
@@ -43,7 +43,7 @@ class Request:
     profile: str | None = None
     """The profile of the Neural-ART compiler, NAME or NAME@FILE, relative to the current folder."""
     tool: Path | None = None
-    """The program, or the root of its installation; else it is searched for."""
+    """The program, the root of its installation, or a version; else it is searched for."""
     analyze: bool = False
     """Whether `analyze` runs as well, and its report is kept."""
     deadline_s: float = DEADLINE_S
@@ -54,7 +54,7 @@ def generate_with_tool(request: Request, folder: Path, made: Provenance) -> Code
 
     Raises:
         InputError: there is no such model, profile or target.
-        StedgeaiMissing: the tool is not here, or is of a version that is not driven.
+        StedgeaiMissing: the tool is not here, or in no version that generates for the target.
         StedgeaiTimeout: it was not done in time.
         StedgeaiFailure: it failed; with its own words.
         StedgeaiUnreadable: it says that all is well, and a file is missing, cut off, or of an unknown layout.
@@ -63,8 +63,8 @@ def generate_with_tool(request: Request, folder: Path, made: Provenance) -> Code
         raise InputError(f"There is no model {request.model}.")
     target = tool_target(request.target)
     profile = _profile(request, target)
-    tool = find_tool(request.tool)
-    notes = [*check_driven(tool.version, str(tool.program), npu=target.npu), *_format_notes(request.model, target)]
+    tool = find_tool(request.tool, request.target)
+    notes = [*_passed_over(request, tool), *untested(tool.version), *_format_notes(request.model, target)]
     with tempfile.TemporaryDirectory(prefix=".stedgeai-", dir=folder.parent) as scratch:
         run = _Run(request, target, profile, tool, Path(scratch))
         done = run.step("generate", request.log)
@@ -82,6 +82,14 @@ def _profile(request: Request, target: ToolTarget) -> str | None:
     if request.profile:
         raise InputError(f"The target {request.target} has no Neural-ART profile.", "Leave --profile away, or ask for stm32n6.")
     return None
+
+
+def _passed_over(request: Request, tool: Tool) -> list[str]:
+    """That another version comes first here, and is none for this target; nobody named one."""
+    first = programs(request.tool)[0]
+    if request.tool is not None or first.resolve() == tool.program.resolve():
+        return []
+    return [f"{ask(first)} comes first here, and generates nothing for {request.target}: {tool.version} was taken."]
 
 
 def _format_notes(model: Path, target: ToolTarget) -> list[str]:

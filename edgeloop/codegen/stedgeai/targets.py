@@ -24,9 +24,11 @@ TOOL_TARGETS = {
     "stm32f4": ToolTarget("stm32f4"),
     "stm32f7": ToolTarget("stm32f7"),
     "stm32h7": ToolTarget("stm32h7"),
+    "stm32h7p": ToolTarget("stm32h7p", npu=True),
     "stm32l4": ToolTarget("stm32l4"),
     "stm32n6": ToolTarget("stm32n6", npu=True),
     "stm32n6-cpu": ToolTarget("stm32n6"),
+    "stm32u3": ToolTarget("stm32u3"),
     "stm32u5": ToolTarget("stm32u5"),
     # Its NPU multiplies per tensor: per-channel models are converted anyway, and run slower.
     "stm32mp2": ToolTarget("stm32mp25", makes="nb", format="int8 per-tensor"),

@@ -12,6 +12,7 @@ from stedgeai_samples import CODE_FLASH, WEIGHTS, Layout, c_info, report
 from edgeloop.cli import main
 from edgeloop.codegen.choice import choose_backend
 from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.codegen.stedgeai.targets import TOOL_ALONE
 from edgeloop.codegen.targets import TARGETS
 from edgeloop.errors import EdgeloopError, FarmFailed, FarmLogin, InputError, StedgeaiModelRefused, StedgeaiUnreadable
 from edgeloop.records import CodegenRecord
@@ -101,7 +102,7 @@ def test_a_wrong_password_is_sent_once(farm: Farm, miniatures: Path, tmp_path: P
 
 
 def test_it_is_never_chosen_by_itself_and_not_for_what_it_cannot_do(farm: Farm, miniatures: Path, tmp_path: Path) -> None:
-    assert all(choose_backend("auto", target) != "st-cloud" for name, target in TARGETS.items() if name not in ("stm32n6", "stm32mp2"))
+    assert all(choose_backend("auto", target) != "st-cloud" for name, target in TARGETS.items() if name not in TOOL_ALONE)
     for options in (Options("stm32mp2", "st-cloud"), Options("stm32n6", "st-cloud", profile="own@file.json")):
         with pytest.raises(InputError, match="at ST"):
             generate_file(miniatures / "int8.tflite", tmp_path / "code", options)

@@ -19,6 +19,7 @@ from edgeloop.codegen.stedgeai.cloud.wire import UPDATE
 from edgeloop.codegen.stedgeai.inspect import read_folder
 from edgeloop.codegen.stedgeai.record import make_record
 from edgeloop.codegen.stedgeai.source import Source
+from edgeloop.codegen.stedgeai.support import check_at_st
 from edgeloop.codegen.stedgeai.targets import ToolTarget, tool_target
 from edgeloop.config import Limits
 from edgeloop.datasets.archive import read_members
@@ -51,6 +52,7 @@ def generate_at_st(request: Request, folder: Path, made: Provenance) -> CodegenR
 
     Raises:
         InputError: there is no such model, or nothing is generated there for this target or profile.
+        StedgeaiMissing: the version there does not generate for this target.
         StedgeaiFailure: the tool refuses the model, with its own words.
         StedgeaiUnreadable: the archive is no safe one, or lacks what code must have.
         FarmError: one of its kinds.
@@ -61,6 +63,7 @@ def generate_at_st(request: Request, folder: Path, made: Provenance) -> CodegenR
     profile = _profile(request, target)
     with closing(Cloud.of_environment()) as cloud:
         version, host = cloud.version(PLATFORM, None), urlsplit(cloud.addresses.api).netloc
+        check_at_st(request.target, version)
         content = _made_there(cloud, request, version, tool_options(target.argument, npu=target.npu, profile=profile))
     with tempfile.TemporaryDirectory(prefix=".st-cloud-", dir=folder.parent) as scratch:
         code = _unpacked(content, Path(scratch), request.name)
