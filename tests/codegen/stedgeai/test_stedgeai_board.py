@@ -9,10 +9,12 @@ import stedgeai_standin
 from lab_bench import LOADED, PROGRAMS, Bench
 
 from edgeloop.boards.benchmark import benchmark
+from edgeloop.boards.lab.config import load_lab
 from edgeloop.config import Benchmark, load_params
-from edgeloop.errors import FlashError, StedgeaiMissing
+from edgeloop.errors import ConfigError, FlashError, StedgeaiMissing
 from edgeloop.records import MeasuredBenchmark, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
+from flows.before import before_a_run
 
 VARIANT = "sample-fdmobilenet_0.25-96"
 QUICK = Benchmark(warmup_runs=1, windows=5, runs_per_window=2)
@@ -92,6 +94,32 @@ def test_without_the_tool_nothing_is_made_for_the_processor_instead(
     with pytest.raises(StedgeaiMissing):
         benchmark(workspace, load_params(workspace), VARIANT, "n6")
     assert bench.flashed == []
+
+
+def test_a_version_that_cannot_is_refused_before_anything_runs(
+    workspace: Workspace, bench: Bench, n6: VariantPaths, tool: Path, tmp_path: Path
+) -> None:
+    """Named for the board, it is that one or none: by the benchmark, and before a run's first stage; where 2.2 lies is said."""
+    stedgeai_standin.install(tmp_path / "ST" / "1.0", {"version": "1.0.0-19899 abcdef012"})
+    bench.write_lab(workspace, "n6", kind="stm32n6570-dk", generate={"backend": "stedgeai", "profile": "default", "tool": "../ST/1.0"})
+    declared = (workspace.root / "params.yaml").read_text(encoding="utf-8").replace("boards: [host, virtual-h7]", "boards: [host, n6]")
+    (workspace.root / "params.yaml").write_text(declared, encoding="utf-8")
+    params = load_params(workspace)
+    refused = r"NPU of the STM32N6 is made by ST Edge AI Core 2\.0 or later, and here is ST Edge AI Core 1\.0\.0"
+    with pytest.raises(StedgeaiMissing, match=refused) as caught:
+        benchmark(workspace, params, VARIANT, "n6")
+    assert str(tool) in caught.value.remedy
+    assert bench.flashed == []
+    with pytest.raises(StedgeaiMissing, match=refused):
+        list(before_a_run(workspace, params, [f"benchmark@{VARIANT}-n6"]))
+    assert f"{VARIANT}-n6" in params.benchmarks
+    list(before_a_run(workspace, params, [f"benchmark@{VARIANT}-host"]))
+
+
+def test_a_version_is_named_in_quotes(workspace: Workspace, bench: Bench) -> None:
+    bench.write_lab(workspace, "n6", kind="stm32n6570-dk", generate={"tool": 2.2})
+    with pytest.raises(ConfigError, match="write the version in quotes"):
+        load_lab(workspace)
 
 
 def test_where_no_signature_is_known_the_flash_command_must_say_that_it_succeeded(
