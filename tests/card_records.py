@@ -57,6 +57,13 @@ CONVERSION = {
     "layers": [{"layer": "conv_pw_3", "operator": "CONV_2D", "sqnr_db": 17.25}, {"layer": "conv1", "operator": "CONV_2D", "sqnr_db": 40.0}],
 }
 
+LAYERS = [
+    ("quantize_0", None, 0),
+    ("conv_1", 1.25, 919_616),
+    *((f"dw_conv_{number}", 0.1 + 0.01 * number, 14_400) for number in range(2, 28)),
+]
+"""Name, time in ms, and multiply-accumulates."""
+
 
 @dataclass
 class Story:
@@ -399,6 +406,11 @@ class Writer:
             "profile": "default" if is_npu else None,
             "activation_ram_bytes": 51_200,
             "weight_bytes": 131_072,
+            **(
+                {"internal_ram_bytes": 98_304, "external_ram_bytes": 0}
+                if is_npu
+                else {"runtime_ram_bytes": 2_048, "code_flash_bytes": 40_960}
+            ),
         }
         firmware: dict[str, Any] = dict.fromkeys(McuFirmware.model_fields, "unknown") | {
             "sha256": None,
@@ -408,8 +420,21 @@ class Writer:
             "signature_checked": False,
             "activation_ram_bytes": 1,
             "weight_bytes": 2,
+            "flash_bytes": None if is_npu else 262_144,
+            "ram_bytes": None if is_npu else 65_536,
         }
-        told = {"code": code, "firmware": firmware, "stack_bytes": 1_024, "protocol_errors": 2, "retries": 1, "file": "firmware"}
+        layers = [{"name": name, "position": place, "median_ms": time, "macs": macs} for place, (name, time, macs) in enumerate(LAYERS)]
+        times = {"runs": 5, "clock": "a counter", "layers": layers}
+        told = {
+            "code": code,
+            "firmware": firmware,
+            "layer_times": None if is_npu else times,
+            "no_layer_times": "it does not" * is_npu,
+            "stack_bytes": 1_024,
+            "protocol_errors": 2,
+            "retries": 1,
+            "file": "firmware",
+        }
         timed = latency(4.321, self.story.drift)
         return self._measured(
             board="desk",

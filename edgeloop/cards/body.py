@@ -5,13 +5,12 @@ from collections.abc import Sequence
 
 from edgeloop.cards import tables
 from edgeloop.cards.gallery import Sample
-from edgeloop.cards.generated import PICTURE, memory_note, memory_table
+from edgeloop.cards.generated import PICTURE, code_memory, memory_note
 from edgeloop.cards.licenses import ModelLicense, needs_attribution
 from edgeloop.cards.links import record_links
 from edgeloop.cards.names import PAPER, network_title
 from edgeloop.cards.page import markdown_page
-from edgeloop.cards.performance import format_text, missing_targets
-from edgeloop.cards.sections import performance_sections
+from edgeloop.cards.performance import Section, format_text, missing_targets
 from edgeloop.cards.sources import Sources
 from edgeloop.config import Dataset
 from edgeloop.datasets.outside import outside_of
@@ -24,11 +23,18 @@ NOT_UPSTREAM = "not the upstream archive"
 _LINK = re.compile(r"https?://[\x21-\x3b=\x3f-\x7e]+")
 
 
-def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicense, samples: Sequence[Sample], has_plan: bool) -> str:
+def body(
+    variant: str,
+    declared: Dataset,
+    sources: Sources,
+    licensed: ModelLicense,
+    samples: Sequence[Sample],
+    sections: Sequence[Section],
+    has_plan: bool,
+) -> str:
     """The Markdown of a card. `has_plan`: the picture of the memory plan is among the plots."""
     train, evaluate, prepare = sources.train, sources.evaluate, sources.prepare
     model, dataset_title = network_title(train.network), declared.title or train.dataset
-    sections = performance_sections(model, sources)
     return markdown_page(
         TEMPLATE,
         {"text": text, "code": code},
@@ -52,7 +58,7 @@ def body(variant: str, declared: Dataset, sources: Sources, licensed: ModelLicen
         no_gallery=_no_gallery(declared),
         sections=sections,
         missing=missing_targets(sections),
-        memory=memory_table(model, sources),
+        memory=code_memory(model, sources),
         memory_note=memory_note(sources.codegen) if sources.codegen else "",
         plan=PICTURE if has_plan else "",
         files=tables.files_table(model, sources),

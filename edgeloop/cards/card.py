@@ -18,6 +18,7 @@ from edgeloop.cards.metadata import metadata
 from edgeloop.cards.names import network_title
 from edgeloop.cards.page import Figure, html_page
 from edgeloop.cards.plots import confusion_plot, history_plot
+from edgeloop.cards.sections import performance_sections
 from edgeloop.cards.sources import Sources, read_sources
 from edgeloop.cards.tables import interval, kib, percent
 from edgeloop.config import Dataset, Params, Resize
@@ -64,7 +65,10 @@ def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, data
     licensed = model_license(sources.train.start, declared.license)
     samples = _plot(folder / "plots", declared, sources, dataset, paths)
     has_plan = copy_picture(paths.generated, sources, folder / "plots" / PICTURE)
-    text = body(variant, declared, sources, licensed, samples, has_plan)
+    sections = performance_sections(model, sources)
+    for layers in (layers for section in sections for layers in section.layers):
+        layers.draw(folder / "plots")
+    text = body(variant, declared, sources, licensed, samples, sections, has_plan)
     (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
     _, _, below_title = text.partition("\n")
     title = f"{model} · {dataset_title} · {sources.train.resolution}x{sources.train.resolution}"

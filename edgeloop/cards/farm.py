@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
+from edgeloop.cards.layers import Layer, Layers
 from edgeloop.cards.markdown import Table
-from edgeloop.cards.performance import NOT_MEASURED, Family, Section, check_models, format_text, kib, resolution_text
+from edgeloop.cards.memory import NOT_MEASURED, made_by, memory_table
+from edgeloop.cards.performance import Family, Section, check_models, format_text, resolution_text
 from edgeloop.cards.sources import Sources
 from edgeloop.markup import text
 from edgeloop.records import FarmBenchmark, FarmMeasurement
@@ -15,14 +17,6 @@ FIRST: tuple[Column, ...] = (
     ("Engine", lambda one: text(one.engine) + (f", {one.cores} cores" if (one.cores or 1) > 1 else "")),
     ("Inference time, one figure (ms)", lambda one: f"{one.latency_ms:.3f}"),
     ("Clock (MHz)", lambda one: f"{one.clock_hz / 1e6:g}" if one.clock_hz else None),
-)
-MEMORY: tuple[Column, ...] = (
-    ("Activation RAM (KiB)", lambda one: kib(one, "activation_ram_bytes")),
-    ("Runtime RAM (KiB)", lambda one: kib(one, "runtime_ram_bytes")),
-    ("Weights flash (KiB)", lambda one: kib(one, "weight_bytes")),
-    ("Code flash (KiB)", lambda one: kib(one, "code_flash_bytes")),
-    ("Internal RAM (KiB)", lambda one: kib(one, "internal_ram_bytes")),
-    ("External RAM (KiB)", lambda one: kib(one, "external_ram_bytes")),
 )
 SHARES: tuple[Column, ...] = (
     ("%NPU", lambda one: f"{one.shares.npu_percent:g}" if one.shares else None),
@@ -43,22 +37,17 @@ def farm_section(model: str, name: str, record: FarmBenchmark, sources: Sources)
         InputError: it is about another model.
     """
     check_models(name, record, sources)
-    columns = [*FIRST, *(SHARES if record.target == "MPU" else MEMORY), *LAST]
-    rows = [
-        [
-            text(model),
-            format_text(str(one.format)),
-            resolution_text(sources.evaluate.resolution),
-            *(cell(one) or NOT_TOLD for _, cell in columns),
-        ]
-        for one in record.models
-    ]
+    columns = [*FIRST, *(SHARES if record.target == "MPU" else ()), *LAST]
+    named = [[text(model), format_text(str(one.format)), resolution_text(sources.evaluate.resolution)] for one in record.models]
+    rows = [[*cells, *(cell(one) or NOT_TOLD for _, cell in columns)] for cells, one in zip(named, record.models, strict=True)]
+    coded = [(cells, one.code) for cells, one in zip(named, record.models, strict=True) if one.code is not None]
     return Section(
         _family(record),
         f"Inference time on {record.board} ({text(record.farm_board)} of ST's farm)",
         " ".join(_notes(record)),
         Table(["Model", "Format", "Resolution", *(head for head, _ in columns)], rows),
-        _layers(record.models[0]),
+        _layers(record.board, record.models[0]),
+        memory_table(coded, [made_by(code) for _, code in coded]),
     )
 
 
@@ -82,6 +71,8 @@ def _notes(record: FarmBenchmark) -> Iterator[str]:
         yield text(one.note)
 
 
-def _layers(one: FarmMeasurement) -> Table | None:
-    rows = [[text(layer.name), f"{layer.duration_ms:.3f}", f"{layer.macs:,}" if layer.macs else "-"] for layer in one.layers]
-    return Table(["Layer", "Time (ms)", "MACC"], rows) if rows else None
+def _layers(board: str, one: FarmMeasurement) -> list[Layers]:
+    if not one.layers:
+        return []
+    each = [Layer(layer.name, layer.duration_ms, layer.macs or None) for layer in one.layers]
+    return [Layers(board, "Time (ms)", 3, "Measured on hardware by ST's tool, layer by layer, an NPU by its epochs.", each)]

@@ -2,15 +2,17 @@
 runs edgeloop is never a target.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from edgeloop.cards.layers import Layer, Layers
 from edgeloop.cards.markdown import Table
+from edgeloop.cards.memory import NOT_MEASURED, kib, made_by, memory_table
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
 from edgeloop.markup import text
-from edgeloop.records import CpuFrequency, EmulatedBenchmark, FarmBenchmark, FarmMeasurement, MeasuredBenchmark, Measurement
+from edgeloop.records import CpuFrequency, EmulatedBenchmark, FarmBenchmark, MeasuredBenchmark, Measurement
 
 Family = Literal["NPU", "MCU", "MPU", "emulated", "host"]
 TARGETS: tuple[tuple[Family, str], ...] = (
@@ -18,7 +20,6 @@ TARGETS: tuple[tuple[Family, str], ...] = (
     ("MCU", "STM32H7, STM32F7 and other Cortex-M"),
     ("MPU", "STM32MP1, STM32MP2"),
 )
-NOT_MEASURED = "not measured"
 Cell = Callable[[Measurement], str | None]
 """None: not measured."""
 
@@ -31,8 +32,10 @@ class Section:
     title: str
     note: str
     table: Table
-    layers: Table | None = None
-    """Its figures layer by layer, where they are known."""
+    layers: Sequence[Layers] = ()
+    """Its figures layer by layer, where they are known: of each model that the board ran."""
+    memory: Table | None = None
+    """What the code on it takes, with the columns of the published cards."""
 
 
 def missing_targets(sections: Iterable[Section]) -> Table | None:
@@ -55,11 +58,8 @@ def format_text(name: str) -> str:
 def measured_section(model: str, name: str, record: MeasuredBenchmark, sources: Sources) -> Section:
     """Latency measured on a board, with what its code takes; of a machine that is no target it is no target's figure."""
     check_models(name, record, sources)
-    columns = [*FIRST, *(MEMORY if any(one.code for one in record.models) else ()), *(SHARES if record.machine else ()), *LAST]
-    rows = [
-        [text(model), _file_text(one), resolution_text(sources.evaluate.resolution), *(cell(one) or NOT_MEASURED for _, cell in columns)]
-        for one in record.models
-    ]
+    columns = [*(_of_the_board(record)), *FIRST, *(SHARES if record.machine else ()), *LAST]
+    rows = [[*_named(model, one, sources), *(cell(one) or NOT_MEASURED for _, cell in columns)] for one in record.models]
     npu = any(one.code and one.code.profile is not None for one in record.models)
     title = f"Inference time on {record.board}" + (f" ({record.microcontroller.title})" if record.microcontroller else "")
     if record.board_kind == "host":
@@ -69,7 +69,36 @@ def measured_section(model: str, name: str, record: MeasuredBenchmark, sources: 
         title if record.target else f"{title} (not a target)",
         _note(record),
         Table(["Model", "Format", "Resolution", *(head for head, _ in columns)], rows),
+        [found for one in record.models if (found := _layers(record, one))],
+        _memory(model, record, sources),
     )
+
+
+def _named(model: str, one: Measurement, sources: Sources) -> list[str]:
+    return [text(model), _file_text(one), resolution_text(sources.evaluate.resolution)]
+
+
+def _of_the_board(record: MeasuredBenchmark) -> Iterable[tuple[str, Cell]]:
+    """Board and frequency, as the published cards name them."""
+    if (board := record.microcontroller) is not None:
+        yield "Board", lambda _: text(board.title)
+        yield "Frequency (MHz)", lambda _: f"{board.clock_hz / 1e6:g}"
+
+
+def _memory(model: str, record: MeasuredBenchmark, sources: Sources) -> Table | None:
+    models = [(one, one.code) for one in record.models if one.code is not None]
+    return memory_table([(_named(model, one, sources), code) for one, code in models], [made_by(code) for _, code in models])
+
+
+def _layers(record: MeasuredBenchmark, one: Measurement) -> Layers | None:
+    if (times := one.layer_times) is None:
+        return None
+    note = (
+        f"Measured by the board, layer by layer: medians of {times.runs} runs of their own, which observing makes longer; "
+        f"together {times.sum_ms:.3f} ms, where the whole inference unobserved takes {one.latency.median_ms:.3f} ms."
+    )
+    each = [Layer(layer.name, layer.median_ms, layer.macs) for layer in times.layers]
+    return Layers(record.board, "Time (ms)", 3, note, each)
 
 
 def check_models(name: str, record: MeasuredBenchmark | FarmBenchmark, sources: Sources) -> None:
@@ -87,14 +116,6 @@ FIRST: tuple[tuple[str, Cell], ...] = (
     ("Runs", lambda one: str(one.latency.runs)),
     ("Stable", lambda one: f"**no**: {text('; '.join(one.latency.unstable))}" if one.latency.unstable else "yes"),
 )
-MEMORY: tuple[tuple[str, Cell], ...] = (
-    ("Activation RAM (KiB)", lambda one: kib(one, "activation_ram_bytes")),
-    ("Runtime RAM (KiB)", lambda one: kib(one, "runtime_ram_bytes")),
-    ("Weights flash (KiB)", lambda one: kib(one, "weight_bytes")),
-    ("Code flash (KiB)", lambda one: kib(one, "code_flash_bytes")),
-    ("Stack (bytes)", lambda one: None if one.stack_bytes is None else f"{one.stack_bytes:,}"),
-    ("Heap (bytes)", lambda one: None if one.heap_bytes is None else f"{one.heap_bytes:,}"),
-)
 SHARES: tuple[tuple[str, Cell], ...] = (
     ("%NPU", lambda one: f"{one.shares.npu_percent:g}" if one.shares else None),
     ("%GPU", lambda one: f"{one.shares.gpu_percent:g}" if one.shares else None),
@@ -108,12 +129,6 @@ LAST: tuple[tuple[str, Cell], ...] = (
     ("Same class", lambda one: _same_class(one)),
     ("Accuracy on the board", lambda one: _accuracy(one)),
 )
-
-
-def kib(one: Measurement | FarmMeasurement, name: str) -> str | None:
-    """A size of its code; None where it is not told."""
-    size: int | None = getattr(one.code, name, None)
-    return None if size is None else f"{size / 1024:.2f}"
 
 
 def _same_class(one: Measurement) -> str:
@@ -152,7 +167,15 @@ def _code_notes(one: Measurement) -> Iterable[str]:
         profile = f", Neural-ART profile {code.profile}" if code.profile else ""
         compiled = f"; firmware compiled {text(one.firmware.compiled)}" if one.firmware else ""
         yield f"Code by {code.backend} {text(code.backend_version or 'of unknown version')}{text(profile)}{compiled}."
-        yield "RAM and flash are those of the generated code."
+        yield "RAM and flash are those of the generated code, its kernels and its runtime."
+    if (made := one.firmware) and made.flash_bytes is not None:
+        yield f"The whole firmware, which holds the network plain and observed, takes {kib(made.flash_bytes)} KiB of flash"
+        yield f"and {kib(made.ram_bytes)} KiB of RAM."
+    if one.stack_bytes is not None:
+        heap = "" if one.heap_bytes is None else f", of heap {one.heap_bytes:,} bytes"
+        yield f"The most that an inference took of the stack: {one.stack_bytes:,} bytes{heap}."
+    if one.no_layer_times:
+        yield f"No times of layers: {text(one.no_layer_times)}."
     if one.protocol_errors:
         yield f"{one.protocol_errors} protocol errors, {one.retries} runs repeated."
 
@@ -184,7 +207,7 @@ def emulated_section(model: str, name: str, record: EmulatedBenchmark, sources: 
         f"on {record.images} {text(record.pixels)}. In time the median would be {text(record.assumption)}. "
         "Outputs are compared bit for bit with those of LiteRT's reference kernels on the host."
     )
-    return Section("emulated", f"Emulated: executed instructions on {record.board}", note, Table(heads, [row]), _layer_table(record))
+    return Section("emulated", f"Emulated: executed instructions on {record.board}", note, Table(heads, [row]), [_emulated_layers(record)])
 
 
 def _agreement(record: EmulatedBenchmark) -> str:
@@ -195,14 +218,8 @@ def _agreement(record: EmulatedBenchmark) -> str:
     return f"**{equal}**, by {record.max_difference:g} at most{disturbed}"
 
 
-def _layer_table(record: EmulatedBenchmark) -> Table:
+def _emulated_layers(record: EmulatedBenchmark) -> Layers:
     """Layers that are computed within another one have no count of their own."""
-    rows = [
-        [
-            text(layer.name),
-            "in the next" if layer.instructions is None else f"{layer.instructions:,}",
-            "-" if layer.macs is None else f"{layer.macs:,}",
-        ]
-        for layer in record.layers
-    ]
-    return Table(["Layer", "Instructions", "MACC"], rows)
+    note = "Emulated, layer by layer, in one more run with observers, which cost instructions of their own."
+    each = [Layer(layer.name, layer.instructions, layer.macs) for layer in record.layers]
+    return Layers(record.board, "Instructions", 0, note, each)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from edgeloop.cards.links import model_link
 from edgeloop.cards.markdown import Table
+from edgeloop.cards.memory import NOT_MEASURED
 from edgeloop.cards.names import MODES, PAPER
-from edgeloop.cards.performance import NOT_MEASURED, format_text, resolution_text
+from edgeloop.cards.performance import format_text, resolution_text
 from edgeloop.cards.sources import Sources
 from edgeloop.markup import code, text
 from edgeloop.records import Accuracy, ClassResult, FormatResult, Provenance

@@ -5,7 +5,7 @@ are different types; no field takes one for another.
 """
 
 from edgeloop.records.base import Part, Provenance, Record
-from edgeloop.records.benchmark_parts import EngineShares
+from edgeloop.records.benchmark_parts import EngineShares, LayerTimes, MeasuredLayer
 from edgeloop.records.benchmarks import (
     BenchmarkRecord,
     ComparedOutputs,
@@ -104,6 +104,7 @@ __all__ = [
     "IngestRecord",
     "KnownElsewhere",
     "LayerError",
+    "LayerTimes",
     "LinuxMachine",
     "McuCode",
     "McuDevice",
@@ -111,6 +112,7 @@ __all__ = [
     "MeasuredBenchmark",
     "MeasuredDetails",
     "MeasuredLatency",
+    "MeasuredLayer",
     "Measurement",
     "MemoryPool",
     "Outside",

@@ -16,6 +16,30 @@ class EngineShares(Part):
     source: str
 
 
+class MeasuredLayer(Part):
+    """One layer, or one epoch of an NPU, in the order of execution, timed by the board itself."""
+
+    name: str
+    position: int
+    """Its place among the operators of the model's file, or as its generator counts."""
+    median_ms: float | None
+    """Null for a layer that another one computes: it is counted there."""
+    macs: int | None
+    """Null where the generator does not state them."""
+
+
+class LayerTimes(Part):
+    """Times layer by layer, from runs of their own: observing costs time, so that they do not add up to the latency."""
+
+    runs: int
+    clock: str
+    layers: list[MeasuredLayer]
+
+    @property
+    def sum_ms(self) -> float:
+        return sum(layer.median_ms or 0.0 for layer in self.layers)
+
+
 class Benchmark(Record):
     """What all benchmarks state."""
 

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from edgeloop.errors import InputError
 from edgeloop.files import read_text
 from edgeloop.records.base import Part
-from edgeloop.records.benchmark_parts import Benchmark, EngineShares
+from edgeloop.records.benchmark_parts import Benchmark, EngineShares, LayerTimes
 from edgeloop.records.farm import FarmBenchmark
 from edgeloop.records.mcu import McuCode, McuDevice, McuFirmware
 from edgeloop.records.models import Accuracy
@@ -151,6 +151,9 @@ class MeasuredDetails(Part):
     shares: EngineShares | None = None
     no_shares: str = ""
     """Why `shares` is null."""
+    layer_times: LayerTimes | None = None
+    no_layer_times: str = ""
+    """Why `layer_times` is null."""
 
 
 class Measurement(MeasuredDetails):

@@ -60,3 +60,7 @@ class McuFirmware(Part):
     """Whether it had to be that of the generated code. ST's firmware for the NPU gives none that could be compared."""
     activation_ram_bytes: int
     weight_bytes: int
+    flash_bytes: int | None = None
+    """Of the whole firmware, where it is edgeloop's own, by its ELF file: the network twice (plain and observed) and all else."""
+    ram_bytes: int | None = None
+    """Likewise: variables, the network's memory, and what is reserved for its stack."""

@@ -14,6 +14,7 @@ from edgeloop.boards.lab.use import BoardInUse
 from edgeloop.boards.latency import NS_PER_MS
 from edgeloop.boards.mcu.connect import check_part, connect
 from edgeloop.boards.mcu.firmware import PORTABLE, Firmware, build, form_for
+from edgeloop.boards.mcu.layers import layer_times
 from edgeloop.boards.mcu.verify import check_clock, check_formats, flashed_network, refuse_virtual
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.link import RATE
@@ -120,7 +121,7 @@ class McuBoard(Driver):
         form = self.flashed.network.outputs[0]
         empty = np.empty((0, int(np.prod(form.shape))), np.float32)
         if observe == Observe.DETAILS:
-            return MeasuredRun(empty, details=self._details())
+            return MeasuredRun(empty, details=self._details(inputs[0]))
         runs = [self._run(image, Mode.IO_ONLY if observe == Observe.OUTPUTS else Mode.PERF) for image in inputs]
         (self._runs if observe == Observe.OUTPUTS else self._timed).extend(runs)
         stored = [run.outputs[0].reshape(-1) for run in runs if run.outputs]
@@ -190,8 +191,10 @@ class McuBoard(Driver):
         clock = f"cycle counter of the board at {mhz}"
         return Identity(f"{board.kind.title}, {mhz}", clock, says, "MCU", system.clock_hz, microcontroller=device)
 
-    def _details(self) -> MeasuredDetails:
+    def _details(self, image: NDArray[Any]) -> MeasuredDetails:
         made, network, disturbances = self.flashed.firmware, self.flashed.network, self.flashed.client.disturbances
+        clock = self.identify().clock
+        times, no_times = layer_times(self.flashed.client, network, image, made.codegen, clock)
         runs, ordered = [*self._runs, *self._timed], sorted(self._timed, key=lambda run: run.total.duration_ms)
         return MeasuredDetails(
             code=code_of(made.codegen),
@@ -205,6 +208,8 @@ class McuBoard(Driver):
                 compiled=network.compiled,
                 signature=network.signature,
                 signature_checked=bool(made.signatures),
+                flash_bytes=made.size.flash_bytes if made.size else None,
+                ram_bytes=made.size.ram_bytes if made.size else None,
                 activation_ram_bytes=network.activation_bytes,
                 weight_bytes=network.weight_bytes,
             ),
@@ -214,6 +219,8 @@ class McuBoard(Driver):
             protocol_errors=disturbances.protocol_errors,
             retries=disturbances.retries,
             power_cycles=self._power_cycles,
+            layer_times=times,
+            no_layer_times=no_times,
         )
 
 

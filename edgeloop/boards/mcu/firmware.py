@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeloop.boards.footprint import Footprint, footprint
 from edgeloop.boards.lab.command import Command, filled
 from edgeloop.boards.lab.config import LabBoard
 from edgeloop.boards.lab.use import BoardInUse, named_tool
@@ -40,6 +41,8 @@ class Firmware:
     """The digest of the ELF file; None where no command uses one."""
     build: list[list[str]]
     flash: list[list[str]]
+    size: Footprint | None = None
+    """Of the whole of it; None where it is not edgeloop's own."""
 
 
 def form_for(board: LabBoard, project: Path) -> Format:
@@ -90,7 +93,8 @@ def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
     built = _shown(commands, own)
     if own_firmware is not None:
         built = [["edgeloop", "firmware", str(model), "--board", own_firmware.name]]
-    return Firmware(codegen, signatures, parts, sha256, built, _shown(flash, own))
+    size = footprint(Path(parts["elf"]), own_firmware) if own_firmware is not None else None
+    return Firmware(codegen, signatures, parts, sha256, built, _shown(flash, own), size)
 
 
 def _build_own(generated: Path, part: Part, elf: Path, model: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.boards.driver import Driver, EmulatedRun, Identity, Loaded, Observe
+from edgeloop.boards.footprint import Footprint, footprint
 from edgeloop.boards.lab.use import BoardInUse
 from edgeloop.boards.signature import signature_of
 from edgeloop.boards.stm32msg.client import BoardClient
@@ -21,7 +22,6 @@ from edgeloop.boards.stm32msg.exchange import V31
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation
 from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.boards.subject import Subject
-from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import Part, find_part
 from edgeloop.boards.virtual.process import BoardProcess
 from edgeloop.codegen.generate import Options, generate_file
@@ -37,15 +37,6 @@ BACKEND = "portable"
 """Whose code a virtual board runs: that of other generators needs libraries of their own."""
 PATIENCE = Patience(sync_s=5.0, ready_s=20.0, upload_s=20.0, inference_s=120.0)
 """An emulated core is as fast as its busy host lets it be."""
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """What a firmware takes of its part."""
-
-    flash_bytes: int
-    ram_bytes: int
-    """Variables, the network's memory, and the reserved stack."""
 
 
 @dataclass(frozen=True)
@@ -246,16 +237,3 @@ def generated_from(codegen: CodegenRecord, paths: VariantPaths, variant: str) ->
     raise InputError(
         f"{paths.generated} was generated from another model than {paths.quantized} holds.", f"Run: dvc repro generate@{variant}"
     )
-
-
-def footprint(firmware: Path, part: Part) -> Footprint:
-    """What a firmware takes, by its segments and its linker script's symbols.
-
-    Raises:
-        BoardError: it is damaged.
-    """
-    program = read_program(firmware)
-    address = {name: symbol.address for name, symbol in program.symbols.items()}
-    variables = address["firmware_clear_end"] - address["firmware_data_begin"]
-    stack = address["firmware_stack_end"] - part.memory(part.stack).start
-    return Footprint(sum(len(segment.content) for segment in program.segments), variables + stack)

@@ -70,6 +70,11 @@ def test_generated_built_flashed_verified_measured_and_recorded(
     assert (record.protocol_errors, record.retries, record.power_cycles) == (0, 0, 0)
     assert record.code.target == "stm32h7" and record.code.backend == "portable" and record.code.macs == 269_580
     assert measured.provenance.data_revision is not None
+    times = record.layer_times
+    assert times is not None and record.no_layer_times == ""
+    assert [layer.macs for layer in times.layers if layer.macs] and sum(layer.macs or 0 for layer in times.layers) == record.code.macs
+    assert times.runs == 5 and times.clock == latency.clock
+    assert times.sum_ms == pytest.approx(latency.median_ms, rel=0.1), "layers are the inference but for what observing costs"
 
 
 @pytest.mark.thorough
@@ -87,6 +92,9 @@ def test_a_board_without_a_build_command_gets_the_firmware_that_edgeloop_has_for
         ["edgeloop", "firmware", str(measurable.quantized / "per_channel.tflite"), "--board", "stm32h747i-disco"]
     ]
     assert record.compared.equal_outputs == 2
+    code, own = record.code, record.firmware
+    assert code is not None and code.weight_bytes and code.activation_ram_bytes and own.flash_bytes and own.ram_bytes
+    assert code.weight_bytes < own.flash_bytes < 2 << 20 and code.activation_ram_bytes < own.ram_bytes < 1 << 20
 
 
 @pytest.mark.thorough
