@@ -37,23 +37,30 @@ def add(command: Command) -> None:
 def _compare(options: argparse.Namespace) -> None:
     from edgeloop.files import write_text
 
-    workspace, params = project()
-    boards = [name for name in (options.a, options.b) if name in params.benchmarks or name.endswith(RECORD)]
-    if boards:
-        from edgeloop.boards.side_by_side import side_by_side
-        from edgeloop.errors import InputError
-
-        if len(boards) == 1 and options.a != options.b:
-            raise InputError(f"{boards[0]} is a benchmark, and the other one is none.", "Compare two benchmarks, or two models.")
-        first, second = (_benchmark(workspace, params, name) for name in (options.a, options.b))
-        found: Comparison | SideBySide = side_by_side(options.a, first, options.b, second)
-    else:
-        from edgeloop.evaluation.paired import compare
-
-        found = compare(*_answers(workspace, params, options))
+    found = _compared(options)
     if options.json:
         write_text(options.json, found.model_dump_json(indent=2) + "\n")
     say(found.in_words())
+
+
+def _compared(options: argparse.Namespace) -> "Comparison | SideBySide":
+    from edgeloop.boards.side_by_side import side_by_side
+    from edgeloop.errors import InputError
+    from edgeloop.evaluation.paired import compare
+    from edgeloop.records import read_benchmark
+
+    names = (options.a, options.b)
+    if all(name.endswith(RECORD) for name in names):  # files need no project
+        first, second = (read_benchmark(Path(name)) for name in names)
+        return side_by_side(options.a, first, options.b, second)
+    workspace, params = project()
+    boards = [name for name in names if name in params.benchmarks or name.endswith(RECORD)]
+    if not boards:
+        return compare(*_answers(workspace, params, options))
+    if len(boards) == 1 and options.a != options.b:
+        raise InputError(f"{boards[0]} is a benchmark, and the other one is none.", "Compare two benchmarks, or two models.")
+    first, second = (_benchmark(workspace, params, name) for name in names)
+    return side_by_side(options.a, first, options.b, second)
 
 
 def _benchmark(workspace: "Workspace", params: "Params", name: str) -> "BenchmarkRecord":
