@@ -423,7 +423,7 @@ class Writer:
             "flash_bytes": None if is_npu else 262_144,
             "ram_bytes": None if is_npu else 65_536,
         }
-        layers = [{"name": name, "position": place, "median_ms": time, "macs": macs} for place, (name, time, macs) in enumerate(LAYERS)]
+        layers = [{"name": name, "position": place, "time_ms": time, "macs": macs} for place, (name, time, macs) in enumerate(LAYERS)]
         times = {"runs": 5, "clock": "a counter", "layers": layers}
         told = {
             "code": code,

@@ -149,7 +149,7 @@ def _layers(found: Measurement | FarmMeasurement | BenchmarkRecord) -> tuple[Seq
     if isinstance(found, FarmMeasurement):
         return [(layer.name, layer.duration_ms) for layer in found.layers], "ms"
     times = found.layer_times if isinstance(found, Measurement) else None
-    return [(layer.name, layer.median_ms) for layer in times.layers] if times else [], "ms"
+    return [(layer.name, layer.time_ms) for layer in times.layers] if times else [], "ms"
 
 
 _RATIOS: dict[type[BenchmarkRecord], Callable[[Any, Any], Iterator[Ratio]]] = {

@@ -1,5 +1,6 @@
 """A board's figures layer by layer: a bar for each beside its multiply-accumulates, and the same as a table."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ class Layer:
 class Layers:
     """The figures of one run, in the order of execution."""
 
-    board: str
+    on: str
+    """The board, and the model's format where it ran several."""
     figure: str
     """What the figures are, with their unit: of what was measured and emulated they are never one."""
     decimals: int
@@ -43,7 +45,7 @@ class Layers:
 
     @property
     def picture(self) -> str:
-        return f"layers-{self.board}.svg"
+        return f"layers-{re.sub(r'[^A-Za-z0-9._-]+', '-', self.on)}.svg"
 
     @property
     def table(self) -> Table:
@@ -57,7 +59,7 @@ class Layers:
     def title(self) -> str:
         """Of the picture."""
         left = f", the {MOST_BARS} longest of {len(self.each)}" if len(self.each) > MOST_BARS else ""
-        return f"{self.figure} by layer on {self.board}{left}"
+        return f"{self.figure} by layer on {self.on}{left}"
 
     def shown(self, figure: float) -> str:
         """A figure as it is written."""

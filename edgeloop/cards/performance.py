@@ -94,11 +94,12 @@ def _layers(record: MeasuredBenchmark, one: Measurement) -> Layers | None:
     if (times := one.layer_times) is None:
         return None
     note = (
-        f"Measured by the board, layer by layer: medians of {times.runs} runs of their own, which observing makes longer; "
-        f"together {times.sum_ms:.3f} ms, where the whole inference unobserved takes {one.latency.median_ms:.3f} ms."
+        f"Measured by the board ({text(times.clock)}), layer by layer: {times.statistic}s of {times.runs} runs of their own, which observing "
+        f"makes longer; together {times.sum_ms:.3f} ms, where the whole inference unobserved takes {one.latency.median_ms:.3f} ms."
     )
-    each = [Layer(layer.name, layer.median_ms, layer.macs) for layer in times.layers]
-    return Layers(record.board, "Time (ms)", 3, note, each)
+    each = [Layer(layer.name, layer.time_ms, layer.macs) for layer in times.layers]
+    which = f", {one.format}" if len(record.models) > 1 else ""
+    return Layers(f"{record.board}{which}", "Time (ms)", 3, note, each)
 
 
 def check_models(name: str, record: MeasuredBenchmark | FarmBenchmark, sources: Sources) -> None:

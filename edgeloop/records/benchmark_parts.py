@@ -1,6 +1,7 @@
 """What the records of benchmarks share, whoever measured."""
 
 from abc import abstractmethod
+from typing import Literal
 
 from edgeloop.records.base import Part, Record
 
@@ -22,7 +23,7 @@ class MeasuredLayer(Part):
     name: str
     position: int
     """Its place among the operators of the model's file, or as its generator counts."""
-    median_ms: float | None
+    time_ms: float | None
     """Null for a layer that another one computes: it is counted there."""
     macs: int | None
     """Null where the generator does not state them."""
@@ -32,12 +33,14 @@ class LayerTimes(Part):
     """Times layer by layer, from runs of their own: observing costs time, so that they do not add up to the latency."""
 
     runs: int
+    statistic: Literal["median", "mean"] = "median"
+    """Of the runs: what the board's own tool gives."""
     clock: str
     layers: list[MeasuredLayer]
 
     @property
     def sum_ms(self) -> float:
-        return sum(layer.median_ms or 0.0 for layer in self.layers)
+        return sum(layer.time_ms or 0.0 for layer in self.layers)
 
 
 class Benchmark(Record):

@@ -48,7 +48,7 @@ def faster(record: MeasuredBenchmark) -> MeasuredBenchmark:
     (one,) = record.models
     assert one.code is not None and one.layer_times is not None
     latency = one.latency.model_copy(update={"window_medians_ms": [0.9 * window for window in one.latency.window_medians_ms]})
-    layers = [layer.model_copy(update={"median_ms": 0.5}) if layer.name == "conv_1" else layer for layer in one.layer_times.layers]
+    layers = [layer.model_copy(update={"time_ms": 0.5}) if layer.name == "conv_1" else layer for layer in one.layer_times.layers]
     changed = one.model_copy(
         update={
             "latency": latency.model_copy(update={"median_ms": 0.9 * latency.median_ms}),

@@ -120,7 +120,7 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
             f"| Series | {PUBLISHED} |",
             "| STM32H7 | 50.00 | 2.00 | 128.00 | 40.00 | 52.00 | 168.00 | stedgeai 4.0.1 |",
             "takes 256.00 KiB of flash and 64.00 KiB of RAM. The most that an inference took of the stack: 1,024 bytes.",
-            "medians of 5 runs of their own, which observing makes longer; together 7.620 ms",
+            "Measured by the board (a counter), layer by layer: medians of 5 runs of their own, which observing makes longer",
             "](plots/layers-desk.svg)",
             "| conv\\_1 | 1.250 | 919,616 |",
             NO_NPU,

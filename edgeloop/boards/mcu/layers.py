@@ -46,4 +46,4 @@ def _layer(each: tuple[Operation, ...], macs: dict[int, int]) -> MeasuredLayer:
     """One layer from its runs; a time of nothing and no cycle is that of a layer which another one computes."""
     first, ran = each[0], any(one.duration_ms or any(one.counters) for one in each)
     time_ms = median(one.duration_ms for one in each) if ran else None
-    return MeasuredLayer(name=first.name, position=first.id, median_ms=time_ms, macs=macs.get(first.id))
+    return MeasuredLayer(name=first.name, position=first.id, time_ms=time_ms, macs=macs.get(first.id))

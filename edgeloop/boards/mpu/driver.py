@@ -15,12 +15,15 @@ from edgeloop.boards.driver import Driver, Identity, Loaded, MeasuredRun, Observ
 from edgeloop.boards.lab.use import BoardInUse
 from edgeloop.boards.mpu.answers import Facts, LoadedModel, Ran, Runtime, Tool, checked, scores
 from edgeloop.boards.mpu.machine import FREQUENCY_FILES, MACHINE_FILES, MOST_FILES, check_kind, frequencies, has_npu, is_stm32, machine
+from edgeloop.boards.mpu.profile import PLACES as PROFILERS
+from edgeloop.boards.mpu.profile import PROGRAM as PROFILER
+from edgeloop.boards.mpu.profile import layer_times, profile_command
 from edgeloop.boards.mpu.session import Session, source
 from edgeloop.boards.mpu.shares import PROGRAM, engine_shares
 from edgeloop.boards.subject import Subject
 from edgeloop.errors import BoardRefusal, InputError, ProtocolError
 from edgeloop.files import sha256_file
-from edgeloop.records import CodegenRecord, LinuxMachine, MeasuredDetails
+from edgeloop.records import CodegenRecord, LayerTimes, LinuxMachine, MeasuredDetails
 from edgeloop.tflite.formats import Format
 
 SUFFIXES = (".tflite", ".onnx", ".nb")
@@ -155,7 +158,14 @@ class MpuBoard(Driver):
     def _details(self) -> MeasuredDetails:
         after = self.frequencies()
         shares, no_shares = engine_shares(*self.engine_tool())
-        return MeasuredDetails(cpu_frequencies=frequencies(self._before or after, after), shares=shares, no_shares=no_shares)
+        times, no_times = self.profile()
+        return MeasuredDetails(
+            cpu_frequencies=frequencies(self._before or after, after),
+            shares=shares,
+            no_shares=no_shares,
+            layer_times=times,
+            no_layer_times=no_times,
+        )
 
     def _ran(self, inputs: NDArray[Any]) -> MeasuredRun:
         loaded = self.loaded
@@ -200,6 +210,21 @@ class MpuBoard(Driver):
         with self._talking() as session:
             cores = ["--cpu_cores", str(loaded.threads)] if loaded.threads else []
             return self._tool(session, [PROGRAM, "-m", self._model, *cores], self._linux.deadlines.tool_s), self._model
+
+    def profile(self) -> tuple[LayerTimes | None, str]:
+        """The times of the loaded model's layers by the board's own benchmark_model, or None and why there are none.
+
+        Raises:
+            InputError: nothing was loaded.
+            BoardError: one of its kinds.
+        """
+        loaded = self.loaded
+        if "CPU" not in loaded.engine or not self._model.endswith(".tflite"):
+            return None, f"no tool of the board tells times of layers on {loaded.engine}"
+        with self._talking() as session:
+            found = sorted(self._facts(session, [PROFILERS]).files)
+            command = profile_command(found[-1] if found else PROFILER, self._model, loaded.threads)
+            return layer_times(self._tool(session, command, self._linux.deadlines.tool_s))
 
     def close(self) -> None:
         """End everything there, remove what was copied, and disconnect."""

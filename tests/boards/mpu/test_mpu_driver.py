@@ -111,6 +111,63 @@ def test_the_shares_of_the_engines_come_from_the_boards_own_tool(linux: LinuxBoa
     assert (shares.tool_inference_ms, shares.tool_peak_ram_mb) == (10.66, 23.47)
 
 
+@pytest.mark.parametrize("started", [True, False])  # former versions have a column more
+def test_the_times_of_layers_come_from_the_boards_own_tool(linux: LinuxBoard, miniatures: Path, tmp_path: Path, started: bool) -> None:
+    python = python_with(tmp_path, runtime())
+    script(tmp_path / "tools" / "benchmark_model", benchmark_model(started))
+    with closing(driver(linux.board(python=python))) as board:
+        board.load(miniatures / "per_channel.tflite")
+        times, missing = board.profile()
+        asked = (tmp_path / "asked").read_text(encoding="utf-8")
+    assert times is not None and missing == ""
+    assert (times.runs, times.statistic) == (167, "mean")
+    assert [(layer.name, layer.time_ms) for layer in times.layers] == [(name, float(time_ms)) for _, time_ms, name in PROFILED]
+    assert "--graph=model.tflite" in asked and "--num_threads=1" in asked and "--enable_op_profiling=true" in asked
+
+
+def test_why_there_are_no_times_of_layers(linux: LinuxBoard, miniatures: Path, tmp_path: Path) -> None:
+    for name, modules, said in (
+        ("npu", {"stai_mpu": STAI_MPU}, "no tool of the board tells times of layers on OpenVX on the NPU"),
+        ("cpu", runtime(), "benchmark_model printed no table of its operators"),
+    ):
+        (tmp_path / name).mkdir()
+        python = python_with(tmp_path / name, modules)
+        script(tmp_path / name / "tools" / "benchmark_model", "#!/bin/sh\necho 'count=5 first=1'\necho 'Inference (avg): 22760.3'\n")
+        with closing(driver(linux.board(python=python))) as board:
+            board.load(miniatures / "per_channel.tflite")
+            assert board.profile() == (None, said)
+
+
+PROFILED = (
+    ("CONV_2D", "4.269", "[conv]:0"),
+    ("Convolution (NHWC, QC8) IGEMM", "0.500", "Delegate/Convolution (NHWC, QC8) IGEMM:1"),
+)
+"""Type, time in ms, and name of an operator that TensorFlow Lite runs, and of one that it delegates."""
+
+
+def benchmark_model(started: bool) -> str:
+    """A stand-in for TensorFlow Lite's tool, with tables of its form: initialization, run order, and the same by time."""
+    start = ["[start]"] if started else []
+    heads = ["", "[node type]", *start, "[first]", "[avg ms]", "[%]", "[cdf%]", "[mem KB]", "[times called]", "[Name]"]
+
+    def table(title: str, *rows: tuple[str, str, str]) -> list[str]:
+        lines = ["\t".join(heads)]
+        for kind, time_ms, name in rows:
+            lines.append("\t".join(["", kind, *("0.000" for _ in start), "9.9", time_ms, "1.0%", "1.0%", "0.000", "1", name]))
+        return [f"====== {title} ======", *lines, ""]
+
+    printed = [
+        "count=12 first=11147 curr=8146 avg=8779.68",
+        "count=167 first=8325 curr=10016 avg=8680.33",
+        "Profiling Info for Benchmark Initialization:",
+        *table("Run Order", ("AllocateTensors", "0.291", "AllocateTensors/0")),
+        "Operator-wise Profiling Info for Regular Benchmark Runs:",
+        *table("Run Order", *PROFILED),
+        *table("Top by Computation Time", *PROFILED),
+    ]
+    return '#!/bin/sh\necho "$@" > "$(dirname "$0")/../asked"\ncat <<\'END\'\n' + "\n".join(printed) + "\nEND\n"
+
+
 def test_what_a_login_prints_in_front_is_passed_over(linux: LinuxBoard, tmp_path: Path) -> None:
     python = python_with(tmp_path, {}, first="echo 'Welcome to OpenSTLinux'; printf 'no line end: '")
     with closing(driver(linux.board(python=python))) as board:
