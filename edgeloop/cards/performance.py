@@ -93,9 +93,10 @@ def _memory(model: str, record: MeasuredBenchmark, sources: Sources) -> Table | 
 def _layers(record: MeasuredBenchmark, one: Measurement) -> Layers | None:
     if (times := one.layer_times) is None:
         return None
+    how = f"{times.statistic}s of {times.runs} runs of their own, which observing makes longer"
     note = (
-        f"Measured by the board ({text(times.clock)}), layer by layer: {times.statistic}s of {times.runs} runs of their own, which observing "
-        f"makes longer; together {times.sum_ms:.3f} ms, where the whole inference unobserved takes {one.latency.median_ms:.3f} ms."
+        f"Measured by the board ({text(times.clock)}), layer by layer: {how}; "
+        f"together {times.sum_ms:.3f} ms, where the whole inference unobserved takes {one.latency.median_ms:.3f} ms."
     )
     each = [Layer(layer.name, layer.time_ms, layer.macs) for layer in times.layers]
     which = f", {one.format}" if len(record.models) > 1 else ""
