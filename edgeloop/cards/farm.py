@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from edgeloop.cards.layers import Layer, Layers
 from edgeloop.cards.markdown import Table
-from edgeloop.cards.memory import NOT_MEASURED, made_by, memory_table
+from edgeloop.cards.memory import NOT_MEASURED, memory_table
 from edgeloop.cards.performance import Family, Section, check_models, format_text, resolution_text
 from edgeloop.cards.sources import Sources
 from edgeloop.markup import text
@@ -47,7 +47,7 @@ def farm_section(model: str, name: str, record: FarmBenchmark, sources: Sources)
         " ".join(_notes(record)),
         Table(["Model", "Format", "Resolution", *(head for head, _ in columns)], rows),
         _layers(record.board, record.models[0]),
-        memory_table(coded, [made_by(code) for _, code in coded]),
+        memory_table(coded),
     )
 
 

@@ -76,6 +76,7 @@ class Layers:
             first.set_yticks(range(len(bars)), names, fontsize=8)
             _draw(first, [one.figure or 0.0 for one in bars], VAL, self.title, self.shown)
             if panels == 2:
+                figure.set_layout_engine("constrained", wspace=0.06)
                 second = figure.add_subplot(1, panels, 2, sharey=first)
                 second.tick_params(labelleft=False)
                 _draw(second, [count / 1e6 for count in macs], MUTED, "MACC (millions)", "{:.3g}".format)
@@ -88,7 +89,7 @@ class Layers:
 
 def _draw(axes: "Axes", values: Sequence[float], color: str, title: str, shown: Callable[[float], str]) -> None:
     """One panel of bars, the first on top, each with its figure; what is nothing has none."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.barh(range(len(values)), values, color=color, height=0.68)
     for place, value in enumerate(values):
@@ -97,6 +98,7 @@ def _draw(axes: "Axes", values: Sequence[float], color: str, title: str, shown: 
     axes.set_ylim(len(values) - 0.4, -0.6)
     axes.set_xlim(0, max([*values, 0.0]) * LABEL_SPACE or 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.set_title(title, loc="left")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=GRID, linewidth=0.6)

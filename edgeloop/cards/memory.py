@@ -16,16 +16,13 @@ Named = tuple[Sequence[str], Code]
 """Model, format and resolution as cells, and the code that was generated of it."""
 
 
-def memory_table(named: Sequence[Named], generators: Sequence[str] = ()) -> Table | None:
-    """A row for each code, those of an NPU with that one's columns; `generators` is one further cell for each. None without code."""
+def memory_table(named: Sequence[Named]) -> Table | None:
+    """A row for each code, those of an NPU with that one's columns; None without code."""
     if not named:
         return None
     npu = any(is_npu(code) for _, code in named)
     rows = [[*cells, text((code.target or NOT_STATED).upper()), *(npu_cells(code) if npu else mcu_cells(code))] for cells, code in named]
-    heads = ["Model", "Format", "Resolution", "Series", *(NPU if npu else MCU)]
-    if not generators:
-        return Table(heads, rows)
-    return Table([*heads, "Generator"], [[*row, made] for row, made in zip(rows, generators, strict=True)])
+    return Table(["Model", "Format", "Resolution", "Series", *(NPU if npu else MCU)], rows)
 
 
 def is_npu(code: Code) -> bool:
@@ -44,11 +41,6 @@ def mcu_cells(code: Code) -> list[str]:
 def npu_cells(code: Code) -> list[str]:
     """RAM on the chip and outside of it, and the weights."""
     return [kib(size) for size in (code.internal_ram_bytes, code.external_ram_bytes, code.weight_bytes)]
-
-
-def made_by(code: McuCode) -> str:
-    """Generator and version."""
-    return f"{text(code.backend)} {text(code.backend_version or 'of unknown version')}"
 
 
 def kib(size: int | None) -> str:

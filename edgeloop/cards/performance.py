@@ -8,7 +8,7 @@ from typing import Literal
 
 from edgeloop.cards.layers import Layer, Layers
 from edgeloop.cards.markdown import Table
-from edgeloop.cards.memory import NOT_MEASURED, kib, made_by, memory_table
+from edgeloop.cards.memory import NOT_MEASURED, kib, memory_table
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
 from edgeloop.markup import text
@@ -86,8 +86,7 @@ def _of_the_board(record: MeasuredBenchmark) -> Iterable[tuple[str, Cell]]:
 
 
 def _memory(model: str, record: MeasuredBenchmark, sources: Sources) -> Table | None:
-    models = [(one, one.code) for one in record.models if one.code is not None]
-    return memory_table([(_named(model, one, sources), code) for one, code in models], [made_by(code) for _, code in models])
+    return memory_table([(_named(model, one, sources), one.code) for one in record.models if one.code is not None])
 
 
 def _layers(record: MeasuredBenchmark, one: Measurement) -> Layers | None:

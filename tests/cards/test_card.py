@@ -118,7 +118,7 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
             "| STM32H747I-DISCO | 400 | CPU | 4.321 | 0.011 | 4.271 - 4.721 | 350 | yes | 60 of 64, by 0.0117 at most |",
             "2 protocol errors, 1 runs repeated",
             f"| Series | {PUBLISHED} |",
-            "| STM32H7 | 50.00 | 2.00 | 128.00 | 40.00 | 52.00 | 168.00 | stedgeai 4.0.1 |",
+            "| STM32H7 | 50.00 | 2.00 | 128.00 | 40.00 | 52.00 | 168.00 |",
             "takes 256.00 KiB of flash and 64.00 KiB of RAM. The most that an inference took of the stack: 1,024 bytes.",
             "Measured by the board (a counter), layer by layer: medians of 5 runs of their own, which observing makes longer",
             "](plots/layers-desk.svg)",
