@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from edgeloop.boards.drivers import DRIVERS
 from edgeloop.boards.lab.config import load_lab
-from edgeloop.boards.mcu.firmware import form_for
 from edgeloop.codegen.choice import check_generation
 from edgeloop.codegen.targets import find_target
 from edgeloop.config import Params
@@ -48,9 +47,13 @@ def _check_generation(workspace: Workspace, params: Params, runs: Collection[str
         how = params.generate
         check_generation(how.backend, find_target(how.target), how.tool)
     lab = load_lab(workspace)
-    for name in sorted({benchmark.board for key, benchmark in params.benchmarks.items() if f"benchmark@{key}" in runs}):
-        board = lab.board(name)
-        if "generate" in DRIVERS[board.kind.driver].keys and not board.entry.lab:
+    named = sorted({benchmark.board for key, benchmark in params.benchmarks.items() if f"benchmark@{key}" in runs})
+    boards = [board for board in map(lab.board, named) if "generate" in DRIVERS[board.kind.driver].keys and not board.entry.lab]
+    if boards:
+        # It brings the generators along, which a plan without such boards does not need.
+        from edgeloop.boards.mcu.firmware import form_for
+
+        for board in boards:
             form_for(board, workspace.root)
 
 

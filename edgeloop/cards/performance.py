@@ -157,7 +157,7 @@ def _note(record: MeasuredBenchmark) -> str:
         notes.append(f"{text(software)}; CPU clock: {text('; '.join(clocks)) if clocks else 'not told by its kernel'}.")
     if (board := record.microcontroller) is not None:
         notes.append(f"Device id 0x{board.device_id:x}; serial validation protocol {board.protocol}.")
-    notes += [note for one in record.models for note in _code_notes(one)]
+    notes += dict.fromkeys(note for one in record.models for note in _code_notes(one))
     if record.target is None:
         notes.append("It says nothing about an STM32 and must not be compared with figures of one.")
     return " ".join(notes)

@@ -38,6 +38,11 @@ class LayerTimes(Part):
     clock: str
     layers: list[MeasuredLayer]
 
+    def in_words(self) -> str:
+        """The layers that take longest."""
+        longest = sorted(self.layers, key=lambda layer: -(layer.time_ms or 0.0))[:3]
+        return f"longest of {len(self.layers)} layers: " + ", ".join(f"{layer.name} {layer.time_ms or 0.0:.3f} ms" for layer in longest)
+
     @property
     def sum_ms(self) -> float:
         return sum(layer.time_ms or 0.0 for layer in self.layers)

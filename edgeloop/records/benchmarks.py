@@ -192,6 +192,8 @@ class Measurement(MeasuredDetails):
         if not self.compared.agrees:
             yield "  It computes something else: update the runtime, or choose another; the time is not one of this model."
         yield f"  {', '.join(self._made_by())}"
+        if self.layer_times:
+            yield f"  {self.layer_times.in_words()}"
 
     def _made_by(self) -> Iterator[str]:
         yield f"{self.file if self.file != 'tflite' else 'model'} on {self.engine} with {self.runtime}"
