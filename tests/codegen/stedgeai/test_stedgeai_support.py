@@ -14,6 +14,8 @@ from edgeloop.codegen.stedgeai.support import ANY, SUPPORT, fits, untested
 from edgeloop.codegen.stedgeai.targets import TOOL_TARGETS
 from edgeloop.codegen.stedgeai.versions import Version, find_version
 from edgeloop.codegen.targets import TARGETS
+from edgeloop.doctor.machine import Machine
+from edgeloop.doctor.tools import stedgeai_versions
 from edgeloop.errors import StedgeaiMissing
 
 pytest_plugins = ("stedgeai_machine",)
@@ -106,6 +108,15 @@ def test_one_that_is_named_is_taken_or_refused(installed: SideBySide) -> None:
         assert str(root / "2.2") in caught.value.remedy
     with pytest.raises(StedgeaiMissing, match=r"No ST Edge AI Core 4\.1 is installed here: .*4\.0\.1"):
         find_tool(Path("4.1"))
+
+
+def test_doctor_lists_every_version_with_what_it_generates_for(installed: SideBySide, tmp_path: Path) -> None:
+    root = installed(LAST_FOR_MP2, LATER)
+    said = stedgeai_versions(Machine(start=tmp_path))
+    assert said is not None
+    newer, older = said.split("; ")
+    assert newer.startswith(f"{LATER} ({root / '4.0'}") and newer.endswith("also for stm32n6, stm32u3")
+    assert older.startswith(f"{LAST_FOR_MP2} ({root / '2.2'}") and older.endswith("also for stm32mp2, stm32n6")
 
 
 def test_what_is_older_than_the_core_is_refused_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
