@@ -110,7 +110,10 @@ class Agreement:
         if answer.agreement is None or answer.agreement.rate != rate or answer.agreement.size > PACKET_BYTES:
             raise unexpected("what answers AGREE", answer)
         self._exchange.use_checked_packets(answer.agreement.size)
-        self._link.change(rate)
+        try:
+            self._link.change(rate)
+        except BoardError as error:
+            raise ProtocolError(error.what, "Its rate is given up.") from error
         return True
 
     def _try(self, seed: int, seconds: float) -> None:

@@ -24,14 +24,18 @@ Result = TypeVar("Result")
 
 
 class BoardClient:
-    """A connection to a board; a context manager. `address`: a port's path or a URL of pyserial.
+    """A connection to a board; a context manager. `address`: a port's path or a URL of pyserial; `rate`: of the first contact.
+
+    `agrees`: whether a firmware of edgeloop's is asked for a higher rate, larger packets, and CRCs.
 
     Raises:
         BoardError: the port cannot be had, or the board speaks another version.
         BoardSilent: nothing answers.
     """
 
-    def __init__(self, address: str, *, rate: int = RATE, version: Version = V31, patience: Patience | None = None) -> None:
+    def __init__(
+        self, address: str, *, rate: int = RATE, version: Version = V31, patience: Patience | None = None, agrees: bool = True
+    ) -> None:
         self.patience = patience or Patience()
         self.disturbances = Disturbances()
         self.boot_text = ""
@@ -41,6 +45,7 @@ class BoardClient:
         self._link = Link(address, rate)
         self._exchange = Exchange(self._link, version)
         self._agreement = Agreement(self._exchange)
+        self._agrees = agrees and version is V31
         try:
             self._begin(self.patience.boot_s)
         except BoardError:
@@ -133,8 +138,12 @@ class BoardClient:
     def _begin(self, rest_s: float) -> None:
         """Synchronise, and agree on what is faster and safer where the board offers it."""
         self._synchronise(rest_s)
-        while Capability.AGREES in self.capabilities and self._agreement.is_open and not self._agreement.reach(self.patience.sync_s):
+        while self._may_agree and not self._agreement.reach(self.patience.sync_s):
             self._synchronise(rest_s)
+
+    @property
+    def _may_agree(self) -> bool:
+        return self._agrees and Capability.AGREES in self.capabilities and self._agreement.is_open
 
     def _synchronise(self, rest_s: float) -> None:
         """Begin anew, behind what the board still sends: its boot text, or within `rest_s` the rest of a run that was given up."""

@@ -1,5 +1,6 @@
 """A serial port, a pseudo-terminal or a TCP connection as a stream of bytes on which every wait has a deadline."""
 
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,12 +54,12 @@ class Link:
         """
         if rate == self.rate:
             return
+        self.rate = rate
         try:
             self._port.reset_output_buffer()
             self._port.baudrate = rate
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:
             raise BoardError(f"The port {self.address} does not go over to {rate} baud: {error}", "Connect again.") from error
-        self.rate = rate
 
     def write(self, content: bytes) -> None:
         with self._explained():
