@@ -85,6 +85,7 @@ class Agreement:
         """Take the device back to where any other host looks for it, as far as it listens."""
         if not self.may_hold:
             return
+        self.may_hold = False
         try:
             self._exchange.request(Command.AGREE)
             self._exchange.answer(CLOSE_S)
