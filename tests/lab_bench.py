@@ -1,6 +1,6 @@
 """A test bench in miniature: a "physical" board that is an emulated core behind a serial exporter, flashed by a command.
 
-The exporter listens on TCP as ser2net does, at 115200 baud, whether or not a core runs behind it. Two small programs stand in for a firmware
+The exporter listens on TCP as ser2net does (115200 baud), whether or not a core runs behind it. Two small programs stand in for a firmware
 project and a flash tool: `build_firmware_project.py` really compiles the generated code, `flash_tool.py` has the bench load the
 ELF and restart the core. The firmware calls itself a TEST STAND-IN and not virtual, or the benchmark would refuse it; records
 made here say so, and stay in temporary folders.

@@ -22,8 +22,10 @@ from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.boards.virtual import wire
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.machine import Machine
+from edgeloop.boards.virtual.parts import STM32F405
 from edgeloop.errors import BoardRefusal, BoardSilent
 from edgeloop.firmware.board import boards, find_board
+from edgeloop.firmware.build import build_firmware
 from edgeloop.firmware.protocol.messages import Command
 
 H747, F446 = "stm32h747i-disco", "nucleo-f446re"
@@ -224,6 +226,20 @@ def test_at_another_rate_a_board_neither_hears_nor_is_heard(firmware: Callable[[
         with BoardClient(board.pty) as client:
             assert client.line == Line(rate=2_000_000, packet_bytes=1024, has_crc=True)
             assert_runs(client)
+
+
+@pytest.mark.thorough
+def test_where_memory_is_short_packets_are_smaller_and_not_the_network(firmware: Callable[[str], Path], tmp_path: Path) -> None:
+    places = read_program(firmware("stm32f405")).symbols
+    free = places["firmware_spare_0_end"].address - places["firmware_spare_0_begin"].address
+    for source in tiny.FOLDER.iterdir():
+        text = source.read_text().replace("float scores[SCORES + 3];", f"float scores[SCORES + 3 + {(free + 400) // 4}];")
+        (tmp_path / source.name).write_text(text)
+    elf = build_firmware(tmp_path, STM32F405, tmp_path / "firmware.elf")
+    with tiny.board("stm32f405", elf) as board, BoardClient(board.pty) as client:
+        assert client.line == Line(rate=2_000_000, packet_bytes=64, has_crc=True)
+        assert_runs(client)
+        assert client.disturbances.protocol_errors == 0
 
 
 class ListeningDevice(ScriptedDevice):
