@@ -115,6 +115,8 @@ class Agreement:
             self._link.change(rate)
         except BoardError as error:
             raise ProtocolError(error.what, "Its rate is given up.") from error
+        # An adapter needs a moment, and either end may have taken the change itself for a byte.
+        self._link.drain(seconds)
         return True
 
     def _try(self, seed: int, seconds: float) -> None:

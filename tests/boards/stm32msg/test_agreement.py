@@ -113,6 +113,14 @@ def test_a_rate_that_the_hosts_adapter_does_not_do_is_not_taken(line: EmulatedLi
         assert_runs(client)
 
 
+def test_a_change_of_rate_may_be_heard_as_a_byte(line: EmulatedLine) -> None:
+    line.glitch = b"\0"
+    with connected() as client:
+        assert client.line.rate == 2_000_000
+        assert_runs(client)
+        assert client.disturbances.protocol_errors == 0
+
+
 def test_a_line_that_carries_no_packet_of_the_extension_is_left_as_it_is(line: EmulatedLine) -> None:
     line.up = lambda content, _: b"" if begins_checked(content) else content
     with connected() as client:

@@ -29,7 +29,8 @@ static struct {
     uint32_t rate;
     uint32_t bytes;    /* the most of a packet */
     uint32_t first_ms; /* how long the next message's first packet may take, 0 for ever */
-} agreement = {false, PART_BAUD, PACKETS_SMALL, 0};
+    bool forgives;     /* adapters may give a byte that is none when their rate changes */
+} agreement = {false, PART_BAUD, PACKETS_SMALL, 0, false};
 
 /* The line has been quiet for long enough: what comes next is something new, and no rest of something damaged. */
 static bool is_quiet;
@@ -41,6 +42,7 @@ void packets_agree(uint32_t rate, uint32_t bytes)
     agreement.rate = rate;
     agreement.bytes = bytes;
     agreement.first_ms = AGREED_MS;
+    agreement.forgives = true;
 }
 
 void packets_withdraw(void)
@@ -64,16 +66,22 @@ uint32_t packets_size(void)
     return agreement.bytes;
 }
 
-void packets_drain(void)
+static void throw_away(void)
 {
     in.left = 0;
     in.used = in.at = 0;
-    if (!is_quiet) {
-        while (uart_wait(QUIET_MS)) {
-            (void)uart_take();
-        }
-        is_quiet = true;
+    if (is_quiet) {
+        return;
     }
+    while (uart_wait(QUIET_MS)) {
+        (void)uart_take();
+    }
+    is_quiet = true;
+}
+
+void packets_drain(void)
+{
+    throw_away();
     packets_withdraw();
 }
 
@@ -133,19 +141,23 @@ static bool receive_checked(uint8_t header)
 /* One packet; false when it is none. `milliseconds` is how long its first byte may take, 0 for ever. */
 static bool receive(uint32_t milliseconds)
 {
-    bool is_sound = false;
     is_quiet = !uart_wait(milliseconds);
-    if (!is_quiet) {
-        uint8_t header = uart_take();
-        is_sound = agreement.is_made ? receive_checked(header) : receive_small(header);
-    }
-    if (!is_sound) {
+    if (is_quiet) {
         packets_drain();
         return false;
     }
-    in.at = 0;
-    agreement.first_ms = 0;
-    return true;
+    uint8_t header = uart_take();
+    bool is_sound = agreement.is_made ? receive_checked(header) : receive_small(header);
+    if (is_sound) {
+        in.at = 0;
+        agreement.first_ms = 0;
+    } else if (agreement.forgives) {
+        throw_away();
+    } else {
+        packets_drain();
+    }
+    agreement.forgives = false;
+    return is_sound;
 }
 
 /* The varint at the beginning of a message; 0 when there is none. */

@@ -26,6 +26,8 @@ class EmulatedLine:
     down: Hand = untouched
     fastest: int = 10_000_000
     """What the host's adapter can."""
+    glitch: bytes = b""
+    """What both ends hear when the rate changes."""
     rate: int = 0
 
 
@@ -55,6 +57,8 @@ class Serial:
             raise OSError("the adapter does not do that")
         self._line.rate = rate
         self._line.machine.hears_at(rate)
+        if self._line.glitch:
+            self._heard += self._line.glitch + self._line.machine.feed(self._line.glitch)
 
     @property
     def in_waiting(self) -> int:
