@@ -57,7 +57,7 @@ class Agreement:
                 self._rates.pop(0)
             for seed in range(TRIALS if self._rates else 0):
                 self._try(seed, seconds)
-        except (BoardSilent, ProtocolError):
+        except (BoardSilent, ProtocolError, BoardRefusal):
             self._rates.pop(0)
             return False
         return True

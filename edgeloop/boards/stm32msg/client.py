@@ -20,6 +20,8 @@ from edgeloop.firmware.protocol.messages import Capability, Command, Failure, Sy
 
 MOST_NETWORKS = 64
 MOST_TEXT = 1 << 16
+LEAVING_S = 5.0
+"""How long a board may go on with its answers at a rate that was given up."""
 Result = TypeVar("Result")
 
 
@@ -148,16 +150,16 @@ class BoardClient:
     def _synchronise(self, rest_s: float) -> None:
         """Begin anew, behind what the board still sends: its boot text, or within `rest_s` the rest of a run that was given up."""
         end, left = Deadline.after(rest_s), self.patience.sync_tries
-        was_agreed = self._agreement.may_hold
+        leaving = Deadline.after(LEAVING_S if self._agreement.may_hold else 0.0)
         self._heard(self._agreement.leave(rest_s))
         while True:
             try:
                 self._sync(rest_s)
                 return
             except (BoardSilent, ProtocolError) as error:
-                # A board that answers earlier requests is busy, not broken; and so is one that does it at another rate.
-                is_busy = isinstance(error, AnswersEarlier) or (was_agreed and isinstance(error, ProtocolError))
-                left -= not is_busy or end.is_over
+                # A board that answers earlier requests is busy, not broken; and so is, for a while, one that does it at another rate.
+                is_garbage = isinstance(error, ProtocolError) and not leaving.is_over
+                left -= not (isinstance(error, AnswersEarlier) or is_garbage) or end.is_over
                 if not left:
                     raise
                 self.disturbances.protocol_errors += 1
