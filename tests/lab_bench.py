@@ -1,6 +1,6 @@
 """A test bench in miniature: a "physical" board that is an emulated core behind a serial exporter, flashed by a command.
 
-The exporter listens on TCP as ser2net does, whether or not a core runs behind it. Two small programs stand in for a firmware
+The exporter listens on TCP as ser2net does (115200 baud), whether or not a core runs behind it. Two small programs stand in for a firmware
 project and a flash tool: `build_firmware_project.py` really compiles the generated code, `flash_tool.py` has the bench load the
 ELF and restart the core. The firmware calls itself a TEST STAND-IN and not virtual, or the benchmark would refuse it; records
 made here say so, and stay in temporary folders.
@@ -12,6 +12,7 @@ import select
 import shutil
 import socket
 import sys
+import termios
 import threading
 import tty
 from collections.abc import Iterator
@@ -246,4 +247,7 @@ def _listening(port: int) -> socket.socket:
 def _opened(terminal: str) -> int:
     line = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
     tty.setraw(line)
+    settings = termios.tcgetattr(line)
+    settings[4] = settings[5] = termios.B115200
+    termios.tcsetattr(line, termios.TCSANOW, settings)
     return line

@@ -10,6 +10,11 @@ from edgeloop.firmware.registers import Family, family
 
 STACK_BYTES = 8 * 1024
 BAUD = 115_200
+"""At which every host is met first."""
+PACKET_BYTES = 1024
+"""The largest packet of edgeloop's extension: what the firmware has a buffer for."""
+LEAST_PACKET_BYTES = 64
+"""Where memory is short: as much as the packets of protocol 3.1 take, both ways."""
 SECOND_CORE = "FLASH_M4"
 """The memory at which a second core boots."""
 _NO_PIN = 16
@@ -20,8 +25,8 @@ _RUNTIME_BYTES = 64
 """The longest text that the protocol has for the runtime."""
 
 
-def part_header(part: Part) -> str:
-    """The text of part.h: the board's data as C."""
+def part_header(part: Part, packet_bytes: int = PACKET_BYTES) -> str:
+    """The text of part.h: the board's data as C. `packet_bytes`: of the extension, at most."""
     lines = [f"/* {part.title}: written by edgeloop from boards/{part.name}.yaml. */", "#ifndef PART_H", "#define PART_H"]
     lines += [f"#define {name} {number}" for number, name in enumerate((*_UARTS.values(), *_COUNTERS.values()), 1)]
     lines += [f"#define PART_UART {_UARTS[part.uart]}", f"#define PART_COUNTER {_COUNTERS[part.counter]}"]
@@ -30,6 +35,7 @@ def part_header(part: Part) -> str:
         "PART_UART_BASE": part.uart_base,
         "PART_CYCLES_PER_TICK": part.cycles_per_tick,
         "PART_BAUD": BAUD,
+        "PART_PACKET_BYTES": packet_bytes,
     }
     if part.setup is None:
         numbers |= {"PART_CLOCK_HZ": part.clock_hz, "PART_BUS_HZ": part.bus_hz, "PART_DEVICE_ID": part.device_id}

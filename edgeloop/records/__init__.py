@@ -50,7 +50,7 @@ from edgeloop.records.data import (
     ValidateRecord,
 )
 from edgeloop.records.farm import FarmBenchmark, FarmLayer, FarmMeasurement, FarmMemory
-from edgeloop.records.mcu import McuCode, McuDevice, McuFirmware
+from edgeloop.records.mcu import McuCode, McuDevice, McuFirmware, McuLine
 from edgeloop.records.models import (
     Accuracy,
     ClassResult,
@@ -109,6 +109,7 @@ __all__ = [
     "McuCode",
     "McuDevice",
     "McuFirmware",
+    "McuLine",
     "MeasuredBenchmark",
     "MeasuredDetails",
     "MeasuredLatency",

@@ -3,6 +3,15 @@
 from edgeloop.records.base import Part
 
 
+class McuLine(Part):
+    """How bytes crossed the serial line in the end: what board and host had agreed on, or ST's protocol as it is."""
+
+    baud: int
+    packet_bytes: int
+    has_crc: bool
+    """Whether a CRC stood behind each packet."""
+
+
 class McuDevice(Part):
     """The device, as the lab knows it and as it describes itself."""
 
@@ -14,6 +23,9 @@ class McuDevice(Part):
     """The serial number of its probe; null where it is found by a port that has none."""
     address: str
     baud: int
+    """At which it was met."""
+    line: McuLine | None = None
+    """Null in records that are older than the agreement on it."""
     device_id: int
     clock_hz: int
     """The clock of its processor, read from the board."""

@@ -12,6 +12,9 @@ from mutants import READY, Kit, changed, outcome
 
 from edgeloop.boards.firmware import target_of
 from edgeloop.boards.lab.kinds import kinds
+from edgeloop.boards.virtual.elf import read_program
+from edgeloop.boards.virtual.machine import Machine
+from edgeloop.boards.virtual.strict.bank import RuleBroken
 from edgeloop.boards.virtual.strict.hardware import hardware_of
 from edgeloop.errors import ConfigError
 from edgeloop.firmware.board import FOLDER, BoardFile, boards, find_board
@@ -76,6 +79,25 @@ def test_a_host_at_another_rate_hears_garbage(firmware: Callable[[str], Path]) -
     board = find_board(H747)
     said = outcome(board, firmware(H747), replace(hardware_of(board), host_baud=230_400)).banner
     assert said and READY not in said
+
+
+@pytest.mark.parametrize("name", [H747, F446])
+def test_a_port_that_is_switched_off_before_its_last_byte_is_out_breaks_a_rule(firmware: Callable[[str], Path], name: str) -> None:
+    board = find_board(name)
+    machine = Machine(board, read_program(firmware(name)))
+    machine.boot()
+    assert machine.strict is not None
+    bank = next(usart.bank for usart in machine.strict._usarts if usart.bank.name == board.uart_name)
+    to_send, status = ("DR", "SR") if name == F446 else ("TDR", "ISR")
+    control = bank.registers["CR1"].offset
+    was = bank.read(control, 4)
+    bank.write(bank.registers[to_send].offset, 4, 0x55)
+    with pytest.raises(RuleBroken, match="before its last byte is out"):
+        bank.write(control, 4, 0)
+    bank.write(control, 4, was)
+    while not bank.read(bank.registers[status].offset, 4) >> 6 & 1:
+        pass
+    bank.write(control, 4, 0)
 
 
 @pytest.mark.parametrize("name", [H747, pytest.param(F446, marks=pytest.mark.thorough)])

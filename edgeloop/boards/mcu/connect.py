@@ -10,7 +10,8 @@ from edgeloop.boards.stm32msg.run import Patience
 from edgeloop.errors import BoardError, BoardSilent, ProtocolError
 
 CLOCK_TOLERANCE = 0.01
-ONCE = Patience(sync_tries=1)
+FIRST = Patience(sync_tries=2)
+"""Twice: a firmware of ours whose host was killed in the middle may still listen at the rate that they had agreed on."""
 
 
 def connect(board: LabBoard, found: Found) -> BoardClient:
@@ -24,10 +25,10 @@ def connect(board: LabBoard, found: Found) -> BoardClient:
     if board.entry.protocol is not None:
         return BoardClient(found.address, rate=rate, version=VERSIONS[board.entry.protocol])
     try:
-        return BoardClient(found.address, rate=rate, version=V31, patience=ONCE)
+        return BoardClient(found.address, rate=rate, version=V31, patience=FIRST)
     except (BoardSilent, ProtocolError):
-        # Packets of 3.2 are one byte longer, and a device that waits for the rest of one answers nothing.
-        _complete_packet(found.address, rate)
+        # Packets of 3.2 are one byte longer, and a device that waits for the rest of some answers nothing.
+        _complete_packets(found.address, rate)
     try:
         return BoardClient(found.address, rate=rate, version=V32)
     except (BoardSilent, ProtocolError) as error:
@@ -54,11 +55,11 @@ def check_part(board: LabBoard, system: System) -> None:
         )
 
 
-def _complete_packet(address: str, rate: int) -> None:
+def _complete_packets(address: str, rate: int) -> None:
     link = Link(address, rate)
     try:
-        link.write(b"\0" * (V32.framing.wire_bytes - V31.framing.wire_bytes))
-        link.drain(ONCE.boot_s)
+        link.write(b"\0" * FIRST.sync_tries * (V32.framing.wire_bytes - V31.framing.wire_bytes))
+        link.drain(FIRST.boot_s)
     finally:
         link.close()
 

@@ -23,7 +23,7 @@ from edgeloop.boards.stm32msg.run import Mode
 from edgeloop.boards.subject import Subject
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardSilent, FlashError, InputError, ProtocolError
-from edgeloop.records import CodegenRecord, McuCode, McuDevice, McuFirmware, MeasuredDetails
+from edgeloop.records import CodegenRecord, McuCode, McuDevice, McuFirmware, McuLine, MeasuredDetails
 from edgeloop.tflite.interpreter import LiteModel
 
 START_S = 10.0
@@ -171,6 +171,7 @@ class McuBoard(Driver):
             "device id": f"0x{system.device_id:x}",
             "clock": f"{mhz} (bus {system.bus_clock_hz / 1e6:g} MHz)",
             "protocol": client.version,
+            "line": client.line.in_words(),
         }
         says |= {"probe": found.probe} if found.probe else {}
         for network in networks:
@@ -183,6 +184,7 @@ class McuBoard(Driver):
             serial=found.probe,
             address=found.address,
             baud=board.baud or RATE,
+            line=McuLine(baud=client.line.rate, packet_bytes=client.line.packet_bytes, has_crc=client.line.has_crc),
             device_id=system.device_id,
             clock_hz=system.clock_hz,
             bus_clock_hz=system.bus_clock_hz,

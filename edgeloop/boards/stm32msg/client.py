@@ -9,9 +9,10 @@ from typing import Any, Self, TypeVar
 
 from numpy.typing import NDArray
 
+from edgeloop.boards.stm32msg.agreement import Agreement
 from edgeloop.boards.stm32msg.exchange import V31, AnswersEarlier, AsksForMore, Exchange, Version, unexpected
 from edgeloop.boards.stm32msg.link import RATE, Link
-from edgeloop.boards.stm32msg.results import Disturbances, NetworkInformation, NetworkRun, System, network_information, system
+from edgeloop.boards.stm32msg.results import Disturbances, Line, NetworkInformation, NetworkRun, System, network_information, system
 from edgeloop.boards.stm32msg.run import Mode, Patience, run_once
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardError, BoardRefusal, BoardSilent, ProtocolError
@@ -19,18 +20,24 @@ from edgeloop.firmware.protocol.messages import Capability, Command, Failure, Sy
 
 MOST_NETWORKS = 64
 MOST_TEXT = 1 << 16
+LEAVING_S = 5.0
+"""How long a board may go on with its answers at a rate that was given up."""
 Result = TypeVar("Result")
 
 
 class BoardClient:
-    """A connection to a board; a context manager. `address`: a port's path or a URL of pyserial.
+    """A connection to a board; a context manager. `address`: a port's path or a URL of pyserial; `rate`: of the first contact.
+
+    `agrees`: whether a firmware of edgeloop's is asked for a higher rate, larger packets, and CRCs.
 
     Raises:
         BoardError: the port cannot be had, or the board speaks another version.
         BoardSilent: nothing answers.
     """
 
-    def __init__(self, address: str, *, rate: int = RATE, version: Version = V31, patience: Patience | None = None) -> None:
+    def __init__(
+        self, address: str, *, rate: int = RATE, version: Version = V31, patience: Patience | None = None, agrees: bool = True
+    ) -> None:
         self.patience = patience or Patience()
         self.disturbances = Disturbances()
         self.boot_text = ""
@@ -39,16 +46,23 @@ class BoardClient:
         self._known: list[NetworkInformation] = []
         self._link = Link(address, rate)
         self._exchange = Exchange(self._link, version)
+        self._agreement = Agreement(self._exchange)
+        self._agrees = agrees and version is V31
         try:
-            self._synchronise(self.patience.boot_s)
+            self._begin(self.patience.boot_s)
         except BoardError:
-            self._link.close()
+            self.close()
             raise
 
     @property
     def version(self) -> str:
         """The version of the protocol, as it was agreed on."""
         return self._exchange.version.name
+
+    @property
+    def line(self) -> Line:
+        """The rate and the packets, as they were agreed on."""
+        return self._agreement.line
 
     @property
     def logs(self) -> list[str]:
@@ -89,7 +103,8 @@ class BoardClient:
         return self._repeated(lambda: run_once(self._exchange, network, inputs, mode, self.patience))
 
     def close(self) -> None:
-        """Give the port back."""
+        """Give the port back, and leave the board as it was met."""
+        self._agreement.close()
         self._link.close()
 
     def __enter__(self) -> Self:
@@ -109,28 +124,42 @@ class BoardClient:
                 if not left:
                     raise
                 self.disturbances.retries += 1
+                self._agreement.lower()
             begun = self._recovered(action)
         raise AssertionError("the last try returns or raises")
 
     def _recovered(self, action: Callable[[], Result]) -> Callable[[], Result]:
         def begin() -> Result:
-            self._synchronise(self.patience.rest_s)
+            self._begin(self.patience.rest_s)
             if self._known and self._networks() != self._known:
                 raise BoardError("The board holds another model than before the connection broke.", "Flash it anew.")
             return action()
 
         return begin
 
+    def _begin(self, rest_s: float) -> None:
+        """Synchronise, and agree on what is faster and safer where the board offers it."""
+        self._synchronise(rest_s)
+        while self._may_agree and not self._agreement.reach(self.patience.sync_s):
+            self._synchronise(rest_s)
+
+    @property
+    def _may_agree(self) -> bool:
+        return self._agrees and Capability.AGREES in self.capabilities and self._agreement.is_open
+
     def _synchronise(self, rest_s: float) -> None:
         """Begin anew, behind what the board still sends: its boot text, or within `rest_s` the rest of a run that was given up."""
         end, left = Deadline.after(rest_s), self.patience.sync_tries
+        leaving = Deadline.after(LEAVING_S if self._agreement.may_hold else 0.0)
+        self._heard(self._agreement.leave(rest_s))
         while True:
             try:
                 self._sync(rest_s)
                 return
             except (BoardSilent, ProtocolError) as error:
-                # A board that answers earlier requests is busy, not broken.
-                left -= not isinstance(error, AnswersEarlier) or end.is_over
+                # A board that answers earlier requests is busy, not broken; and so is, for a while, one that does it at another rate.
+                is_garbage = isinstance(error, ProtocolError) and not leaving.is_over
+                left -= not (isinstance(error, AnswersEarlier) or is_garbage) or end.is_over
                 if not left:
                     raise
                 self.disturbances.protocol_errors += 1
@@ -139,7 +168,7 @@ class BoardClient:
 
     def _sync(self, rest_s: float) -> None:
         self._exchange.small_packets()
-        self.boot_text = (self.boot_text + self._link.drain(rest_s).decode("ascii", errors="replace"))[-MOST_TEXT:]
+        self._heard(self._link.drain(rest_s))
         self._exchange.request(Command.SYNC)
         answer = self._exchange.answer(self.patience.sync_s)
         if answer.sync is None:
@@ -151,6 +180,9 @@ class BoardClient:
                 "Connect with that version, or flash a firmware of the matching release of the tool.",
             )
         self.capabilities = Capability(answer.sync.capability)
+
+    def _heard(self, text: bytes) -> None:
+        self.boot_text = (self.boot_text + text.decode("ascii", errors="replace"))[-MOST_TEXT:]
 
     def _system(self) -> System:
         self._exchange.request(Command.SYS_INFO)

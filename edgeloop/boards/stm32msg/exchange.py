@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 
-from edgeloop.boards.stm32msg.framing import ASK, MOST_PACKET, SMALL_PACKET, Framing
+from edgeloop.boards.stm32msg.framing import ASK, MOST_PACKET, SMALL_PACKET, CheckedFraming, Framing
 from edgeloop.boards.stm32msg.link import Link
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardRefusal, BoardSilent, ProtocolError
@@ -75,6 +75,20 @@ class Exchange:
             raise ProtocolError(f"The board asks for packets of {size} bytes.", f"{SMALL_PACKET} to {MOST_PACKET} are possible.")
         self.framing = Framing(self.framing.header_bytes, size)
 
+    def use_checked_packets(self, size: int) -> None:
+        """From now on packets of edgeloop's extension, of up to `size` useful bytes.
+
+        Raises:
+            ProtocolError: they cannot be that large or small.
+        """
+        self.use_packets(size)
+        self.framing = CheckedFraming(packet_size=size)
+
+    @property
+    def has_crc(self) -> bool:
+        """Whether packets are those of edgeloop's extension."""
+        return isinstance(self.framing, CheckedFraming)
+
     def request(self, command: Command, param: int = 0, name: str = "", opt: int = 0) -> None:
         """Begin a transaction.
 
@@ -145,7 +159,7 @@ class Exchange:
         header = self.link.read(self.framing.header_bytes, deadline)
         if header[0] == ASK:
             raise AsksForMore("The board waits for the rest of an earlier message.", "That is put right by synchronising anew.")
-        return self.framing.useful(header + self.link.read(self.framing.packet_size, deadline))
+        return self.framing.useful(header + self.link.read(self.framing.wire_bytes_behind(header), deadline))
 
     def _check(self, response: Response) -> None:
         if response.reqid != self.request_number:

@@ -1,5 +1,6 @@
 """A serial port, a pseudo-terminal or a TCP connection as a stream of bytes on which every wait has a deadline."""
 
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ class Link:
 
     def __init__(self, address: str, rate: int = RATE) -> None:
         self.address = address
+        self.rate = rate
+        """Baud; of a TCP connection, what is said to it and does nothing."""
         self._unread = bytearray()
         """What has come and was not asked for yet: reading packet by packet from the port itself takes several times as long."""
         try:
@@ -37,6 +40,26 @@ class Link:
                 f"The port {address} cannot be opened: {error}",
                 "Check the cable and the name, that nothing else uses the port, and that you may (group dialout).",
             ) from error
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether a rate can be chosen here; behind a bare TCP connection it is somebody else's."""
+        return not self.address.startswith("socket://")
+
+    def change(self, rate: int) -> None:
+        """Go over to another rate. What has not gone out yet is lost: only what was answered surely has.
+
+        Raises:
+            BoardError: the port cannot.
+        """
+        if rate == self.rate:
+            return
+        self.rate = rate
+        try:
+            self._port.reset_output_buffer()
+            self._port.baudrate = rate
+        except (OSError, ValueError, termios.error) as error:
+            raise BoardError(f"The port {self.address} does not go over to {rate} baud: {error}", "Connect again.") from error
 
     def write(self, content: bytes) -> None:
         with self._explained():

@@ -71,6 +71,21 @@ class NetworkRun:
     """Empty in mode PERF."""
 
 
+@dataclass(frozen=True)
+class Line:
+    """How bytes cross the line to a board."""
+
+    rate: int
+    """Baud, as the port was told; of a TCP connection the rate is somebody else's."""
+    packet_bytes: int
+    has_crc: bool
+    """Whether a CRC stands behind each packet (edgeloop's extension)."""
+
+    def in_words(self) -> str:
+        """For people."""
+        return f"{self.rate} baud, packets of {self.packet_bytes} bytes {'with' if self.has_crc else 'without'} CRC"
+
+
 @dataclass
 class Disturbances:
     """What went wrong and was repeated since the connection was made."""

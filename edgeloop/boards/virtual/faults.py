@@ -9,6 +9,8 @@ slow           it comes `seconds` late, and everything behind it too
 reset          the board starts anew instead, as if its reset button were pressed
 wrong-network  the model's signature is another one
 wrong-output   the scores (or what the model's output is) are moved on by one place
+
+What a client and the firmware say to each other about the line itself (the extension of docs/firmware.md) is no answer here.
 """
 
 import random
@@ -135,6 +137,8 @@ class FaultyWire:
     def _fault_for(self, message: bytes) -> Fault | None:
         """The first of the faults that strikes; each of them counts the message."""
         striking = None
+        if wire.is_agreement(message):
+            return None
         for place, fault in enumerate(self.faults):
             if fault.concerns(message):
                 self._seen[place] = self._seen.get(place, 0) + 1
@@ -152,15 +156,15 @@ class FaultyWire:
             case FaultKind.TRUNCATED:
                 return Delivery(piece[:-MISSING_BYTES])
             case FaultKind.DUPLICATED:
-                return Delivery(piece[: wire.PACKET_BYTES] + piece)
+                return Delivery(piece[: wire.packet_bytes(piece)] + piece)
             case FaultKind.SLOW:
                 return Delivery(piece, fault.seconds)
             case FaultKind.WRONG_REQID:
-                return Delivery(wire.packets(_other_request(wire.body(piece))))
+                return Delivery(wire.packets(_other_request(wire.body(piece)), piece))
             case FaultKind.WRONG_NETWORK:
-                return Delivery(wire.packets(_other_model(wire.body(piece))))
+                return Delivery(wire.packets(_other_model(wire.body(piece)), piece))
             case FaultKind.WRONG_OUTPUT:
-                return Delivery(wire.packets(_other_output(wire.body(piece))))
+                return Delivery(wire.packets(_other_output(wire.body(piece)), piece))
             case FaultKind.RESET:
                 return Delivery(self.reset())
 

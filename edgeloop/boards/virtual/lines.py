@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import re
 import select
 import socket
 import termios
@@ -10,9 +11,13 @@ import tty
 from contextlib import suppress
 
 from edgeloop.errors import BoardError
+from edgeloop.firmware.headers import BAUD
 
 READ_BYTES = 1 << 16
 _HOST = "127.0.0.1"
+_RATES = {getattr(termios, name): int(name[1:]) for name in dir(termios) if re.fullmatch(r"B\d+", name)}
+_OUTPUT_RATE = 5
+"""Its place in what termios.tcgetattr gives."""
 
 
 class Terminal:
@@ -30,6 +35,11 @@ class Terminal:
         os.set_blocking(self.master, False)
         self._changes = select.epoll()
         self._changes.register(self.master, select.EPOLLIN | select.EPOLLET)
+
+    @property
+    def rate(self) -> int:
+        """Baud, as the client has set its end: both ends have one setting. 0: one that has no name, or the client hangs up."""
+        return _RATES.get(termios.tcgetattr(self.master)[_OUTPUT_RATE], 0)
 
     def fileno(self) -> int:
         """For poll: readable when `receive` has something to tell."""
@@ -117,7 +127,9 @@ class Listener:
 
 
 class Connection:
-    """A client by TCP."""
+    """A client by TCP: there is no rate, and so what stands between line and network keeps that of the first contact."""
+
+    rate = BAUD
 
     def __init__(self, client: socket.socket) -> None:
         client.setblocking(False)

@@ -9,7 +9,7 @@ import select
 import time
 from collections import deque
 
-from edgeloop.boards.virtual.faults import Fault, FaultyWire
+from edgeloop.boards.virtual.faults import Delivery, Fault, FaultyWire
 from edgeloop.boards.virtual.lines import READ_BYTES, Connection, Listener, Terminal
 from edgeloop.boards.virtual.machine import Machine
 
@@ -87,15 +87,18 @@ class Server:
         if self._client is not line:
             return
         if received:
+            self._machine.hears_at(line.rate)
             self._machine.take(received)
         if is_gone:
             self._hang_up(line)
 
     def _compute(self) -> None:
         """The next part of the answers to what has come."""
+        if self._client is not None:
+            self._machine.hears_at(self._client.rate)
         sent = self._machine.go_on()
         due = max(time.monotonic(), self._due[-1][0] if self._due else 0.0)
-        for delivery in self._wire.carry(sent):
+        for delivery in [Delivery(sent)] if self._machine.is_garbled else self._wire.carry(sent):
             due += delivery.delay_s
             if delivery.content:
                 self._due.append((due, delivery.content))

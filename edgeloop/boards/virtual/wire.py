@@ -1,10 +1,12 @@
-"""What a device sends, taken apart and put together: synchronization bytes, packets of 33 bytes, messages, fields.
+"""What a device sends, taken apart and put together: synchronization bytes, packets, messages, fields.
 
-Only what changing a message on its way needs (faults.py); whoever talks to a board uses edgeloop.boards.stm32msg.
+Packets are of 33 bytes or, with the extension of docs/firmware.md, as long as what is in them; their first bytes tell them
+apart. Only what changing a message on its way needs (faults.py); whoever talks to a board uses edgeloop.boards.stm32msg.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from zlib import crc32
 
 from edgeloop.errors import BoardError
 
@@ -12,7 +14,9 @@ PAYLOAD_BYTES = 32
 PACKET_BYTES = PAYLOAD_BYTES + 1
 ASK = 0xAA
 _END = 0x80
-_TENSOR = 17
+_CHECKED, _HEADER_BYTES, _CRC_BYTES = 0x40, 2, 4
+_LARGEST = 1024
+_TENSOR, _AGREEMENT = 17, 100
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -32,44 +36,85 @@ def pieces(sent: bytes) -> Iterator[bytes]:
     """
     place = 0
     while place < len(sent):
-        start = place
+        start, is_last = place, False
         if sent[place] == ASK:
             place += 1
         else:
-            while place < len(sent) and not sent[place] & _END:
-                place += PACKET_BYTES
-            place += PACKET_BYTES
+            while place < len(sent) and not is_last:
+                is_last = bool(sent[place] & _END)
+                place += packet_bytes(sent, place)
+            place += 0 if is_last else 1
         if place > len(sent):
             raise BoardError("The firmware sent something that is no packet.", "Only a firmware from build_firmware can be served.")
         yield sent[start:place]
+
+
+def packet_bytes(sent: bytes | bytearray, place: int = 0) -> int:
+    """How long the packet is that begins there; 1 where too little has come to say."""
+    if not sent[place] & _CHECKED:
+        return PACKET_BYTES
+    if place + 1 == len(sent):
+        return _HEADER_BYTES
+    return _HEADER_BYTES + _count(sent, place) + _CRC_BYTES
+
+
+def _count(sent: bytes | bytearray, place: int) -> int:
+    return (sent[place] & ~(_END | _CHECKED)) << 8 | sent[place + 1]
 
 
 def end_of_tensors(sent: bytes | bytearray) -> int:
     """Where the last whole tensor ends in what a device has sent so far; 0 where there is none."""
     end = place = 0
     while place < len(sent):
-        start = place
-        while place < len(sent) and sent[place] != ASK and not sent[place] & _END:
-            place += PACKET_BYTES
-        if place >= len(sent):
+        start, is_last = place, False
+        while place < len(sent) and sent[place] != ASK and not is_last:
+            is_last = bool(sent[place] & _END)
+            place += packet_bytes(sent, place)
+        if place == start:
+            place += 1
+        elif not is_last or place > len(sent):
             break
-        place += 1 if sent[place] == ASK else PACKET_BYTES
-        if place - start >= PACKET_BYTES and place <= len(sent) and find(body(bytes(sent[start:place])), _TENSOR) is not None:
+        elif find(body(bytes(sent[start:place])), _TENSOR) is not None:
             end = place
     return end
 
 
 def body(packets: bytes) -> bytes:
     """The useful bytes of a message."""
-    headers = range(0, len(packets), PACKET_BYTES)
-    return b"".join(packets[at + 1 : at + 1 + (packets[at] & ~_END)] for at in headers)
+    useful, place = bytearray(), 0
+    while place < len(packets):
+        if packets[place] & _CHECKED:
+            begin, count = place + _HEADER_BYTES, _count(packets, place)
+        else:
+            begin, count = place + 1, packets[place] & ~_END
+        useful += packets[begin : begin + count]
+        place += packet_bytes(packets, place)
+    return bytes(useful)
 
 
-def packets(message: bytes) -> bytes:
-    """A message in packets, the last one (which may be empty) with the end flag."""
-    cut = [message[at : at + PAYLOAD_BYTES] for at in range(0, len(message) // PAYLOAD_BYTES * PAYLOAD_BYTES, PAYLOAD_BYTES)]
-    rest = message[len(cut) * PAYLOAD_BYTES :]
-    return b"".join(bytes([PAYLOAD_BYTES]) + part for part in cut) + bytes([_END | len(rest)]) + rest.ljust(PAYLOAD_BYTES, b"\0")
+def packets(message: bytes, like: bytes = b"") -> bytes:
+    """A message in packets, the last one (which may be empty) with the end flag; of the same kind as those of `like`."""
+    is_checked = bool(like) and bool(like[0] & _CHECKED)
+    size = PAYLOAD_BYTES
+    if is_checked:
+        size = _LARGEST if like[0] & _END else _count(like, 0)
+    full = len(message) // size
+    cut = [message[at * size : (at + 1) * size] for at in range(full + 1)]
+    return b"".join((_checked if is_checked else _small)(part, number == full) for number, part in enumerate(cut))
+
+
+def _small(part: bytes, is_last: bool) -> bytes:
+    return bytes([_END | len(part) if is_last else PAYLOAD_BYTES]) + part.ljust(PAYLOAD_BYTES, b"\0")
+
+
+def _checked(part: bytes, is_last: bool) -> bytes:
+    content = bytes([(_END if is_last else 0) | _CHECKED | len(part) >> 8, len(part) & 0xFF]) + part
+    return content + crc32(content).to_bytes(_CRC_BYTES, "big")
+
+
+def is_agreement(message: bytes) -> bool:
+    """Whether it is about the line itself: no answer to what a user does."""
+    return find(message, _AGREEMENT) is not None
 
 
 def fields(message: bytes | bytearray, start: int = 0, end: int | None = None) -> Iterator[Field]:

@@ -24,6 +24,7 @@ _MESSAGES: tuple[type[DataclassLike], ...] = (
     messages.Sync,
     messages.SystemInformation,
     messages.Log,
+    messages.Agreement,
     messages.TensorDescription,
     messages.Tensor,
     messages.Operator,
@@ -32,7 +33,7 @@ _MESSAGES: tuple[type[DataclassLike], ...] = (
 
 
 def protocol_header() -> str:
-    """The text of protocol.h, for protocol 3.1: `STATE_DONE`, `TENSOR_FLAG_INPUT`; the field numbers are `SYNC_VERSION` and so on."""
+    """The text of protocol.h, for 3.1 and our extension: `STATE_DONE`, `TENSOR_FLAG_INPUT`; field numbers are `SYNC_VERSION` and so on."""
     lines: list[str] = []
     for kind in _ENUMS:
         lines += _enum(kind.__name__, {name: int(member) for name, member in kind.__members__.items()})

@@ -17,6 +17,9 @@ class Command(IntEnum):
     """3.2 only."""
     NETWORK_INFO = 10
     NETWORK_RUN = 11
+    AGREE = 0x1000
+    """edgeloop's own extension (docs/firmware.md), as TRY: for devices with the capability AGREES only."""
+    TRY = 0x1001
 
 
 class State(IntEnum):
@@ -50,6 +53,8 @@ class Capability(IntFlag):
     FILTERING = 32
     USBC = 64
     SELF_TEST = 128
+    AGREES = 1 << 24
+    """edgeloop's own: the device takes the commands AGREE and TRY. ST's table has no bit above 7."""
 
 
 class RunFlag(IntFlag):
@@ -146,6 +151,18 @@ class Log:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """edgeloop's own: what AGREE and TRY are answered with."""
+
+    rate: Annotated[int, required(1, "uint32")]
+    """Baud."""
+    size: Annotated[int, required(2, "uint32")]
+    """The most useful bytes of a packet."""
+    datas: Annotated[bytes, required(3, "bytes")]
+    """Of TRY: so many bytes as it asked for, made of its seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TensorDescription:
     name: Annotated[str, required(1, "string")]
     format: Annotated[int, required(2, "uint32")]
@@ -224,6 +241,7 @@ class Response:
     op: Annotated[Operator | None, optional(16, Operator)] = None
     tensor: Annotated[Tensor | None, optional(17, Tensor)] = None
     minfo: Annotated[ModelInformation | None, optional(22, ModelInformation)] = None
+    agreement: Annotated[Agreement | None, optional(100, Agreement)] = None
 
 
 @dataclass(frozen=True, kw_only=True)

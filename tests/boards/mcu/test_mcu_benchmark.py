@@ -19,7 +19,7 @@ from edgeloop.cli import main
 from edgeloop.config import Benchmark, Params, load_params
 from edgeloop.errors import BoardAbsent, BoardError, BoardSilent, ConfigError
 from edgeloop.files import sha256_file
-from edgeloop.records import MeasuredBenchmark, Measurement, read_benchmark
+from edgeloop.records import McuLine, MeasuredBenchmark, Measurement, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
 
 VARIANT = "sample-fdmobilenet_0.25-96"
@@ -52,6 +52,7 @@ def test_generated_built_flashed_verified_measured_and_recorded(
     assert (record.format, record.model_sha256) == ("int8 per-channel", sha256_file(model))
     assert (board.name, board.device_id, board.clock_hz, board.protocol) == ("h747", 0x450, 400_000_000, "3.1")
     assert (board.address, board.serial) == (bench.address, None)
+    assert board.line == McuLine(baud=115_200, packet_bytes=1024, has_crc=True)
     assert firmware.signature == f"0x{record.model_sha256[:16]}" and firmware.signature_checked
     assert firmware.runtime.startswith("TEST STAND-IN")
     assert bench.flashed == [str(workspace.board("h747") / "firmware.elf")]

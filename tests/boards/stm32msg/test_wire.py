@@ -10,7 +10,7 @@ from stm32msg_schema import schema
 
 from edgeloop.boards.stm32msg.exchange import V31, V32
 from edgeloop.boards.stm32msg.formats import tensor_form
-from edgeloop.boards.stm32msg.framing import Framing
+from edgeloop.boards.stm32msg.framing import CheckedFraming, Framing
 from edgeloop.errors import ProtocolError
 from edgeloop.firmware.protocol.messages import Acknowledgement, Data, Operator, Request, Response, Response32, Tensor, TensorDescription
 from edgeloop.firmware.protocol.wire import decode, delimited, encode
@@ -172,3 +172,39 @@ def test_an_array_takes_its_very_number_of_bytes() -> None:
     np.testing.assert_array_equal(form.array(bytes([1, 0] * 12)), np.ones((1, 2, 2, 3), np.int16))
     with pytest.raises(ProtocolError, match="sent 23 bytes"):
         form.array(bytes(23))
+
+
+def test_a_packet_of_the_extension_is_what_its_page_says() -> None:
+    framing = CheckedFraming(packet_size=64)
+    (packet,) = framing.packets(b"123456789")
+    assert packet[:2] == bytes.fromhex("40 09")
+    assert int.from_bytes(packet[-4:], "big") == slow_crc32(packet[:-4])
+    assert framing.wire_bytes_behind(from_device(b"123456789")[:2]) == 9 + 4
+    assert framing.useful(from_device(b"123456789")) == (b"123456789", True)
+
+
+def from_device(useful: bytes) -> bytes:
+    """The last packet of a message."""
+    content = (0xC000 | len(useful)).to_bytes(2, "big") + useful
+    return content + slow_crc32(content).to_bytes(4, "big")
+
+
+def slow_crc32(content: bytes) -> int:
+    """By its definition, a bit at a time: polynomial 0x04c11db7, reflected."""
+    crc = 0xFFFF_FFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xEDB8_8320 if crc & 1 else 0)
+    return crc ^ 0xFFFF_FFFF
+
+
+def test_no_single_bit_of_a_packet_of_the_extension_can_turn_over_unseen() -> None:
+    framing = CheckedFraming(packet_size=64)
+    sealed = from_device(b"123456789")
+    for place in range(8 * len(sealed)):
+        damaged = bytearray(sealed)
+        damaged[place // 8] ^= 1 << place % 8
+        with pytest.raises(ProtocolError):
+            framing.wire_bytes_behind(bytes(damaged[:2]))
+            framing.useful(bytes(damaged))

@@ -8,6 +8,7 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeloop.boards.stm32msg.framing import CheckedFraming
 from edgeloop.boards.virtual import wire
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.faults import Fault, FaultKind, FaultyWire, parse_fault
@@ -111,6 +112,20 @@ def test_packets_of_a_message_give_it_back(message: bytes) -> None:
     packets = wire.packets(message)
     assert wire.body(packets) == message
     assert list(wire.pieces(b"\xaa" + packets + packets)) == [b"\xaa", packets, packets]
+
+
+@given(message=st.binary(max_size=3000), size=st.sampled_from([64, 1024]))
+def test_packets_of_the_extension_give_their_message_back(message: bytes, size: int) -> None:
+    kind = wire.packets(b"", (0x4000 | size).to_bytes(2, "big"))
+    packets = wire.packets(message, (0x4000 | size).to_bytes(2, "big"))
+    assert wire.body(packets) == message
+    assert list(wire.pieces(b"\xaa" + packets + kind + b"\xaa")) == [b"\xaa", packets, kind, b"\xaa"]
+    framing, place, useful = CheckedFraming(packet_size=size), 0, b""
+    while place < len(packets):
+        end = place + 2 + framing.wire_bytes_behind(packets[place : place + 2])
+        useful += framing.useful(packets[place:end])[0]
+        place = end
+    assert useful == message
 
 
 def test_the_end_of_the_last_whole_tensor(answer: bytes) -> None:

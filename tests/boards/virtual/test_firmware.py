@@ -116,7 +116,7 @@ def test_synchronization_as_in_the_specification(host: Host) -> None:
     assert len(sent) == 33
     assert sent[0] == 0x80 | len(wire.body(sent))
     message = wire.body(sent)
-    assert (number(message, 1), number(message, 2), number(message, 10, 1), number(message, 10, 4)) == (1, 0, 0x0301, 1)
+    assert (number(message, 1), number(message, 2), number(message, 10, 1), number(message, 10, 4)) == (1, 0, 0x0301, 1 | 1 << 24)
 
 
 @pytest.mark.parametrize("part", [STM32H747, STM32F405], ids=lambda part: part.name)

@@ -13,6 +13,7 @@ import pytest
 import tiny
 
 from edgeloop.boards.stm32msg.client import BoardClient
+from edgeloop.boards.stm32msg.results import Line
 from edgeloop.boards.stm32msg.run import Mode
 
 QEMU = "qemu-system-arm"
@@ -62,6 +63,8 @@ def test_firmware_of_a_real_stm32f405_runs_on_a_machine_that_we_did_not_write(fi
         network = client.network(tiny.SIGNATURE)
         system = client.system()
         assert (system.clock_hz, system.bus_clock_hz, system.cache) == (16_000_000, 16_000_000, 1 << 24 | 1 << 16)
+        # 16 MHz by 16: no higher rate can be made of that clock.
+        assert client.line == Line(rate=1_000_000, packet_bytes=1024, has_crc=True)
         for seed in range(3):
             run = client.run(network, [tiny.image(seed)], Mode.IO_ONLY)
             np.testing.assert_array_equal(run.outputs[0].ravel(), tiny.scores(tiny.image(seed)))

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
+from edgeloop.firmware.headers import BAUD
 from edgeloop.firmware.part import Part
-
-HOST_BAUD = 115_200
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,8 @@ class Hardware:
     rx: str
     led: str | None
     led_on_high: bool
-    host_baud: int = HOST_BAUD
+    host_baud: int = BAUD
+    """Of the serial port's host, until one comes that says its own."""
     supply_register: int | None = None
     """The H7's choice of its supply since power-on (PWR_CR3), which a reset leaves as it is; None: nothing has chosen yet."""
 

@@ -31,7 +31,7 @@ class StrictPart:
 
     def __init__(self, core: Core, hardware: Hardware) -> None:
         self.hardware = hardware
-        self.line = Line(self._rest)
+        self.line = Line(self._rest, hardware.host_baud)
         self.tree = clock_tree(hardware, core)
         self.ports = Ports(hardware.mcu, self.tree)
         self.core_registers = CoreRegisters(hardware.mcu, hardware.core == "cortex-m7", self._cycles)

@@ -9,6 +9,8 @@ from edgeloop.boards.virtual.strict.hardware import Hardware
 from edgeloop.boards.virtual.strict.ports import Ports
 
 IDLE_POLLS = 2
+SENDING_LOOKS = 2
+"""Looks at the status until a byte is out."""
 TOLERANCE = 0.02
 """A receiver that samples 16 times a bit takes about 4 % (USART, tolerance of the receiver): half for either side."""
 NOISE = 0x5A
@@ -22,7 +24,7 @@ _NEW |= {
     "TDR": Register(0x28, 0, 0x1FF),
 }
 _BASES = {"USART1": 0x4001_1000, "USART2": 0x4000_4400, "USART3": 0x4000_4800, "USART6": 0x4001_1400}
-RECEIVED, CAN_SEND = 1 << 5, 0xC0
+RECEIVED, IS_SENT, CAN_SEND = 1 << 5, 1 << 6, 1 << 7
 
 
 class Usart:
@@ -36,6 +38,7 @@ class Usart:
         self.bank.check_clock = lambda: tree.check_on(name)
         self.bank.on_read, self.bank.on_write = self._read, self._write
         self._enable = 13 if self._is_old else 0
+        self._sending = 0
 
     @property
     def _is_enabled(self) -> bool:
@@ -43,14 +46,25 @@ class Usart:
 
     def _read(self, register: str, value: int) -> int:
         if register in ("SR", "ISR"):
-            return CAN_SEND | (RECEIVED if self._line.poll() and self._hears() else 0)
+            return self._status()
         if register in ("DR", "RDR"):
-            return self._garbled(self._line.take()) if self._hears() else 0
+            return self._garbled(*self._line.take()) if self._hears() else 0
         return value
+
+    def _status(self) -> int:
+        if self._sending:
+            # Nobody rests who waits for a byte to go out.
+            self._sending -= 1
+            has_byte = self._line.waiting > 0
+        else:
+            has_byte = self._line.poll()
+        return CAN_SEND | (0 if self._sending else IS_SENT) | (RECEIVED if has_byte and self._hears() else 0)
 
     def _write(self, register: str, old: int, new: int) -> None:
         if register in ("DR", "TDR"):
             self._send(new & 0xFF)
+        if register == "CR1" and self._sending and old & ~new & (1 << self._enable | 1 << 3):
+            raise RuleBroken(f"{self._name} is switched off before its last byte is out", "USART, transmitter, TC")
         settings = register in ("BRR", "CR2") or (register == "CR3" and bool((old ^ new) & 0x1800))
         if settings and old != new and self._is_enabled:
             raise RuleBroken(f"{self._name}_{register} is changed while the port is enabled", f"USART, {register}")
@@ -64,7 +78,10 @@ class Usart:
             raise RuleBroken(
                 f"{self._name} sends, and {self._hardware.tx}, which the host hears, is not its pin", "GPIO, MODER and AFR; data sheet"
             )
-        self._line.send(self._garbled(byte))
+        self._sending = SENDING_LOOKS
+        heard = self._garbled(byte, self._line.host_baud)
+        self._line.is_garbled |= heard != byte
+        self._line.send(heard)
 
     def _hears(self) -> bool:
         is_on = self._is_enabled and bool(bits(self.bank["CR1"], 2))
@@ -74,18 +91,23 @@ class Usart:
             )
         return True
 
-    def _garbled(self, byte: int) -> int:
+    def _garbled(self, byte: int, host_baud: int) -> int:
         divider = self.bank["BRR"]
         baud = self._tree.uart_hz(self._name) / divider if divider else 0.0
-        return byte if abs(baud / self._hardware.host_baud - 1) <= TOLERANCE else (byte * 7 + NOISE) & 0xFF
+        return byte if abs(baud - host_baud) <= TOLERANCE * host_baud else (byte * 7 + NOISE) & 0xFF
 
 
 class Line:
     """The wires to the host: bytes that wait to be read, and bytes that were sent. A core that only polls is stopped."""
 
-    def __init__(self, stop: Callable[[], None]) -> None:
+    def __init__(self, stop: Callable[[], None], host_baud: int) -> None:
         self.sent = bytearray()
-        self._waiting: deque[int] = deque()
+        self.host_baud = host_baud
+        """The host's rate now."""
+        self.is_garbled = False
+        """Something was sent at another rate since this was cleared."""
+        self._waiting: deque[tuple[int, int]] = deque()
+        """With the rate at which each has come."""
         self._polls = 0
         self._stop = stop
 
@@ -96,7 +118,7 @@ class Line:
 
     def feed(self, received: Iterable[int]) -> None:
         """Bytes that arrive at the part."""
-        self._waiting.extend(received)
+        self._waiting.extend((byte, self.host_baud) for byte in received)
 
     def clear(self) -> None:
         """Forget what has not been read."""
@@ -111,9 +133,9 @@ class Line:
             self._stop()
         return bool(self._waiting)
 
-    def take(self) -> int:
-        """The next byte."""
-        return self._waiting.popleft() if self._waiting else 0
+    def take(self) -> tuple[int, int]:
+        """The next byte, and the rate of the host that has sent it."""
+        return self._waiting.popleft() if self._waiting else (0, self.host_baud)
 
     def send(self, byte: int) -> None:
         """A byte to the host."""

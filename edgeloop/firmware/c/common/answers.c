@@ -43,7 +43,7 @@ void answer_sync(void)
 {
     encode_begin(0);
     encode_varint(SYNC_RTID, RUNTIME);
-    encode_varint(SYNC_CAPABILITY, CAPABILITY_OBSERVER);
+    encode_varint(SYNC_CAPABILITY, CAPABILITY_OBSERVER | CAPABILITY_AGREES);
     encode_varint(SYNC_VERSION, PROTOCOL_VERSION);
     whole(STATE_IDLE, RESPONSE_SYNC);
 }
@@ -64,6 +64,23 @@ void answer_acknowledgement(uint32_t state, uint32_t parameter, uint32_t error)
     encode_varint(ACKNOWLEDGEMENT_ERROR, error);
     encode_varint(ACKNOWLEDGEMENT_PARAM, parameter);
     whole(state, RESPONSE_ACK);
+}
+
+void answer_refusal(void)
+{
+    answer_acknowledgement(STATE_ERROR, FAILURE_INVALID_PARAM, FAILURE_INVALID_PARAM);
+}
+
+void answer_agreement(uint32_t state, uint32_t rate, uint32_t size, uint32_t bytes)
+{
+    encode_begin(bytes);
+    encode_bulk(AGREEMENT_DATAS, bytes);
+    encode_varint(AGREEMENT_SIZE, size);
+    encode_varint(AGREEMENT_RATE, rate);
+    begin_of(state, RESPONSE_AGREEMENT);
+    if (bytes == 0) {
+        packets_end();
+    }
 }
 
 void answer_log(const char *text)

@@ -1,4 +1,4 @@
-/* What the device says: every message of the serial validation protocol 3.1 that goes to the host. */
+/* What the device says: every message of the serial validation protocol 3.1 that goes to the host, and those of our extension. */
 #ifndef ANSWERS_H
 #define ANSWERS_H
 
@@ -35,6 +35,10 @@ void answer_sync(void);
 void answer_system(void);
 void answer_model(void);
 void answer_acknowledgement(uint32_t state, uint32_t parameter, uint32_t error);
+/* What was asked for does not exist. */
+void answer_refusal(void);
+/* The extension's answer; then `bytes` must follow with packets_send, and packets_end unless there are none. */
+void answer_agreement(uint32_t state, uint32_t rate, uint32_t size, uint32_t bytes);
 void answer_log(const char *text);
 /* `flags`: OPERATOR_FLAG_...; 0 for the whole model. */
 void answer_node(const char *name, uint32_t type, uint32_t flags, uint32_t id, run_cost cost);

@@ -5,15 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agree.h"
 #include "answers.h"
 #include "build.h"
 #include "receive.h"
 #include "run.h"
-
-static void refuse(void)
-{
-    answer_acknowledgement(STATE_ERROR, FAILURE_INVALID_PARAM, FAILURE_INVALID_PARAM);
-}
 
 /* Handles one request. False: the host has begun a new one, which `request` now holds. */
 static bool handle(message *request)
@@ -30,13 +26,18 @@ static bool handle(message *request)
         if (request->value[REQUEST_PARAM] == 0) {
             answer_model();
         } else {
-            refuse();
+            answer_refusal();
         }
         return true;
     case COMMAND_NETWORK_RUN:
         return run_network(request);
+    case COMMAND_AGREE:
+        agree(request);
+        return true;
+    case COMMAND_TRY:
+        return agree_try(request);
     default:
-        refuse();
+        answer_refusal();
         return true;
     }
 }

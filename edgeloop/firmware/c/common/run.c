@@ -61,7 +61,7 @@ static bool begin(const message *request)
 {
     mode = request->value[REQUEST_PARAM];
     if (!is_this_model(request->name)) {
-        answer_acknowledgement(STATE_ERROR, FAILURE_INVALID_PARAM, FAILURE_INVALID_PARAM);
+        answer_refusal();
         return false;
     }
     input_use use = {has(MODE_OBSERVED), has(RUN_FLAG_CONST_VALUE), false};

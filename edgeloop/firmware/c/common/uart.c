@@ -11,6 +11,7 @@
 #define CAN_SEND (USART_ISR(PART_UART_BASE) & USART_ISR_TXE_MASK)
 #define RECEIVED USART_RDR(PART_UART_BASE)
 #define TO_SEND USART_TDR(PART_UART_BASE)
+#define IS_SENT (USART_ISR(PART_UART_BASE) & USART_ISR_TC_MASK)
 
 static void start(uint32_t divider)
 {
@@ -24,6 +25,7 @@ static void start(uint32_t divider)
 #define CAN_SEND (USART_SR(PART_UART_BASE) & USART_SR_TXE_MASK)
 #define RECEIVED USART_DR(PART_UART_BASE)
 #define TO_SEND USART_DR(PART_UART_BASE)
+#define IS_SENT (USART_SR(PART_UART_BASE) & USART_SR_TC_MASK)
 
 /* An overrun is cleared by what is done anyway: the status is read, and then the byte. */
 static void start(uint32_t divider)
@@ -42,14 +44,56 @@ static void start(uint32_t divider)
     USART_BAUDDIV(PART_UART_BASE) = divider;
     USART_CTRL(PART_UART_BASE) = USART_CTRL_TXEN_MASK | USART_CTRL_RXEN_MASK;
 }
+#define WITHOUT_SENT_FLAG
 #else
 #error "PART_UART names no serial port that is known here"
 #endif
 
+enum { LEAST_DIVIDER = 16, MOST_DIVIDER = 0xffff, PER_CENT = 100 };
+
+/* Every one of these ports samples 16 times a bit, in steps of its clock, and so its divider is clock by rate, rounded. */
+static uint32_t divider_for(uint32_t rate)
+{
+    return (clock_uart_hz() + rate / 2u) / rate;
+}
+
 void uart_start(void)
 {
-    /* Every one of these ports samples 16 times a bit, in steps of its clock, and so its divider is clock by rate, rounded. */
-    start((clock_uart_hz() + PART_BAUD / 2u) / PART_BAUD);
+    start(divider_for(PART_BAUD));
+}
+
+bool uart_can(uint32_t rate)
+{
+    uint32_t divider = divider_for(rate), clock = clock_uart_hz(), exact = divider * rate;
+    uint32_t off = exact > clock ? exact - clock : clock - exact;
+    return divider >= LEAST_DIVIDER && divider <= MOST_DIVIDER && off <= exact / PER_CENT;
+}
+
+#ifdef WITHOUT_SENT_FLAG
+/* It says when a byte has begun to go out, and not when the last one is: two of them take less than a fifth of a millisecond. */
+static void stop(void)
+{
+    while (!CAN_SEND) {
+    }
+    uint32_t begin = cycles_now();
+    while (cycles_between(begin, cycles_now()) < cycles_per_millisecond() / 5u) {
+    }
+    USART_CTRL(PART_UART_BASE) = 0;
+}
+#else
+/* The divider may change while the port is off, and that may be once the last bit is out (USART, TC). */
+static void stop(void)
+{
+    while (!IS_SENT) {
+    }
+    USART_CR1(PART_UART_BASE) = 0;
+}
+#endif
+
+void uart_change(uint32_t rate)
+{
+    stop();
+    start(divider_for(rate));
 }
 
 void uart_send(uint8_t byte)

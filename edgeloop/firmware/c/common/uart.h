@@ -7,6 +7,12 @@
 
 void uart_start(void);
 
+/* Whether the port's divider makes that rate (baud) of its clock as it is now, within 1 %. */
+bool uart_can(uint32_t rate);
+
+/* Goes over to another rate once everything that was sent is out. */
+void uart_change(uint32_t rate);
+
 void uart_send(uint8_t byte);
 
 /* Waits for a byte for at most `milliseconds` (0: for ever), and says whether it came in that time. A byte that came later

@@ -33,5 +33,8 @@ class Serial:
         self._place += len(taken)
         return taken
 
+    def reset_output_buffer(self) -> None:
+        """Nothing waits."""
+
     def close(self) -> None:
         """Nothing to give back."""
