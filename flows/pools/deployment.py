@@ -1,6 +1,7 @@
 """What a Prefect server holds for a pool: the pool, its queue of stages, and the deployment of the flow that does one."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -51,7 +52,8 @@ def ensure_pool(client: SyncPrefectClient, pool: str) -> WorkPool:
     try:
         client.read_work_queue_by_name(QUEUE, pool)
     except ObjectNotFound:
-        client.create_work_queue(QUEUE, work_pool_name=pool)
+        with suppress(ObjectAlreadyExists):  # as above
+            client.create_work_queue(QUEUE, work_pool_name=pool)
     return found
 
 

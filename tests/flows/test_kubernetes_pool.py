@@ -32,6 +32,24 @@ job = asyncio.run(KubernetesJob.from_template_and_values(pool.base_job_template,
 print(json.dumps([pool.type, job.job_manifest]))
 """
 
+SECOND = """\
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from flows.pools.deployment import ensure_pool
+
+with get_client(sync_client=True) as client:
+    ensure_pool(client, "shared")
+    read = client.read_work_pool
+
+    def too_early(*_):
+        client.read_work_pool = read
+        raise ObjectNotFound(Exception())
+
+    client.read_work_pool = client.read_work_queue_by_name = too_early
+    print(ensure_pool(client, "shared").name)
+"""
+"""A machine that looks for pool and queue just before another one makes them."""
+
 
 def test_prefects_server_takes_the_template_and_the_job_of_a_stage_is_whole(served: Project) -> None:
     made = served.ask("/work_pools/", {"name": "cluster", "type": "kubernetes", "base_job_template": TEMPLATE})
@@ -43,6 +61,10 @@ def test_prefects_server_takes_the_template_and_the_job_of_a_stage_is_whole(serv
     assert container["args"] == "python -m flows.engine"
     assert container["env"] == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", REPOSITORY: "https://git.lan/loop.git"}
     assert container["envFrom"] == [{"secretRef": {"name": "edgeloop"}}]
+
+
+def test_two_machines_may_make_a_pool_at_once(served: Project) -> None:
+    assert served.run(sys.executable, "-c", SECOND).strip() == "shared"
 
 
 def test_it_says_nothing_that_prefects_own_kubernetes_worker_does_not_know() -> None:
