@@ -23,6 +23,7 @@ import socket
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 
 DESK = "EDGELOOP_TEST_DESK"
 NO_TARGET = """Error: Unable to get core ID
@@ -79,7 +80,7 @@ class Desk:
         programs.mkdir(exist_ok=True)
         for tool in tools:
             program = programs / tool
-            program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {__file__} {tool} "$@"\n', encoding="utf-8")
+            program.write_text(f'#!/bin/sh\nexec {quote(sys.executable)} -I -S {quote(__file__)} {tool} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
         return programs
 
