@@ -1,6 +1,7 @@
 """The page "A week with edgeloop": its commands, in order, in a clone of their own; each prints what the page says, but for numbers."""
 
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from flows_in_miniature import ROOT, Project, environment, initialised
 
-pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.timeout(1500)]
+from edgeloop.cli import command_line
 
 PAGE = ROOT / "docs" / "week.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -23,6 +24,11 @@ class Command:
 
     typed: str
     printed: list[str]
+
+
+def blocks() -> list[tuple[str, str]]:
+    """The page's blocks of code, in order: kind and text."""
+    return _BLOCK.findall(PAGE.read_text(encoding="utf-8"))
 
 
 def commands(block: str) -> Iterator[Command]:
@@ -80,10 +86,22 @@ def clone(tmp_path: Path) -> Project:
     return made
 
 
+def test_each_command_of_edgeloops_is_one_that_there_is() -> None:
+    """The whole week runs in `make test-long`; a command or an option that went is seen at once."""
+    typed = [command.typed for kind, block in blocks() if kind == "console" for command in commands(block)]
+    own = [shlex.split(line)[1:] for line in typed if line.startswith("edgeloop ")]
+    assert len(own) > 20
+    for arguments in own:
+        assert command_line().parse_known_args(arguments)[1] == []
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(1500)
 def test_each_command_of_the_week_prints_what_the_page_says(clone: Project) -> None:
     log = clone.root.with_name("week.log")
     try:
-        for kind, block in _BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        for kind, block in blocks():
             if kind == "yaml":
                 params = clone.root / "params.yaml"
                 params.write_text(edited(params.read_text(encoding="utf-8"), block), encoding="utf-8")

@@ -73,7 +73,7 @@ def test_a_correction_is_a_revision_and_restoring_one_leaves_everything_else_alo
     assert "is at the revision" in edgeloop(mine, "restore", f"sample@{head[:8]}", ok=False)
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_a_revision_is_whole_where_dvc_lock_has_other_changes_that_stay_uncommitted(mine: Project) -> None:
     mine.run(sys.executable, "-m", "dvc", "repro", "train")
     (mine.root / "note.txt").write_text("mine", encoding="utf-8")
@@ -165,7 +165,7 @@ def test_a_fetch_by_hand_does_not_disturb_another_change_of_the_data_set(mine: P
     assert "packed from a folder" in edgeloop(mine, "fetch", "sample")
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_what_no_commit_holds_is_not_overwritten_and_no_git_is_said(mine: Project) -> None:
     edgeloop(mine, "drop", "sample", "cat/001.jpg", "--reason", "blurred")
     params = mine.root / "params.yaml"

@@ -87,7 +87,7 @@ def test_a_schedule_fires_and_the_worker_builds_what_is_out_of_date(installed: P
     assert "Scheduled" not in services(installed, "status")
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @pytest.mark.skipif(PROGRAM is None, reason=ABSENT)
 def test_a_run_of_a_terminal_that_is_retried_in_the_ui_is_done_by_the_worker(installed: Project, tmp_path: Path) -> None:
     (installed.root / "broken").touch()

@@ -191,7 +191,7 @@ def _clone_reproduces(project: Project, clone: Path, record: IngestRecord) -> No
     assert splits(cloned) == splits(project)
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_what_validation_refuses_changes_nothing(growing: Project, tmp_path: Path) -> None:
     before, params = splits(growing), growing.root / "params.yaml"
     strict = params.read_text(encoding="utf-8").replace("validate: {}", "validate: {rules: {image_count: {at_most: 62}}}")

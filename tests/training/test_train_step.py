@@ -143,6 +143,7 @@ def test_nothing_is_left_of_the_checkpoint_after_the_end(scratch: tuple[Workspac
     assert not list((scratch[0].cache / "training").iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(
     data: Path, scratch: tuple[Workspace, TrainRecord], transferred: tuple[Workspace, TrainRecord], tmp_path: Path

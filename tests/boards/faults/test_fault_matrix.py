@@ -48,7 +48,7 @@ def test_there_are_at_least_forty_and_no_two_are_the_same() -> None:
 @pytest.mark.parametrize("turn", range(ROUNDS))
 @pytest.mark.parametrize(
     "fault",
-    [pytest.param(fault, marks=() if fault in SHORT else pytest.mark.thorough) for fault in FAULTS],
+    [pytest.param(fault, marks=() if fault in SHORT else pytest.mark.long) for fault in FAULTS],
     ids=lambda fault: f"{fault.chain}-{fault.name.replace(' ', '-')}",
 )
 def test_a_fault_is_a_typed_error_in_time_and_leaves_nothing(desk: Desk, fault: Fault, turn: int) -> None:
