@@ -167,7 +167,8 @@ def test_the_place_in_the_queue_is_told_when_it_changes(tmp_path: Path) -> None:
         told.append((ahead, holder.run if holder else ""))
 
     with children() as start:
-        first = start(partial(hold_for, 0.5, log))
+        # Long enough for two to come and wait, on a busy machine too.
+        first = start(partial(hold_for, 2.0, log))
         wait_for(log)
         second = start(partial(hold_for, 0.5, log))
         until_waiting(1)
