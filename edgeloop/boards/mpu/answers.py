@@ -61,6 +61,14 @@ class Tool(_Answer):
     exit: int | None = None
     output: str = ""
 
+    def failure(self, program: str) -> str:
+        """Why there is no output of `program` to read; empty where it ended well."""
+        if not self.found:
+            return f"{program} is not on the board"
+        if self.late:
+            return f"{program} did not end in time"
+        return f"{program} failed with exit code {self.exit}: {self.output.strip()[-200:]}" if self.exit != 0 else ""
+
 
 class Facts(_Answer):
     """Files of the board, by path."""

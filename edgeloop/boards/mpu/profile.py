@@ -27,12 +27,8 @@ def profile_command(program: str, model: str, threads: int | None) -> list[str]:
 
 def layer_times(tool: Tool) -> tuple[LayerTimes | None, str]:
     """The mean time of each operator in the order of execution, or None and why there is none."""
-    if not tool.found:
-        return None, f"{PROGRAM} is not on the board"
-    if tool.late:
-        return None, f"{PROGRAM} did not end in time"
-    if tool.exit != 0:
-        return None, f"{PROGRAM} failed with exit code {tool.exit}: {tool.output.strip()[-200:]}"
+    if failure := tool.failure(PROGRAM):
+        return None, failure
     before, _, regular = tool.output.partition(_REGULAR)
     layers, counts = _rows(regular), _COUNT.findall(before)
     if not layers or not counts:

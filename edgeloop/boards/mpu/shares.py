@@ -17,12 +17,8 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def engine_shares(tool: Tool, model: str) -> tuple[EngineShares | None, str]:
     """The shares of a model (a file name), or None and why there are none."""
-    if not tool.found:
-        return None, f"{PROGRAM} is not on the board"
-    if tool.late:
-        return None, f"{PROGRAM} did not end in time"
-    if tool.exit != 0:
-        return None, f"{PROGRAM} failed with exit code {tool.exit}: {tool.output.strip()[-200:]}"
+    if failure := tool.failure(PROGRAM):
+        return None, failure
     row = _row(tool.output, model)
     if row is None:
         return None, f"{PROGRAM} printed no row for {model}"
