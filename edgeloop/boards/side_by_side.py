@@ -123,6 +123,10 @@ def _farm_latencies(first: FarmBenchmark, second: FarmBenchmark) -> Iterator[Rat
 
 def _counts(first: EmulatedBenchmark, second: EmulatedBenchmark) -> Iterator[Ratio]:
     yield _plain("instructions", first.instructions.median, second.instructions.median, "counted", "exact counts")
+    if first.estimated and second.estimated:
+        yield _plain(
+            "cycles, estimated", first.estimated.cycles, second.estimated.cycles, "cycles", "estimates: neither measured nor counted"
+        )
     yield _plain("activation RAM", first.activation_ram_bytes, second.activation_ram_bytes, "bytes", "exact")
     yield _plain("weights", first.weight_bytes, second.weight_bytes, "bytes", "exact")
 

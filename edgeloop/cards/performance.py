@@ -208,6 +208,8 @@ def emulated_section(model: str, name: str, record: EmulatedBenchmark, sources: 
         f"on {record.images} {text(record.pixels)}. In time the median would be {text(record.assumption)}. "
         "Outputs are compared bit for bit with those of LiteRT's reference kernels on the host."
     )
+    if record.estimated:
+        note += f" **Estimated**, neither measured nor counted: {text(record.estimated.in_words(record.macs))}."
     return Section("emulated", f"Emulated: executed instructions on {record.board}", note, Table(heads, [row]), [_emulated_layers(record)])
 
 

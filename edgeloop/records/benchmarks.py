@@ -66,6 +66,20 @@ class ExecutedInstructions(Part):
     max: int
 
 
+class EstimatedCycles(Part):
+    """Cycles of one inference by a table of instruction timings: neither measured nor counted."""
+
+    cycles: int
+    core: str
+    method: str
+    """Whose timings, and what is assumed."""
+
+    def in_words(self, macs: int | None) -> str:
+        """With what it is by."""
+        per_mac = f", {self.cycles / macs:.3f} for each multiply-accumulate" if macs else ""
+        return f"{self.cycles:,} cycles of a {self.core.title()}{per_mac} ({self.method})"
+
+
 class EmulatedLayer(Part):
     """One layer, in the order of execution, as the board reports it."""
 
@@ -253,6 +267,8 @@ class EmulatedDetails(Part):
     protocol_errors: int
     """Answers that did not come or were wrong; no run that saw one counts."""
     retries: int
+    estimated: EstimatedCycles | None = None
+    """Of one image; null for a core that is not estimated, and in records of before."""
 
 
 class Emulation(EmulatedDetails):
@@ -282,13 +298,17 @@ class EmulatedBenchmark(Benchmark, Emulation):
     def digests(self) -> set[str]:
         return {self.model_sha256}
 
+    @property
+    def _estimate(self) -> str:
+        return f"estimated, not measured: {self.estimated.in_words(self.macs)}\n" if self.estimated else ""
+
     def in_words(self) -> str:
         """Lines for people."""
         per_mac = f" ({self.instructions.median / self.macs:.3f} for each multiply-accumulate)" if self.macs else ""
         equal = f"{self.equal_outputs} of {self.images}, by {self.max_difference:g} at most"
         memory = f"activation RAM {self.activation_ram_bytes / 1024:.2f} KiB, weights {self.weight_bytes / 1024:.2f} KiB"
         return (
-            f"{self.board} (emulated {self.part}): {self.instructions.median:,} instructions{per_mac}, {self.assumption}\n"
+            f"{self.board} (emulated {self.part}): {self.instructions.median:,} instructions{per_mac}, {self.assumption}\n{self._estimate}"
             f"outputs equal to the host's reference kernels: {equal}\n{memory}"
         )
 

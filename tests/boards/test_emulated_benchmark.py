@@ -58,6 +58,8 @@ def test_the_record_says_what_was_counted_on_what_and_that_the_outputs_are_right
     assert record.firmware_ram_bytes > record.activation_ram_bytes
     assert record.firmware_flash_bytes > record.weight_bytes
     assert record.emulator.startswith("unicorn ")
+    # Of a Cortex-M7 nobody publishes what an estimate would need.
+    assert record.estimated is None
 
 
 def test_no_field_of_the_record_takes_a_time_for_a_measurement() -> None:
@@ -73,6 +75,10 @@ def test_a_foreign_model_is_run_on_random_pixels_which_the_result_says(miniature
     assert "random" in result.pixels
     assert result.output_type == "int8"
     assert result.part.startswith("STM32F405")
+    # A single-issue core takes at least a cycle for each instruction, and ours less than two.
+    assert result.estimated is not None
+    assert result.instructions.median < result.estimated.cycles < 2 * result.instructions.median
+    assert "estimated, not measured" in result.in_words()
 
 
 @pytest.mark.thorough

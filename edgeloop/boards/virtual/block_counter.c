@@ -9,7 +9,8 @@ typedef struct {
     uint32_t size; /* in bytes; 0: not used */
     uint32_t instructions;
     uint32_t unused;
-    uint64_t executed; /* how often */
+    uint64_t executed; /* how often, */
+    uint64_t jumps;    /* and how many of those times not from the block before it in memory */
 } block;
 
 typedef struct {
@@ -19,6 +20,8 @@ typedef struct {
     uint32_t last_address; /* of the block that was executed last, */
     uint32_t last_size;    /* 0: there is none */
     uint32_t used;
+    uint32_t end; /* of the block before */
+    uint32_t unused;
     int (*read_memory)(void *emulator, uint64_t address, void *target, uint64_t bytes);
     int (*stop)(void *emulator);
     block blocks[ENTRIES];
@@ -57,7 +60,7 @@ static block *find(block_counter *counter, void *emulator, uint32_t address, uin
         if (entry->size == 0) {
             if (counter->used < MOST_USED) {
                 counter->used++;
-                *entry = (block){address, size, 0, 0, 0};
+                *entry = (block){address, size, 0, 0, 0, 0};
             }
             /* A full table counts on, without a profile: its last free entry is filled anew each time. */
             entry->instructions = count_instructions(counter, emulator, address, size);
@@ -77,6 +80,8 @@ void block_counter_begin(void *emulator, uint64_t address, uint32_t size, void *
     }
     block *entry = find(counter, emulator, (uint32_t)address, size);
     entry->executed++;
+    entry->jumps += counter->end != (uint32_t)address;
+    counter->end = (uint32_t)address + size;
     counter->instructions += entry->instructions;
     counter->last_address = (uint32_t)address;
     counter->last_size = size;

@@ -14,6 +14,7 @@ from unicorn import arm_const as arm
 from unicorn import unicorn_const as uc
 
 from edgeloop.boards.virtual.counting import block_counter, instruction_offsets
+from edgeloop.boards.virtual.cycles import Block, Executed
 from edgeloop.boards.virtual.elf import Program, Symbol
 from edgeloop.boards.virtual.parts import Part, Region
 from edgeloop.deadline import Deadline
@@ -187,6 +188,10 @@ class Core:
             write(offset, width, value)
 
         self._uc.mmio_map(start, size, on_read, None, on_write, None)
+
+    def executed(self) -> dict[Block, Executed]:
+        """How often each block of instructions was executed, since the core was made: what `estimated_cycles` takes."""
+        return self._counter.executed()
 
     def profile(self) -> dict[str, int]:
         """Executed instructions by function, most first, since the core was made."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from unicorn import Uc
 from unicorn import unicorn_const as uc
 
+from edgeloop.boards.virtual.cycles import Block, Executed
 from edgeloop.codegen.toolchain import find_host_compiler
 from edgeloop.errors import ToolchainError
 from edgeloop.files import atomic_path
@@ -41,6 +42,9 @@ class BlockCounter(Protocol):
     def by_block(self) -> Counter[int]:
         """Executed instructions by the address of the block that they are in, since ever."""
 
+    def executed(self) -> dict[Block, Executed]:
+        """How often each block was executed, since ever."""
+
 
 class PythonCounter:
     """Counts in Python."""
@@ -53,6 +57,8 @@ class PythonCounter:
         self._last: tuple[int, int] | None = None
         self._sizes: dict[tuple[int, int], int] = {}
         self._executed: Counter[tuple[int, int]] = Counter()
+        self._jumps: Counter[tuple[int, int]] = Counter()
+        self._end = 0
         emulator.hook_add(uc.UC_HOOK_BLOCK, self._begin)
 
     def start(self, limit: int) -> None:
@@ -74,6 +80,10 @@ class PythonCounter:
             counts[address] += times * self._sizes[address, size]
         return counts
 
+    def executed(self) -> dict[Block, Executed]:
+        """As the protocol says."""
+        return {Block(*block): Executed(times, self._jumps[block]) for block, times in self._executed.items()}
+
     def _begin(self, emulator: Uc, address: int, size: int, _data: Any) -> None:
         if self.instructions >= self._limit:
             self._has_reached_limit, self._last = True, None
@@ -84,7 +94,8 @@ class PythonCounter:
         if count is None:
             count = self._sizes[block] = len(instruction_offsets(bytes(emulator.mem_read(address, size))))
         self._executed[block] += 1
-        self._last = block
+        self._jumps[block] += self._end != address
+        self._last, self._end = block, address + size
         self.instructions += count
 
 
@@ -95,6 +106,7 @@ class _Block(ctypes.Structure):
         ("instructions", ctypes.c_uint32),
         ("unused", ctypes.c_uint32),
         ("executed", ctypes.c_uint64),
+        ("jumps", ctypes.c_uint64),
     )
 
 
@@ -108,6 +120,8 @@ class _State(ctypes.Structure):
         ("last_address", ctypes.c_uint32),
         ("last_size", ctypes.c_uint32),
         ("used", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
+        ("unused", ctypes.c_uint32),
         ("read_memory", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
         ("blocks", _Block * _ENTRIES),
@@ -163,6 +177,10 @@ class NativeCounter:
             if block.size:
                 counts[block.address] += block.executed * block.instructions
         return counts
+
+    def executed(self) -> dict[Block, Executed]:
+        """As the protocol says."""
+        return {Block(one.address, one.size): Executed(one.executed, one.jumps) for one in self._state.blocks if one.size}
 
 
 def block_counter(emulator: Uc) -> BlockCounter:

@@ -22,6 +22,7 @@ from edgeloop.boards.stm32msg.exchange import V31
 from edgeloop.boards.stm32msg.results import NetworkInformation, NetworkRun, Operation
 from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.boards.subject import Subject
+from edgeloop.boards.virtual.estimate import estimate
 from edgeloop.boards.virtual.parts import Part, find_part
 from edgeloop.boards.virtual.process import BoardProcess
 from edgeloop.codegen.generate import Options, generate_file
@@ -45,6 +46,7 @@ class _Running:
 
     process: BoardProcess
     client: BoardClient
+    firmware: Path
     network: NetworkInformation
     footprint: Footprint
 
@@ -115,7 +117,7 @@ class VirtualBoard(Driver):
         except BoardError as error:
             raise self._ended(process, error) from error
         try:
-            self._running = _Running(process, client, client.network(signature), footprint(firmware, self.part))
+            self._running = _Running(process, client, firmware, client.network(signature), footprint(firmware, self.part))
         except BoardError as error:
             client.close()
             raise self._ended(process, error) from error
@@ -141,7 +143,7 @@ class VirtualBoard(Driver):
         looks = observe == Observe.DETAILS
         runs = [self.run_one(image, Mode.PER_LAYER if looks else Mode.IO_ONLY) for image in inputs]
         stored = np.stack([run.outputs[0].reshape(-1) for run in runs])
-        details = self._details(runs[0].layers) if looks else None
+        details = self._details(runs[0].layers, inputs[0]) if looks else None
         return EmulatedRun(self.running.network.outputs[0].values(stored), [run.total.counters[0] for run in runs], details)
 
     def run_one(self, image: NDArray[Any], mode: Mode) -> NetworkRun:
@@ -160,7 +162,7 @@ class VirtualBoard(Driver):
         self._stop()
         self._work.cleanup()
 
-    def _details(self, layers: Sequence[Operation]) -> EmulatedDetails:
+    def _details(self, layers: Sequence[Operation], image: NDArray[Any]) -> EmulatedDetails:
         running, codegen = self.running, self._codegen
         assert codegen is not None, "it was prepared"
         macs = {layer.position: layer.macs for layer in codegen.layers or []}
@@ -183,6 +185,7 @@ class VirtualBoard(Driver):
             protocol=V31.name,
             protocol_errors=running.client.disturbances.protocol_errors,
             retries=running.client.disturbances.retries,
+            estimated=None if codegen.stream_input else estimate(running.firmware, self.part, image.tobytes()),
         )
 
     def _build(self, generated: Path) -> Path:
