@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,23 @@ def test_wide_middle_is_kept_as_a_ring_of_rows() -> None:
     assert [(part.first, part.last) for part in plan.segments] == [(0, 1), (2, 2)]
     # When the first output row is written, two inner rows are there and input row 0 is done with: output over input.
     assert plan.arena_bytes == 32 * 8 + 3 * 64
+
+
+def test_a_row_that_one_stage_may_write_over_is_computed_where_it_writes() -> None:
+    """A residual block: the convolution's row lies where the sum's will, so that only the rings of its input and of the sum are kept."""
+    small, wide, narrow = value(32, 8, 1), value(32, 64, 1), value(32, 2, 1)
+    window, same = partial(Tap, rows=3, top=1), partial(Tap, rows=1, in_place=True)
+    stages = (
+        Stage(None, (window(0, small),), 1),
+        Stage(None, (window(1, wide),), 2),
+        Stage(None, (same(1, wide), same(2, wide)), 3),
+        Stage(None, (window(3, wide),), 4),
+    )
+    pipeline = Pipeline((Buffer(small), *(Buffer(wide) for _ in range(3)), Buffer(narrow)), stages, 0, 4)
+    plan = make_plan(pipeline)
+    Simulator(plan).run()
+    assert plan.buffer(2) == plan.buffer(3)
+    assert plan.arena_bytes == 32 * 8 + 2 * 3 * 64 + 32 * 2
 
 
 def test_streamed_input_needs_no_frame() -> None:

@@ -39,8 +39,9 @@ class Plan:
     arena_bytes: int
 
     def buffer(self, buffer: int) -> Area:
-        """The area of a buffer."""
-        return next(area for area in self.areas if area.buffer == buffer)
+        """The area of a buffer; one that is computed in the place of another has that one's."""
+        home = next((part.homes[buffer] for part in self.segments if buffer in part.homes), buffer)
+        return next(area for area in self.areas if area.buffer == home)
 
     def segment(self, stage: int) -> Segment:
         """The segment that a stage is in."""

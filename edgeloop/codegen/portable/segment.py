@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgeloop.codegen.portable.pipeline import Batch, Pipeline, Tap
+from edgeloop.codegen.portable.placement import aligned
 
 MOST_STAGES = 16
 """In one segment: far beyond this no memory is won, and the search would take long."""
@@ -30,7 +31,9 @@ class Segment:
     first: int
     last: int
     rings: dict[int, int]
-    """Rows that each inner buffer keeps."""
+    """Rows that each inner buffer keeps, but for those of `homes`."""
+    homes: dict[int, int]
+    """Inner buffers each row of which is computed in the place of the row, of another buffer, that it is needed for."""
     batch: Batch
     """How the last stage computes its rows; the others compute one row at a time."""
     lags: dict[int, int]
@@ -57,34 +60,83 @@ def pull_order(pipeline: Pipeline, first: int, last: int, batch: Batch) -> Itera
 
 def segment(pipeline: Pipeline, first: int, last: int, batch: Batch | None = None) -> Segment | None:
     """The segment of these stages, or None where they cannot be one; its last stage computes one row at a time, or `batch`."""
-    chosen = batch or pipeline.stages[last].single
     if not _can_be(pipeline, first, last):
         return None
-    readers = _readers(pipeline, first, last)
-    inner = {pipeline.stages[place].output for place in range(first, last)}
-    rings = dict.fromkeys(sorted(inner), 1)
-    # What is read to its end before the first row is written does not hinder at all.
-    lags = {buffer: -pipeline.buffers[buffer].bytes for buffer in sorted(readers.keys() - inner)}
-    done = dict.fromkeys(range(first, last + 1), 0)
-    for call in pull_order(pipeline, first, last, chosen):
-        written = pipeline.stages[call.stage].output
-        if call.stage < last:
-            # The ring must reach from the new row back to the oldest one that any reader still needs for its next row.
-            needed = [tap.first(done[place]) for place, tap in readers[written] if done[place] < _height(pipeline, place)]
-            rings[written] = max([rings[written], *(call.row + 1 - row for row in needed)])
-        else:
-            # Let the output begin `lag` bytes before the input. These rows are written up to output byte `end`, which is input
-            # byte end - lag; that must not lie beyond `kept`, the first input row that is still to be read:
-            # end - lag <= kept * row_bytes. The lag of the segment is the largest that any call asks for.
-            end = (call.row + call.rows) * pipeline.buffers[written].row_bytes
-            for buffer in lags:
-                for place, tap in readers[buffer]:
-                    if done[place] < _height(pipeline, place):
-                        kept = _kept(tap, call) if place == last else tap.first(done[place])
-                        lag = end - kept * tap.value.row_bytes
-                        lags[buffer] = max(lags[buffer], lag)
-        done[call.stage] += call.rows
-    return Segment(first, last, rings, chosen, lags)
+    walk = _Walk(pipeline, first, last, batch or pipeline.stages[last].single)
+    plain = walk.segment({})
+    homes = walk.homes(plain)
+    return min(plain, walk.segment(homes), key=walk.bytes) if homes else plain
+
+
+class _Walk:
+    """Goes through the rows of a segment in the order in which they are computed."""
+
+    def __init__(self, pipeline: Pipeline, first: int, last: int, batch: Batch) -> None:
+        self._pipeline, self._first, self._last, self._batch = pipeline, first, last, batch
+        self._readers = _readers(pipeline, first, last)
+        self._inner = {pipeline.stages[place].output for place in range(first, last)}
+        self._calls = list(pull_order(pipeline, first, last, batch))
+
+    def segment(self, homes: dict[int, int]) -> Segment:
+        """The rings and lags that the walk asks for where these rows are computed in the place of others."""
+        rings = dict.fromkeys(sorted(self._inner - homes.keys()), 1)
+        # What is read to its end before the first row is written does not hinder at all.
+        lags = {buffer: -self._pipeline.buffers[buffer].bytes for buffer in sorted(self._readers.keys() - self._inner)}
+        done = dict.fromkeys(range(self._first, self._last + 1), 0)
+        for call in self._calls:
+            output = self._pipeline.stages[call.stage].output
+            home = homes.get(output, output)
+            if home in rings:
+                rings[home] = max(rings[home], self._rows_kept(home, call, done))
+            else:
+                for buffer in lags:
+                    lags[buffer] = max(lags[buffer], self._lag(buffer, home, call, done))
+            done[call.stage] += call.rows
+        return Segment(self._first, self._last, rings, homes, self._batch, lags)
+
+    def homes(self, plain: Segment) -> dict[int, int]:
+        """Values of which one row is kept, for one stage that may write over it: it is computed where that stage's row will lie."""
+        found: dict[int, int] = {}
+        for buffer in (buffer for buffer, rows in plain.rings.items() if rows == 1):
+            (place, tap), *others = self._readers[buffer]
+            home = self._pipeline.stages[place].output
+            if (
+                not others
+                and tap.in_place
+                and tap.value.row_bytes == self._pipeline.buffers[buffer].row_bytes
+                and home not in found.values()
+            ):
+                found[buffer] = home
+        return {buffer: _end_of_chain(found, home) for buffer, home in found.items()}
+
+    def bytes(self, part: Segment) -> int:
+        """What the rings take, and what the output must begin before what it is written over."""
+        rings = sum(aligned(rows * self._pipeline.buffers[buffer].row_bytes) for buffer, rows in part.rings.items())
+        return rings + max([0, *part.lags.values()])
+
+    def _rows_kept(self, buffer: int, call: KernelCall, done: dict[int, int]) -> int:
+        """The ring must reach from the new row back to the oldest one that any reader still needs for its next row."""
+        needed = [tap.first(done[place]) for place, tap in self._readers[buffer] if done[place] < _height(self._pipeline, place)]
+        return max([1, *(call.row + 1 - row for row in needed)])
+
+    def _lag(self, buffer: int, written: int, call: KernelCall, done: dict[int, int]) -> int:
+        """By how many bytes, at least, the segment's output must begin before a buffer that these rows may be written over."""
+        # Let the output begin `lag` bytes before the input. These rows are written up to output byte `end`, which is input
+        # byte end - lag; that must not lie beyond `kept`, the first input row that is still to be read:
+        # end - lag <= kept * row_bytes. The lag of the segment is the largest that any call asks for.
+        end = (call.row + call.rows) * self._pipeline.buffers[written].row_bytes
+        lags = [-self._pipeline.buffers[buffer].bytes]
+        for place, tap in self._readers[buffer]:
+            if done[place] < _height(self._pipeline, place):
+                kept = _kept(tap, call) if place == call.stage == self._last else tap.first(done[place])
+                lags.append(end - kept * tap.value.row_bytes)
+        return max(lags)
+
+
+def _end_of_chain(homes: dict[int, int], buffer: int) -> int:
+    while buffer in homes:
+        buffer = homes[buffer]
+    return buffer
 
 
 def _kept(tap: Tap, call: KernelCall) -> int:
