@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeloop.boards.footprint import Footprint, footprint
 from edgeloop.boards.lab.command import Command, filled
-from edgeloop.boards.lab.config import LabBoard
+from edgeloop.boards.lab.config import Generated, LabBoard
 from edgeloop.boards.lab.use import BoardInUse, named_tool
 from edgeloop.boards.signature import signature_of
 from edgeloop.codegen.choice import check_generation, choose_backend, model_format
@@ -49,13 +49,19 @@ def form_for(board: LabBoard, project: Path) -> Format:
     """The format of a variant's model that this board runs best, where code can be generated for it at all.
 
     Raises:
-        InputError: no backend generates for it.
+        InputError: no backend generates for it, or nothing builds a firmware around that code.
         StedgeaiMissing: it needs ST Edge AI Core, which is not here, or in no version that generates for it.
     """
     options = _options(board, project)
     target = find_target(options.target)
     check_generation(options.backend, target, options.tool)
-    return model_format(choose_backend(options.backend, target, options.tool), target)
+    backend = choose_backend(options.backend, target, options.tool)
+    if backend != PORTABLE and _wants_own_firmware(board):
+        raise InputError(
+            f"{board.name} has no `build`, and edgeloop's own firmware takes portable code only, not that of {backend}.",
+            "Write `build` in lab.yaml (docs/boards.md), or take out `generate`.",
+        )
+    return model_format(backend, target)
 
 
 def build(used: BoardInUse, model: Path, folder: Path) -> Firmware:
@@ -109,9 +115,16 @@ def _build_own(generated: Path, part: Part, elf: Path, model: Path) -> None:
 
 def _own_firmware(board: LabBoard, codegen: CodegenRecord, flash: Sequence[Command]) -> Part | None:
     """What edgeloop's own firmware is built for: where nothing else builds one, and something flashes it."""
-    if board.entry.build or codegen.backend.name != PORTABLE or "elf" not in _uses(flash):
+    if not _wants_own_firmware(board) or codegen.backend.name != PORTABLE or "elf" not in _uses(flash):
         return None
-    return boards().get(board.entry.kind)
+    return boards()[board.entry.kind]
+
+
+def _wants_own_firmware(board: LabBoard) -> bool:
+    """Whether a board is flashed with an ELF that nothing but edgeloop builds."""
+    entry = board.entry
+    has_another = entry.build or entry.firmware or (entry.flash and "elf" not in _uses(entry.flash))
+    return not has_another and entry.kind in boards()
 
 
 def _target(board: LabBoard) -> str:
@@ -124,7 +137,8 @@ def _options(board: LabBoard, project: Path) -> Options:
     how = board.entry.generate
     name, at, file = (how.profile or "").partition("@")
     profile = f"{name}@{(project / user_path(file)).resolve()}" if at else how.profile
-    return Options(target=_target(board), backend=how.backend, profile=profile, tool=named_tool(board, project))
+    backend = PORTABLE if how == Generated() and _wants_own_firmware(board) else how.backend
+    return Options(target=_target(board), backend=backend, profile=profile, tool=named_tool(board, project))
 
 
 def _signatures(codegen: CodegenRecord, generated: Path) -> tuple[str, ...]:

@@ -102,7 +102,15 @@ def test_a_board_without_a_build_command_gets_the_firmware_that_edgeloop_has_for
 def test_one_line_of_lab_yaml_and_one_command_measure_on_a_board_that_was_plugged_in(
     workspace: Workspace, params: Params, measurable: VariantPaths, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """edgeloop's own firmware, written by a stand-in for openocd; the port is found by USB and is another one after flashing."""
+    """edgeloop's own firmware, written by a stand-in for openocd; the port is found by USB and is another one after flashing.
+
+    ST Edge AI Core is there, too, and is not asked: nothing would build a firmware around its code.
+    """
+    program = tmp_path / "STEdgeAI/Utilities/linux/stedgeai"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("STEDGEAI_CORE_DIR", str(tmp_path / "STEdgeAI"))
     desk = Desk(str(tmp_path / "desk"), SERIAL, dict(H7), bench=bench.control)
     Path(desk.folder).mkdir()
     desk.save()

@@ -9,9 +9,10 @@ import stedgeai_standin
 from lab_bench import LOADED, PROGRAMS, Bench
 
 from edgeloop.boards.benchmark import benchmark
-from edgeloop.boards.lab.config import load_lab
+from edgeloop.boards.lab.config import BoardEntry, Lab, load_lab
+from edgeloop.boards.mcu.firmware import form_for
 from edgeloop.config import Benchmark, load_params
-from edgeloop.errors import ConfigError, FlashError, StedgeaiMissing
+from edgeloop.errors import ConfigError, FlashError, InputError, StedgeaiMissing
 from edgeloop.records import MeasuredBenchmark, read_benchmark
 from edgeloop.workspace import VariantPaths, Workspace
 from flows.before import before_a_run
@@ -145,3 +146,9 @@ def test_where_no_signature_is_known_a_firmware_that_was_not_built_anew_is_not_f
     with pytest.raises(FlashError, match=r"left .*old\.elf as it was before"):
         benchmark(workspace, load_params(workspace), VARIANT, "n6", images=3)
     assert bench.flashed == []
+
+
+def test_code_that_nothing_builds_a_firmware_around_is_refused_before_it_is_generated(tool: Path, tmp_path: Path) -> None:
+    entry = BoardEntry.model_validate({"kind": "stm32h747i-disco", "generate": {"backend": "stedgeai"}})
+    with pytest.raises(InputError, match=r"(?s)h747 has no `build`.*not that of stedgeai.*Write `build`"):
+        form_for(Lab(boards={"h747": entry}).board("h747"), tmp_path)
