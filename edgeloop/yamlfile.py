@@ -18,6 +18,9 @@ from edgeloop.files import read_text, write_text
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_NAMED = 12
+MOST_SHOWN = 3
+RUAMELS_ADVICE = "To suppress this check"
+"""How the parser goes on about a key that is there twice."""
 KEY = "[key]"
 """What pydantic ends a location with where the key itself does not fit."""
 
@@ -46,7 +49,8 @@ def parse_yaml(text: str, path: Path, model: type[Model]) -> Model:
     try:
         tree = YAML(typ="rt").load(text)
     except (YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}", "Correct the syntax at that line.") from error
+        said = str(error).partition(RUAMELS_ADVICE)[0].rstrip()
+        raise ConfigError(f"{path} is not valid YAML: {said}", "Correct the syntax at that line.") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} does not hold a mapping of keys to values.", "Restore it from git.")
     try:
@@ -110,8 +114,10 @@ def _explain(path: Path, tree: Any, model: type[BaseModel], details: ErrorDetail
         return f"{where}: unknown key '{dotted}'{near_match(str(location[-1]), _keys_at(model, location[:-1]))}"
     if details["type"] == "missing":
         return f"{where}: the key '{dotted}' is missing"
-    message = details["msg"].removeprefix("Value error, ")
     given = details["input"]
+    if details["type"] == "model_type":
+        return f"{where}: {dotted}: write keys and values ({', '.join(_keys_at(model, location)[:MOST_SHOWN])}, ...), not {given!r}"
+    message = details["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(given, dict | list) or "\n" in message else f", not {given!r}"
     return f"{where}: {dotted}: {message}{shown}"
 

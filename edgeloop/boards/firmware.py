@@ -3,13 +3,16 @@
 import tempfile
 from pathlib import Path
 
+from edgeloop.boards.lab.config import load_lab
 from edgeloop.boards.signature import signature_of
 from edgeloop.boards.virtual.driver import generated_from
 from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.errors import InputError
+from edgeloop.firmware.board import boards, find_board
 from edgeloop.firmware.part import Part
 from edgeloop.firmware.project import write_project
 from edgeloop.records import CodegenRecord
-from edgeloop.workspace import VariantPaths
+from edgeloop.workspace import VariantPaths, find_workspace
 
 BACKEND = "portable"
 
@@ -17,6 +20,22 @@ BACKEND = "portable"
 def target_of(part: Part) -> str:
     """What code is generated for, for a board's part."""
     return f"stm32{part.family}"
+
+
+def part_of(name: str) -> Part:
+    """What firmware is built for, by the kind of a board, or by a board's name in this project's lab.yaml.
+
+    Raises:
+        InputError: there is no firmware for it.
+        ConfigError: lab.yaml cannot be read.
+    """
+    if name in boards():
+        return boards()[name]
+    try:
+        entry = load_lab(find_workspace()).boards.get(name)
+    except InputError:  # there is no project
+        entry = None
+    return find_board(entry.kind if entry else name)
 
 
 def project_of_file(model: Path, part: Part, out: Path) -> None:

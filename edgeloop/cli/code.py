@@ -1,6 +1,7 @@
 """The commands that generate code, and write a firmware around it."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +30,23 @@ def add(command: Command) -> None:
     generate.add_argument("--stream-input", action="store_true", default=None, help="read the input row by row, and hold no frame")
     firmware = command("firmware", _firmware, "write a board's firmware around a model, as a project to build")
     add_id(firmware, "model", stage="generate", metavar="VARIANT|MODEL.tflite")
-    firmware.add_argument("--board", dest="part", required=True, metavar="NAME", help="the board, e.g. stm32h747i-disco or nucleo-f446re")
+    firmware.add_argument(
+        "--board", dest="part", required=True, metavar="NAME", help="the board: a kind, e.g. stm32h747i-disco, or a name of lab.yaml"
+    )
     firmware.add_argument("-o", "--out", type=path, required=True, metavar="DIR", help="the folder to write to")
 
 
 def _firmware(options: argparse.Namespace) -> None:
-    from edgeloop.boards.firmware import project_of_file, project_of_variant
-    from edgeloop.firmware.board import find_board
+    from edgeloop.boards.firmware import part_of, project_of_file, project_of_variant
 
-    part = find_board(options.part)
+    part = part_of(options.part)
     if subject(options, ".tflite") == FILE:
         project_of_file(Path(options.model), part, options.out)
     else:
         workspace, params = project()
         project_of_variant(options.model, params.variant(options.model).paths(workspace), part, options.out)
     say(f"{options.out}: firmware for {part.title}, {part.clock_hz // 1_000_000} MHz; it has run in an emulator, never on hardware")
-    say(f"Build it: make -C {options.out} (or make ZIG=1, or cmake); it becomes build/firmware.elf there")
+    say(f"Build it: make -C {shlex.quote(str(options.out))} (or make ZIG=1, or cmake); it becomes build/firmware.elf there")
 
 
 def _generate(options: argparse.Namespace) -> None:

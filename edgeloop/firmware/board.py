@@ -108,6 +108,6 @@ def find_board(name: str) -> Part:
         InputError: there is no firmware for it.
     """
     if name not in boards():
-        known = ", ".join(boards())
-        raise InputError(f"There is no firmware for a board {name!r}{near_match(name, boards())}.", f"Boards with firmware: {known}.")
+        what = f"There is no firmware for a board {name!r}{near_match(name, boards())}."
+        raise InputError(what, "Name its kind, or a board of lab.yaml that is of one: docs/firmware.md")
     return boards()[name]

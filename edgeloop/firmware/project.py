@@ -12,9 +12,9 @@ import jinja2
 import edgeloop
 from edgeloop.codegen.toolchain import Kind, bare_options
 from edgeloop.errors import InputError
-from edgeloop.files import atomic_folder
+from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.firmware.build import OPTIMIZATION, cpu_of, written
-from edgeloop.firmware.headers import BAUD
+from edgeloop.firmware.headers import BAUD, SECOND_CORE
 from edgeloop.firmware.part import MHZ, Part
 from edgeloop.firmware.sources import (
     LINK_OPTIONS,
@@ -28,8 +28,11 @@ from edgeloop.firmware.sources import (
 )
 
 TEMPLATES = ("Makefile", "CMakeLists.txt", "toolchain.cmake", "README.md")
-MARK = "toolchain.cmake"
-"""A folder with this file is a project that may be replaced."""
+LIST = "edgeloop.sha256"
+"""A folder with this file, which `sha256sum -c` reads, is a project; it may be replaced as long as all in it is as it was written."""
+BUILDS = "build"
+"""What folders are called that compilers write to."""
+MOST_NAMED = 5
 SOURCES = {"crystal": "a crystal", "bypass": "a clock from outside", "hsi": "the internal oscillator"}
 
 
@@ -47,11 +50,11 @@ def write_project(generated: Path, part: Part, out: Path, signature: str) -> Non
     """Write the project for a real board around generated code (named `network`) as the folder `out`, which is replaced.
 
     Raises:
-        InputError: there is no network.h and network.c in `generated`, or `out` is a folder that holds something else.
+        InputError: there is no network.h and network.c in `generated`, or `out` is a folder that holds something else, or a
+            project that somebody has worked on.
     """
     check_generated(generated)
-    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} holds something else than a firmware, and would be replaced.", "Give another folder, or empty it.")
+    _check_replaceable(out)
     with atomic_folder(out) as folder:
         _copy(firmware_files(part), folder / "firmware")
         _copy([file for file in sorted(generated.iterdir()) if file.suffix in (".c", ".h")], folder / "network")
@@ -61,6 +64,28 @@ def write_project(generated: Path, part: Part, out: Path, signature: str) -> Non
         facts = _facts(part, generated, signature)
         for template in TEMPLATES:
             (folder / template).write_text(_rendered(template, facts), encoding="utf-8")
+        listed = "".join(f"{digest}  {name}\n" for name, digest in _digests(folder))
+        (folder / LIST).write_text(listed, encoding="utf-8")
+
+
+def _check_replaceable(out: Path) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir() or (not (out / LIST).is_file() and any(out.iterdir())):
+        raise InputError(f"{out} holds something else than a firmware, and would be replaced.", "Give another folder, or empty it.")
+    written = set((out / LIST).read_text(encoding="utf-8").splitlines()) if (out / LIST).is_file() else set()
+    if lost := [name for name, digest in _digests(out) if f"{digest}  {name}" not in written]:
+        more = f" and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else ""
+        what = f"{out} would be replaced, and these files of it are not as edgeloop wrote them: {', '.join(lost[:MOST_NAMED])}{more}."
+        raise InputError(what, "Give another folder, or remove what may be lost.")
+
+
+def _digests(folder: Path) -> Iterator[tuple[str, str]]:
+    """Name and SHA-256 of each file of a project but its list and what was built."""
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder)
+        if file.is_file() and name != Path(LIST) and not (len(name.parts) > 1 and name.parts[0].startswith(BUILDS)):
+            yield name.as_posix(), sha256_file(file)
 
 
 def _copy(files: list[Path], folder: Path) -> None:
@@ -82,6 +107,8 @@ def _facts(part: Part, generated: Path, signature: str) -> dict[str, Any]:
         "tx": pins.tx,
         "rx": pins.rx,
         "baud": BAUD,
+        "has_smps": part.setup.supply.source == "smps",
+        "has_second_core": any(region.name == SECOND_CORE for region in part.memories),
         "sources": part.sources,
         "optimization": OPTIMIZATION,
         "options": " ".join(OPTIONS),

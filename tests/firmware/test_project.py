@@ -68,6 +68,28 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     assert "NUCLEO-F446RE" in (tmp_path / "new" / "README.md").read_text()
 
 
+def test_a_project_that_somebody_has_worked_on_is_not_replaced(tmp_path: Path) -> None:
+    project, board = tmp_path / "project", find_board(NAME)
+    write_project(tiny.FOLDER, board, project, tiny.SIGNATURE)
+    (project / "build").mkdir()
+    (project / "build" / "firmware.elf").write_bytes(b"built")
+    write_project(tiny.FOLDER, board, project, tiny.SIGNATURE)
+    (project / "flash.sh").write_text("mine")
+    (project / "firmware" / "uart.c").write_text("mine")
+    with pytest.raises(InputError, match=r"not as edgeloop wrote them: firmware/uart\.c, flash\.sh\."):
+        write_project(tiny.FOLDER, board, project, tiny.SIGNATURE)
+    assert (project / "flash.sh").read_text() == "mine"
+
+
+def test_its_page_says_how_it_is_flashed_and_what_the_supply_needs(tmp_path: Path) -> None:
+    pages = []
+    for name in (NAME, "nucleo-f446re"):
+        write_project(tiny.FOLDER, find_board(name), tmp_path / name, tiny.SIGNATURE)
+        pages.append((tmp_path / name / "README.md").read_text())
+    assert all("| flash | `STM32_Programmer_CLI" in page for page in pages)
+    assert ["changed to the LDO" in page for page in pages] == ["second core" in page for page in pages] == [True, False]
+
+
 def test_an_unknown_board_is_answered_with_the_near_one() -> None:
     with pytest.raises(InputError, match="stm32h747i-disco"):
         find_board("stm32h747-disco")
@@ -78,16 +100,18 @@ def test_the_command_writes_a_project_of_a_variant_and_of_a_file(
     workspace: Workspace, measurable: VariantPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(workspace.root)
+    workspace.lab.write_text("boards:\n  desk: {kind: nucleo-f446re}\n", encoding="utf-8")
     model = measurable.quantized / "per_channel.tflite"
     for given, out in ((VARIANT, "of variant"), (str(model), "of file")):
         if given == VARIANT:
             assert main(["firmware", given, "--board", "nucleo-f446re", "-o", out]) == 1
             assert "edgeloop generate" in capsys.readouterr().err
             assert main(["generate", VARIANT, "--backend", "portable"]) == 0
-        assert main(["firmware", given, "--board", "nucleo-f446re", "-o", out]) == 0
+        assert main(["firmware", given, "--board", "desk", "-o", out]) == 0
         assert signature(model) in (workspace.root / out / "README.md").read_text()
         assert (workspace.root / out / "network" / "network.c").is_file()
-    assert "never on hardware" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "never on hardware" in said and "make -C 'of file'" in said
 
 
 @pytest.fixture

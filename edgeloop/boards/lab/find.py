@@ -123,7 +123,9 @@ def _attached(board: LabBoard, devices: Sequence[UsbDevice], root: Path) -> Foun
         return Found(_key(device), str(ports[0].device), device)
     if not device.ports:
         raise BoardAbsent(
-            f"{device} has no serial port.", "The kernel lacks the driver cdc_acm, or the probe needs newer firmware: edgeloop doctor"
+            f"{device} has no serial port.",
+            "The kernel lacks the driver cdc_acm, or the probe needs newer firmware: edgeloop doctor. A board whose serial port is "
+            "another device's is found by that: find: {port: ...}",
         )
     listed = ", ".join(f"{port.device} (interface {port.interface})" for port in device.ports)
     raise BoardAbsent(f"{device} has {len(device.ports)} serial ports: {listed}.", "Say which one in lab.yaml: `interface` below `find`.")
@@ -138,7 +140,8 @@ def _only(board: LabBoard, devices: Sequence[UsbDevice], root: Path) -> UsbDevic
     if not fitting:
         wanted = f"USB device with the serial number {how.probe}" if how.probe else f"USB device {how.usb}"
         wanted = wanted if how.ways else f"debug probe that may be that of {board.name} ({board.kind.title})"
-        raise BoardAbsent(f"No {wanted} is attached.", what_is_there(devices, root))
+        why_not = "".join(f" {reason}" for device in devices if (reason := _why_not(board, device)))
+        raise BoardAbsent(f"No {wanted} is attached.", what_is_there(devices, root) + why_not)
     what = f"{len(fitting)} USB devices fit {board.name}: {'; '.join(map(str, fitting))}."
     serials = {device.serial for device in fitting}
     if None not in serials and len(serials) == len(fitting):
@@ -156,6 +159,16 @@ def _fits(board: LabBoard, device: UsbDevice) -> bool:
     if how.usb is not None:
         return device.ids == how.usb.lower()
     return bool(device.probe) and device.serial not in board.others and kind_of_disk(device.disk) in (None, board.entry.kind)
+
+
+def _why_not(board: LabBoard, device: UsbDevice) -> str | None:
+    """Why an attached probe is not that of a board without `find`, where something tells."""
+    if board.entry.find.ways or not device.probe or _fits(board, device):
+        return None
+    if device.serial in board.others:
+        return f"Another entry of lab.yaml has the one at {device.location}."
+    told = f"By its disk {device.disk} the one at {device.location} is that of a board of the kind {kind_of_disk(device.disk)}"
+    return f"{told}: correct `kind`, or, if that is not so, name the probe with `find`."
 
 
 def what_is_there(devices: Sequence[UsbDevice], root: Path) -> str:
