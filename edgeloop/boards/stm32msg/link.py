@@ -1,5 +1,6 @@
 """A serial port, a pseudo-terminal or a TCP connection as a stream of bytes on which every wait has a deadline."""
 
+import errno
 import termios
 import time
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ QUIET_S = 0.1
 """A port that gave nothing for this long is quiet."""
 WRITE_S = 5.0
 MOST_DRAINED_BYTES = 1 << 25
+_FORBIDDEN = "this user may not", "sudo usermod -aG dialout $USER, then log out and in: edgeloop doctor names the group"
+_IN_USE = "another program uses it", "End that (a terminal, ModemManager, brltty): edgeloop doctor"
+_REFUSALS = {errno.EACCES: _FORBIDDEN, errno.EPERM: _FORBIDDEN, errno.EBUSY: _IN_USE, errno.EAGAIN: _IN_USE}
+"""Why a port cannot be opened, and what to do; pyserial's lock is refused with EAGAIN."""
 
 
 class Link:
@@ -36,10 +41,8 @@ class Link:
         try:
             self._port: Any = serial.serial_for_url(address, baudrate=rate, timeout=POLL_S, write_timeout=WRITE_S, exclusive=True)
         except (OSError, ValueError) as error:
-            raise BoardError(
-                f"The port {address} cannot be opened: {error}",
-                "Check the cable and the name, that nothing else uses the port, and that you may (group dialout).",
-            ) from error
+            why, remedy = _REFUSALS.get(getattr(error, "errno", None), (str(error), "Check the cable and the name: edgeloop doctor"))
+            raise BoardError(f"The port {address} cannot be opened: {why}", remedy) from error
 
     @property
     def has_rate(self) -> bool:

@@ -1,5 +1,6 @@
 """The client of the validation protocol against a scripted device that is written from the specification alone."""
 
+import errno
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import serial
 from device import CYCLES, SIGNATURE, Reset, ScriptedDevice, colour_sums
 
 from edgeloop.boards.stm32msg.client import BoardClient
@@ -59,8 +61,21 @@ def test_a_port_that_is_not_there_is_named() -> None:
         BoardClient("/dev/ttyNONE")
 
 
+def test_a_port_that_this_user_may_not_open_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise serial.SerialException(errno.EACCES, "could not open port /dev/ttyACM0: [Errno 13] Permission denied")
+
+    monkeypatch.setattr(serial, "serial_for_url", refuse)
+    with pytest.raises(BoardError, match=r"(?s)/dev/ttyACM0 cannot be opened: this user may not.*usermod -aG dialout"):
+        BoardClient("/dev/ttyACM0")
+
+
 def test_a_port_that_another_program_holds_is_refused() -> None:
-    with ScriptedDevice() as device, BoardClient(device.address), pytest.raises(BoardError, match="cannot be opened"):
+    with (
+        ScriptedDevice() as device,
+        BoardClient(device.address),
+        pytest.raises(BoardError, match="cannot be opened: another program uses it"),
+    ):
         BoardClient(device.address, patience=QUICK)
 
 
