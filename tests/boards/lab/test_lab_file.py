@@ -96,6 +96,7 @@ def test_an_unknown_board_is_answered_with_the_near_match(workspace: Workspace) 
     ("line", "said"),
     [
         ("{kind: stm32n6570dk, find: {probe: a}}", "there is no kind 'stm32n6570dk' (did you mean 'stm32n6570-dk'?)"),
+        ("stm32h747i-disco", "boards.b: write keys and values (kind, lab, find, ...), not 'stm32h747i-disco'"),
         ("{kind: host, bauds: 9600}", "unknown key 'boards.b.bauds' (did you mean 'baud'?)"),
         ("{kind: stm32n6570-dk, find: {prob: a}}", "unknown key 'boards.b.find.prob' (did you mean 'probe'?)"),
         ("{kind: stm32n6570-dk, find: {probe: 0049}}", "write the serial number in quotes"),
