@@ -101,6 +101,19 @@ def _ports(known: Family, setup: Setup) -> list[str]:
     return [f"ON(RCC_{known.ports.enable}, {1 << index:#x}u)" for index in sorted({known.ports.index(pin) for pin in pins})]
 
 
+COMPILER = '" BUILD_COMPILER "'
+"""Stands in what a firmware was built with for whichever compiler that will be."""
+_COMPILER_LINES = (
+    "#define BUILD_WORDS(value) #value",
+    "#define BUILD_TEXT(value) BUILD_WORDS(value)",
+    "#if defined(__clang__)",
+    '#define BUILD_COMPILER "clang " BUILD_TEXT(__clang_major__) "." BUILD_TEXT(__clang_minor__) "." BUILD_TEXT(__clang_patchlevel__)',
+    "#else",
+    '#define BUILD_COMPILER "gcc " BUILD_TEXT(__GNUC__) "." BUILD_TEXT(__GNUC_MINOR__) "." BUILD_TEXT(__GNUC_PATCHLEVEL__)',
+    "#endif",
+)
+
+
 def build_header(part: Part, built_with: str) -> str:
     """The text of build.h; `built_with`: compiler and options, as the banner says them."""
     major, minor, micro = (int(digits) for digits in edgeloop.__version__.split(".")[:3])
@@ -116,6 +129,7 @@ def build_header(part: Part, built_with: str) -> str:
             "/* What this firmware says of itself: written by edgeloop. */",
             "#ifndef BUILD_H",
             "#define BUILD_H",
+            *_COMPILER_LINES,
             f'#define BUILD_RUNTIME "{runtime}"',
             f'#define BUILD_BANNER "{banner}"',
             f'#define BUILD_TIME "{datetime.now(UTC):%b %d %Y %H:%M:%S}"',

@@ -14,7 +14,7 @@ from edgeloop.codegen.toolchain import Kind, bare_options
 from edgeloop.errors import InputError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.firmware.build import OPTIMIZATION, cpu_of, written
-from edgeloop.firmware.headers import BAUD, SECOND_CORE
+from edgeloop.firmware.headers import BAUD, COMPILER, SECOND_CORE
 from edgeloop.firmware.part import MHZ, Part
 from edgeloop.firmware.sources import (
     LINK_OPTIONS,
@@ -59,7 +59,7 @@ def write_project(generated: Path, part: Part, out: Path, signature: str) -> Non
         _copy(firmware_files(part), folder / "firmware")
         _copy([file for file in sorted(generated.iterdir()) if file.suffix in (".c", ".h")], folder / "network")
         (folder / "board").mkdir()
-        for name, text in written(part, f"its project, {OPTIMIZATION}").items():
+        for name, text in written(part, f"{COMPILER} {OPTIMIZATION}, its project").items():
             (folder / "board" / name).write_text(text, encoding="utf-8")
         facts = _facts(part, generated, signature)
         for template in TEMPLATES:

@@ -1,6 +1,7 @@
 """A firmware project is what edgeloop itself builds, with make, with cmake, and with either compiler; strictly."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,8 @@ def test_a_project_builds_and_runs_on_its_board(tmp_path: Path, commands: list[l
         assert "warning" not in done.stderr
     said = outcome(board, tmp_path / "project" / "build" / "firmware.elf")
     assert said.banner.endswith(READY) and said.system[1] == 400_000_000, said.fault
+    compiler = b"clang" if "ZIG=1" in commands[0] else b"gcc"
+    assert re.search(rb"built with %b \d+\.\d+\.\d+ -O2, its project" % compiler, said.banner), said.banner
 
 
 @needs_gcc
