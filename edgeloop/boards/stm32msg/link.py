@@ -41,7 +41,7 @@ class Link:
         try:
             self._port: Any = serial.serial_for_url(address, baudrate=rate, timeout=POLL_S, write_timeout=WRITE_S, exclusive=True)
         except (OSError, ValueError) as error:
-            why, remedy = _REFUSALS.get(getattr(error, "errno", None), (str(error), "Check the cable and the name: edgeloop doctor"))
+            why, remedy = _REFUSALS.get(getattr(error, "errno", None) or 0, (str(error), "Check the cable and the name: edgeloop doctor"))
             raise BoardError(f"The port {address} cannot be opened: {why}", remedy) from error
 
     @property
