@@ -67,7 +67,7 @@ def written(part: Part, built_with: str, packet_bytes: int = headers.PACKET_BYTE
         "part.h": headers.part_header(part, packet_bytes),
         "registers.h": registers_header(part.family),
         "protocol.h": protocol_header(),
-        "build.h": headers.build_header(part, built_with),
+        "build.h": headers.build_header(part, built_with, " ".join(OPTIONS)),
         "part.ld": headers.linker_script(part, FOLDER / "part.ld.in"),
     }
 

@@ -114,8 +114,8 @@ _COMPILER_LINES = (
 )
 
 
-def build_header(part: Part, built_with: str) -> str:
-    """The text of build.h; `built_with`: compiler and options, as the banner says them."""
+def build_header(part: Part, built_with: str, options: str) -> str:
+    """The text of build.h; `built_with`: compiler and optimization, to which the banner adds the options of all files."""
     major, minor, micro = (int(digits) for digits in edgeloop.__version__.split(".")[:3])
     mhz = part.clock_hz // MHZ
     if part.is_emulated:
@@ -123,7 +123,7 @@ def build_header(part: Part, built_with: str) -> str:
         banner = f"VIRTUAL board: emulated {part.title}, at {mhz} MHz, assumed 1 instruction per cycle"
     else:
         runtime = f"edgeloop {edgeloop.__version__} {built_with}"[:_RUNTIME_BYTES]
-        banner = f"{part.title}, meant to run at {mhz} MHz, built with {built_with}"
+        banner = f"{part.title}, meant to run at {mhz} MHz, built with {built_with}, {options}"
     return "\n".join(
         [
             "/* What this firmware says of itself: written by edgeloop. */",

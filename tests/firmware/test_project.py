@@ -50,7 +50,7 @@ def test_a_project_builds_and_runs_on_its_board(tmp_path: Path, commands: list[l
     said = outcome(board, tmp_path / "project" / "build" / "firmware.elf")
     assert said.banner.endswith(READY) and said.system[1] == 400_000_000, said.fault
     compiler = b"clang" if "ZIG=1" in commands[0] else b"gcc"
-    assert re.search(rb"built with %b \d+\.\d+\.\d+ -O2, its project" % compiler, said.banner), said.banner
+    assert re.search(rb"built with %b \d+\.\d+\.\d+ -O2, its project, -std=c99 " % compiler, said.banner), said.banner
 
 
 @needs_gcc

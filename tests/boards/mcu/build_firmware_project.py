@@ -21,8 +21,8 @@ def say_no_more_that_it_is_virtual() -> None:
     """From now on this process builds firmware that calls itself a stand-in."""
     header = headers.build_header
 
-    def stand_in(part: Part, built_with: str) -> str:
-        return header(part, built_with).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
+    def stand_in(part: Part, built_with: str, options: str) -> str:
+        return header(part, built_with, options).replace("VIRTUAL board", SAYS).replace("VIRTUAL", SAYS).replace(", assumed", ",")
 
     headers.build_header = stand_in
 
