@@ -115,7 +115,7 @@ def _folder(model: Path, images: Path, resize: str, scratch: Path, count: int | 
             place = {"shard": "shards-0000.tar", "offset": _data_offset(shard, member), "length": len(stored)}
             rows.append(dict.fromkeys(SCHEMA.names) | {"path": member.name, "label": file.parent.name, "split": SPLIT} | place)
     write_manifest(pd.DataFrame(rows), workspace.dataset("given").manifest)
-    preprocessing = Preprocessing.model_validate({"resolution": LiteModel(model).side, "resize": resize, "input_range": None})
+    preprocessing = Preprocessing.model_validate({"resolution": LiteModel(model).resolution, "resize": resize, "input_range": None})
     return Subject(workspace, "given", model, preprocessing)
 
 
@@ -138,7 +138,7 @@ def _loop(subject: Subject) -> Predicted:
         for row in manifest[manifest["split"] == SPLIT].itertuples():
             with Image.open(io.BytesIO(shards.read(str(row.shard), int(str(row.offset)), int(str(row.length))))) as image:
                 pixels = np.asarray(image.convert("RGB"))
-            pixels = resize_pixels(pixels, model.side, subject.preprocessing.resize)
+            pixels = resize_pixels(pixels, model.resolution, subject.preprocessing.resize)
             predicted.append(int(model.run(raw(pixels[None], model.input.dtype)).argmax()))
     return np.asarray(predicted, np.intp)
 

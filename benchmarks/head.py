@@ -78,7 +78,7 @@ def _images(split: str, count: int, side: int) -> SplitPixels:
     pixels = rng.integers(0, 256, (count, side, side, 3), np.uint8)
     labels = rng.integers(0, CLASSES, count).astype(np.int32)
     rows, classes = pd.DataFrame({"split": [split] * count}), [str(index) for index in range(CLASSES)]
-    return SplitPixels("drawn", split, rows, labels, classes, "drawn", pixels)
+    return SplitPixels("drawn", split, rows, labels, classes, "drawn", pixels=pixels)
 
 
 def _head(features: int, recipe: Recipe) -> Trainer:

@@ -2,19 +2,29 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
+from PIL import Image
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from edgeloop.config import Resize
 from edgeloop.decoding import Pixels, decode_file
 from edgeloop.errors import DataError, InputError
 from edgeloop.files import read_text, write_text
+from edgeloop.resolution import CHANNELS, AnyResolution, Color, Size
 
-__all__ = ["FILE_NAME", "Pixels", "Preprocessing", "decode", "decode_stored", "resize_pixels"]
+__all__ = ["FILE_NAME", "Pixels", "Preprocessing", "colored", "decode", "decode_stored", "resize_pixels"]
 
 Range = tuple[float, float]
 FILE_NAME = "preprocessing.json"
@@ -23,15 +33,22 @@ FILE_NAME = "preprocessing.json"
 class Preprocessing(BaseModel):
     """What lies between an image file and a model's input; written beside every model as `preprocessing.json`.
 
-    A model takes RGB pixels of shape (1, resolution, resolution, 3). The image is stretched to that square by `resize`.
+    A model takes pixels of shape (1, height, width, channels), RGB or grey. An RGB image becomes grey (`colored`) before anything
+    else, and is then stretched to that size by `resize`, whatever its own proportions.
     What 0..255 is mapped to is `input_range`; null: the raw pixel, which only an integer input can take (`tflite.encoding`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    resolution: Annotated[int, Field(gt=0)]
+    resolution: AnyResolution
     resize: Resize
     input_range: tuple[FiniteFloat, FiniteFloat] | None
+    color: Color = "rgb"
+
+    @model_serializer(mode="wrap")
+    def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the colour where it is RGB, as the files of before it could be another one are."""
+        return {name: value for name, value in handler(self).items() if (name, value) != ("color", "rgb")}
 
     @field_validator("input_range")
     @classmethod
@@ -51,13 +68,27 @@ class Preprocessing(BaseModel):
             raise InputError("Nothing says which range the pixels of this float model are mapped to.", f"State it in its {FILE_NAME}.")
         return self.input_range
 
+    @property
+    def size(self) -> Size:
+        """Of the model's image."""
+        return Size.of(self.resolution)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the model's image."""
+        return self.size.height, self.size.width, CHANNELS[self.color]
+
+    def of_frame(self, frame: Pixels) -> Pixels:
+        """(height, width, 3) uint8 RGB as the model takes it: uint8 of `shape`."""
+        return resize_pixels(colored(frame, self.color), self.resolution, self.resize)
+
     def pixels(self, encoded: bytes) -> Pixels:
-        """Decode an image file and resize it: uint8 of shape (resolution, resolution, 3)."""
-        return resize_pixels(decode(encoded), self.resolution, self.resize)
+        """Decode an image file: uint8 of `shape`."""
+        return self.of_frame(decode(encoded))
 
     def stored_pixels(self, stored: bytes) -> Pixels:
         """As `pixels`, for what `prepare` stores."""
-        return resize_pixels(decode_stored(stored), self.resolution, self.resize)
+        return self.of_frame(decode_stored(stored))
 
     def normalised(self, pixels: Pixels) -> NDArray[np.float32]:
         """uint8 pixels of any shape as the float model takes them: float32 in `input_range`."""
@@ -116,7 +147,7 @@ def decode(encoded: bytes) -> Pixels:
 
 
 def decode_stored(stored: bytes) -> Pixels:
-    """Decode what `prepare` stores, an upright RGB JPEG, with OpenCV: a third less CPU than Pillow for the same pixels.
+    """Decode what `prepare` stores, an upright JPEG, to RGB with OpenCV: a third less CPU than Pillow for the same pixels.
 
     Raises:
         DataError: it does not decode.
@@ -127,21 +158,30 @@ def decode_stored(stored: bytes) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def resize_pixels(pixels: Pixels, side: int, rule: Resize) -> Pixels:
-    """Stretch (height, width, 3) to (side, side, 3).
+def colored(pixels: Pixels, color: Color) -> Pixels:
+    """(height, width, 3) RGB in this colour: itself, or grey of shape (height, width, 1).
+
+    grey = (19595 red + 38470 green + 7471 blue + 32768) >> 16: the luma of ITU-R BT.601 in whole numbers, as Pillow's mode L has
+    it. What is grey already stays as it is. The generated C code has the same formula (codegen/application).
+    """
+    return pixels if color == "rgb" else np.asarray(Image.fromarray(pixels).convert("L"), np.uint8)[..., np.newaxis]
+
+
+def resize_pixels(pixels: Pixels, resolution: int | str, rule: Resize) -> Pixels:
+    """Stretch (height, width, channels) to the size of a resolution; of grey or RGB each channel is stretched as if it were alone.
 
     `nearest` and `bilinear` sample as TensorFlow's image resize does (half-pixel centres, no antialiasing: the nearest
     source pixel of output i is floor((i + 0.5) * size / side)); `area` averages when shrinking.
     """
-    height, width = pixels.shape[:2]
+    (height, width), size = pixels.shape[:2], Size.of(resolution)
     if rule == "nearest":
-        return np.ascontiguousarray(pixels.take(_nearest(height, side), axis=0).take(_nearest(width, side), axis=1))
-    if (height, width) == (side, side):
+        return np.ascontiguousarray(pixels.take(_nearest(height, size.height), axis=0).take(_nearest(width, size.width), axis=1))
+    if (width, height) == size:
         return np.ascontiguousarray(pixels)
-    if rule == "bilinear":
-        return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
-    shrink = height >= side and width >= side
-    return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR), np.uint8)
+    shrinks = height >= size.height and width >= size.width
+    averages = rule == "area" and shrinks
+    resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if averages else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8).reshape(size.height, size.width, pixels.shape[2])
 
 
 def _nearest(size: int, side: int) -> NDArray[np.intp]:

@@ -195,7 +195,7 @@ class Workspace:
         """The records of a data set's ingests and DVC's pointers to what they added; tracked by git."""
         return self.root / "additions" / dataset
 
-    def variant(self, dataset: str, network: str, resolution: int) -> VariantPaths:
+    def variant(self, dataset: str, network: str, resolution: int | str) -> VariantPaths:
         return VariantPaths(self.root / "models" / dataset / f"{network}-{resolution}")
 
 

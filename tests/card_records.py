@@ -115,7 +115,7 @@ class Writer:
     paths: VariantPaths
     name: str
     network: str
-    resolution: int
+    resolution: int | str
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng(self.story.seed)

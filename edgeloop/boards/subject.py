@@ -31,7 +31,7 @@ class Subject:
     files: Mapping[Format | None, Path]
     """The .tflite files by format; None stands for that of a model file of its own."""
     pixels: Pixels
-    """uint8 (n, side, side, 3)."""
+    """uint8 (n, height, width, channels)."""
     preprocessing: Preprocessing
     words: str
     """What the pixels are."""
@@ -124,13 +124,15 @@ def file_subject(model: Path, count: int, threads: int = 1) -> Subject:
     """
     try_model(model)
     loaded = LiteModel(model)
-    side = loaded.side
     return Subject(
         name=model.name,
         files={None: model},
-        pixels=np.random.default_rng(SEED).integers(0, 256, (count, side, side, 3), np.uint8),
+        pixels=np.random.default_rng(SEED).integers(0, 256, (count, *loaded.image_shape), np.uint8),
         preprocessing=Preprocessing(
-            resolution=side, resize="bilinear", input_range=(0.0, 1.0) if loaded.input.dtype == "float32" else None
+            resolution=loaded.resolution,
+            resize="bilinear",
+            input_range=(0.0, 1.0) if loaded.input.dtype == "float32" else None,
+            color=loaded.color,
         ),
         words=f"uniformly random pixels, seed {SEED}: no photographs",
         threads=threads,
@@ -138,13 +140,16 @@ def file_subject(model: Path, count: int, threads: int = 1) -> Subject:
 
 
 def inputs_for(model: Path, pixels: Pixels, preprocessing: Preprocessing) -> NDArray[Any]:
-    """uint8 pixels (n, side, side, 3) in the type that the model's input has.
+    """uint8 pixels (n, height, width, channels) in the type that the model's input has.
 
     Raises:
         InputError: the pixels are of another size, or of a range that is not the model's.
         ModelError: the model is damaged or is no image classifier.
     """
     loaded = LiteModel(model)
-    if loaded.side != pixels.shape[1]:
-        raise InputError(f"{model} takes images of side {loaded.side}, not {pixels.shape[1]}.", "Build the variant again: dvc repro.")
+    if loaded.image_shape != pixels.shape[1:]:
+        taken, given = ("x".join(map(str, shape)) for shape in (loaded.image_shape, pixels.shape[1:]))
+        raise InputError(
+            f"{model} takes images of {taken}, not {given} (height x width x channels).", "Build the variant again: dvc repro."
+        )
     return Encoder(model, loaded.input, preprocessing)(pixels)

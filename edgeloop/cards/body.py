@@ -8,7 +8,7 @@ from edgeloop.cards.gallery import Sample
 from edgeloop.cards.generated import PICTURE, code_memory, memory_note
 from edgeloop.cards.licenses import ModelLicense, needs_attribution
 from edgeloop.cards.links import record_links
-from edgeloop.cards.names import PAPER, network_title
+from edgeloop.cards.names import family, network_title
 from edgeloop.cards.page import markdown_page
 from edgeloop.cards.performance import Section, format_text, missing_targets
 from edgeloop.cards.sources import Sources
@@ -17,6 +17,7 @@ from edgeloop.datasets.outside import outside_of
 from edgeloop.evaluation.doubts import in_evaluation, in_training
 from edgeloop.markup import code, text
 from edgeloop.records import Confidence, FitResult
+from edgeloop.resolution import CHANNELS, Size
 
 TEMPLATE = "README.md.jinja"
 NOT_UPSTREAM = "not the upstream archive"
@@ -38,10 +39,11 @@ def body(
     return markdown_page(
         TEMPLATE,
         {"text": text, "code": code},
-        title=f"{model} · {dataset_title} · {train.resolution}x{train.resolution}",
+        title=f"{model} · {dataset_title} · {Size.of(train.resolution)}",
         model=model,
         dataset_title=dataset_title,
-        resolution=train.resolution,
+        size=Size.of(train.resolution),
+        channels=CHANNELS[train.color],
         classes=len(train.classes),
         headline_sentence=_headline(sources),
         headline_format=sources.headline.format,
@@ -80,7 +82,7 @@ def body(
         provenance=tables.provenance_table(sources),
         machine=_machine(sources),
         reproduce=_reproduce(variant, sources),
-        paper=PAPER,
+        family=family(train.network),
         origin=_origin(declared, sources),
     )
 

@@ -25,6 +25,7 @@ from edgeloop.config import Dataset, Params, Resize
 from edgeloop.errors import InputError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.records import CardRecord, provenance
+from edgeloop.resolution import Size
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 
 TOOLS = ["matplotlib", "huggingface-hub"]
@@ -71,7 +72,7 @@ def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, data
     text = body(variant, declared, sources, licensed, samples, sections, has_plan)
     (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
     _, _, below_title = text.partition("\n")
-    title = f"{model} · {dataset_title} · {sources.train.resolution}x{sources.train.resolution}"
+    title = f"{model} · {dataset_title} · {Size.of(sources.train.resolution)}"
     page = html_page("Model card", title, to_html(below_title, folder), key_figures(sources))
     (folder / "index.html").write_text(page, encoding="utf-8")
 
@@ -102,7 +103,8 @@ def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPat
         return []
     samples = choose_samples(_predictions(paths.predictions), best.format)
     if samples:
-        draw_gallery(samples, dataset, sources.evaluate.resolution, RESIZES[sources.evaluate.resize], folder / "samples.svg")
+        shown = sources.evaluate
+        draw_gallery(samples, dataset, shown.resolution, RESIZES[shown.resize], folder / "samples.svg")
     return samples
 
 

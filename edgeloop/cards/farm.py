@@ -38,7 +38,7 @@ def farm_section(model: str, name: str, record: FarmBenchmark, sources: Sources)
     """
     check_models(name, record, sources)
     columns = [*FIRST, *(SHARES if record.target == "MPU" else ()), *LAST]
-    named = [[text(model), format_text(str(one.format)), resolution_text(sources.evaluate.resolution)] for one in record.models]
+    named = [[text(model), format_text(str(one.format)), resolution_text(sources)] for one in record.models]
     rows = [[*cells, *(cell(one) or NOT_TOLD for _, cell in columns)] for cells, one in zip(named, record.models, strict=True)]
     coded = [(cells, one.code) for cells, one in zip(named, record.models, strict=True) if one.code is not None]
     return Section(

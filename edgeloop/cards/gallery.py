@@ -80,15 +80,15 @@ def choose_samples(predictions: pd.DataFrame, format_name: str) -> list[Sample]:
     return _spread([one for one in samples if one.is_right]) + mistakes[:COLUMNS]
 
 
-def draw_gallery(samples: Sequence[Sample], dataset: DatasetPaths, side: int, resize: Resize, path: Path) -> None:
-    """Draw the samples as the model sees them (resized to `side`), with label, prediction and confidence, as SVG.
+def draw_gallery(samples: Sequence[Sample], dataset: DatasetPaths, resolution: int | str, resize: Resize, path: Path) -> None:
+    """Draw the samples as the model sees them (resized to `resolution`), with label, prediction and confidence, as SVG.
 
     Raises:
         InputError: a picture is not in the data set's shards.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    pictures = _pictures(samples, dataset, side, resize)
+    pictures = _pictures(samples, dataset, resolution, resize)
     groups = [group for group in ([one for one in samples if one.is_right], [one for one in samples if not one.is_right]) if group]
     cells = [
         Cell(place * (CELL_PX + GAP_PX), row * (CELL_PX + TEXT_PX + GAP_PX), one, _inlined(pictures[one.path]))
@@ -114,7 +114,7 @@ def _inlined(picture: Pixels) -> str:
         return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
 
 
-def _pictures(samples: Sequence[Sample], dataset: DatasetPaths, side: int, resize: Resize) -> dict[str, Pixels]:
+def _pictures(samples: Sequence[Sample], dataset: DatasetPaths, resolution: int | str, resize: Resize) -> dict[str, Pixels]:
     manifest = read_manifest(dataset.manifest)
     rows = manifest[manifest["path"].isin([one.path for one in samples])]
     if missing := {one.path for one in samples} - set(rows["path"]):
@@ -124,7 +124,7 @@ def _pictures(samples: Sequence[Sample], dataset: DatasetPaths, side: int, resiz
             encoded = shards.read_rows(rows)
     except OSError as error:
         raise InputError(f"{dataset.images} has no readable shards: {error.strerror}.", "Restore them: dvc checkout.") from None
-    return {path: resize_pixels(decode(content), side, resize) for path, content in zip(rows["path"], encoded, strict=True)}
+    return {path: resize_pixels(decode(content), resolution, resize) for path, content in zip(rows["path"], encoded, strict=True)}
 
 
 def _spread(samples: Sequence[Sample]) -> list[Sample]:

@@ -21,7 +21,7 @@ def code_memory(model: str, sources: Sources) -> Table | None:
     if record is None or record.backend.name == "none":
         return None
     (kind,) = (model.format for model in sources.quantize.models if model.sha256 == record.model_sha256)
-    return memory_table([([text(model), format_text(kind), resolution_text(sources.evaluate.resolution)], record)])
+    return memory_table([([text(model), format_text(kind), resolution_text(sources)], record)])
 
 
 def memory_note(record: CodegenRecord) -> str:

@@ -6,6 +6,7 @@ from edgeloop.cards.licenses import ModelLicense
 from edgeloop.cards.performance import format_text
 from edgeloop.cards.sources import Sources
 from edgeloop.records import FormatResult
+from edgeloop.resolution import Size
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -28,7 +29,7 @@ def metadata(model: str, dataset_title: str, licensed: ModelLicense, sources: So
         tags=[TASK, "tflite", "int8", "stm32", "edge", "edgeloop", train.network],
         datasets=[train.dataset],
         metrics=["accuracy"],
-        model_name=f"{model} {train.resolution}x{train.resolution}",
+        model_name=f"{model} {Size.of(train.resolution)}",
         eval_results=[entry for result in sources.evaluate.formats for entry in _results(result, dataset_title, sources)],
         ignore_metadata_errors=False,
     )

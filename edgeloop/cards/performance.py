@@ -13,6 +13,7 @@ from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
 from edgeloop.markup import text
 from edgeloop.records import CpuFrequency, EmulatedBenchmark, FarmBenchmark, MeasuredBenchmark, Measurement
+from edgeloop.resolution import image_text
 
 Family = Literal["NPU", "MCU", "MPU", "emulated", "host"]
 TARGETS: tuple[tuple[Family, str], ...] = (
@@ -45,9 +46,9 @@ def missing_targets(sections: Iterable[Section]) -> Table | None:
     return Table(["Target", "Series", "Memory footprint", "Inference time"], rows) if rows else None
 
 
-def resolution_text(resolution: int) -> str:
-    """As the published cards write it, e.g. `128x128x3`."""
-    return f"{resolution}x{resolution}x3"
+def resolution_text(sources: Sources) -> str:
+    """Width, height and channels of the image, as the published cards write it, e.g. `128x128x3`."""
+    return image_text(sources.evaluate.resolution, sources.evaluate.color)
 
 
 def format_text(name: str) -> str:
@@ -75,7 +76,7 @@ def measured_section(model: str, name: str, record: MeasuredBenchmark, sources: 
 
 
 def _named(model: str, one: Measurement, sources: Sources) -> list[str]:
-    return [text(model), _file_text(one), resolution_text(sources.evaluate.resolution)]
+    return [text(model), _file_text(one), resolution_text(sources)]
 
 
 def _of_the_board(record: MeasuredBenchmark) -> Iterable[tuple[str, Cell]]:
@@ -195,7 +196,7 @@ def emulated_section(model: str, name: str, record: EmulatedBenchmark, sources: 
     row = [
         text(model),
         format_text(formats[record.model_sha256]),
-        resolution_text(sources.evaluate.resolution),
+        resolution_text(sources),
         f"{instructions.median:,}",
         f"{instructions.min:,} - {instructions.max:,}",
         f"{instructions.median / record.macs:.3f}" if record.macs else "-",

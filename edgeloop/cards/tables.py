@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from edgeloop.cards.links import model_link
 from edgeloop.cards.markdown import Table
 from edgeloop.cards.memory import NOT_MEASURED
-from edgeloop.cards.names import MODES, PAPER
+from edgeloop.cards.names import MODES, family
 from edgeloop.cards.performance import format_text, resolution_text
 from edgeloop.cards.sources import Sources
 from edgeloop.markup import code, text
@@ -26,7 +26,7 @@ def network_table(sources: Sources) -> Table:
         ["MACC", f"{train.macs:,}"],
         ["Quantization", " and ".join(model.format for model in sources.quantize.models if model.format != "float") or "none"],
         ["Classes", str(len(train.classes))],
-        ["Paper", f"<{PAPER}>"],
+        ["Paper", f"<{family(train.network).paper}>"],
     ]
     return Table(["Network Information", "Value"], rows)
 
@@ -49,7 +49,7 @@ def accuracy_table(model: str, sources: Sources) -> Table:
         [
             text(model),
             format_text(result.format),
-            resolution_text(sources.evaluate.resolution),
+            resolution_text(sources),
             percent(result.top1.value),
             interval(result.top1),
             *([percent(result.top5.value) if result.top5 else NOT_MEASURED] if with_top5 else []),
@@ -97,7 +97,7 @@ def files_table(model: str, sources: Sources) -> Table:
         [
             text(model),
             format_text(file.format),
-            resolution_text(sources.quantize.resolution),
+            resolution_text(sources),
             kib(file.weight_bytes),
             kib(file.bytes),
             model_link(file.file),

@@ -77,6 +77,16 @@ def count(text: str) -> int:
     return number
 
 
+def resolution(text: str) -> int | str:
+    """A side, or WIDTHxHEIGHT."""
+    from edgeloop.resolution import Size
+
+    try:
+        return Size.of(text).resolution
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def reason(text: str) -> str:
     """Words."""
     if not text.strip():

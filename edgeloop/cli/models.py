@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeloop.cli.common import FILE, VARIANT, Command, Parser, add_id, count, duration, name_or_path, path, project, subject
+from edgeloop.cli.common import FILE, VARIANT, Command, Parser, add_id, duration, name_or_path, path, project, resolution, subject
 from edgeloop.console import say, warn
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ def add(command: Command) -> None:
     add_id(quantize, "model", stage="quantize", metavar="VARIANT|MODEL.keras")
     quantize.add_option_for(FILE, "--images", type=path, help="a folder of images to calibrate with (for a model file)")
     quantize.add_option_for(FILE, "--out", type=path, help="the folder to write to (for a model file)")
-    quantize.add_option_for(FILE, "--resolution", type=count, help="the model's input side, where no preprocessing.json lies beside it")
+    beside = "where no preprocessing.json lies beside it"
+    quantize.add_option_for(FILE, "--resolution", type=resolution, help=f"the side of the model's input, or WIDTHxHEIGHT, {beside}")
+    quantize.add_option_for(FILE, "--color", choices=("rgb", "grey"), help=f"of the model's input, {beside} (default: rgb)")
     quantize.add_argument("--explain", action="store_true", help="tell how each file was made, and which layers lose most")
     _add_preprocessing(quantize)
     evaluate = command("evaluate", _evaluate, "read the accuracy on the test split, or of a model file on a folder")
@@ -93,12 +95,12 @@ def _quantize_file(options: argparse.Namespace) -> None:
     if options.images is None or options.out is None:
         raise InputError("A model file is calibrated on images and written to a folder.", "Add --images FOLDER and --out FOLDER.")
     file = Path(options.model)
-    given = {name: getattr(options, name) for name in ("resolution", "resize", "input_range")}
+    given = {name: getattr(options, name) for name in ("resolution", "color", "resize", "input_range")}
     if options.resolution is None and not (file.parent / FILE_NAME).is_file():
-        wanted = "Add --resolution SIDE, and --resize and --input-range as it was trained."
+        wanted = "Add --resolution SIDE or WIDTHxHEIGHT, and --color, --resize and --input-range as it was trained."
         raise InputError(f"{file.parent / FILE_NAME} does not exist.", wanted)
     preprocessing = Preprocessing.beside(file, {"resize": "bilinear", "input_range": (0.0, 1.0)}, **given)
-    say(f"images of side {preprocessing.resolution}: {_in_words(preprocessing.resize, preprocessing.stated_range)}")
+    say(f"images of {preprocessing.size}, {preprocessing.color}: {_in_words(preprocessing.resize, preprocessing.stated_range)}")
     _say_quantized(quantize_file(file, options.images, options.out, preprocessing=preprocessing), f"{options.out}/", options.explain)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from edgeloop.config.section import Fraction, Positive, Section, Sha256
+from edgeloop.resolution import Color
 from edgeloop.userpath import UserPath
 
 
@@ -80,6 +81,8 @@ class Layout(Section):
 class Prepare(Section):
     """How images become shards and a manifest."""
 
+    color: Color = "rgb"
+    """What the images are stored as, and what the networks of the data set take: RGB, or grey of one channel."""
     short_side: Positive = 256
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 92
     near_duplicate_bits: Annotated[int, Field(ge=0, le=16)] = 4

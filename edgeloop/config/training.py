@@ -18,8 +18,8 @@ class Phase(Section):
     decay: Literal["cosine", "constant"] = "cosine"
     early_stopping: Positive | None = None
     """After so many epochs in a row without a better one."""
-    resolution: Annotated[int, Field(ge=64, le=256, multiple_of=32)] | None = None
-    """The side that this phase trains at, where it is not the variant's; it is always scored at the variant's."""
+    resolution: Resolution | None = None
+    """What this phase trains at, where it is not the variant's; it is always scored at the variant's."""
 
     @model_validator(mode="after")
     def _can_stop_early(self) -> "Phase":
@@ -87,7 +87,7 @@ class Override(Section):
     resolution: Resolution | None = None
     set: Annotated[dict[str, Any], Field(min_length=1)]
 
-    def matches(self, network: str, resolution: int) -> bool:
+    def matches(self, network: str, resolution: int | str) -> bool:
         return self.network in (None, network) and self.resolution in (None, resolution)
 
 
@@ -102,7 +102,7 @@ class Train(TrainSettings):
             self._merged([override])
         return self
 
-    def settings(self, network: str, resolution: int) -> TrainSettings:
+    def settings(self, network: str, resolution: int | str) -> TrainSettings:
         """The settings of one variant: these, with every matching override applied in order."""
         return self._merged([override for override in self.overrides if override.matches(network, resolution)])
 

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from edgeloop.config.section import Network, Resolution, Section, Some, listed
 from edgeloop.names import Name, is_name
+from edgeloop.resolution import AnyResolution
 from edgeloop.workspace import BACKBONES, VariantPaths, Workspace
 from edgeloop.yamlfile import misfit, near_match
 
@@ -66,7 +67,7 @@ class Variant(Section):
 
     dataset: str
     network: Network
-    resolution: int
+    resolution: AnyResolution
     start: Path
     boards: tuple[str, ...] = ()
 
@@ -159,7 +160,7 @@ def _of_row(dataset: str, row: Row, datasets: Collection[str]) -> Iterator[Varia
         yield Variant(dataset=dataset, network=network, resolution=resolution, start=start, boards=row.boards)
 
 
-def _start(word: str, network: str, resolution: int, datasets: Collection[str]) -> Path:
+def _start(word: str, network: str, resolution: int | str, datasets: Collection[str]) -> Path:
     if not is_name(word):
         return Path(word)
     if word in datasets:

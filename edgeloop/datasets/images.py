@@ -12,9 +12,13 @@ from edgeloop.config import Prepare
 from edgeloop.datasets import perceptual
 from edgeloop.decoding import TOO_MANY_PIXELS, Decoded, Pixels, decode_file
 from edgeloop.errors import PictureError
+from edgeloop.preprocessing import colored
+from edgeloop.resolution import Color
 
 # The longest side that libjpeg writes.
 JPEG_SIDE = 65_500
+MODES: dict[Color, str] = {"rgb": "RGB", "grey": "L"}
+"""Pillow's names."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Examined:
     reason: str | None = None
     look: Look | None = None
     stored: bytes = b""
-    """An upright RGB JPEG with a short side of at most `short_side`."""
+    """An upright JPEG, RGB or grey, with a short side of at most `short_side`."""
 
 
 def refused(reason: str, detail: str) -> str:
@@ -55,7 +59,7 @@ def examine(encoded: bytes, prepare: Prepare) -> Examined:
     sha256 = hashlib.sha256(encoded).hexdigest()
     try:
         decoded = decode_file(encoded, prepare.limits, prepare.short_side)
-        pixels = _shrunk(decoded.pixels, prepare.short_side)
+        pixels = _shrunk(colored(decoded.pixels, prepare.color), prepare.short_side)
         _check_storable(decoded, pixels)
     except PictureError as error:
         return Examined(sha256, refused(error.kind, error.detail))
@@ -71,7 +75,7 @@ def _check_storable(decoded: Decoded, pixels: Pixels) -> None:
 def _is_stored_form(decoded: Decoded, prepare: Prepare) -> bool:
     """Whether the file itself can be stored."""
     small = min(decoded.width, decoded.height) <= prepare.short_side
-    return small and (decoded.format, decoded.mode, decoded.orientation) == ("JPEG", "RGB", 1)
+    return small and (decoded.format, decoded.mode, decoded.orientation) == ("JPEG", MODES[prepare.color], 1)
 
 
 def _shrunk(pixels: Pixels, short_side: int) -> Pixels:
@@ -80,11 +84,12 @@ def _shrunk(pixels: Pixels, short_side: int) -> Pixels:
         return pixels
     scale = short_side / min(height, width)
     size = (max(round(width * scale), short_side), max(round(height * scale), short_side))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8).reshape(size[1], size[0], -1)
 
 
 def _look(decoded: Decoded, pixels: Pixels) -> Look:
-    grey, small = perceptual.luma(pixels), perceptual.miniature(pixels)
+    shown = pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+    grey, small = perceptual.luma(shown), perceptual.miniature(shown)
     digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return Look(
@@ -102,5 +107,5 @@ def _look(decoded: Decoded, pixels: Pixels) -> Look:
 
 def _jpeg(pixels: Pixels, quality: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    Image.fromarray(pixels.squeeze()).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()

@@ -14,8 +14,11 @@ import pyarrow.parquet as pq
 
 from edgeloop.errors import InputError
 from edgeloop.files import atomic_path
+from edgeloop.resolution import Color
 
 SPLITS = ("train", "val", "test")
+COLOR = "color"
+"""The key in the file's own description that says `grey`; absent for RGB."""
 DROPPED = "dropped"
 """The kind of reason of what somebody took out (`edgeloop drop`)."""
 
@@ -42,11 +45,11 @@ SCHEMA = pa.schema(
 )
 
 
-def write_manifest(rows: pd.DataFrame, path: Path) -> None:
-    """Write rows of `SCHEMA`, sorted by path, so that equal rows give equal bytes."""
+def write_manifest(rows: pd.DataFrame, path: Path, color: Color = "rgb") -> None:
+    """Write rows of `SCHEMA`, sorted by path, so that equal rows give equal bytes; and the colour of what is stored, where it is grey."""
     table = pa.Table.from_pandas(rows.sort_values("path", ignore_index=True), schema=SCHEMA, preserve_index=False)
     with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")
+        pq.write_table(table.replace_schema_metadata({COLOR: color} if color != "rgb" else None), temporary, compression="zstd")
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
@@ -66,6 +69,11 @@ def read_manifest(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} has no column {', '.join(missing)}.", "Prepare the data set again.")
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def manifest_color(path: Path) -> Color:
+    """The colour of the images that a manifest, which `read_manifest` takes, is of."""
+    return "grey" if (pq.read_schema(path).metadata or {}).get(COLOR.encode()) == b"grey" else "rgb"
 
 
 def class_names(manifest: pd.DataFrame) -> list[str]:

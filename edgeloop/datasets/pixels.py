@@ -7,18 +7,19 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edgeloop.datasets.manifest import ShardReader, class_names, read_manifest
+from edgeloop.datasets.manifest import ShardReader, class_names, manifest_color, read_manifest
 from edgeloop.errors import DiskError, InputError
 from edgeloop.files import atomic_path, sha256_file
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.progress import progress
+from edgeloop.resolution import Color
 from edgeloop.workspace import Workspace
 
 CHUNK = 64
@@ -40,6 +41,8 @@ class SplitImages:
     classes: list[str]
     """Class names by index."""
     manifest_sha256: str
+    color: Color = "rgb"
+    """Of what is stored."""
 
     def chosen(self, places: NDArray[np.intp]) -> "SplitImages":
         """Some of them; `places` ascend."""
@@ -47,12 +50,12 @@ class SplitImages:
         return replace(self, name=f"{self.name}.{part}", rows=self.rows.iloc[places].reset_index(drop=True), labels=self.labels[places])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitPixels(SplitImages):
     """The images with their pixels."""
 
     pixels: Pixels
-    """(n, side, side, 3) uint8 RGB."""
+    """(n, height, width, channels) uint8."""
 
 
 def split_images(workspace: Workspace, dataset: str, *splits: str) -> SplitImages:
@@ -69,7 +72,7 @@ def split_images(workspace: Workspace, dataset: str, *splits: str) -> SplitImage
             raise InputError(f"The split '{split}' of {dataset} has no images.", f"See {paths.prepare_record} and its quarantine.")
     classes = class_names(manifest)
     labels = pd.Categorical(rows["label"], categories=classes).codes.astype(np.int32)
-    return SplitImages(dataset, "+".join(splits), rows, labels, classes, sha256_file(paths.manifest))
+    return SplitImages(dataset, "+".join(splits), rows, labels, classes, sha256_file(paths.manifest), manifest_color(paths.manifest))
 
 
 def split_pixels(workspace: Workspace, dataset: str, split: str, preprocessing: Preprocessing) -> SplitPixels:
@@ -88,7 +91,8 @@ def mapped(workspace: Workspace, images: SplitImages, preprocessing: Preprocessi
     Raises:
         DiskError: there is no room for it.
     """
-    of = f"{images.manifest_sha256} {images.name} {preprocessing.resolution} {preprocessing.resize}"
+    grey = " grey" if preprocessing.color == "grey" else ""
+    of = f"{images.manifest_sha256} {images.name} {preprocessing.resolution} {preprocessing.resize}{grey}"
     key = hashlib.sha256(of.encode()).hexdigest()[:24]
     cached = workspace.cache / "pixels" / f"{images.dataset}-{images.name}-{preprocessing.resolution}-{key}.npy"
     if not cached.exists():
@@ -110,11 +114,12 @@ def decoded(workspace: Workspace, images: SplitImages, preprocessing: Preprocess
 
 
 def _with(images: SplitImages, pixels: Pixels) -> SplitPixels:
-    return SplitPixels(images.dataset, images.name, images.rows, images.labels, images.classes, images.manifest_sha256, pixels)
+    known = {field.name: getattr(images, field.name) for field in fields(SplitImages)}
+    return SplitPixels(**known, pixels=pixels)
 
 
 def _shape(images: SplitImages, preprocessing: Preprocessing) -> tuple[int, int, int, int]:
-    return len(images.labels), preprocessing.resolution, preprocessing.resolution, 3
+    return len(images.labels), *preprocessing.shape
 
 
 def _take_room(file: Path, target: Path, size_bytes: int) -> None:

@@ -74,11 +74,12 @@ def prepare(workspace: Workspace, params: Params, dataset: str) -> PrepareRecord
         assignment = _assignment(members, groups, paths.archive, layout, memory, settings)
         manifest = _manifest(members, groups, assignment)
         _check_classes(manifest, dataset)
-        write_manifest(manifest, folder / paths.manifest.name)
+        write_manifest(manifest, folder / paths.manifest.name, settings.color)
     labels = layout.labels | {path: label for addition in additions for path, label in addition.labels.items()}
     digest, added = sha256_file(paths.manifest), sum(len(addition.labels) for addition in additions)
     record = PrepareRecord(
         dataset=dataset,
+        color=settings.color,
         archive=fetched,
         manifest_sha256=digest,
         classes=class_names(manifest),

@@ -10,10 +10,10 @@ from edgeloop.datasets.pixels import split_pixels
 from edgeloop.errors import InputError
 from edgeloop.evaluation.evaluate import SPLIT
 from edgeloop.evaluation.paired import Answers
-from edgeloop.preprocessing import Preprocessing
 from edgeloop.progress import progress
 from edgeloop.tflite.classifier import Classifier
 from edgeloop.tflite.formats import FILES, Format
+from edgeloop.tflite.image import preprocessing_of
 from edgeloop.tflite.interpreter import LiteModel
 from edgeloop.tflite.labels import labels_beside
 from edgeloop.tflite.trial import try_model
@@ -46,7 +46,7 @@ def scored(name: str, model: Path, workspace: Workspace, dataset: str) -> Answer
         ModelError: it is damaged or is no image classifier.
     """
     try_model(model)
-    preprocessing = Preprocessing.beside(model, {"resolution": LiteModel(model).side, "resize": "bilinear", "input_range": None})
+    preprocessing = preprocessing_of(model, LiteModel(model))
     classifier = Classifier(model, preprocessing)
     images = split_pixels(workspace, dataset, SPLIT, preprocessing)
     names = labels_beside(model, classifier.classes) or _of_dataset(model, images.classes, classifier.classes, dataset)

@@ -45,6 +45,7 @@ def evaluate(workspace: Workspace, params: Params, variant: str) -> EvaluateReco
         dataset=chosen.dataset,
         network=chosen.network,
         resolution=chosen.resolution,
+        color=preprocessing.color,
         split=SPLIT,
         classes=images.classes,
         resize=preprocessing.resize,

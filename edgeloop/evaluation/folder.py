@@ -16,6 +16,7 @@ from edgeloop.preprocessing import Pixels, Preprocessing, Range
 from edgeloop.progress import progress
 from edgeloop.records import Accuracy, ClassResult, Part
 from edgeloop.tflite.classifier import Classifier
+from edgeloop.tflite.image import preprocessing_of
 from edgeloop.tflite.interpreter import LiteModel, Scores
 from edgeloop.tflite.trial import try_model
 
@@ -92,8 +93,7 @@ def evaluate_folder(
     """
     try_model(model)
     loaded = LiteModel(model)
-    default = {"resolution": loaded.side, "resize": "bilinear", "input_range": None}
-    preprocessing = Preprocessing.beside(model, default, resize=resize, input_range=input_range)
+    preprocessing = preprocessing_of(model, loaded, resize=resize, input_range=input_range)
     walked = walk_folder(images)
     names = _class_names(images, walked, classes, loaded.classes)
     items = _items(images, walked, names)

@@ -11,8 +11,9 @@ from PIL import Image
 from edgeloop.config import Resize
 from edgeloop.errors import DataError, InputError, PictureError
 from edgeloop.files import write_text
-from edgeloop.preprocessing import Pixels, Preprocessing, Range, decode, resize_pixels
+from edgeloop.preprocessing import Pixels, Preprocessing, Range, decode
 from edgeloop.tflite.encoding import Encoder
+from edgeloop.tflite.image import preprocessing_of
 from edgeloop.tflite.interpreter import LiteModel, Scores
 from edgeloop.tflite.labels import labels_beside
 from edgeloop.tflite.trial import try_model
@@ -28,7 +29,7 @@ class Prediction:
     frame: Pixels
     """(height, width, 3) uint8 RGB, upright, as it was decoded."""
     pixels: Pixels
-    """(side, side, 3) uint8 RGB, as the model saw it."""
+    """(height, width, channels) uint8, as the model saw it."""
     best: list[tuple[str, float]]
     """Classes and scores, the best first."""
 
@@ -57,7 +58,7 @@ class Predictions:
         """A PNG for each picture of what the model saw."""
         folder.mkdir(parents=True, exist_ok=True)
         for number, one in enumerate(self.pictures):
-            Image.fromarray(one.pixels).save(folder / f"{number:03d}-{one.image.stem}.png")
+            Image.fromarray(one.pixels.squeeze()).save(folder / f"{number:03d}-{one.image.stem}.png")
 
 
 def predict(model: Path, images: Sequence[Path], *, resize: Resize | None = None, input_range: Range | None = None) -> Predictions:
@@ -72,19 +73,13 @@ def predict(model: Path, images: Sequence[Path], *, resize: Resize | None = None
     """
     try_model(model)
     loaded = LiteModel(model, reference=True)
-    default = {"resolution": loaded.side, "resize": "bilinear", "input_range": None}
-    preprocessing = Preprocessing.beside(model, default, resize=resize, input_range=input_range)
-    if loaded.side != preprocessing.resolution:
-        raise InputError(
-            f"{model} takes images of side {loaded.side}, its preprocessing makes {preprocessing.resolution}.",
-            "Put the preprocessing.json of this very model beside it.",
-        )
+    preprocessing = preprocessing_of(model, loaded, resize=resize, input_range=input_range)
     names = labels_beside(model, loaded.classes) or tuple(f"class {place}" for place in range(loaded.classes))
     encode = Encoder(model, loaded.input, preprocessing)
 
     def classified(image: Path) -> Prediction:
         frame = _decoded(image)
-        pixels = resize_pixels(frame, preprocessing.resolution, preprocessing.resize)
+        pixels = preprocessing.of_frame(frame)
         return Prediction(image, frame, pixels, best(loaded.run(encode(pixels[np.newaxis]))[0], names))
 
     return Predictions(preprocessing, [classified(image) for image in images])

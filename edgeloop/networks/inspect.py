@@ -8,13 +8,12 @@ from typing import Any
 from edgeloop.child import Limits, Tell, in_child
 from edgeloop.errors import ModelError
 from edgeloop.files import sha256_file
+from edgeloop.networks.count import Shape, layer_macs, output_shape
 from edgeloop.networks.files import read_model
 from edgeloop.records import Part
 from edgeloop.tflite.inspect import aligned
 
 LIMITS = Limits(deadline_s=180.0, memory_bytes=16 << 30)
-Shape = list[int | None]
-"""Null where it is open."""
 
 
 class LayerReport(Part):
@@ -99,25 +98,8 @@ def store_report(_: Tell, path: Path, target: Path) -> None:
 
 
 def _layer(layer: Any) -> LayerReport:
-    output = getattr(layer, "output", None)
-    shape = None if output is None or isinstance(output, list | tuple | dict) else list(output.shape)
-    return LayerReport(
-        name=layer.name, kind=type(layer).__name__, output_shape=shape, macs=_macs(layer, shape), parameters=layer.count_params()
-    )
-
-
-def _macs(layer: Any, shape: Shape | None) -> int | None:
-    """Each element of a kernel is used once at each position of the output. A layer of layers counts them at their own outputs."""
-    if inner := getattr(layer, "layers", None):
-        counts = [_layer(one).macs for one in inner]
-        return None if None in counts else sum(one or 0 for one in counts)
-    kernels: list[tuple[int, ...]] = [weight.shape for weight in layer.weights if "kernel" in weight.name]
-    if not kernels:
-        return 0
-    positions = shape[1:-1] if shape else [None]
-    if None in positions:
-        return None
-    return sum(math.prod(kernel) for kernel in kernels) * math.prod(size or 0 for size in positions)
+    shape, kind = output_shape(layer), type(layer).__name__
+    return LayerReport(name=layer.name, kind=kind, output_shape=shape, macs=layer_macs(layer, shape), parameters=layer.count_params())
 
 
 def _words(shape: Shape | None) -> str:

@@ -22,8 +22,12 @@ Array = NDArray[np.float32]
 
 def width_factor(weights: Weights, network: "keras.Model") -> int:
     """How many times as wide as `weights` the network is; 1 where it is no whole number, or another one in some layer."""
-    narrow, wide = weights.get(STEM, {}).get("kernel"), network.get_layer(STEM).get_weights()[0]
-    if narrow is None or narrow.ndim != wide.ndim or wide.shape[-1] % narrow.shape[-1]:
+    stems = [layer for layer in network.layers if layer.name == STEM]
+    narrow = weights.get(STEM, {}).get("kernel")
+    if not stems or narrow is None:
+        return 1
+    wide = stems[0].get_weights()[0]
+    if narrow.ndim != wide.ndim or wide.shape[-1] % narrow.shape[-1]:
         return 1
     factor = wide.shape[-1] // narrow.shape[-1]
     layers = [layer for layer in network.layers if layer.weights and layer.name != CLASSIFIER]

@@ -23,7 +23,7 @@ Means = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def corrected(quantized: bytes, floating: bytes, pixels: Pixels, preprocessing: Preprocessing) -> bytes:
-    """An int8 model with the mean of every layer's outputs as in its float model, over (n, side, side, 3) uint8 pixels.
+    """An int8 model with the mean of every layer's outputs as in its float model, over (n, height, width, channels) uint8 pixels.
 
     One layer after the other, in the order they run: each is measured with those before it corrected.
     """

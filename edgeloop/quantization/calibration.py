@@ -10,7 +10,7 @@ from edgeloop.preprocessing import Pixels
 
 @dataclass(frozen=True)
 class Sample:
-    """Images (n, side, side, 3) uint8."""
+    """Images (n, height, width, channels) uint8."""
 
     calibration: Pixels
     judged: Pixels

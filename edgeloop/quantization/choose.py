@@ -138,7 +138,7 @@ def in_words(applied: Applied) -> str:
 
 
 def score(content: bytes, preprocessing: Preprocessing, pixels: Pixels) -> Scores:
-    """Scores (n, classes) of (n, side, side, 3) uint8 pixels.
+    """Scores (n, classes) of (n, height, width, channels) uint8 pixels.
 
     Raises:
         ModelError: it is no image classifier.
@@ -171,6 +171,6 @@ def _conversion(
 
 
 def some(pixels: Pixels, count: int = OBSERVED_IMAGES) -> Pixels:
-    """Some of (n, side, side, 3) images, spread evenly over them."""
+    """Some of (n, height, width, channels) images, spread evenly over them."""
     spread: Pixels = pixels[np.unique(np.linspace(0, len(pixels) - 1, min(count, len(pixels))).astype(int))]
     return spread

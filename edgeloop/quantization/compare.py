@@ -45,7 +45,7 @@ def matched(floating: Graph, quantized: Graph) -> list[tuple[Operator, Operator]
 
 
 def layer_errors(floating: bytes, quantized: bytes, pixels: Pixels, preprocessing: Preprocessing) -> list[LayerError]:
-    """The signal to noise of every operator's first output over (n, side, side, 3) uint8 pixels, in the order they run."""
+    """The signal to noise of every operator's first output over (n, height, width, channels) uint8 pixels, in the order they run."""
     graph = graph_of(floating)
     pairs = matched(graph, graph_of(quantized))
     signal, noise = np.zeros(len(pairs)), np.zeros(len(pairs))
@@ -72,7 +72,7 @@ def both_run(
 
 
 def same_function(one: bytes, other: bytes, pixels: Pixels, preprocessing: Preprocessing) -> bool:
-    """Whether two float models with the same tensors give the same outputs for (n, side, side, 3) uint8 pixels, to float32's rounding."""
+    """Whether two float models with the same tensors give the same outputs, to float32's rounding, for (n, height, width, channels)."""
     first, second, outputs = ObservedModel(one), ObservedModel(other), graph_of(one).outputs
     for image in pixels:
         for model in (first, second):

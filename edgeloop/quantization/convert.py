@@ -23,6 +23,7 @@ from edgeloop.quantization.form import check_form
 from edgeloop.quantization.tune import fine_tuned
 from edgeloop.quiet import quiet
 from edgeloop.records import Conversion
+from edgeloop.resolution import CHANNELS, Color, Size
 from edgeloop.tflite.buffers import apart
 from edgeloop.tflite.formats import FILES, Format
 
@@ -70,7 +71,7 @@ def _taken_up(path: Path) -> Conversion:
 def read_and_convert(tell: Tell, model: Path, sample: Sample, preprocessing: Preprocessing, folder: Path) -> None:
     """The child's function of `convert_file`; it tells when the model is read, then each format that is made."""
     network = read_model(model)
-    check_form(model, network, preprocessing.resolution)
+    check_form(model, network, preprocessing.resolution, preprocessing.color)
     tell("read")
     for kind, conversion in convert_network(network, sample, preprocessing, folder, tell).items():
         (folder / f"{FILES[kind]}.json").write_text(conversion.model_dump_json(), encoding="utf-8")
@@ -80,7 +81,7 @@ def convert_network(
     network: "keras.Model", sample: Sample, preprocessing: Preprocessing, folder: Path, tell: Tell
 ) -> dict[Format, Conversion]:
     """Write the three formats of a network of this process into a folder; says how the int8 ones were made."""
-    floating = to_float(network, preprocessing.resolution)
+    floating = to_float(network, preprocessing.resolution, preprocessing.color)
     (folder / f"{FILES['float']}.tflite").write_bytes(floating)
     tell("float")
     reference = reference_scores(floating, preprocessing, sample.judged)
@@ -135,9 +136,10 @@ def unchanged(content: bytes) -> bytes:
     return content
 
 
-def to_float(model: "keras.Model", side: int) -> bytes:
-    """The model with float32 input, one image of (side, side, 3), and float32 output."""
-    return _convert(_converter(model, side))
+def to_float(model: "keras.Model", resolution: int | str, color: Color = "rgb") -> bytes:
+    """The model with float32 input, one image of (height, width, channels), and float32 output."""
+    size = Size.of(resolution)
+    return _convert(_converter(model, (size.height, size.width, CHANNELS[color])))
 
 
 def to_int8(
@@ -151,7 +153,7 @@ def to_int8(
 ) -> bytes:
     """The model in full int8, with uint8 input (the raw pixel) and float32 output.
 
-    `calibration` is (n, resolution, resolution, 3) uint8. Weights have one scale for each output channel, or one for the
+    `calibration` is (n, height, width, channels) uint8. Weights have one scale for each output channel, or one for the
     whole tensor (which the STM32MP2's NPU needs). `before` reworks the float file that is calibrated and quantized, `after`
     the int8 file; each sees every constant in a buffer of its own.
 
@@ -160,7 +162,7 @@ def to_int8(
     """
     import tensorflow as tf
 
-    converter = _converter(model, calibration.shape[1])
+    converter = _converter(model, calibration.shape[1:])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.float32
@@ -173,10 +175,10 @@ def to_int8(
     return _convert(converter)
 
 
-def _converter(model: "keras.Model", side: int) -> Any:
+def _converter(model: "keras.Model", shape: tuple[int, ...]) -> Any:
     import tensorflow as tf
 
-    image = tf.TensorSpec((1, side, side, 3), tf.float32, name="image")
+    image = tf.TensorSpec((1, *shape), tf.float32, name="image")
     traced = tf.function(lambda image: model(image, training=False), jit_compile=False).get_concrete_function(image)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], model)
     # Frozen in memory: the way over an exported saved model takes five times the CPU, for the same numbers.

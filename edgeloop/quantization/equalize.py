@@ -42,7 +42,7 @@ LEAST_SHARE = 2.0**-12
 
 
 def channel_ranges(content: bytes, pixels: Pixels, preprocessing: Preprocessing) -> dict[int, Vector]:
-    """The largest magnitude of each channel of every tensor that a float model computes, over (n, side, side, 3) uint8 pixels."""
+    """The largest magnitude of each channel of every tensor that a float model computes, over (n, height, width, channels) uint8 pixels."""
     observed, graph = ObservedModel(content), graph_of(content)
     outputs = [place for operator in graph.operators for place in operator.outputs]
     ranges = {place: np.zeros(graph.tensors[place].shape[-1]) for place in outputs if graph.tensors[place].shape}

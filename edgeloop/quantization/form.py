@@ -1,19 +1,19 @@
-"""Whether a float model takes what edgeloop gives: one square RGB image, channels last. The dimension that does not fit is named."""
+"""Whether a float model takes what edgeloop gives: one image, RGB or grey, channels last. The dimension that does not fit is named."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeloop.errors import ModelError
+from edgeloop.resolution import CHANNELS, COLORS, Color, Size
 
 if TYPE_CHECKING:
     import keras
 
-CHANNELS = 3
-Size = int | None
+Side = int | None
 
 
-def check_form(path: Path, model: "keras.Model", side: int) -> None:
-    """Refuse a model that does not take (1, side, side, 3); dimensions that it leaves open fit.
+def check_form(path: Path, model: "keras.Model", resolution: int | str, color: Color = "rgb") -> None:
+    """Refuse a model that does not take (1, height, width, channels); dimensions that it leaves open fit.
 
     Raises:
         ModelError: what does not fit, and what to do.
@@ -29,19 +29,18 @@ def check_form(path: Path, model: "keras.Model", side: int) -> None:
     batch, height, width, channels = shapes[0]
     if batch not in (None, 1):
         raise ModelError(f"{path} takes {batch} images at a time, not one.", "Save it with an open batch, or a batch of 1.")
-    if channels not in (None, CHANNELS):
-        raise _other_channels(path, shapes[0])
-    if None not in (height, width) and height != width:
-        raise ModelError(f"{path} takes images of {height} x {width} (height x width), not square ones.", "Save it with a square input.")
-    if not {height, width} <= {None, side}:
-        wanted = height or width
+    if channels not in (None, CHANNELS[color]):
+        raise _other_channels(path, shapes[0], color)
+    given = Size.of(resolution)
+    if width not in (None, given.width) or height not in (None, given.height):
+        taken = Size(width or height or 0, height or width or 0)
         raise ModelError(
-            f"{path} takes images of {wanted} x {wanted}, not {side} x {side}.",
-            f"Give --resolution {wanted}, or correct the preprocessing.json beside it.",
+            f"{path} takes images of {taken}, not {given} (width x height).",
+            f"Give --resolution {taken.resolution}, or correct the preprocessing.json beside it.",
         )
 
 
-def _input_shapes(model: "keras.Model") -> list[tuple[Size, ...]] | None:
+def _input_shapes(model: "keras.Model") -> list[tuple[Side, ...]] | None:
     """None for a model that is not built: Keras has no inputs of it, or refuses to say."""
     try:
         inputs = model.inputs
@@ -50,15 +49,20 @@ def _input_shapes(model: "keras.Model") -> list[tuple[Size, ...]] | None:
     return [tuple(tensor.shape) for tensor in inputs] if inputs else None
 
 
-def _other_channels(path: Path, shape: tuple[Size, ...]) -> ModelError:
-    if shape[1] == CHANNELS:
+def _other_channels(path: Path, shape: tuple[Side, ...], color: Color) -> ModelError:
+    if shape[3] in COLORS:
+        wanted = COLORS[shape[3]]
+        return ModelError(
+            f"{path} takes {wanted} images ({shape[3]} channels), and {color} ones were to be given.",
+            f"Give --color {wanted}, or correct the preprocessing.json beside it.",
+        )
+    if shape[1] in COLORS:
         return ModelError(f"{path} takes its channels first, {_shown(shape)}.", "Save it with channels last (data_format).")
-    grey = "grey images (1 channel)" if shape[3] == 1 else f"images of {shape[3]} channels"
     return ModelError(
-        f"{path} takes {grey}; edgeloop gives RGB (3 channels).",
+        f"{path} takes images of {shape[3]} channels; edgeloop gives RGB (3 channels) or grey (1).",
         "Train it on RGB, or put a layer before it that makes its channels of RGB.",
     )
 
 
-def _shown(shape: tuple[Size, ...]) -> str:
+def _shown(shape: tuple[Side, ...]) -> str:
     return f"({', '.join('open' if size is None else str(size) for size in shape)})"

@@ -109,11 +109,11 @@ class Replica:
         return [layer.stretch for layer in self._layers.values()]
 
     def exact_logits(self, images: Values) -> Values:
-        """The logits of the float file: (n, classes) for (n, side, side, 3) in the stated range."""
+        """The logits of the float file: (n, classes) for (n, height, width, channels) in the stated range."""
         return self._logits(images, lambda layer: (layer.exact_kernel, layer.exact_bias), lambda values, _: values)
 
     def rounded_logits(self, pixels: Values) -> Values:
-        """The logits of the int8 file, with what is learned: (n, classes) for (n, side, side, 3) float32 pixels, 0 to 255.
+        """The logits of the int8 file, with what is learned: (n, classes) for (n, height, width, channels) float32 pixels, 0 to 255.
 
         A pixel does not stand for quite the value that the float file takes: of the range -1 to 1 the zero point is 127, not 127.5.
         """

@@ -28,7 +28,7 @@ SEED = 1
 
 
 def fine_tuned(quantized: bytes, floating: bytes, pixels: Pixels, preprocessing: Preprocessing) -> bytes:
-    """An int8 file that agrees better with its float file, learned on (n, side, side, 3) uint8 pixels.
+    """An int8 file that agrees better with its float file, learned on (n, height, width, channels) uint8 pixels.
 
     Raises:
         ModelError: it has what no replica covers.
@@ -54,11 +54,11 @@ def varied(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     chosen = pixels[rng.integers(len(pixels), size=BATCH)]
     mirrored = rng.random(BATCH) < 0.5
     chosen[mirrored] = chosen[mirrored, :, ::-1]
-    side = chosen.shape[1]
-    most = side // MOVED_SHARE
-    wide = np.pad(chosen, ((0, 0), (most, most), (most, most), (0, 0)), "reflect")
-    corners = rng.integers(2 * most + 1, size=(BATCH, 2))
-    return np.stack([image[top : top + side, left : left + side] for image, (top, left) in zip(wide, corners, strict=True)])
+    height, width = chosen.shape[1:3]
+    down, aside = height // MOVED_SHARE, width // MOVED_SHARE
+    wide = np.pad(chosen, ((0, 0), (down, down), (aside, aside), (0, 0)), "reflect")
+    corners = rng.integers((2 * down + 1, 2 * aside + 1), size=(BATCH, 2))
+    return np.stack([image[top : top + height, left : left + width] for image, (top, left) in zip(wide, corners, strict=True)])
 
 
 def _step(replica: Replica) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import Literal
 
 from edgeloop.records.base import Part, Record
+from edgeloop.resolution import AnyResolution
 
 
 class EngineShares(Part):
@@ -53,8 +54,8 @@ class Benchmark(Record):
 
     dataset: str | None
     network: str | None
-    resolution: int | None
-    """The side of the variant's images; null where the model is a file of its own."""
+    resolution: AnyResolution | None
+    """Of the variant's images; null where the model is a file of its own."""
     board: str
     """In lab.yaml."""
     pixels: str

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from edgeloop.records.base import Record
+from edgeloop.resolution import AnyResolution
 
 
 class CardRecord(Record):
@@ -11,7 +12,7 @@ class CardRecord(Record):
     kind: Literal["card"] = "card"
     dataset: str
     network: str
-    resolution: int
+    resolution: AnyResolution
     records: dict[str, str]
     """SHA-256 of each record that the card states, by file name."""
     files: dict[str, str]

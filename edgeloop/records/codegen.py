@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from edgeloop.records.base import Part, Record
+from edgeloop.resolution import AnyResolution
 
 
 class CodegenBackend(Part):
@@ -132,8 +133,8 @@ class CodegenRecord(Record):
     kind: Literal["codegen"] = "codegen"
     dataset: str | None = None
     network: str | None = None
-    resolution: int | None = None
-    """The side of the variant's images; null where the model is a file of its own."""
+    resolution: AnyResolution | None = None
+    """Of the variant's images; null where the model is a file of its own."""
     backend: CodegenBackend
     target: str | None
     """Null where a foreign report does not state it."""

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from edgeloop.records.base import Part, Record
+from edgeloop.resolution import Color
 
 
 class FetchRecord(Record):
@@ -79,6 +80,8 @@ class PrepareRecord(Record):
 
     kind: Literal["prepare"] = "prepare"
     dataset: str
+    color: Color = "rgb"
+    """Of what is stored."""
     archive: FetchRecord
     manifest_sha256: str
     classes: list[str]

@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 from edgeloop.records.base import Part, Record
+from edgeloop.resolution import AnyResolution, Color
 
 
 class PhaseResult(Part):
@@ -91,6 +92,9 @@ class StartingWeights(Part):
     layers_loaded: int
     widened: int = 1
     """How many times as wide the network is as the one that the weights are of (Net2Net, ICLR 2016)."""
+    summed_over_colors: bool = False
+    """Whether the weights are of a network for RGB, and the first convolution's were summed over red, green and blue for grey: for an
+    image that is grey in all three the network then computes what it did."""
 
 
 class TrainRecord(Record):
@@ -99,7 +103,8 @@ class TrainRecord(Record):
     kind: Literal["train"] = "train"
     dataset: str
     network: str
-    resolution: int
+    resolution: AnyResolution
+    color: Color = "rgb"
     classes: list[str]
     start: StartingWeights
     model_sha256: str
@@ -190,7 +195,7 @@ class QuantizeRecord(Record):
     kind: Literal["quantize"] = "quantize"
     dataset: str
     network: str
-    resolution: int
+    resolution: AnyResolution
     model_sha256: str
     calibration_images: int
     calibration_per_class: dict[str, int]
@@ -230,7 +235,8 @@ class EvaluateRecord(Record):
     kind: Literal["evaluate"] = "evaluate"
     dataset: str
     network: str
-    resolution: int
+    resolution: AnyResolution
+    color: Color = "rgb"
     split: str
     classes: list[str]
     resize: str

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from edgeloop.cards.names import network_title
 from edgeloop.cards.page import html_page
+from edgeloop.resolution import Size, image_text
 
 DEPLOYED = "int8 per-channel"
 FORMATS = ("float", "int8 per-channel", "int8 per-tensor")
@@ -17,7 +18,7 @@ def index_page(cards: Sequence[dict[str, Any]]) -> str:
     accuracies = [f"{name.capitalize()} (%)" for name in FORMATS]
     heads = ["Data set", "Model", "Resolution", *accuracies, "n", "int8 weights (KiB)", "MACC (M)", "Archive", "Evaluated"]
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    rows = "\n".join(_row(one) for one in sorted(cards, key=lambda one: (one["dataset"], one["resolution"], one["network"])))
+    rows = "\n".join(_row(one) for one in sorted(cards, key=lambda one: (one["dataset"], Size.of(one["resolution"]), one["network"])))
     note = (
         "Top 1 accuracy on the test split, with its 95 % interval. Accuracies on different archives cannot be compared, "
         "nor those that are not of the upstream archive with published ones."
@@ -32,7 +33,7 @@ def _row(one: dict[str, Any]) -> str:
     cells = [
         escape(one["dataset"]),
         link,
-        f"{one['resolution']}x{one['resolution']}x3",
+        image_text(one["resolution"], one.get("color", "rgb")),
         *(_accuracy(by_format.get(name)) for name in FORMATS),
         str(max((result["n"] for result in one["accuracy"]), default=0)),
         _kib(one["weight_bytes"].get(DEPLOYED)),

@@ -167,6 +167,7 @@ def _summary(files: dict[str, bytes], quantized: QuantizeRecord, name: str) -> d
         "archive": prepared.archive.note,
         "network": evaluated.network,
         "resolution": evaluated.resolution,
+        "color": evaluated.color,
         "split": evaluated.split,
         "accuracy": [
             {"format": result.format, "top1": result.top1.value, "n": result.top1.n, "ci95": list(result.top1.ci95)}

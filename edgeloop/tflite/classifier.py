@@ -15,9 +15,10 @@ from queue import Empty, SimpleQueue
 import numpy as np
 
 from edgeloop.datasets.pixels import batches
-from edgeloop.errors import InputError, ModelError
+from edgeloop.errors import ModelError
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.tflite.encoding import Encoder
+from edgeloop.tflite.image import check_fits
 from edgeloop.tflite.interpreter import LiteModel, Scores
 
 Advance = Callable[[int], None]
@@ -35,7 +36,7 @@ class Classifier:
     Interpreters are loaded when a core asks for one.
 
     Raises:
-        InputError: there is no such file, or the preprocessing is of another resolution or range.
+        InputError: there is no such file, or the preprocessing is of another size, colour or range.
         ModelError: it is damaged or is no image classifier.
     """
 
@@ -43,12 +44,8 @@ class Classifier:
         self.workers = workers or usable_cpus()
         self.preprocessing = preprocessing
         first = LiteModel(path)
-        self.input, self.classes, self.side = first.input, first.classes, first.side
-        if self.side != preprocessing.resolution:
-            raise InputError(
-                f"{path} takes images of side {self.side}, its preprocessing makes {preprocessing.resolution}.",
-                "Put the preprocessing.json of this very model beside it.",
-            )
+        self.input, self.classes = first.input, first.classes
+        check_fits(path, first, preprocessing)
         self._encode = Encoder(path, first.input, preprocessing)
         batched = self._batched(path, first, batch)
         self.batch = batched.batch if batched else 1
@@ -57,13 +54,13 @@ class Classifier:
         self._idle.put(batched or first)
 
     def score(self, pixels: Pixels) -> Scores:
-        """Scores (n, classes) of (n, side, side, 3) uint8 pixels, on one core."""
+        """Scores (n, classes) of (n, height, width, channels) uint8 pixels, on one core."""
         encoded = self._encode(pixels)
         with self._borrowed() as model:
             return np.concatenate([model.run(encoded[part]) for part in batches(len(encoded), self.batch)])
 
     def score_all(self, pixels: Pixels, chunk: int = 32, advance: Advance | None = None) -> Scores:
-        """Scores (n, classes) of (n, side, side, 3) uint8 pixels, on all cores, `chunk` images at a time."""
+        """Scores (n, classes) of (n, height, width, channels) uint8 pixels, on all cores, `chunk` images at a time."""
         scores = np.empty((len(pixels), self.classes), np.float32)
         parts = list(batches(len(pixels), chunk))
         with ThreadPoolExecutor(self.workers) as pool:
@@ -77,7 +74,7 @@ class Classifier:
         """The model with a larger batch, or None where it does not give exactly what single images give."""
         if batch == 1 or not single.open_batch:
             return None
-        probe = self._encode(np.random.default_rng(0).integers(0, 256, (batch, self.side, self.side, 3), np.uint8))
+        probe = self._encode(np.random.default_rng(0).integers(0, 256, (batch, *single.image_shape), np.uint8))
         try:
             model = LiteModel(path, batch=batch, verified=single.content)
             scores = model.run(probe)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgeloop.errors import ModelError
 from edgeloop.quiet import quiet_at_first
+from edgeloop.resolution import COLORS, Color, Size
 from edgeloop.tflite.file import read_model
 from edgeloop.tflite.graph import read_graph
 
@@ -37,7 +38,7 @@ class TensorInfo:
 
 
 class LiteModel:
-    """A .tflite image classifier: one input (batch, side, side, 3), one output with a score for each class.
+    """A .tflite image classifier: one input (batch, height, width, channels), RGB or grey, one output with a score for each class.
 
     Not to be shared between threads; `invoke` releases the interpreter lock, so several models run side by side.
 
@@ -59,11 +60,23 @@ class LiteModel:
         with quiet_at_first(RUNTIME):
             self._interpreter = self._load(threads, reference)
         self.input, self.output = self._tensors()
-        self.side = self.input.shape[1]
+        self.image_shape = self.input.shape[1:]
+        """Height, width and channels of the image that it takes."""
         self.classes = math.prod(self.output.shape[1:])
 
+    @property
+    def resolution(self) -> int | str:
+        """Of the image that it takes."""
+        height, width, _ = self.image_shape
+        return Size(width, height).resolution
+
+    @property
+    def color(self) -> Color:
+        """Of the image that it takes."""
+        return COLORS[self.image_shape[-1]]
+
     def set_input(self, images: NDArray[Any]) -> None:
-        """Hand over (batch, side, side, 3) in the input's own type."""
+        """Hand over (batch, height, width, channels) in the input's own type."""
         self._interpreter.set_tensor(self._input_index, images)
 
     def invoke(self) -> None:
@@ -124,11 +137,11 @@ class LiteModel:
         return interpreter
 
     def _check_form(self, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
-        """Refuse what is not (1, side, side, 3) -> (1, .., classes)."""
+        """Refuse what is not (1, height, width, 1 or 3) -> (1, .., classes)."""
         if len(inputs) != 1 or len(outputs) != 1:
             raise self._unfit(f"it has {len(inputs)} inputs and {len(outputs)} outputs")
         image, scores = [int(size) for size in inputs[0]["shape"]], [int(size) for size in outputs[0]["shape"]]
-        if len(image) != 4 or image[0] != 1 or image[1] != image[2] or image[1] < 1 or image[3] != 3:
+        if len(image) != 4 or image[0] != 1 or min(image) < 1 or image[3] not in COLORS:
             raise self._unfit(f"its input has the shape {image}")
         if len(scores) < 2 or scores[0] != 1 or math.prod(scores) < 2 or math.prod(scores) != max(scores):
             raise self._unfit(f"its output has the shape {scores}")
@@ -139,7 +152,8 @@ class LiteModel:
     def _unfit(self, what: str) -> ModelError:
         return ModelError(
             f"{self._path} is not an image classifier that edgeloop can run: {what}.",
-            "It takes models with one square RGB input (1, side, side, 3) and one output (1, classes), in uint8, int8 or float32.",
+            "It takes models with one input (1, height, width, 3) for RGB or (1, height, width, 1) for grey, and one output (1, classes), "
+            "in uint8, int8 or float32.",
         )
 
     def _tensors(self) -> tuple[TensorInfo, TensorInfo]:
@@ -168,7 +182,7 @@ class ObservedModel:
         self.input = _info(self._input)
 
     def run(self, image: NDArray[Any]) -> None:
-        """Compute everything for one image (1, side, side, 3) in the input's own type."""
+        """Compute everything for one image (1, height, width, channels) in the input's own type."""
         self._interpreter.set_tensor(self._input["index"], image)
         self._interpreter.invoke()
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgeloop.augmentation import Affine, Augmentation, Color, Crop, Erase, Flip, Mixup, Noise
 from edgeloop.preprocessing import Pixels
+from edgeloop.resolution import Size
 
 Matrices = NDArray[np.float64]
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -31,10 +32,10 @@ def one_thread() -> Iterator[None]:
 
 
 class Augmenter:
-    """Applies a list of augmentations and brings images from the stored side to the model's."""
+    """Applies a list of augmentations and brings images, RGB or grey, from the stored size to the model's."""
 
-    def __init__(self, operations: Sequence[Augmentation], side: int) -> None:
-        self._side = side
+    def __init__(self, operations: Sequence[Augmentation], resolution: int | str) -> None:
+        self._size = Size.of(resolution)
         self._geometry = [op for op in operations if isinstance(op, Flip | Crop | Affine)]
         self._color = [op for op in operations if isinstance(op, Color)]
         self._noise = [op for op in operations if isinstance(op, Noise)]
@@ -48,12 +49,13 @@ class Augmenter:
         return bool(self._mixup)
 
     def __call__(self, images: Pixels, rng: np.random.Generator) -> Pixels:
-        """(n, stored, stored, 3) uint8 to (n, side, side, 3) uint8."""
-        count, stored = images.shape[:2]
+        """(n, stored height, stored width, channels) uint8 to (n, height, width, channels) uint8."""
+        count, height, width, channels = images.shape
+        stored = Size(width, height)
         warps = self._warps(count, stored, rng)
-        colors = self._colors(count, rng)
-        out = np.empty((count, self._side, self._side, 3), np.uint8)
-        windows = _windows(warps, stored, self._side)
+        colors = self._colors(count, channels, rng)
+        out = np.empty((count, self._size.height, self._size.width, channels), np.uint8)
+        windows = _windows(warps, stored, self._size)
         for index in range(count):
             _place(images[index], warps[index], windows.get(index), out[index])
             if colors is not None:
@@ -72,25 +74,35 @@ class Augmenter:
             share = np.maximum(drawn, 1 - drawn).astype(np.float32)
         return rng.permutation(count).astype(np.int32), share
 
-    def _warps(self, count: int, stored: int, rng: np.random.Generator) -> Matrices:
+    def _warps(self, count: int, stored: Size, rng: np.random.Generator) -> Matrices:
         """Maps from target to source pixels, (count, 2, 3), composed in coordinates from -0.5 to 0.5.
 
-        What is listed first happens to the image first, so its map stands nearest to the source.
+        What is listed first happens to the image first, so its map stands nearest to the source. Turns and shears are of the
+        picture as it is seen, whose width is not the unit of its height.
         """
-        to_unit = np.array([[1 / self._side, 0, 0.5 / self._side - 0.5], [0, 1 / self._side, 0.5 / self._side - 0.5], [0, 0, 1]])
-        from_unit = np.array([[stored, 0, stored / 2 - 0.5], [0, stored, stored / 2 - 0.5], [0, 0, 1.0]])
+        width, height = self._size
+        to_unit = np.array([[1 / width, 0, 0.5 / width - 0.5], [0, 1 / height, 0.5 / height - 0.5], [0, 0, 1]])
+        from_unit = np.array([[stored.width, 0, stored.width / 2 - 0.5], [0, stored.height, stored.height / 2 - 0.5], [0, 0, 1.0]])
         warp = np.broadcast_to(from_unit, (count, 3, 3))
         for op in self._geometry:
-            warp = warp @ _GEOMETRY[type(op)](op, count, rng)
+            step = _GEOMETRY[type(op)](op, count, rng)
+            step[:, 0, 1] *= height / width
+            step[:, 1, 0] *= width / height
+            warp = warp @ step
         return np.ascontiguousarray((warp @ to_unit)[:, :2])
 
-    def _colors(self, count: int, rng: np.random.Generator) -> Matrices | None:
-        """Colour maps of shape (count, 3, 4), or None when there is nothing to do."""
+    def _colors(self, count: int, channels: int, rng: np.random.Generator) -> Matrices | None:
+        """Colour maps of shape (count, channels, channels + 1), or None when there is nothing to do.
+
+        Of grey each is what the map of RGB does to an image that is grey in all three: hue and saturation do nothing.
+        """
         if not self._color:
             return None
         total = np.broadcast_to(np.eye(4), (count, 4, 4))
         for op in self._color:
             total = _color_matrix(op, count, rng) @ total
+        if channels == 1:
+            return np.stack([total[:, :1, :3].sum(2), total[:, :1, 3]], 2)
         return np.ascontiguousarray(total[:, :3])
 
     def _add_noise(self, images: Pixels, noise: Noise, rng: np.random.Generator) -> None:
@@ -104,10 +116,11 @@ class Augmenter:
     def _erase_rectangles(self, images: Pixels, erase: Erase, rng: np.random.Generator) -> None:
         count = len(images)
         area, aspect = rng.uniform(*erase.area, count), np.exp(rng.uniform(-0.7, 0.7, count))
-        height = np.clip(np.sqrt(area / aspect) * self._side, 1, self._side).astype(int)
-        width = np.clip(np.sqrt(area * aspect) * self._side, 1, self._side).astype(int)
-        top, left = (rng.random(count) * (self._side - height + 1)).astype(int), (rng.random(count) * (self._side - width + 1)).astype(int)
-        fill = rng.integers(0, 256, (count, 3), dtype=np.uint8)
+        most = self._size
+        height = np.clip(np.sqrt(area / aspect) * most.height, 1, most.height).astype(int)
+        width = np.clip(np.sqrt(area * aspect) * most.width, 1, most.width).astype(int)
+        top, left = (rng.random(count) * (most.height - height + 1)).astype(int), (rng.random(count) * (most.width - width + 1)).astype(int)
+        fill = rng.integers(0, 256, (count, images.shape[-1]), dtype=np.uint8)
         for index in np.flatnonzero(rng.random(count) < erase.probability):
             images[index, top[index] : top[index] + height[index], left[index] : left[index] + width[index]] = fill[index]
 
@@ -124,7 +137,7 @@ class _Window:
     """As `cv2.flip` takes it; None: not at all."""
 
 
-def _windows(warps: Matrices, stored: int, side: int) -> dict[int, _Window]:
+def _windows(warps: Matrices, stored: Size, size: Size) -> dict[int, _Window]:
     """The windows of those (count, 2, 3) maps that have neither rotation nor shear and stay inside the image.
 
     They are brought to whole pixels, half a pixel off at the most: scaling one costs a quarter of a warp.
@@ -132,9 +145,9 @@ def _windows(warps: Matrices, stored: int, side: int) -> dict[int, _Window]:
     aligned = (np.abs(warps[:, 0, 1]) < 1e-9) & (np.abs(warps[:, 1, 0]) < 1e-9)
     scale = np.stack([warps[:, 0, 0], warps[:, 1, 1]], 1)
     first = scale * -0.5 + warps[:, :, 2] + 0.5
-    edges = np.rint(np.stack([first, first + scale * side], 2)).astype(int)
+    edges = np.rint(np.stack([first, first + scale * np.array(size)], 2)).astype(int)
     low, high = edges.min(2), edges.max(2)
-    inside = aligned & (low >= 0).all(1) & (high <= stored).all(1) & (high > low).all(1)
+    inside = aligned & (low >= 0).all(1) & (high <= np.array(stored)).all(1) & (high > low).all(1)
     found = {}
     for index in np.flatnonzero(inside):
         (left, top), (right, bottom), (x, y) = low[index].tolist(), high[index].tolist(), (scale[index] < 0).tolist()
@@ -147,8 +160,11 @@ _MIRRORS: dict[tuple[bool, bool], int | None] = {(False, False): None, (True, Fa
 
 
 def _place(image: Pixels, warp: NDArray[np.float64], window: _Window | None, out: Pixels) -> None:
-    """Bring one image into `out` (side, side, 3)."""
+    """Bring one image into `out` (height, width, channels)."""
     size = (out.shape[1], out.shape[0])
+    if window is None and out.shape[2] == 1:
+        cv2.warpAffine(image, warp, size, out, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101)
+        return
     if window is None:
         # With a fourth channel: OpenCV 5 gives the same values in half the time.
         four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)

@@ -26,7 +26,7 @@ class Batch:
     """What one training step takes. `partner` and `share` say how images are blended (see `Augmenter.mixing`)."""
 
     inputs: NDArray[np.generic]
-    """(n, side, side, 3) uint8 pixels, or (n, features) float32."""
+    """(n, height, width, channels) uint8 pixels, or (n, features) float32."""
     labels: NDArray[np.int32]
     partner: NDArray[np.int32]
     share: NDArray[np.float32]

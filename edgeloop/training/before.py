@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from edgeloop.augmentation import Color
 from edgeloop.config import Params, Phase
 from edgeloop.errors import ConfigError, InputError
 from edgeloop.training.start import Backbone, cached_backbone
@@ -24,7 +25,8 @@ def check_training(workspace: Workspace, params: Params, name: str) -> list[str]
     phases = params.train_settings(variant).phases or []
     check_phases(phases, name, fresh=backbone is not None and backbone.kind == "scratch")
     absent = backbone and backbone.address and not cached_backbone(workspace, backbone).is_file()
-    return [*([f"train@{name} downloads its starting weights: {backbone.address}"] if backbone and absent else []), *_odd(phases, name)]
+    downloads = [f"train@{name} downloads its starting weights: {backbone.address}"] if backbone and absent else []
+    return [*downloads, *_odd(phases, name), *_without_effect(params, name)]
 
 
 def check_phases(phases: Sequence[Phase], name: str, *, fresh: bool) -> None:
@@ -47,3 +49,11 @@ def _odd(phases: Sequence[Phase], name: str) -> Iterator[str]:
     for number, phase in enumerate(phases, 1):
         if phase.warmup_epochs >= phase.epochs:
             yield f"{name}: phase {number} warms up for {phase.warmup_epochs} epochs and has {phase.epochs}: its rate hardly comes up"
+
+
+def _without_effect(params: Params, name: str) -> Iterator[str]:
+    """What of the stated augmentation does nothing to grey images."""
+    variant = params.variant(name)
+    jitters = [op for op in params.train_settings(variant).augmentation or () if isinstance(op, Color)]
+    if params.dataset(variant.dataset).prepare.color == "grey" and any(op.saturation or op.hue for op in jitters):
+        yield f"{name}: its images are grey, to which saturation and hue of the augmentation do nothing"

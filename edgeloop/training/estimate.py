@@ -15,7 +15,7 @@ from edgeloop.training.phases import PhaseRun, prepare_phase
 from edgeloop.training.recipe import Recipe
 from edgeloop.training.training import Training
 
-Kind = tuple[str, int | None]
+Kind = tuple[str, int | str | None]
 """What the speed of a phase depends on: whether only the head learns, and the resolution."""
 STEPS = 12
 """Timed of each kind of phase, after one that compiles."""

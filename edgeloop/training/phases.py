@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgeloop.config import Phase
 from edgeloop.datasets.pixels import SplitImages, SplitPixels, mapped
 from edgeloop.preprocessing import Preprocessing
+from edgeloop.resolution import Size
 from edgeloop.training.augment import Augmenter
 from edgeloop.training.batches import Examples
 from edgeloop.training.compute import computing
@@ -69,7 +70,7 @@ class PhaseRun:
 
 def prepare_phase(job: Job, phase: Phase) -> PhaseRun:
     """Set up a phase from the network's present weights."""
-    return _head(job) if phase.mode == "head" else _full(job, phase.resolution or job.preprocessing.resolution)
+    return _head(job) if phase.mode == "head" else _full(job, Size.of(phase.resolution or job.preprocessing.resolution))
 
 
 def _head(job: Job) -> PhaseRun:
@@ -97,11 +98,11 @@ def _new_head(job: Job) -> "keras.Model":
     return head
 
 
-def _full(job: Job, side: int) -> PhaseRun:
+def _full(job: Job, size: Size) -> PhaseRun:
     recipe = job.recipe
-    stored = round(side * recipe.stored_scale)
+    stored = size.scaled(recipe.stored_scale).resolution
     pixels = mapped(job.workspace, job.images, job.preprocessing.model_copy(update={"resolution": stored})).pixels
-    augmenter = Augmenter(recipe.augmentation, side)
+    augmenter = Augmenter(recipe.augmentation, size.resolution)
     kept = on_pixels(job.network, job.preprocessing)
     with computing(recipe.compute, min(recipe.batch_size, len(job.fold.train))):
         trained = job.network

@@ -2,10 +2,12 @@
 
 from typing import Any, Literal
 
-from edgeloop.augmentation import Affine, Augmentation, Color, Crop, Erase, Flip, Mixup
+from edgeloop.augmentation import Affine, Augmentation, Crop, Erase, Flip, Mixup
+from edgeloop.augmentation import Color as Jitter
 from edgeloop.config import Phase, TrainSettings
 from edgeloop.config.training import FixedSettings
 from edgeloop.errors import ConfigError
+from edgeloop.resolution import Color, Size
 
 REFIT_BELOW = 10_000
 """Learning images. Below, a tenth more of them counts, and the best of many epochs on some hundred is chosen by noise; above,
@@ -22,7 +24,7 @@ STRONG: tuple[Augmentation, ...] = (
     Flip(op="flip"),
     Crop(op="crop", area=(0.2, 1.0), aspect=(0.75, 1.333)),
     Affine(op="affine", probability=0.5, degrees=25, shear=0.15),
-    Color(op="color", brightness=0.15, contrast=0.4, saturation=0.4, hue=0.03),
+    Jitter(op="color", brightness=0.15, contrast=0.4, saturation=0.4, hue=0.03),
     Erase(op="erase", probability=0.3, area=(0.02, 0.2)),
     Mixup(op="mixup", alpha=0.4),
 )
@@ -46,7 +48,15 @@ class Recipe(FixedSettings):
         return self.model_copy(update={"phases": [_shorter(phase, factor) for phase in self.phases]})
 
 
-def choose(settings: TrainSettings, *, images: int, resolution: int, fresh: bool, start_range: tuple[float, float] | None) -> Recipe:
+def choose(
+    settings: TrainSettings,
+    *,
+    images: int,
+    resolution: int | str,
+    fresh: bool,
+    start_range: tuple[float, float] | None,
+    color: Color = "rgb",
+) -> Recipe:
     """The recipe for `images` learning images (train and val) of a variant of that resolution.
 
     `fresh`: the weights are drawn, not trained; `start_range` is the input range of trained ones, where it is known.
@@ -69,23 +79,30 @@ def choose(settings: TrainSettings, *, images: int, resolution: int, fresh: bool
         **stated,
         phases=phases,
         input_range=input_range,
-        augmentation=list(STRONG if not only_head else ()) if settings.augmentation is None else settings.augmentation,
+        augmentation=_augmentation(color, only_head) if settings.augmentation is None else settings.augmentation,
         final="refit" if refits else "best_epoch",
     )
 
 
-def _phases(images: int, resolution: int, fresh: bool) -> list[Phase]:
+def _augmentation(color: Color, only_head: bool) -> list[Augmentation]:
+    """Grey has neither hue nor saturation."""
+    found = () if only_head else STRONG
+    return [op.model_copy(update={"saturation": 0.0, "hue": 0.0}) if color == "grey" and isinstance(op, Jitter) else op for op in found]
+
+
+def _phases(images: int, resolution: int | str, fresh: bool) -> list[Phase]:
     """Few images are shown more often; most of the epochs at a constant rate, at a smaller side where the variant's own is large enough."""
     begins = "scratch" if fresh else "trained"
     fewest, most = EPOCHS[begins]
     epochs = min(max(SHOWN[begins] // images, fewest), most)
     rate, mode = (0.005, "scratch") if fresh else (0.006, "full")
     head = [] if fresh else [Phase(mode="head", epochs=20, learning_rate=0.01)]
-    smaller = int(resolution * 0.75) // 32 * 32
+    size = Size.of(resolution)
+    smaller = int(min(size) * 0.75) // 32 * 32
     first = round(epochs * SMALLER_FIRST)
     begin: dict[str, Any] = {"mode": mode, "epochs": first, "learning_rate": rate, "warmup_epochs": 2, "decay": "constant"}
     if smaller >= SMALLEST:
-        begin["resolution"] = smaller
+        begin["resolution"] = size.scaled(smaller / min(size)).resolution
     return [*head, Phase.model_validate(begin), Phase(mode="full", epochs=epochs - first, learning_rate=rate)]
 
 

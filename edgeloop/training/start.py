@@ -11,6 +11,7 @@ from edgeloop.config import Section, Sha256
 from edgeloop.datasets.download import Wanted, download
 from edgeloop.errors import FetchError, InputError, ModelError
 from edgeloop.files import atomic_path, sha256_file
+from edgeloop.networks.grey import summed_over_colors
 from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_weights_file
 from edgeloop.networks.widen import widened, width_factor
 from edgeloop.preprocessing import FILE_NAME, Preprocessing
@@ -61,18 +62,26 @@ class Start:
     def load_into(self, network: "keras.Model", seed: int = 0) -> StartingWeights:
         """Set the network's layers by name; the classifier only when its shape fits too.
 
-        Weights of a network that is narrower by a whole number are widened first (`networks.widen`).
+        Weights of a network that is narrower by a whole number are widened first (`networks.widen`); those of one for RGB are
+        summed over the colours for grey (`networks.grey`).
 
         Raises:
             ModelError: a layer of the backbone is missing or has another shape.
         """
-        loaded, factor = 0, width_factor(self.weights, network) if self.weights else 1
-        weights = widened(self.weights, factor, seed) if factor > 1 else self.weights
-        for layer in network.layers if weights else ():
-            if layer.weights and self._load_layer(layer, weights):
+        weights = summed_over_colors(self.weights, network)
+        loaded, factor = 0, width_factor(weights, network) if weights else 1
+        wide = widened(weights, factor, seed) if factor > 1 else weights
+        for layer in network.layers if wide else ():
+            if layer.weights and self._load_layer(layer, wide):
                 loaded += 1
         return StartingWeights(
-            kind=self.kind, origin=self.origin, sha256=self.sha256, license=self.license, layers_loaded=loaded, widened=factor
+            kind=self.kind,
+            origin=self.origin,
+            sha256=self.sha256,
+            license=self.license,
+            layers_loaded=loaded,
+            widened=factor,
+            summed_over_colors=weights is not self.weights,
         )
 
     def _load_layer(self, layer: "keras.Layer", weights: Weights) -> bool:

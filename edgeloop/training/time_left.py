@@ -1,6 +1,6 @@
 """How long a training still takes, reckoned from its own steps: nothing is run for it.
 
-An epoch at another side than those that ran is reckoned by its pixels; a phase of mode `head` says nothing about the others.
+An epoch at another resolution than those that ran is reckoned by its pixels; a phase of mode `head` says nothing about the others.
 """
 
 import time
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import dropwhile
 from typing import TypeVar
 
+from edgeloop.resolution import Size
 from edgeloop.times import in_words
 from edgeloop.training.fold import Fold
 from edgeloop.training.recipe import Recipe
@@ -29,8 +30,8 @@ class Stretch:
     purpose: str
     phase: int
     epochs: int
-    side: int | None
-    """The side of the images that are trained on; None for a phase over features."""
+    resolution: int | str | None
+    """Of the images that are trained on; None for a phase over features."""
     steps: int
     """The steps of an epoch."""
     step_work: float
@@ -45,48 +46,48 @@ class Stretch:
         return self.steps * self.step_work + self.score_work
 
 
-def stretches(recipe: Recipe, side: int, fits: Sequence[tuple[str, Fold]]) -> list[Stretch]:
-    """Those of a training of a variant of that side, in order; the fits behind the first repeat the last phase only."""
+def stretches(recipe: Recipe, resolution: int | str, fits: Sequence[tuple[str, Fold]]) -> list[Stretch]:
+    """Those of a training of a variant of that resolution, in order; the fits behind the first repeat the last phase only."""
     found = []
     for place, (purpose, fold) in enumerate(fits):
         size = min(recipe.batch_size, len(fold.train))
         for number, phase in enumerate(recipe.phases):
             if place and number < len(recipe.phases) - 1:
                 continue
-            own = None if phase.mode == "head" else phase.resolution or side
-            pixels, scored = (1, 1) if own is None else (own**2, side**2)
+            own = None if phase.mode == "head" else phase.resolution or resolution
+            pixels, scored = (1, 1) if own is None else (Size.of(own).pixels, Size.of(resolution).pixels)
             work = LEARNING * size * pixels, float(len(fold.held) * scored)
             found.append(Stretch(purpose, number, phase.epochs, own, len(fold.train) // size, *work, bool(phase.early_stopping)))
     return found
 
 
 class TimeLeft:
-    """Reckons with seconds per work, by the side."""
+    """Reckons with seconds per work, by the resolution."""
 
     def __init__(self, planned: Sequence[Stretch]) -> None:
         self._planned = planned
-        self._rates: dict[int | None, float] = {}
+        self._rates: dict[int | str | None, float] = {}
         self._latest: float | None = None
 
     def knows(self, purpose: str, phase: int) -> bool:
-        """Whether something at the side of this phase has been timed."""
-        return self._of(purpose, phase)[0].side in self._rates
+        """Whether something at the resolution of this phase has been timed."""
+        return self._of(purpose, phase)[0].resolution in self._rates
 
     def took(self, purpose: str, phase: int, steps: int, seconds: float) -> None:
         """So many steps of this phase took so long."""
         stretch = self._of(purpose, phase)[0]
-        rate = self._rates[stretch.side] = seconds / (steps * stretch.step_work)
-        if stretch.side is not None:
+        rate = self._rates[stretch.resolution] = seconds / (steps * stretch.step_work)
+        if stretch.resolution is not None:
             self._latest = rate
 
     def seconds(self, purpose: str, phase: int, epochs_done: int) -> float | None:
         """From behind so many epochs of this phase to the training's end; None where nothing like what is to come has run."""
         ahead = self._of(purpose, phase)
-        works = [(stretch.side, stretch.epochs * stretch.epoch_work) for stretch in ahead]
-        works[0] = ahead[0].side, (ahead[0].epochs - epochs_done) * ahead[0].epoch_work
+        works = [(stretch.resolution, stretch.epochs * stretch.epoch_work) for stretch in ahead]
+        works[0] = ahead[0].resolution, (ahead[0].epochs - epochs_done) * ahead[0].epoch_work
         total = 0.0
-        for side, work in works:
-            rate = self._rates.get(side, None if side is None else self._latest)
+        for size, work in works:
+            rate = self._rates.get(size, None if size is None else self._latest)
             if work and rate is None:
                 return None
             total += work * (rate or 0.0)

@@ -138,18 +138,19 @@ def _record(
     training: Training, done: list[Fitted], weights: StartingWeights, confidence: Confidence, paths: VariantPaths, started: dt.datetime
 ) -> TrainRecord:
     variant, images, recipe = training.variant, training.images, training.recipe.model_dump(mode="json")
-    shape, classes = network(variant.network), len(images.classes)
+    chosen, classes = network(variant.network), len(images.classes)
     return TrainRecord(
         provenance=provenance(training.workspace.root, recipe, ["tensorflow", "keras", "numpy"], started, images.manifest_sha256),
         dataset=variant.dataset,
         network=variant.network,
         resolution=variant.resolution,
+        color=images.color,
         classes=images.classes,
         start=weights,
         model_sha256=sha256_file(paths.model),
         parameters=done[-1].job.network.count_params(),
-        parameters_folded=parameters_folded(shape, classes),
-        macs=multiply_accumulates(shape, variant.resolution, classes),
+        parameters_folded=parameters_folded(chosen, classes, images.color),
+        macs=multiply_accumulates(chosen, variant.resolution, classes, images.color),
         fits=[_fit_result(one) for one in done],
         learned_from=list(LEARNING) if done[-1].job.purpose == "refit" else ["train"],
         confidence=confidence,

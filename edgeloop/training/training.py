@@ -52,6 +52,7 @@ class Training:
             resolution=variant.resolution,
             fresh=start.kind == "scratch",
             start_range=start.input_range,
+            color=images.color,
         )
         check_phases(recipe.phases, variant.id, fresh=start.kind == "scratch")
         return cls(workspace, variant, images, recipe, start)
@@ -59,7 +60,10 @@ class Training:
     @cached_property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of the variant's model."""
-        return Preprocessing(resolution=self.variant.resolution, resize=self.recipe.resize, input_range=self.recipe.input_range)
+        recipe = self.recipe
+        return Preprocessing(
+            resolution=self.variant.resolution, resize=recipe.resize, input_range=recipe.input_range, color=self.images.color
+        )
 
     @cached_property
     def fits(self) -> list[tuple[Purpose, Keep, Fold]]:
@@ -79,11 +83,12 @@ class Training:
         model.set_weights(weights)
         return model
 
-    def _build(self, resolution: int | None, *, for_training: bool) -> "keras.Model":
+    def _build(self, resolution: int | str | None, *, for_training: bool) -> "keras.Model":
         return build(
             network(self.variant.network),
             resolution,
             len(self.images.classes),
+            color=self.images.color,
             dropout=self.recipe.dropout,
             batch_norm_momentum=self.recipe.batch_norm_momentum,
             for_training=for_training,

@@ -21,7 +21,8 @@ from edgeloop.codegen.toolchain import Compiler, find_host_compiler, host_compil
 from edgeloop.config import Resize
 from edgeloop.errors import InputError
 from edgeloop.evaluation.predict import predict
-from edgeloop.preprocessing import Preprocessing, resize_pixels
+from edgeloop.preprocessing import Preprocessing, colored, resize_pixels
+from edgeloop.resolution import COLORS, Size
 from edgeloop.tflite.labels import labels_beside, write_labels
 
 ROOM = Path(__file__).resolve().parents[2] / "edgeloop" / "codegen" / "application"
@@ -32,22 +33,37 @@ FRAMES = 1000
 class Frame(ctypes.Structure):
     """edgeloop_frame."""
 
-    _fields_ = (("rgb", ctypes.c_void_p), ("width", ctypes.c_uint32), ("height", ctypes.c_uint32), ("row_bytes", ctypes.c_uint32))
+    _fields_ = (
+        ("pixels", ctypes.c_void_p),
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("row_bytes", ctypes.c_uint32),
+        ("pixel_bytes", ctypes.c_uint32),
+    )
 
 
-def frames(rule: Resize) -> Iterator[tuple[int, int, int]]:
-    """Sizes (side, width, height): cameras', whole multiples, larger, smaller, thin, and equal ones."""
+class Wanted(ctypes.Structure):
+    """edgeloop_size."""
+
+    _fields_ = (("width", ctypes.c_uint32), ("height", ctypes.c_uint32), ("channels", ctypes.c_uint32))
+
+
+def frames(rule: Resize) -> Iterator[tuple[Size, Size]]:
+    """Sizes, wanted and of a frame: cameras', whole multiples, larger, smaller, thin, and equal ones."""
     rng = np.random.default_rng(RULES.index(rule))
     for number in range(FRAMES // len(RULES) + 1):
-        side = int(rng.choice([32, 96, 128, 224]))
-        width, height = (
-            (side * int(rng.integers(1, 4)), side * int(rng.integers(1, 4))),
-            (640, 480),
-            (int(rng.integers(1, 60)), int(rng.integers(1, 60))),
-            (side, int(rng.integers(side, 400))),
-            (int(rng.integers(side, 420)), int(rng.integers(side, 420))),
-        )[number % 5]
-        yield side, width, height
+        wanted = Size.of((32, 96, 128, 224, 28, "160x120", "96x128", "33x17")[int(rng.integers(8))])
+        width, height = wanted
+        yield (
+            wanted,
+            (
+                Size(width * int(rng.integers(1, 4)), height * int(rng.integers(1, 4))),
+                Size(640, 480),
+                Size(int(rng.integers(1, 60)), int(rng.integers(1, 60))),
+                Size(width, int(rng.integers(height, 400))),
+                Size(int(rng.integers(width, 420)), int(rng.integers(height, 420))),
+            )[number % 5],
+        )
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -57,14 +73,15 @@ def test_a_frame_is_resized_to_the_bytes_of_python(tmp_path: Path, rule: Resize,
     compiler.link_shared([ROOM / "edgeloop_resize.c"], library, [*STRICT, "-O2"])
     resize = getattr(ctypes.CDLL(str(library)), f"edgeloop_resize_{rule}")
     rng = np.random.default_rng(7)
-    for side, width, height in frames(rule):
-        frame = rng.integers(0, 256, (height, width + 1, 3), np.uint8)  # rows with a gap between them
-        pixels, columns = np.zeros((side, side, 3), np.uint8), (ctypes.c_uint8 * (64 * side))()
-        resize(
-            ctypes.byref(Frame(frame.ctypes.data, width, height, frame.strides[0])), side, columns, pixels.ctypes.data_as(ctypes.c_void_p)
-        )
-        expected = resize_pixels(np.ascontiguousarray(frame[:, :width]), side, rule)
-        assert np.array_equal(pixels, expected), f"{width} x {height} to {side}"
+    for number, (wanted, (width, height)) in enumerate(frames(rule)):
+        frame_channels, channels = ((3, 3), (3, 1), (1, 1))[number % 3]
+        frame = rng.integers(0, 256, (height, width + 1, frame_channels), np.uint8)  # rows with a gap between them
+        pixels, columns = np.zeros((wanted.height, wanted.width, channels), np.uint8), (ctypes.c_uint8 * (64 * wanted.width))()
+        given, size = Frame(frame.ctypes.data, width, height, frame.strides[0], frame_channels), Wanted(*wanted, channels)
+        resize(ctypes.byref(given), ctypes.byref(size), columns, pixels.ctypes.data_as(ctypes.c_void_p))
+        seen = np.ascontiguousarray(frame[:, :width])
+        expected = resize_pixels(colored(seen, COLORS[channels]) if frame_channels == 3 else seen, wanted.resolution, rule)
+        assert np.array_equal(pixels, expected), f"{width} x {height} x {frame_channels} to {wanted} x {channels}"
 
 
 @pytest.fixture

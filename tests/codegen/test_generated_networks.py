@@ -28,9 +28,9 @@ from edgeloop.quantization.convert import to_int8
 from edgeloop.quiet import load_tensorflow
 
 CORTEX_M7 = Cpu("cortex-m7")
-LARGE = ("fdmobilenet_0.5", "fdmobilenet_0.75", "fdmobilenet_1.0")
-"""They differ from fdmobilenet_0.25 in width alone."""
-WIDE_ONES_ARE_LONG = [pytest.param(name, marks=pytest.mark.long if name in LARGE else pytest.mark.thorough) for name in [*NETWORKS][1:]]
+NARROW = ("fdmobilenet_0.25", "st_fdmobilenet_v1", "mobilenet_v1_0.25", "mobilenet_v2_0.35")
+"""The others differ from them in width alone."""
+WIDE_ONES_ARE_LONG = [pytest.param(name, marks=pytest.mark.thorough if name in NARROW else pytest.mark.long) for name in [*NETWORKS][1:]]
 EACH = [*NETWORKS][:1] + WIDE_ONES_ARE_LONG
 NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
 

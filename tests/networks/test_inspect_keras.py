@@ -8,9 +8,8 @@ import pytest
 
 from edgeloop.cli import main
 from edgeloop.errors import ModelError
-from edgeloop.networks import multiply_accumulates, network
+from edgeloop.networks import build, multiply_accumulates, network
 from edgeloop.networks.inspect import inspect_keras
-from edgeloop.networks.separable import build
 from edgeloop.training.model_file import write_model
 
 

@@ -68,7 +68,7 @@ def test_damaged_models_are_refused_or_run(miniatures: Path, tmp_path: Path) -> 
         try:
             try_model(file)
             model = LiteModel(file)
-            model.run(np.zeros((1, model.side, model.side, 3), model.input.dtype))
+            model.run(np.zeros((1, *model.image_shape), model.input.dtype))
         except ModelError:
             refused += 1
     assert 5 < refused < 20

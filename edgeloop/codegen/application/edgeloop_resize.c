@@ -9,7 +9,7 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
-enum { CHANNELS = 3, WEIGHT_ONE = 2048 };
+enum { WEIGHT_ONE = 2048 };
 static const double SMALLEST_SHARE = 1e-3;
 static const double EPSILON = 2.2204460492503131e-16;
 
@@ -40,31 +40,42 @@ static int32_t floor_of(float value)
 
 static const uint8_t *row_of(const edgeloop_frame *frame, uint32_t y)
 {
-    return frame->rgb + (uint64_t)y * frame->row_bytes;
+    return frame->pixels + (uint64_t)y * frame->row_bytes;
 }
 
-static void copy(const edgeloop_frame *frame, uint32_t side, uint8_t *pixels)
+/* One channel of the pixel at `from`, as the result has it. */
+static uint32_t level(const edgeloop_frame *frame, const edgeloop_size *size, const uint8_t *from, uint32_t channel)
 {
-    for (uint32_t y = 0; y < side; y++) {
-        const uint8_t *row = row_of(frame, y);
-        for (uint32_t i = 0; i < side * CHANNELS; i++) {
-            *pixels++ = row[i];
+    if (frame->pixel_bytes == size->channels) {
+        return from[channel];
+    }
+    return (19595u * from[0] + 38470u * from[1] + 7471u * from[2] + 32768u) >> 16;
+}
+
+static void copy(const edgeloop_frame *frame, const edgeloop_size *size, uint8_t *pixels)
+{
+    for (uint32_t y = 0; y < size->height; y++) {
+        const uint8_t *from = row_of(frame, y);
+        for (uint32_t x = 0; x < size->width; x++, from += frame->pixel_bytes) {
+            for (uint32_t c = 0; c < size->channels; c++) {
+                *pixels++ = (uint8_t)level(frame, size, from, c);
+            }
         }
     }
 }
 
 /* Blocks of step_x x step_y pixels: their sums are integers. */
-static void average_blocks(const edgeloop_frame *frame, uint32_t side, uint32_t step_x, uint32_t step_y, uint8_t *pixels)
+static void average_blocks(const edgeloop_frame *frame, const edgeloop_size *size, uint32_t step_x, uint32_t step_y, uint8_t *pixels)
 {
     float share = (float)(1.0 / (double)(step_x * step_y));
-    for (uint32_t y = 0; y < side; y++) {
-        for (uint32_t x = 0; x < side; x++) {
-            for (uint32_t c = 0; c < CHANNELS; c++) {
+    for (uint32_t y = 0; y < size->height; y++) {
+        for (uint32_t x = 0; x < size->width; x++) {
+            for (uint32_t c = 0; c < size->channels; c++) {
                 uint32_t sum = 0;
                 for (uint32_t j = 0; j < step_y; j++) {
-                    const uint8_t *row = row_of(frame, y * step_y + j) + x * step_x * CHANNELS + c;
-                    for (uint32_t i = 0; i < step_x; i++) {
-                        sum += row[i * CHANNELS];
+                    const uint8_t *from = row_of(frame, y * step_y + j) + x * step_x * frame->pixel_bytes;
+                    for (uint32_t i = 0; i < step_x; i++, from += frame->pixel_bytes) {
+                        sum += level(frame, size, from, c);
                     }
                 }
                 *pixels++ = byte_of(step_x == 2 && step_y == 2 ? (sum + 2u) >> 2 : rounded((float)sum * share));
@@ -92,77 +103,78 @@ static void cover(uint32_t place, double scale, uint32_t size, edgeloop_column *
 }
 
 /* The weighted sum of what a column covers in one row. */
-static void average_row(const uint8_t *row, edgeloop_column *column)
+static void average_row(const edgeloop_frame *frame, const edgeloop_size *size, const uint8_t *row, edgeloop_column *column)
 {
-    const uint8_t *from = row + column->first * CHANNELS;
-    for (uint32_t c = 0; c < CHANNELS; c++) {
+    const uint32_t step = frame->pixel_bytes;
+    for (uint32_t c = 0; c < size->channels; c++) {
+        const uint8_t *from = row + column->first * step;
         float sum = 0.0f;
         if (column->begin != 0.0f) {
-            sum += (float)from[(int32_t)c - CHANNELS] * column->begin;
+            sum += (float)level(frame, size, from - step, c) * column->begin;
         }
-        for (uint32_t i = 0; i < column->whole; i++) {
-            sum += (float)from[i * CHANNELS + c] * column->middle;
+        for (uint32_t i = 0; i < column->whole; i++, from += step) {
+            sum += (float)level(frame, size, from, c) * column->middle;
         }
         if (column->end != 0.0f) {
-            sum += (float)from[column->whole * CHANNELS + c] * column->end;
+            sum += (float)level(frame, size, from, c) * column->end;
         }
         column->row[c] = sum;
     }
 }
 
-static void add_row(const edgeloop_frame *frame, uint32_t y, float share, uint32_t side, edgeloop_column *columns)
+static void add_row(const edgeloop_frame *frame, uint32_t y, float share, const edgeloop_size *size, edgeloop_column *columns)
 {
     const uint8_t *row = row_of(frame, y);
-    for (uint32_t x = 0; x < side; x++) {
-        average_row(row, &columns[x]);
-        for (uint32_t c = 0; c < CHANNELS; c++) {
+    for (uint32_t x = 0; x < size->width; x++) {
+        average_row(frame, size, row, &columns[x]);
+        for (uint32_t c = 0; c < size->channels; c++) {
             columns[x].sum[c] += share * columns[x].row[c];
         }
     }
 }
 
-static void average(const edgeloop_frame *frame, uint32_t side, edgeloop_column *columns, uint8_t *pixels)
+static void average(const edgeloop_frame *frame, const edgeloop_size *size, edgeloop_column *columns, uint8_t *pixels)
 {
-    double scale_x = scale_of(frame->width, side), scale_y = scale_of(frame->height, side);
-    for (uint32_t x = 0; x < side; x++) {
+    double scale_x = scale_of(frame->width, size->width), scale_y = scale_of(frame->height, size->height);
+    for (uint32_t x = 0; x < size->width; x++) {
         cover(x, scale_x, frame->width, &columns[x]);
     }
-    for (uint32_t y = 0; y < side; y++) {
+    for (uint32_t y = 0; y < size->height; y++) {
         edgeloop_column rows;
         cover(y, scale_y, frame->height, &rows);
-        for (uint32_t x = 0; x < side; x++) {
+        for (uint32_t x = 0; x < size->width; x++) {
             columns[x].sum[0] = columns[x].sum[1] = columns[x].sum[2] = 0.0f;
         }
         if (rows.begin != 0.0f) {
-            add_row(frame, rows.first - 1u, rows.begin, side, columns);
+            add_row(frame, rows.first - 1u, rows.begin, size, columns);
         }
         for (uint32_t i = 0; i < rows.whole; i++) {
-            add_row(frame, rows.first + i, rows.middle, side, columns);
+            add_row(frame, rows.first + i, rows.middle, size, columns);
         }
         if (rows.end != 0.0f) {
-            add_row(frame, rows.first + rows.whole, rows.end, side, columns);
+            add_row(frame, rows.first + rows.whole, rows.end, size, columns);
         }
-        for (uint32_t x = 0; x < side; x++) {
-            for (uint32_t c = 0; c < CHANNELS; c++) {
+        for (uint32_t x = 0; x < size->width; x++) {
+            for (uint32_t c = 0; c < size->channels; c++) {
                 *pixels++ = byte_of(rounded(columns[x].sum[c]));
             }
         }
     }
 }
 
-void edgeloop_resize_area(const edgeloop_frame *frame, uint32_t side, edgeloop_column *columns, uint8_t *pixels)
+void edgeloop_resize_area(const edgeloop_frame *frame, const edgeloop_size *size, edgeloop_column *columns, uint8_t *pixels)
 {
-    if (frame->width < side || frame->height < side) {
-        edgeloop_resize_bilinear(frame, side, columns, pixels);
+    if (frame->width < size->width || frame->height < size->height) {
+        edgeloop_resize_bilinear(frame, size, columns, pixels);
         return;
     }
-    double scale_x = scale_of(frame->width, side), scale_y = scale_of(frame->height, side);
+    double scale_x = scale_of(frame->width, size->width), scale_y = scale_of(frame->height, size->height);
     uint32_t step_x = rounded((float)scale_x), step_y = rounded((float)scale_y);
     double off_x = scale_x - (double)step_x, off_y = scale_y - (double)step_y;
     if (off_x < EPSILON && off_x > -EPSILON && off_y < EPSILON && off_y > -EPSILON) {
-        average_blocks(frame, side, step_x, step_y, pixels);
+        average_blocks(frame, size, step_x, step_y, pixels);
     } else {
-        average(frame, side, columns, pixels);
+        average(frame, size, columns, pixels);
     }
 }
 
@@ -183,35 +195,36 @@ static uint32_t between(uint32_t place, double scale, uint32_t size, int is_row,
     return (uint32_t)(near_place < 0 ? 0 : near_place > last ? last : near_place);
 }
 
-static uint32_t bilinear(const uint8_t *row, const edgeloop_column *column, uint32_t width, uint32_t c)
+static uint32_t bilinear(const edgeloop_frame *frame, const edgeloop_size *size, const uint8_t *row, const edgeloop_column *column, uint32_t c)
 {
-    uint32_t next = column->first + 1u < width ? column->first + 1u : column->first;
-    return (uint32_t)(row[column->first * CHANNELS + c] * column->near_weight + row[next * CHANNELS + c] * column->far_weight);
+    const uint8_t *from = row + column->first * frame->pixel_bytes;
+    const uint8_t *next = column->first + 1u < frame->width ? from + frame->pixel_bytes : from;
+    return level(frame, size, from, c) * (uint32_t)column->near_weight + level(frame, size, next, c) * (uint32_t)column->far_weight;
 }
 
-void edgeloop_resize_bilinear(const edgeloop_frame *frame, uint32_t side, edgeloop_column *columns, uint8_t *pixels)
+void edgeloop_resize_bilinear(const edgeloop_frame *frame, const edgeloop_size *size, edgeloop_column *columns, uint8_t *pixels)
 {
-    if (frame->width == side && frame->height == side) {
-        copy(frame, side, pixels);
+    if (frame->width == size->width && frame->height == size->height) {
+        copy(frame, size, pixels);
         return;
     }
-    if (frame->width == 2u * side && frame->height == 2u * side) {
-        average_blocks(frame, side, 2, 2, pixels);
+    if (frame->width == 2u * size->width && frame->height == 2u * size->height) {
+        average_blocks(frame, size, 2, 2, pixels);
         return;
     }
-    double scale_x = scale_of(frame->width, side), scale_y = scale_of(frame->height, side);
-    for (uint32_t x = 0; x < side; x++) {
+    double scale_x = scale_of(frame->width, size->width), scale_y = scale_of(frame->height, size->height);
+    for (uint32_t x = 0; x < size->width; x++) {
         uint32_t next;
         columns[x].first = between(x, scale_x, frame->width, 0, &columns[x], &next);
     }
-    for (uint32_t y = 0; y < side; y++) {
+    for (uint32_t y = 0; y < size->height; y++) {
         edgeloop_column rows;
         uint32_t next, first = between(y, scale_y, frame->height, 1, &rows, &next);
         const uint8_t *upper = row_of(frame, first), *lower = row_of(frame, next);
-        for (uint32_t x = 0; x < side; x++) {
-            for (uint32_t c = 0; c < CHANNELS; c++) {
-                uint32_t above = bilinear(upper, &columns[x], frame->width, c) >> 4,
-                         below = bilinear(lower, &columns[x], frame->width, c) >> 4;
+        for (uint32_t x = 0; x < size->width; x++) {
+            for (uint32_t c = 0; c < size->channels; c++) {
+                uint32_t above = bilinear(frame, size, upper, &columns[x], c) >> 4,
+                         below = bilinear(frame, size, lower, &columns[x], c) >> 4;
                 uint32_t sum = ((uint32_t)rows.near_weight * above >> 16) + ((uint32_t)rows.far_weight * below >> 16);
                 *pixels++ = byte_of((sum + 2u) >> 2);
             }
@@ -227,15 +240,15 @@ static uint32_t nearest(uint32_t place, uint32_t size, uint32_t side)
     return source > size - 1u ? size - 1u : source;
 }
 
-void edgeloop_resize_nearest(const edgeloop_frame *frame, uint32_t side, edgeloop_column *columns, uint8_t *pixels)
+void edgeloop_resize_nearest(const edgeloop_frame *frame, const edgeloop_size *size, edgeloop_column *columns, uint8_t *pixels)
 {
     (void)columns;
-    for (uint32_t y = 0; y < side; y++) {
-        const uint8_t *row = row_of(frame, nearest(y, frame->height, side));
-        for (uint32_t x = 0; x < side; x++) {
-            const uint8_t *from = row + nearest(x, frame->width, side) * CHANNELS;
-            for (uint32_t c = 0; c < CHANNELS; c++) {
-                *pixels++ = from[c];
+    for (uint32_t y = 0; y < size->height; y++) {
+        const uint8_t *row = row_of(frame, nearest(y, frame->height, size->height));
+        for (uint32_t x = 0; x < size->width; x++) {
+            const uint8_t *from = row + nearest(x, frame->width, size->width) * frame->pixel_bytes;
+            for (uint32_t c = 0; c < size->channels; c++) {
+                *pixels++ = (uint8_t)level(frame, size, from, c);
             }
         }
     }

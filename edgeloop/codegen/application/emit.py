@@ -1,4 +1,4 @@
-"""Writes class names, the way from an RGB frame to the model's input, and an example beside generated code."""
+"""Writes class names, the way from a frame to the model's input, and an example beside generated code."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,9 @@ import jinja2
 import numpy as np
 
 from edgeloop.codegen.portable.literals import comment, real32, signed, utf8
+from edgeloop.errors import InputError
 from edgeloop.preprocessing import FILE_NAME, Preprocessing
+from edgeloop.resolution import CHANNELS
 from edgeloop.tflite.encoding import LEVELS, Encoder
 from edgeloop.tflite.inspect import TensorReport, inspect_model
 from edgeloop.tflite.labels import labels_beside
@@ -42,7 +44,8 @@ def write_application(
         write_labels_header(folder, name, classes)
     framed = described.is_file() and write_image(folder, name, model, source, Preprocessing.read(described))
     if framed and kernels is not None:
-        write_example(folder, name, output, streamed=streamed, labelled=classes is not None, kernels=kernels)
+        grey = source.shape[-1] == CHANNELS["grey"]
+        write_example(folder, name, output, streamed=streamed, labelled=classes is not None, grey=grey, kernels=kernels)
     return classes is not None, framed
 
 
@@ -56,8 +59,14 @@ def write_image(folder: Path, name: str, model: Path, tensor: TensorReport, prep
     """`NAME_image.h` and `.c`: a frame resized and encoded as the model takes it; returns False for a model of float input.
 
     Raises:
-        InputError: the preprocessing is of another range than the model.
+        InputError: the preprocessing is of another size, colour or range than the model.
     """
+    if tuple(tensor.shape[1:]) != preprocessing.shape:
+        taken, made = ("x".join(map(str, shape)) for shape in (tensor.shape[1:], preprocessing.shape))
+        raise InputError(
+            f"{model} takes images of {taken} (height x width x channels), its {FILE_NAME} makes {made}.",
+            "Put that of this very model beside it.",
+        )
     if tensor.dtype == "float32":
         return False
     encoded = Encoder(model, tensor, preprocessing)(LEVELS.astype(np.uint8))
@@ -65,7 +74,8 @@ def write_image(folder: Path, name: str, model: Path, tensor: TensorReport, prep
     facts: dict[str, Any] = {
         "name": name,
         "upper": name.upper(),
-        "side": preprocessing.resolution,
+        "size": preprocessing.size,
+        "grey": preprocessing.color == "grey",
         "rule": preprocessing.resize,
         "rule_in_words": RULES[preprocessing.resize],
         "range": preprocessing.input_range,
@@ -79,7 +89,9 @@ def write_image(folder: Path, name: str, model: Path, tensor: TensorReport, prep
     return True
 
 
-def write_example(folder: Path, name: str, output: TensorReport, *, streamed: bool, labelled: bool, kernels: Sequence[str]) -> None:
+def write_example(
+    folder: Path, name: str, output: TensorReport, *, streamed: bool, labelled: bool, grey: bool, kernels: Sequence[str]
+) -> None:
     """`example/`: a program that classifies pictures on this machine, with a Makefile and a CMakeLists.txt."""
     example = folder / "example"
     example.mkdir()
@@ -88,6 +100,8 @@ def write_example(folder: Path, name: str, output: TensorReport, *, streamed: bo
         "upper": name.upper(),
         "streamed": streamed,
         "labelled": labelled,
+        "grey": grey,
+        "input": "image" if streamed else f"{name}_input()",
         "type": "float" if output.dtype == "float32" else f"{output.dtype}_t",
         "scale": None if output.dtype == "float32" else real32(output.scale or 1.0),
         "zero_point": signed(output.zero_point or 0),
