@@ -92,6 +92,10 @@ class Params(Section):
         defaults, datasets = tree.get("defaults", {}), tree.get("datasets")
         if not isinstance(defaults, Mapping) or not isinstance(datasets, Mapping):
             return handler(tree)
+        for name, entry in datasets.items():
+            if isinstance(entry, Mapping) and "color" in entry:
+                said = f"it is a key of prepare, which makes the images so; write prepare: {{color: {entry['color']}}}"
+                raise misfit(("datasets", name, "color"), said)
         given = {step: defaults[step] for step in STATED if step in defaults}
         entries = {name: given | dict(entry) if isinstance(entry, Mapping) else entry for name, entry in datasets.items()}
         made = handler({**tree, "datasets": entries})

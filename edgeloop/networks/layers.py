@@ -24,7 +24,9 @@ class Layers:
         """A convolution without a bias: normalisation follows."""
         from keras import layers
 
-        return layers.Conv2D(channels, side, strides=stride, padding="same", use_bias=False, name=name)(x)
+        # A pointwise one has nothing to pad, and says so, as the files of before do.
+        padding = "same" if side > 1 else "valid"
+        return layers.Conv2D(channels, side, strides=stride, padding=padding, use_bias=False, name=name)(x)
 
     def depthwise(self, x: "keras.KerasTensor", name: str, *, stride: int, biased: bool = False) -> "keras.KerasTensor":
         """A depthwise 3x3 convolution."""

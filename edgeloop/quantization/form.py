@@ -53,7 +53,7 @@ def _other_channels(path: Path, shape: tuple[Side, ...], color: Color) -> ModelE
     if shape[3] in COLORS:
         wanted = COLORS[shape[3]]
         return ModelError(
-            f"{path} takes {wanted} images ({shape[3]} channels), and {color} ones were to be given.",
+            f"{path} takes {wanted} images (channels: {shape[3]}), and {color} ones were to be given.",
             f"Give --color {wanted}, or correct the preprocessing.json beside it.",
         )
     if shape[1] in COLORS:

@@ -33,14 +33,20 @@ def test_what_is_left_open_fits_and_so_does_a_batch_of_one(shape: tuple[int | No
     check_form(PATH, taking(shape), 96)
 
 
+def test_a_grey_image_that_is_not_square_fits() -> None:
+    check_form(PATH, taking((None, 120, 160, 1)), "160x120", "grey")
+    with pytest.raises(ModelError, match="Give --color rgb"):
+        check_form(PATH, taking((None, 120, 160, 3)), "160x120", "grey")
+
+
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
         ((8, 96, 96, 3), r"takes 8 images at a time, not one\.\n  Save it with an open batch"),
-        ((None, 64, 64, 3), r"takes images of 64 x 64, not 96 x 96\.\n  Give --resolution 64"),
-        ((None, None, 64, 3), r"takes images of 64 x 64, not 96 x 96\.\n  Give --resolution 64"),
-        ((None, 96, 64, 3), r"takes images of 96 x 64 \(height x width\), not square ones"),
-        ((None, 96, 96, 1), r"takes grey images \(1 channel\); edgeloop gives RGB \(3 channels\)"),
+        ((None, 64, 64, 3), r"takes images of 64x64, not 96x96 \(width x height\)\.\n  Give --resolution 64"),
+        ((None, None, 64, 3), r"takes images of 64x64, not 96x96 \(width x height\)\.\n  Give --resolution 64"),
+        ((None, 96, 64, 3), r"takes images of 64x96, not 96x96 \(width x height\)\.\n  Give --resolution 64x96"),
+        ((None, 96, 96, 1), r"takes grey images \(channels: 1\), and rgb ones were to be given\.\n  Give --color grey"),
         ((None, 96, 96, 4), r"takes images of 4 channels; edgeloop gives RGB"),
         ((None, 3, 96, 96), r"takes its channels first, \(open, 3, 96, 96\)\.\n  Save it with channels last"),
         ((None, 96), r"takes \(open, 96\), not one image"),

@@ -253,3 +253,32 @@ def test_an_affine_happens_with_its_probability() -> None:
     turned = Augmenter([Affine(op="affine", probability=0.25, degrees=30)], 96)(images, rng)
     same = sum(np.array_equal(one, images[0]) for one in turned)
     assert 260 <= same <= 340
+
+
+def test_grey_is_augmented_as_a_picture_that_is_grey_in_all_colours() -> None:
+    grey = photographs(24, 40)[..., :1]
+    operations = [op for op in EVERYTHING if op.op not in ("noise", "erase")]
+    ours, theirs = augmented(grey, *operations), augmented(np.repeat(grey, 3, axis=-1), *operations)
+    assert ours.shape == (24, SIDE, SIDE, 1)
+    assert ours.std() > 10
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+    assert augmented(grey, *EVERYTHING).shape == ours.shape
+
+
+def test_a_picture_that_is_not_square_is_turned_without_being_bent() -> None:
+    image = np.zeros((1, 96, 192, 1), np.uint8)
+    cv2.ellipse(image[0, :, :, 0], (96, 48), (40, 6), 0, 0, 360, 255, -1)
+    turned = Augmenter([Affine(op="affine", degrees=180)], "192x96")(np.repeat(image, 40, axis=0), np.random.default_rng(3))
+    for one in turned[..., 0]:
+        points = np.argwhere(one[:, 48:144] > 127)  # beside that the border repeats it
+        assert abs(len(points) - 40 * 6 * np.pi) < 40 * 6 * np.pi * 0.05
+        long, short = np.sqrt(np.linalg.eigvalsh(np.cov(points.T))[::-1]) * 2
+        assert (long, short) == (pytest.approx(40, rel=0.05), pytest.approx(6, rel=0.1))
+
+
+def test_a_mirrored_window_of_a_picture_that_is_not_square_stays_in_place() -> None:
+    image = np.zeros((8, 30, 50, 3), np.uint8)
+    image[:, :, :25] = 200
+    flipped = Augmenter([Flip(op="flip")], "50x30")(image, np.random.default_rng(1))
+    assert flipped.shape == image.shape
+    assert {tuple(one[:, ::49, 0].mean(axis=0)) for one in flipped} == {(200.0, 0.0), (0.0, 200.0)}

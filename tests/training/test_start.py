@@ -231,3 +231,15 @@ def test_a_keras_3_backbone_is_read_from_the_cache_where_it_has_no_suffix(worksp
     given = backbone(workspace, kind="keras", address="http://127.0.0.1:1/weights.keras", sha256=digest(tmp_path / "copy.keras"))
     fetch_named_backbone(workspace, "given", tmp_path / "copy.keras")
     assert read_start(workspace, given).load_into(build(SHAPE, 96, 3)).layers_loaded == LAYERS
+
+
+def test_weights_for_rgb_start_a_grey_network_that_says_the_same_of_grey_images(workspace: Workspace) -> None:
+    colored = trained()
+    colored.save(workspace.root / "colored.keras")
+    grey = build(SHAPE, 96, 3, color="grey")
+    record = read_start(workspace, Path("colored.keras")).load_into(grey)
+    assert (record.summed_over_colors, record.layers_loaded, record.widened) == (True, LAYERS, 1)
+    images = np.random.default_rng(1).uniform(-1, 1, (2, 96, 96, 1)).astype(np.float32)
+    expected = colored(np.repeat(images, 3, axis=3), training=False)
+    np.testing.assert_allclose(grey(images, training=False), expected, rtol=1e-4, atol=1e-5)
+    assert not read_start(workspace, Path("colored.keras")).load_into(trained()).summed_over_colors
