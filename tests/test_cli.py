@@ -95,7 +95,7 @@ def test_the_range_given_for_a_float_model_overrides_what_lies_beside_it(
     Path("preprocessing.json").write_text('{"resolution": 64, "resize": "area", "input_range": [-1, 1]}', encoding="utf-8")
     assert main([*command, "--input-range", "0", "255"]) == 1
     said = capsys.readouterr()
-    assert said.out == "images of side 64: area, 0 to 255 mapped to 0 to 255\n"
+    assert said.out == "images of 64x64, rgb: area, 0 to 255 mapped to 0 to 255\n"
     assert "absent.keras does not exist" in said.err
 
 
