@@ -24,7 +24,7 @@ from edgeloop.errors import DataError, InputError
 from edgeloop.files import read_text, write_text
 from edgeloop.resolution import CHANNELS, AnyResolution, Color, Size
 
-__all__ = ["FILE_NAME", "Pixels", "Preprocessing", "colored", "decode", "decode_stored", "resize_pixels"]
+__all__ = ["FILE_NAME", "Pixels", "Preprocessing", "as_picture", "colored", "decode", "decode_stored", "resize_pixels"]
 
 Range = tuple[float, float]
 FILE_NAME = "preprocessing.json"
@@ -165,6 +165,11 @@ def colored(pixels: Pixels, color: Color) -> Pixels:
     it. What is grey already stays as it is. The generated C code has the same formula (codegen/application).
     """
     return pixels if color == "rgb" else np.asarray(Image.fromarray(pixels).convert("L"), np.uint8)[..., np.newaxis]
+
+
+def as_picture(pixels: Pixels) -> Image.Image:
+    """(height, width, 1 or 3) as Pillow has it, to be saved."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def resize_pixels(pixels: Pixels, resolution: int | str, rule: Resize) -> Pixels:

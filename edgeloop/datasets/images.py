@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from edgeloop.config import Prepare
 from edgeloop.datasets import perceptual
 from edgeloop.decoding import TOO_MANY_PIXELS, Decoded, Pixels, decode_file
 from edgeloop.errors import PictureError
-from edgeloop.preprocessing import colored
+from edgeloop.preprocessing import as_picture, colored
 from edgeloop.resolution import Color
 
 # The longest side that libjpeg writes.
@@ -107,5 +106,5 @@ def _look(decoded: Decoded, pixels: Pixels) -> Look:
 
 def _jpeg(pixels: Pixels, quality: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(buffer, "JPEG", quality=quality)
+    as_picture(pixels).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()

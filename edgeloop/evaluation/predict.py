@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from edgeloop.config import Resize
 from edgeloop.errors import DataError, InputError, PictureError
 from edgeloop.files import write_text
-from edgeloop.preprocessing import Pixels, Preprocessing, Range, decode
+from edgeloop.preprocessing import Pixels, Preprocessing, Range, as_picture, decode
 from edgeloop.tflite.encoding import Encoder
 from edgeloop.tflite.image import preprocessing_of
 from edgeloop.tflite.interpreter import LiteModel, Scores
@@ -58,7 +57,7 @@ class Predictions:
         """A PNG for each picture of what the model saw."""
         folder.mkdir(parents=True, exist_ok=True)
         for number, one in enumerate(self.pictures):
-            Image.fromarray(one.pixels.squeeze()).save(folder / f"{number:03d}-{one.image.stem}.png")
+            as_picture(one.pixels).save(folder / f"{number:03d}-{one.image.stem}.png")
 
 
 def predict(model: Path, images: Sequence[Path], *, resize: Resize | None = None, input_range: Range | None = None) -> Predictions:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from edgeloop.config import Limits, Prepare
 from edgeloop.datasets.images import Examined, Look, examine
-from edgeloop.preprocessing import Pixels, decode
+from edgeloop.preprocessing import Pixels, colored, decode
 
 PREPARE = Prepare(short_side=64)
 
@@ -211,3 +211,20 @@ def test_whatever_a_file_holds_it_is_examined_without_failing(kind: str, junk: b
     content.write(junk)
     found = examine(content.getvalue(), Prepare(limits=Limits(image_pixels=1_000_000)))
     assert (found.look is None) == (found.reason is not None)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 1), (1, 40), (300, 200)])
+def test_a_grey_data_set_stores_grey_by_the_stated_formula(size: tuple[int, int]) -> None:
+    coloured = picture(4, *size)
+    found = examine(encoded(coloured, "PNG"), PREPARE.model_copy(update={"color": "grey", "jpeg_quality": 100}))
+    assert found.look is not None and (found.look.width, found.look.height, found.look.mode) == (*size, "RGB")
+    with Image.open(io.BytesIO(found.stored)) as stored:
+        assert stored.mode == "L"
+        if min(size) <= PREPARE.short_side:
+            assert np.abs(np.asarray(stored, int) - colored(np.asarray(coloured), "grey")[..., 0]).max() <= 2
+
+
+def test_a_grey_jpeg_is_stored_as_it_is_in_a_grey_data_set_only() -> None:
+    given = encoded(picture(5, 60, 40).convert("L"))
+    assert examine(given, PREPARE.model_copy(update={"color": "grey"})).stored == given
+    assert examine(given, PREPARE).stored != given

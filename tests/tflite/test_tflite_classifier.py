@@ -55,7 +55,7 @@ def test_int8_scores_are_dequantized(miniatures: Path) -> None:
 
 def test_preprocessing_of_another_resolution_is_refused(miniatures: Path) -> None:
     other = Preprocessing(resolution=128, resize="area", input_range=(-1, 1))
-    with pytest.raises(InputError, match="side 96, its preprocessing makes 128"):
+    with pytest.raises(InputError, match=r"96x96x3 .*, its preprocessing makes 128x128x3"):
         Classifier(miniatures / "per_channel.tflite", other)
 
 
