@@ -98,3 +98,14 @@ def test_the_record_states_the_recipe_that_was_run(tmp_path: Any) -> None:
     stated = train(workspace, params, VARIANT).provenance.params
     assert stated["final"] == "refit"
     assert [op["op"] for op in stated["augmentation"]] == ["flip", "crop", "affine", "color", "erase", "mixup"]
+
+
+@pytest.mark.parametrize(("resolution", "smaller"), [("160x120", None), ("256x192", "171x128"), (28, None), ("192x256", "128x171")])
+def test_a_smaller_size_keeps_the_proportions(resolution: int | str, smaller: str | None) -> None:
+    assert full(chosen(resolution=resolution))[0].resolution == smaller
+
+
+def test_grey_is_not_given_other_hues() -> None:
+    colors, greys = ([op for op in chosen(color=color).augmentation if op.op == "color"] for color in ("rgb", "grey"))
+    assert [(op.hue > 0, op.saturation > 0, op.contrast) for op in colors] == [(True, True, 0.4)]
+    assert [(op.hue, op.saturation, op.contrast) for op in greys] == [(0, 0, 0.4)]
