@@ -1,5 +1,6 @@
 """Single layers with inputs and expected outputs: drawn at random with parameters up to their ends, or out of LiteRT's hands."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,6 +84,18 @@ class Drawer:
         between = case_of(first, self._values(first.inputs[0]))
         last = case_of(second, between.expected[0])
         return Case((first, second), between.structures + last.structures, between.inputs, between.expected + last.expected)
+
+    def narrow(self, width: int, size: int, stride: int) -> tuple[Case, Case]:
+        """A depthwise layer and a convolution whose input, some rows high, has this width."""
+        source = self._value(self._between(1, 5), width, self._one_of(1, 2, 3, 4, 5, 7, 8))
+        window, rows, columns = self._window(source, size, size, (stride, stride))
+        weights = self._weights(size, size, source.channels)
+        ends = self._ends(source, self._value(rows, columns, source.channels))
+        depthwise = Depthwise(**ends, weights=weights, window=window, **self._scaled(weights.reshape(-1, source.channels).T))
+        weights = self._weights(self._between(1, 5), size, size, source.channels)
+        ends = self._ends(source, self._value(rows, columns, len(weights)))
+        convolution = Convolution(**ends, weights=weights, window=window, **self._scaled(weights.reshape(len(weights), -1)))
+        return case_of(depthwise, self._values(source)), case_of(convolution, self._values(source))
 
     def dense(self) -> Case:
         source = self._value(1, 1, self._between(1, 70))
@@ -179,12 +192,14 @@ class Drawer:
         sums = self._sums(rows, inputs)
         bias = self._bias(outputs, sums)
         bound = int(np.abs(rows.astype(np.int64)).sum(axis=1).max()) * 255 + int(np.abs(bias.astype(np.int64)).max())
-        kind = self._one_of("fast", "fast", "fast", "limits", "ends")
+        kind = self._one_of("fast", "fast", "zeros", "limits", "ends")
         if kind == "ends":
             return {"bias": bias, "scalings": tuple(self._end(bound) for _ in range(outputs)), "limits": self._limits()}
         real = 80 / sums
         scalings = tuple(_scaling_of(real * float(self.rng.uniform(0.3, 2))) for _ in range(outputs))
-        return {"bias": bias, "scalings": scalings, "limits": Limits() if kind == "fast" else self._limits()}
+        if kind == "zeros":
+            scalings = tuple(self._one_of(each, Scaling(0, 0), Scaling(each.multiplier, -31)) for each in scalings)
+        return {"bias": bias, "scalings": scalings, "limits": self._limits() if kind == "limits" else Limits()}
 
     def _end(self, bound: int) -> Scaling:
         """A multiplier and a shift at the ends of what can be, as far as 32 bits hold the shifted sum."""
@@ -243,13 +258,20 @@ class Drawer:
         return choices[self._between(0, len(choices) - 1)]
 
 
-KINDS = tuple(name for name in vars(Drawer) if not name.startswith("_"))
+KINDS = tuple(name for name in vars(Drawer) if not name.startswith("_") and name != "narrow")
 
 
 def drawn_cases(kind: str, count: int, seed: int = 0) -> list[Case]:
     """`count` cases of a kind in KINDS."""
     drawer = Drawer(seed)
     return [getattr(drawer, kind)() for _ in range(count)]
+
+
+def narrow_cases(seed: int = 0) -> list[Case]:
+    """Every width of 1 to 13, with windows of both sizes and both strides."""
+    drawer = Drawer(seed)
+    ways = itertools.product(range(1, 14), (3, 5), (1, 2))
+    return [case for way in ways for case in drawer.narrow(*way)]
 
 
 def reference_cases(seed: int, folder: Path, *, extreme: bool = False) -> Iterator[Case]:

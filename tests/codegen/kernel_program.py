@@ -7,6 +7,7 @@ emulated core, which has none, outputs and scratch memory lie between guard byte
 import subprocess
 from collections.abc import Iterator, Sequence
 from functools import singledispatch
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,8 @@ def _compared(name: str, index: int, buffer: str, values: NDArray[Any]) -> str:
 def _scratch_bytes(case: Case) -> int:
     first = case.layers[0]
     if len(case.layers) > 1 and isinstance(first, Depthwise):
-        return separable_scratch_bytes(first, first.output.height)
-    return first.scratch_bytes()
+        return separable_scratch_bytes(first, first.output.height, first.tiles)
+    return max(batch.scratch_bytes for batch in first.batches())
 
 
 def _separable(name: str, case: Case) -> Iterator[str]:
@@ -153,19 +154,20 @@ def _separable(name: str, case: Case) -> Iterator[str]:
     height, stride = depthwise.output.height, depthwise.window.stride_y
     yield _rows(name, case, depthwise)
     rows, row = "(const int8_t *const *)rows", pointwise.output.row_bytes
+    least, most = separable_scratch_bytes(depthwise, 1, 1), _scratch_bytes(case)
     first = f"    edgeloop_separable_depthwise(&{name}_layer0, {stride}, {rows}"
     second = f"    edgeloop_separable_pointwise(&{name}_layer0, &{name}_layer1"
     for y in range(height):
-        yield f"{first} + {y * stride}, 1, {name}_scratch.data);"
+        yield f"{first} + {y * stride}, 1, {least}, {name}_scratch.data);"
         yield f"{second}, 1, {name}_out.data + {y * row}, {name}_scratch.data);"
     yield f"    if (DAMAGED({name}_out) || DAMAGED({name}_scratch) || {_compared(name, 1, 'out', case.expected[1])}) return 1;"
     yield f"    BEGIN({name}_out);"
-    yield f"{first}, {height}, {name}_scratch.data);"
+    yield f"{first}, {height}, {most}, {name}_scratch.data);"
     yield f"{second}, {height}, {name}_out.data, {name}_scratch.data);"
     yield f"    if (DAMAGED({name}_out) || DAMAGED({name}_scratch) || {_compared(name, 1, 'out', case.expected[1])}) return 1;"
     yield f"    BEGIN({name}_between);"
-    yield f"    edgeloop_depthwise_rows(&{name}_layer0, {stride}, {rows}, {height}, {name}_between.data);"
-    yield f"    if (DAMAGED({name}_between) || {_compared(name, 0, 'between', case.expected[0])}) return 1;"
+    yield f"    edgeloop_depthwise_rows(&{name}_layer0, {stride}, {rows}, {height}, {name}_between.data, {most}, {name}_scratch.data);"
+    yield f"    if (DAMAGED({name}_between) || DAMAGED({name}_scratch) || {_compared(name, 0, 'between', case.expected[0])}) return 1;"
 
 
 @singledispatch
@@ -177,19 +179,28 @@ def calls(layer: Layer, name: str, case: Case) -> Iterator[str]:
 @calls.register(Convolution)
 def _(layer: Convolution, name: str, case: Case) -> Iterator[str]:
     yield _rows(name, case, layer)
-    for y in range(layer.output.height):
+    widths = [batch.width for batch in layer.batches()]
+    for y, width in zip(range(layer.output.height), cycle(widths)):
         rows, out = f"rows + {y * layer.window.stride_y}", f"{name}_out.data + {y * layer.output.row_bytes}"
-        yield f"    edgeloop_convolution_row(&{name}_layer0, {rows}, {out}, {name}_scratch.data);"
+        yield f"    edgeloop_convolution_row(&{name}_layer0, {rows}, {width}, {out}, {name}_scratch.data);"
 
 
 @calls.register(Depthwise)
-@calls.register(AveragePool)
-def _(layer: Depthwise | AveragePool, name: str, case: Case) -> Iterator[str]:
+def _(layer: Depthwise, name: str, case: Case) -> Iterator[str]:
     yield _rows(name, case, layer)
-    kernel = "depthwise" if isinstance(layer, Depthwise) else "average_pool"
+    sizes = [batch.scratch_bytes for batch in layer.batches()]
+    for y, size in zip(range(layer.output.height), cycle(sizes)):
+        rows = f"(const int8_t *const *)rows + {y * layer.window.stride_y}"
+        out = f"{name}_out.data + {y * layer.output.row_bytes}, {size}, {name}_scratch.data"
+        yield f"    edgeloop_depthwise_rows(&{name}_layer0, 1, {rows}, 1, {out});"
+
+
+@calls.register(AveragePool)
+def _(layer: AveragePool, name: str, case: Case) -> Iterator[str]:
+    yield _rows(name, case, layer)
     for y in range(layer.output.height):
         rows = f"(const int8_t *const *)rows + {y * layer.window.stride_y}"
-        yield f"    edgeloop_{kernel}_row(&{name}_layer0, {rows}, {name}_out.data + {y * layer.output.row_bytes});"
+        yield f"    edgeloop_average_pool_row(&{name}_layer0, {rows}, {name}_out.data + {y * layer.output.row_bytes});"
 
 
 @calls.register(Dense)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from kernel_cases import KINDS, Case, drawn_cases, reference_cases
+from kernel_cases import KINDS, Case, drawn_cases, narrow_cases, reference_cases
 from kernel_program import run_on_core, run_on_host
 from matrix import first_is_short
 
@@ -51,6 +51,19 @@ def test_dsp_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) ->
 @pytest.mark.parametrize("kinds", first_is_short(WINDOWS))
 def test_dsp_kernels_on_a_cortex_m7(kinds: str, compiler: Compiler, tmp_path: Path) -> None:
     cases = group(kinds)
+    number = run_on_core(cases, tmp_path, compiler, ["-O2"])
+    assert number == 0, shown(cases, number)
+
+
+def test_every_width_up_to_thirteen_columns(tmp_path: Path) -> None:
+    """However a row is cut into groups, wherever its padding is."""
+    check_on_host(narrow_cases(seed=SEED), tmp_path, EMULATED)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("compiler", arm_compilers(Cpu("cortex-m4")), ids=str)
+def test_every_width_up_to_thirteen_columns_on_a_core(compiler: Compiler, tmp_path: Path) -> None:
+    cases = narrow_cases(seed=SEED)
     number = run_on_core(cases, tmp_path, compiler, ["-O2"])
     assert number == 0, shown(cases, number)
 

@@ -71,6 +71,8 @@ class Batch:
     rows: int
     scratch_bytes: int
     """What the kernel needs while it runs; stages that take turns share it."""
+    width: int = 0
+    """Columns of a row that are computed together, where the kernel is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ class Stage:
     output: int
     """Its place in the pipeline's buffers."""
     batches: tuple[Batch, ...] = (Batch(1, 0),)
-    """In how many rows at once its kernel can compute a whole output, the best first; the last one is of one row."""
+    """How its kernel can compute a whole output, the best way first; the last one is of one row and takes the least memory."""
 
     @property
     def layers(self) -> "tuple[Layer, ...]":
@@ -91,8 +93,13 @@ class Stage:
 
     @property
     def single(self) -> Batch:
-        """One row at a time: the only way where the output is a ring."""
+        """One row at a time, the only way where the output is a ring, in the least memory."""
         return self.batches[-1]
+
+    def one_row(self, scratch_bytes: int) -> Batch:
+        """The best way to compute one row at a time that does with so much memory, or else the one with the least."""
+        fitting = (batch for batch in self.batches if batch.rows == 1 and batch.scratch_bytes <= scratch_bytes)
+        return next(fitting, self.single)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,7 +50,7 @@ class Plan:
     def batch(self, stage: int) -> Batch:
         """How a stage computes its rows."""
         part = self.segment(stage)
-        return part.batch if stage == part.last else self.pipeline.stages[stage].single
+        return part.batch if stage == part.last else self.pipeline.stages[stage].one_row(_shared(self.pipeline, part))
 
     def pulls(self, stage: int) -> list[tuple[int, Tap]]:
         """The stages of its own segment from which a stage must first ask for rows, each with its tap."""

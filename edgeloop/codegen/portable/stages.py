@@ -123,6 +123,9 @@ class Site:
         area = writer.plan.scratch(place)
         self.count = "1u" if self._batch.rows == 1 else "count"
         """How many output rows are computed."""
+        self.width = unsigned(self._batch.width)
+        """Columns of them that are computed together, where the kernel is told."""
+        self.scratch_bytes = unsigned(self._batch.scratch_bytes)
         self.scratch = f"scratch({unsigned(area.offset)})" if area is not None and self._batch.scratch_bytes else "NULL"
 
     def structure(self, layer: "Layer") -> str:

@@ -38,7 +38,8 @@ class Work(ABC):
 
     @abstractmethod
     def batches(self) -> tuple[Batch, ...]:
-        """In how many rows at once it can be computed, the best first; the last one is of one row."""
+        """How it can be computed, the best way first: rows at once, width, scratch memory. The last one is of one row and takes the
+        least memory."""
 
     @abstractmethod
     def structures(self) -> "list[tuple[Layer, Structure]]":

@@ -53,6 +53,26 @@ EDGELOOP_INLINE uint32_t edgeloop_pack_low(uint32_t a, uint32_t b) {
     return result;
 }
 
+/* The upper halves of both, that of a below. */
+EDGELOOP_INLINE uint32_t edgeloop_pack_high(uint32_t a, uint32_t b) {
+    uint32_t result;
+    __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
+EDGELOOP_INLINE uint32_t edgeloop_sadd16(uint32_t a, uint32_t b) {
+    uint32_t result;
+    __asm__("sadd16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
+/* The bytes 0 1 1 2 of a. */
+EDGELOOP_INLINE uint32_t edgeloop_pack_overlapped(uint32_t a) {
+    uint32_t result;
+    __asm__("pkhbt %0, %1, %1, lsl #8" : "=r"(result) : "r"(a));
+    return result;
+}
+
 /* What an inner loop consists of is volatile: in the order in which it is written, all values fit into the registers; with
  * loads drawn forward, as compilers like to do, they do not. */
 EDGELOOP_INLINE void edgeloop_smlad_to(uint32_t a, uint32_t b, int32_t *sum) {
@@ -64,22 +84,47 @@ EDGELOOP_INLINE int32_t edgeloop_smlad_from(uint32_t a, uint32_t b, int32_t sum)
     __asm__ volatile("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
     return result;
 }
-EDGELOOP_INLINE void edgeloop_smlabb_to(uint32_t a, uint32_t b, int32_t *sum) {
-    __asm__ volatile("smlabb %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
-}
 EDGELOOP_INLINE void edgeloop_smlabt_to(uint32_t a, uint32_t b, int32_t *sum) {
     __asm__ volatile("smlabt %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
+}
+EDGELOOP_INLINE void edgeloop_smlatb_to(uint32_t a, uint32_t b, int32_t *sum) {
+    __asm__ volatile("smlatb %0, %1, %2, %0" : "+r"(*sum) : "r"(a), "r"(b));
+}
+EDGELOOP_INLINE int32_t edgeloop_smlatb_from(uint32_t a, uint32_t b, int32_t sum) {
+    int32_t result;
+    __asm__ volatile("smlatb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+    return result;
 }
 
 /* Loads a word pair and steps behind it. The memory is no operand: see EDGELOOP_WRITTEN. */
 #define EDGELOOP_LOAD_PAIR(first, second, pointer) __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(pointer))
 
-/* The byte at an address, or at one and an offset, its sign extended. */
-#define EDGELOOP_LOAD_BYTE(value, address) __asm__ volatile("ldrsb %0, [%1]" : "=r"(value) : "r"(address))
-#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) __asm__ volatile("ldrsb %0, [%1, %2]" : "=r"(value) : "r"(address), "r"(offset))
+/* Loads three words and steps behind them. A list of registers is in ascending order, so they are given. */
+#define EDGELOOP_THREE_WORDS(a, b, c) register uint32_t a __asm__("r4"), b __asm__("r5"), c __asm__("r6")
+#define EDGELOOP_LOAD_THREE(a, b, c, pointer) __asm__ volatile("ldmia %3!, {%0, %1, %2}" : "=&r"(a), "=&r"(b), "=&r"(c), "+r"(pointer))
 
-EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) {
-    __asm__ volatile("pkhbt %0, %0, %1, lsl #16" : "+r"(*low) : "r"(high));
+/* Words some words behind a pointer, which is a constant number of them. */
+#define EDGELOOP_LOAD_PAIR_AT(first, second, pointer, words) \
+    __asm__ volatile("ldrd %0, %1, [%2, %3]" : "=&r"(first), "=&r"(second) : "r"(pointer), "i"(4 * (words)))
+#define EDGELOOP_LOAD_AT(value, pointer, words) __asm__ volatile("ldr %0, [%1, %2]" : "=r"(value) : "r"(pointer), "i"(4 * (words)))
+
+/* Four words of bytes (a, b, c, d) to eight of 16 bits: each word's bytes 0 and 2, then its bytes 1 and 3; those of a and b come
+ * first. Without the registers that some compilers keep for themselves. */
+EDGELOOP_INLINE void edgeloop_expand_four_words(const int32_t **from, uint32_t **to) {
+    __asm__ volatile(
+        "ldmia %0!, {r2, r3, r6, r8}\n\t"
+        "sxtb16 r0, r2\n\t"
+        "sxtb16 r1, r3\n\t"
+        "sxtb16 r2, r2, ror #8\n\t"
+        "sxtb16 r3, r3, ror #8\n\t"
+        "sxtb16 r4, r6\n\t"
+        "sxtb16 r5, r8\n\t"
+        "sxtb16 r6, r6, ror #8\n\t"
+        "sxtb16 r8, r8, ror #8\n\t"
+        "stmia %1!, {r0, r1, r2, r3, r4, r5, r6, r8}"
+        : "+r"(*from), "+r"(*to)
+        :
+        : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "memory");
 }
 
 /* All that was written so far is in memory, and where the pointer points to is not known to the compiler: loads through it
@@ -96,6 +141,7 @@ EDGELOOP_INLINE uint32_t edgeloop_halves(int32_t low, int32_t high) { return ((u
     EDGELOOP_INLINE int32_t edgeloop_##name(uint32_t a, uint32_t b, int32_t sum) { return (int32_t)((uint32_t)sum + (products)); }
 #define EDGELOOP_LL ((uint32_t)(edgeloop_low_half(a) * edgeloop_low_half(b)))
 #define EDGELOOP_LH ((uint32_t)(edgeloop_low_half(a) * edgeloop_high_half(b)))
+#define EDGELOOP_HL ((uint32_t)(edgeloop_high_half(a) * edgeloop_low_half(b)))
 #define EDGELOOP_HH ((uint32_t)(edgeloop_high_half(a) * edgeloop_high_half(b)))
 
 EDGELOOP_INLINE uint32_t edgeloop_sxtb16(uint32_t a) {
@@ -103,6 +149,7 @@ EDGELOOP_INLINE uint32_t edgeloop_sxtb16(uint32_t a) {
 }
 EDGELOOP_INLINE uint32_t edgeloop_sxtb16_high(uint32_t a) { return edgeloop_sxtb16(a >> 8); }
 EDGELOOP_INLINE uint32_t edgeloop_uxtb16(uint32_t a) { return a & 0x00ff00ffu; }
+EDGELOOP_INLINE uint32_t edgeloop_sadd16(uint32_t a, uint32_t b) { return ((a + b) & 0xffffu) | (((a >> 16) + (b >> 16)) << 16); }
 EDGELOOP_INLINE uint32_t edgeloop_uxtb16_high(uint32_t a) { return (a >> 8) & 0x00ff00ffu; }
 
 EDGELOOP_INLINE int32_t edgeloop_smmlar(int32_t a, int32_t b, int32_t sum) {
@@ -111,7 +158,8 @@ EDGELOOP_INLINE int32_t edgeloop_smmlar(int32_t a, int32_t b, int32_t sum) {
 }
 EDGELOOP_INLINE int32_t edgeloop_saturated(int32_t a) { return edgeloop_clamp(a, -128, 127); }
 EDGELOOP_INLINE uint32_t edgeloop_pack_low(uint32_t a, uint32_t b) { return (a & 0xffffu) | (b << 16); }
-EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) { *low = edgeloop_pack_low(*low, high); }
+EDGELOOP_INLINE uint32_t edgeloop_pack_high(uint32_t a, uint32_t b) { return (a >> 16) | (b & 0xffff0000u); }
+EDGELOOP_INLINE uint32_t edgeloop_pack_overlapped(uint32_t a) { return (a & 0xffffu) | ((a << 8) & 0xffff0000u); }
 
 #define EDGELOOP_LOAD_PAIR(first, second, pointer) \
     do {                                           \
@@ -119,29 +167,62 @@ EDGELOOP_INLINE void edgeloop_pack_high_to(uint32_t *low, uint32_t high) { *low 
         (second) = (pointer)[1];                   \
         (pointer) += 2;                            \
     } while (0)
-#define EDGELOOP_LOAD_BYTE(value, address) (value) = (uint32_t)(int32_t)*(const int8_t *)(address)
-#define EDGELOOP_LOAD_BYTE_AT(value, address, offset) EDGELOOP_LOAD_BYTE(value, (address) + (offset))
+#define EDGELOOP_THREE_WORDS(a, b, c) uint32_t a, b, c
+#define EDGELOOP_LOAD_THREE(a, b, c, pointer) \
+    do {                                      \
+        (a) = (pointer)[0];                   \
+        (b) = (pointer)[1];                   \
+        (c) = (pointer)[2];                   \
+        (pointer) += 3;                       \
+    } while (0)
+#define EDGELOOP_LOAD_PAIR_AT(first, second, pointer, words) \
+    do {                                                     \
+        (first) = (pointer)[words];                          \
+        (second) = (pointer)[(words) + 1];                   \
+    } while (0)
+#define EDGELOOP_LOAD_AT(value, pointer, words) (value) = (pointer)[words]
 #define EDGELOOP_WRITTEN(pointer) (void)(pointer)
 
 #endif
 
 #if EDGELOOP_DSP_ASSEMBLER
 EDGELOOP_MULTIPLY_ADD(smlad, "smlad")
-EDGELOOP_MULTIPLY_ADD(smlabb, "smlabb")
-EDGELOOP_MULTIPLY_ADD(smlabt, "smlabt")
 EDGELOOP_UNARY(sxtb16, "sxtb16", "")
 EDGELOOP_UNARY(sxtb16_high, "sxtb16", ", ror #8")
 EDGELOOP_UNARY(uxtb16, "uxtb16", "")
 EDGELOOP_UNARY(uxtb16_high, "uxtb16", ", ror #8")
 #else
 EDGELOOP_MULTIPLY_ADD(smlad, EDGELOOP_LL + EDGELOOP_HH)
-EDGELOOP_MULTIPLY_ADD(smlabb, EDGELOOP_LL)
 EDGELOOP_MULTIPLY_ADD(smlabt, EDGELOOP_LH)
+EDGELOOP_MULTIPLY_ADD(smlatb, EDGELOOP_HL)
 EDGELOOP_INLINE void edgeloop_smlad_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlad(a, b, *sum); }
 EDGELOOP_INLINE int32_t edgeloop_smlad_from(uint32_t a, uint32_t b, int32_t sum) { return edgeloop_smlad(a, b, sum); }
-EDGELOOP_INLINE void edgeloop_smlabb_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlabb(a, b, *sum); }
 EDGELOOP_INLINE void edgeloop_smlabt_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlabt(a, b, *sum); }
+EDGELOOP_INLINE void edgeloop_smlatb_to(uint32_t a, uint32_t b, int32_t *sum) { *sum = edgeloop_smlatb(a, b, *sum); }
+EDGELOOP_INLINE int32_t edgeloop_smlatb_from(uint32_t a, uint32_t b, int32_t sum) { return edgeloop_smlatb(a, b, sum); }
 #endif
+
+EDGELOOP_INLINE void edgeloop_expand_two_words(const int32_t **from, uint32_t **to) {
+    const uint32_t first = (uint32_t)(*from)[0], second = (uint32_t)(*from)[1];
+    (*to)[0] = edgeloop_sxtb16(first);
+    (*to)[1] = edgeloop_sxtb16(second);
+    (*to)[2] = edgeloop_sxtb16_high(first);
+    (*to)[3] = edgeloop_sxtb16_high(second);
+    *from += 2;
+    *to += 4;
+}
+#if !EDGELOOP_DSP_ASSEMBLER
+EDGELOOP_INLINE void edgeloop_expand_four_words(const int32_t **from, uint32_t **to) {
+    edgeloop_expand_two_words(from, to);
+    edgeloop_expand_two_words(from, to);
+}
+#endif
+
+/* Pairs of words of bytes, to 16 bits: of each pair (a, b) the bytes 0 and 2 of a and of b, then their bytes 1 and 3. */
+EDGELOOP_INLINE void edgeloop_expand_pairs(const int32_t *from, uint32_t *to, uint32_t count) {
+    if (count & 1) edgeloop_expand_two_words(&from, &to);
+    for (count /= 2; count; count--) edgeloop_expand_four_words(&from, &to);
+}
 
 /* Four bytes from any address, the first one lowest. */
 EDGELOOP_INLINE uint32_t edgeloop_load4(const void *address) {

@@ -7,8 +7,11 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define EDGELOOP_INLINE static inline __attribute__((always_inline))
+/* A function of its own, whose variables have all registers to themselves. */
+#define EDGELOOP_APART static __attribute__((noinline))
 #else
 #define EDGELOOP_INLINE static inline
+#define EDGELOOP_APART static
 #endif
 
 EDGELOOP_INLINE int32_t edgeloop_wrapping_add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }

@@ -4,10 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeloop.codegen.portable.node import Node
 from edgeloop.codegen.portable.operators.scaled import Scaled
-from edgeloop.codegen.portable.operators.tiles import GROUP, aligned, filled, pair_bytes, tile_bytes
+from edgeloop.codegen.portable.operators.tiles import aligned, filled, pair_bytes, row_bytes
 from edgeloop.codegen.portable.parameters import Values
+from edgeloop.codegen.portable.pipeline import Batch
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.values import Value, Window
 from edgeloop.codegen.portable.weights import read_kernel
@@ -15,8 +19,12 @@ from edgeloop.errors import ModelError
 
 RESIDENT_WEIGHT_BYTES = 2048
 """Up to this size, the weights of all output channels are expanded once for a row; as in edgeloop_convolution.c."""
-GROUPS = 4
-"""Then, so many groups of columns are expanded before they are multiplied; as there."""
+RESIDENT_COLUMNS = 16
+"""Then, at least so many columns are expanded before they are multiplied, for that is little beside the weights."""
+WIDTHS, GROUP = (32, 16, 8, 4), 4
+"""Columns that may be expanded at once, and those of a group."""
+_ORDER_3X9 = [*(row * 9 + place for row in range(3) for place in range(8)), 8, 17, 26]
+"""Inputs of a 3x3 window with three channels in the order in which the kernel takes them."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,29 +76,41 @@ class Convolution(Scaled):
     def _parameters(self, source: Value) -> Values:
         rows = self.weights.reshape(self.output.channels, -1)
         return {
-            **self.common_fields(rows, rows, source),
+            **self.common_fields(rows, self._stored(rows), source),
             "input_channels": source.channels,
             "output_channels": self.output.channels,
             "input_is_unsigned": int(source.dtype == "uint8"),
         }
 
-    def scratch_bytes(self) -> int:
+    def _stored(self, rows: NDArray[np.int8]) -> NDArray[np.int32]:
+        """Weights in the order and with the zeros that edgeloop_convolution.h states."""
+        outputs, inputs = rows.shape
+        if (self.window.height, inputs) == (3, 27) and self.window.width * self.inputs[0].channels == 9:
+            rows = rows[:, _ORDER_3X9]
+        whole = np.zeros((aligned(outputs, 2), filled(inputs)), np.int8)
+        whole[:outputs, :inputs] = rows
+        fours = whole.reshape(-1, 2, filled(inputs) // 4, 4).transpose(0, 2, 1, 3)
+        return np.frombuffer(fours.tobytes(), "<i4").astype(np.int32)
+
+    def batches(self) -> tuple[Batch, ...]:
         """Expanded input values of groups of columns (of all, if 1x1) and weights."""
         channels, *window = self.weights.shape
         inputs = filled(math.prod(window))
         # As the C code decides; it does not see the vertical stride.
         if (self.window.height, self.window.width, self.window.stride_x) == (1, 1, 1):
-            return tile_bytes(self.output.width, inputs)
+            return (Batch(1, row_bytes(self.output.width, inputs) + pair_bytes(inputs)),)
         pairs = -(-channels // 2)
         resident = pairs * pair_bytes(inputs) <= RESIDENT_WEIGHT_BYTES
-        groups = (GROUPS if resident else 1) * GROUP * inputs * 2
         # Stored input values under a group of columns, where some of them are padding.
         columns = (GROUP - 1) * self.window.stride_x + self.window.width
         gathered = self.window.height * columns * self.inputs[0].channels
-        return groups + (pairs if resident else 1) * pair_bytes(inputs) + aligned(gathered)
+        weights = (pairs if resident else 1) * pair_bytes(inputs) + aligned(gathered)
+        least = RESIDENT_COLUMNS if resident else GROUP
+        widths = (width for width in WIDTHS if width == least or least < width < self.output.width + GROUP)
+        return tuple(Batch(1, width * inputs * 2 + weights, width) for width in widths)
 
     def gather(self, site: Site) -> list[str]:
         return site.window("const void")
 
     def call(self, site: Site) -> list[str]:
-        return [f"edgeloop_convolution_row({site.structure(self)}, input, output, {site.scratch});"]
+        return [f"edgeloop_convolution_row({site.structure(self)}, input, {site.width}, output, {site.scratch});"]

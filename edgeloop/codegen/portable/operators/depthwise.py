@@ -8,13 +8,17 @@ import numpy as np
 
 from edgeloop.codegen.portable.node import Node
 from edgeloop.codegen.portable.operators.scaled import Scaled
+from edgeloop.codegen.portable.operators.tiles import aligned, cut_columns, halves
 from edgeloop.codegen.portable.parameters import Values
+from edgeloop.codegen.portable.pipeline import Batch
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.weights import read_kernel
 
 SIZES = (3, 5)
-_ORDER_3X3 = (0, 1, 3, 4, 2, 6, 5, 7, 8)
-"""Places in a 3x3 window (row * 3 + column) in the order in which the kernel's weights are stored: edgeloop_depthwise.h says why."""
+CHANNEL_COST, WORD_COST = 100, 4
+"""Instructions that it takes to begin with a channel, and to expand two input values."""
+TILE, LANES = 4, 4
+"""Columns of a tile and channels that are expanded together: edgeloop_depthwise.c."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,13 +51,35 @@ class Depthwise(Scaled):
         self.expect(self.output.channels == self.inputs[0].channels, "changes the number of channels")
 
     def parameters(self) -> Values:
-        height, width, channels = self.weights.shape
+        channels = self.weights.shape[-1]
         rows = np.ascontiguousarray(self.weights.reshape(-1, channels).T)
-        stored = rows[:, _ORDER_3X3] if (height, width) == (3, 3) else rows
-        return {**self.common_fields(rows, stored, self.inputs[0]), "channels": channels}
+        return {**self.common_fields(rows, rows.reshape(-1), self.inputs[0]), "channels": channels}
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of a row."""
+        return -(-cut_columns(self.output.width) // TILE)
+
+    def plane_words(self, rows: int, tiles: int) -> int:
+        """Pairs of input values of one channel under so many rows and tiles."""
+        window = self.window
+        columns = (min(tiles * TILE, cut_columns(self.output.width)) - 1) * window.stride_x + window.width
+        return ((rows - 1) * window.stride_y + window.height) * -(-columns // 2)
+
+    def plane_bytes(self, rows: int, tiles: int) -> int:
+        """Scratch memory of a call that computes `rows` rows, `tiles` tiles of them together."""
+        return aligned((LANES if self.output.channels >= LANES else 1) * self.plane_words(rows, tiles) * 4)
+
+    def cost(self, rows: int, tiles: int) -> int:
+        """About how many instructions a row takes in calls of `rows` rows and `tiles` tiles, but for those that it always takes."""
+        strips = -(-self.tiles // tiles)
+        return self.output.channels * strips * (CHANNEL_COST + WORD_COST * self.plane_words(rows, tiles)) // rows
+
+    def batches(self) -> tuple[Batch, ...]:
+        return tuple(Batch(1, self.plane_bytes(1, tiles)) for tiles in halves(self.tiles))
 
     def gather(self, site: Site) -> list[str]:
         return site.window("const int8_t")
 
     def call(self, site: Site) -> list[str]:
-        return [f"edgeloop_depthwise_row({site.structure(self)}, input, output);"]
+        return [f"edgeloop_depthwise_rows({site.structure(self)}, 1u, input, 1u, output, {site.scratch_bytes}, {site.scratch});"]

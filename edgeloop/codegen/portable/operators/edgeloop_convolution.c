@@ -2,15 +2,15 @@
 #include "edgeloop_convolution.h"
 #include "edgeloop_tile.h"
 
+/* 3x3 with three channels, the usual first layer: the ninth values of the three rows come last. */
+EDGELOOP_INLINE uint32_t is_3x9(const edgeloop_convolution *layer) {
+    return layer->kernel_height == 3 && layer->kernel_width * layer->input_channels == 9;
+}
+
 #if EDGELOOP_DSP
 
-enum {
-    COLUMNS = EDGELOOP_COLUMNS,
-    /* Up to this size the weights of all output channels are expanded once for a row (convolution.py: RESIDENT_WEIGHT_BYTES). */
-    RESIDENT_WEIGHT_BYTES = 2048,
-    /* Then, so many groups of columns are expanded before they are multiplied (convolution.py: GROUPS). */
-    GROUPS = 4
-};
+/* Up to this size the weights of all output channels are expanded once for a row (convolution.py: RESIDENT_WEIGHT_BYTES). */
+enum { RESIDENT_WEIGHT_BYTES = 2048 };
 
 /* What a row's computation needs to know, and where its scratch memory lies. */
 typedef struct {
@@ -19,143 +19,136 @@ typedef struct {
     uint32_t inputs;     /* of one output value */
     uint32_t filled;
     uint32_t run;        /* bytes of one kernel row */
-    uint32_t span;       /* bytes of one input row under a group of columns */
-    uint32_t resident;   /* whether all weights are expanded */
-    uint32_t columns;    /* input columns under a group */
-    uint32_t inside;     /* how many of a row's columns can be the first one under a group without any padding in its window */
+    uint32_t resident; /* whether all weights are expanded */
+    uint32_t complete; /* whether no row is missing */
     uint32_t *groups;
     uint32_t *pairs;     /* channel pairs with their weights: all, or one */
     uint8_t *window;     /* input rows under a group of columns, where some of it is padding */
 } work;
 
-EDGELOOP_INLINE void put4(uint32_t is_unsigned, uint32_t four, uint32_t *words) {
+EDGELOOP_INLINE void put4(uint32_t is_unsigned, uint32_t four, uint32_t *words, uint32_t step) {
     words[0] = is_unsigned ? edgeloop_uxtb16(four) : edgeloop_sxtb16(four);
-    words[COLUMNS] = is_unsigned ? edgeloop_uxtb16_high(four) : edgeloop_sxtb16_high(four);
+    words[step] = is_unsigned ? edgeloop_uxtb16_high(four) : edgeloop_sxtb16_high(four);
 }
 
-/* A whole column of contiguous stored values. */
-EDGELOOP_INLINE void expand_run(uint32_t is_unsigned, const uint8_t *from, uint32_t inputs, uint32_t *words) {
-    for (; inputs >= 4; inputs -= 4, from += 4, words += 2 * COLUMNS) put4(is_unsigned, edgeloop_load4(from), words);
-    if (inputs) put4(is_unsigned, edgeloop_load_some(from, inputs), words);
+/* A whole column of contiguous stored values; `step` is the number of columns in the group. */
+EDGELOOP_INLINE void expand_run(uint32_t is_unsigned, const uint8_t *from, uint32_t inputs, uint32_t *words, uint32_t step) {
+    for (; inputs >= 4; inputs -= 4, from += 4, words += 2 * step) put4(is_unsigned, edgeloop_load4(from), words, step);
+    if (inputs) put4(is_unsigned, edgeloop_load_some(from, inputs), words, step);
 }
 
-/* 3x3 with three channels, the usual first layer: the ninth bytes of the three rows share the last word. */
-EDGELOOP_INLINE uint32_t is_3x9(const work *w) { return w->layer->kernel_height == 3 && w->run == 9; }
-
-EDGELOOP_INLINE uint32_t ninths(const uint8_t *first, const uint8_t *second, const uint8_t *third) {
-    return (uint32_t)first[8] | (uint32_t)second[8] << 8 | (uint32_t)third[8] << 16;
+/* A row of the input, or of the window, whose rows are `gathered` bytes long (0: the input's own). */
+EDGELOOP_INLINE const uint8_t *row_at(const work *w, uint32_t gathered, uint32_t ky) {
+    return gathered ? w->window + ky * gathered : (const uint8_t *)w->rows[ky];
 }
 
-EDGELOOP_INLINE void expand_3x9(uint32_t is_unsigned, const uint8_t *first, const uint8_t *second, const uint8_t *third, uint32_t *words) {
-    put4(is_unsigned, edgeloop_load4(first), words);
-    put4(is_unsigned, edgeloop_load4(first + 4), words + 2 * COLUMNS);
-    put4(is_unsigned, edgeloop_load4(second), words + 4 * COLUMNS);
-    put4(is_unsigned, edgeloop_load4(second + 4), words + 6 * COLUMNS);
-    put4(is_unsigned, edgeloop_load4(third), words + 8 * COLUMNS);
-    put4(is_unsigned, edgeloop_load4(third + 4), words + 10 * COLUMNS);
-    put4(is_unsigned, ninths(first, second, third), words + 12 * COLUMNS);
+EDGELOOP_INLINE void expand_3x9(uint32_t is_unsigned, const uint8_t *first, const uint8_t *second, const uint8_t *third, uint32_t *words,
+                                uint32_t step) {
+    put4(is_unsigned, edgeloop_load4(first), words, step);
+    put4(is_unsigned, edgeloop_load4(first + 4), words + 2 * step, step);
+    put4(is_unsigned, edgeloop_load4(second), words + 4 * step, step);
+    put4(is_unsigned, edgeloop_load4(second + 4), words + 6 * step, step);
+    put4(is_unsigned, edgeloop_load4(third), words + 8 * step, step);
+    put4(is_unsigned, edgeloop_load4(third + 4), words + 10 * step, step);
+    put4(is_unsigned, (uint32_t)first[8] | (uint32_t)second[8] << 8 | (uint32_t)third[8] << 16, words + 12 * step, step);
 }
 
-/* The weights of two output channels in the order of expand_3x9. */
-static void expand_weights_3x9(const edgeloop_convolution *layer, uint32_t channel, uint32_t *words) {
-    static const uint8_t places[6] = {0, 4, 9, 13, 18, 22};
-    for (uint32_t i = 0; i < 2; i++) {
-        const uint32_t o = channel + i < layer->output_channels ? channel + i : channel;
-        const uint8_t *from = (const uint8_t *)layer->weights + o * 27;
-        for (uint32_t k = 0; k < 7; k++) {
-            const uint32_t four = k < 6 ? edgeloop_load4(from + places[k]) : ninths(from, from + 9, from + 18);
-            words[4 * k + i] = edgeloop_sxtb16(four);
-            words[4 * k + 2 + i] = edgeloop_sxtb16_high(four);
-        }
-    }
+EDGELOOP_INLINE uint32_t least(uint32_t one, uint32_t other) { return one < other ? one : other; }
+
+EDGELOOP_INLINE void store4(uint8_t *to, uint32_t word) { __builtin_memcpy(to, &word, 4); }
+
+static uint8_t *fill_bytes(uint8_t *to, uint8_t value, uint32_t count) {
+    for (; count >= 4; count -= 4, to += 4) store4(to, value * 0x01010101u);
+    for (; count; count--) *to++ = value;
+    return to;
 }
 
-static void prepare_pair(const work *w, uint32_t channel, uint32_t *words) {
-    uint32_t *weights = edgeloop_prepare_pair(w->layer, channel, (edgeloop_channel_pair *)(void *)words);
-    if (is_3x9(w)) {
-        expand_weights_3x9(w->layer, channel, weights);
-    } else {
-        edgeloop_expand_weights(w->layer, w->inputs, channel, weights);
-    }
+static uint8_t *copy_bytes(uint8_t *to, const uint8_t *from, uint32_t count) {
+    for (; count >= 4; count -= 4, to += 4, from += 4) store4(to, edgeloop_load4(from));
+    for (; count; count--) *to++ = *from++;
+    return to;
 }
 
-/* Input rows under a group of columns, with padding, into the window. `first` wraps below 0. */
-static void gather(const work *w, uint32_t first) {
-    const uint32_t channels = w->layer->input_channels;
-    const uint32_t width = w->layer->input_width;
-    const uint8_t fill = (uint8_t)w->layer->input_zero_point;
-    const uint32_t end = first + w->columns;
+/* Input rows under `columns` input columns from `first` on (which may be negative), with padding, into the window. */
+static void gather(const work *w, int32_t first, uint32_t columns) {
+    const edgeloop_convolution *layer = w->layer;
+    const uint32_t channels = layer->input_channels;
+    const uint8_t fill = (uint8_t)layer->input_zero_point;
+    const uint32_t before = first < 0 ? least((uint32_t)-first, columns) : 0;
+    const uint32_t start = (uint32_t)first + before; /* the first column that the input has */
+    const uint32_t inside = start < layer->input_width ? least(layer->input_width - start, columns - before) : 0;
     uint8_t *to = w->window;
-    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
+    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
         const uint8_t *row = w->rows[ky];
-        for (uint32_t column = first; column != end; column++) {
-            const uint8_t *from = row != NULL && column < width ? row + column * channels : NULL;
-            for (uint32_t i = 0; i < channels; i++) *to++ = from != NULL ? from[i] : fill;
-        }
+        const uint32_t copied = row != NULL ? inside : 0;
+        to = fill_bytes(to, fill, before * channels);
+        if (copied) to = copy_bytes(to, row + start * channels, copied * channels);
+        to = fill_bytes(to, fill, (columns - before - copied) * channels);
     }
 }
 
-/* One column of any window: its rows lie in the gathered window, or are the input's own. */
-static void expand_any(const work *w, uint32_t gathered, uint32_t offset, uint32_t *words) {
-    const uint32_t is_unsigned = w->layer->input_is_unsigned;
+/* One column of any window, `offset` bytes behind the rows' beginnings. */
+EDGELOOP_INLINE void expand_any(const work *w, uint32_t is_unsigned, uint32_t gathered, uint32_t offset, uint32_t *words, uint32_t step) {
     uint32_t waiting = 0;
     uint32_t count = 0;
     for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
-        const uint8_t *from = gathered ? w->window + ky * w->span + offset : (const uint8_t *)w->rows[ky] + offset;
+        const uint8_t *from = row_at(w, gathered, ky) + offset;
         uint32_t left = w->run;
-        for (; count == 0 && left >= 4; left -= 4, from += 4, words += 2 * COLUMNS) put4(is_unsigned, edgeloop_load4(from), words);
+        if (count == 0) {
+            const uint32_t fours = left / 4;
+            for (const uint8_t *end = from + 4 * fours; from != end; from += 4, words += 2 * step) {
+                put4(is_unsigned, edgeloop_load4(from), words, step);
+            }
+            left -= 4 * fours;
+        }
         for (; left; left--) {
             waiting |= (uint32_t)*from++ << (8 * count);
             if (++count == 4) {
-                put4(is_unsigned, waiting, words);
-                words += 2 * COLUMNS;
+                put4(is_unsigned, waiting, words, step);
+                words += 2 * step;
                 waiting = count = 0;
             }
         }
     }
-    if (count) put4(is_unsigned, waiting, words);
+    if (count) put4(is_unsigned, waiting, words, step);
 }
 
-static void expand_group(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group) {
-    const uint32_t step = w->layer->stride_x * w->layer->input_channels;
-    if (!is_3x9(w)) {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_any(w, gathered, offset + i * step, group + i);
-        return;
+/* `count` groups of `step` columns. */
+static void expand_any_groups(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group, uint32_t step, uint32_t count) {
+    const uint32_t advance = w->layer->stride_x * w->layer->input_channels;
+    for (; count; count--, group += w->filled / 2 * step) {
+        for (uint32_t i = 0; i < step; i++, offset += advance) {
+            if (w->layer->input_is_unsigned) {
+                expand_any(w, 1, gathered, offset, group + i, step);
+            } else {
+                expand_any(w, 0, gathered, offset, group + i, step);
+            }
+        }
     }
-    const uint8_t *first = gathered ? w->window : (const uint8_t *)w->rows[0] + offset;
-    const uint8_t *second = gathered ? first + w->span : (const uint8_t *)w->rows[1] + offset;
-    const uint8_t *third = gathered ? second + w->span : (const uint8_t *)w->rows[2] + offset;
-    if (w->layer->input_is_unsigned) {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(1, first + i * step, second + i * step, third + i * step, group + i);
+}
+
+/* The same for 3x3 with three channels. */
+EDGELOOP_INLINE void expand_groups_3x9(const work *w, uint32_t is_unsigned, uint32_t gathered, uint32_t offset, uint32_t *group,
+                                       uint32_t step, uint32_t count) {
+    const uint32_t advance = w->layer->stride_x * w->layer->input_channels;
+    const uint8_t *first = row_at(w, gathered, 0) + offset, *second = row_at(w, gathered, 1) + offset;
+    const uint8_t *third = row_at(w, gathered, 2) + offset;
+    for (; count; count--, group += 13 * step) {
+        for (const uint32_t *end = group + step; group != end; group++, first += advance, second += advance, third += advance) {
+            expand_3x9(is_unsigned, first, second, third, group, step);
+        }
+    }
+}
+
+static void expand_run_of_groups(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group, uint32_t step, uint32_t count) {
+    if (!is_3x9(w->layer)) {
+        expand_any_groups(w, gathered, offset, group, step, count);
+    } else if (!w->layer->input_is_unsigned) {
+        expand_groups_3x9(w, 0, gathered, offset, group, step, count);
+    } else if (step == 4) {
+        expand_groups_3x9(w, 1, gathered, offset, group, 4, count);
     } else {
-        for (uint32_t i = 0; i < COLUMNS; i++) expand_3x9(0, first + i * step, second + i * step, third + i * step, group + i);
-    }
-}
-
-/* Expand the groups of columns from `column` on. */
-static void expand_groups(const work *w, uint32_t column, uint32_t columns) {
-    const edgeloop_convolution *layer = w->layer;
-    uint32_t *group = w->groups;
-    for (uint32_t done = 0; done < columns; done += COLUMNS, group += edgeloop_group_words(w->filled)) {
-        /* Wraps at the left; then, or where the group's window ends behind the row, some of it is padding. */
-        const uint32_t first = (column + done) * layer->stride_x - layer->left;
-        const uint32_t gathered = first >= w->inside;
-        if (gathered) gather(w, first);
-        expand_group(w, gathered, gathered ? 0 : first * layer->input_channels, group);
-    }
-}
-
-static void multiply_groups(const work *w, uint32_t columns, int8_t *output) {
-    const edgeloop_convolution *layer = w->layer;
-    const uint32_t *groups = w->groups;
-    uint32_t *words = w->pairs;
-    for (uint32_t channel = 0; channel < layer->output_channels; channel += 2) {
-        if (!w->resident) prepare_pair(w, channel, words);
-        const edgeloop_channel_pair *pair = (const edgeloop_channel_pair *)(void *)words;
-        EDGELOOP_WRITTEN(pair);
-        EDGELOOP_WRITTEN(groups);
-        edgeloop_multiply(layer, w->filled, groups, pair, channel, columns, output);
-        if (w->resident) words += edgeloop_pair_words(w->filled);
+        expand_groups_3x9(w, 1, gathered, offset, group, 3, count);
     }
 }
 
@@ -166,48 +159,76 @@ static uint32_t is_complete(const work *w) {
     return 1;
 }
 
-static void window_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, uint32_t *scratch) {
-    work w = {layer, rows, 0, 0, 0, 0, 0, 0, 0, scratch, NULL, NULL};
+/* `count` groups of `step` columns, from `column` on; gives where the next group lies. Where windows of a group reach into
+ * padding, they are gathered first. */
+static uint32_t *expand_groups(const work *w, uint32_t column, uint32_t *group, uint32_t step, uint32_t count) {
+    const edgeloop_convolution *layer = w->layer;
+    const uint32_t span = (step - 1) * layer->stride_x + layer->kernel_width; /* input columns under a group */
+    const uint32_t advance = step * layer->stride_x;
+    int32_t first = (int32_t)(column * layer->stride_x - layer->left);
+    for (uint32_t done; count; count -= done, first += (int32_t)(advance * done), group += w->filled / 2 * step * done) {
+        const uint32_t is_inside = w->complete && first >= 0 && (uint32_t)first + span <= layer->input_width;
+        if (is_inside) {
+            done = least(count, (layer->input_width - span - (uint32_t)first) / advance + 1);
+            expand_run_of_groups(w, 0, (uint32_t)first * layer->input_channels, group, step, done);
+        } else {
+            done = 1;
+            gather(w, first, span);
+            expand_run_of_groups(w, span * layer->input_channels, 0, group, step, 1);
+        }
+    }
+    return group;
+}
+
+static void window_row(const edgeloop_convolution *layer, const void *const *rows, uint32_t most, int8_t *output, uint32_t *scratch) {
+    work w = {layer, rows, 0, 0, 0, 0, 0, scratch, NULL, NULL};
+    w.complete = is_complete(&w);
     const uint32_t pairs = (layer->output_channels + 1) / 2;
     w.run = layer->kernel_width * layer->input_channels;
     w.inputs = layer->kernel_height * w.run;
     w.filled = edgeloop_filled(w.inputs);
-    w.columns = (COLUMNS - 1) * layer->stride_x + layer->kernel_width;
-    w.span = w.columns * layer->input_channels;
-    w.inside = is_complete(&w) && w.columns <= layer->input_width ? layer->input_width - w.columns + 1 : 0;
     const uint32_t pair_words = edgeloop_pair_words(w.filled);
     w.resident = pairs * pair_words * 4 <= RESIDENT_WEIGHT_BYTES;
-    const uint32_t groups = w.resident ? GROUPS : 1;
-    w.pairs = w.groups + groups * edgeloop_group_words(w.filled);
+    w.pairs = w.groups + most * w.filled / 2;
     w.window = (uint8_t *)(w.pairs + (w.resident ? pairs : 1) * pair_words);
-    for (uint32_t pair = 0; w.resident && pair < pairs; pair++) prepare_pair(&w, 2 * pair, w.pairs + pair * pair_words);
-    for (uint32_t column = 0; column < layer->output_width; column += groups * COLUMNS) {
+    for (uint32_t pair = 0; w.resident && pair < pairs; pair++) {
+        edgeloop_prepare_pair(layer, w.filled, 2 * pair, (edgeloop_channel_pair *)(void *)(w.pairs + pair * pair_words));
+    }
+    for (uint32_t column = 0; column < layer->output_width; column += most) {
         const uint32_t rest = layer->output_width - column;
-        const uint32_t columns = rest < groups * COLUMNS ? rest : groups * COLUMNS;
-        expand_groups(&w, column, columns);
-        multiply_groups(&w, columns, output + column * layer->output_channels);
+        const uint32_t columns = rest < most ? rest : most;
+        const edgeloop_cut cut = edgeloop_cut_of(columns);
+        uint32_t *threes = expand_groups(&w, column, w.groups, 4, cut.fours);
+        expand_groups(&w, column + 4 * cut.fours, threes, 3, cut.threes);
+        edgeloop_multiply(layer, w.filled, w.groups, (edgeloop_channel_pair *)(void *)w.pairs, w.resident, 1, columns,
+                          output + column * layer->output_channels);
     }
 }
 
 static void pointwise_row(const edgeloop_convolution *layer, const uint8_t *row, int8_t *output, uint32_t *scratch) {
     const uint32_t inputs = layer->input_channels;
-    const uint32_t group_words = edgeloop_group_words(edgeloop_filled(inputs));
-    const uint32_t groups = (layer->output_width + COLUMNS - 1) / COLUMNS;
-    for (uint32_t column = 0; column < layer->output_width; column++) {
-        uint32_t *words = scratch + column / COLUMNS * group_words + column % COLUMNS;
-        expand_run(layer->input_is_unsigned, row + column * inputs, inputs, words);
+    const uint32_t filled = edgeloop_filled(inputs);
+    const edgeloop_cut cut = edgeloop_cut_of(layer->output_width);
+    uint32_t *words = scratch;
+    for (uint32_t column = 0, within = 0; column < layer->output_width; column++, row += inputs) {
+        const uint32_t step = column < 4 * cut.fours ? 4 : 3;
+        expand_run(layer->input_is_unsigned, row, inputs, words + within, step);
+        if (++within == step) {
+            words += filled / 2 * step;
+            within = 0;
+        }
     }
-    edgeloop_channel_pair *pair = (edgeloop_channel_pair *)(void *)(scratch + groups * group_words);
-    edgeloop_multiply_all(layer, inputs, scratch, pair, layer->output_width, output);
+    edgeloop_channel_pair *pair = (edgeloop_channel_pair *)(void *)(scratch + edgeloop_row_words(filled, layer->output_width));
+    edgeloop_multiply(layer, filled, scratch, pair, 0, 1, layer->output_width, output);
 }
 
-void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch) {
+void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, uint32_t columns, int8_t *output, void *scratch) {
     const uint32_t window = layer->kernel_height * layer->kernel_width;
     /* Such a window has no padding. */
     if (window == 1 && layer->stride_x == 1) {
         pointwise_row(layer, rows[0], output, scratch);
     } else {
-        window_row(layer, rows, output, scratch);
+        window_row(layer, rows, columns, output, scratch);
     }
 }
 
@@ -220,21 +241,27 @@ EDGELOOP_INLINE int32_t value_at(const edgeloop_convolution *layer, const void *
     return layer->input_is_unsigned ? ((const uint8_t *)row)[place] : ((const int8_t *)row)[place];
 }
 
+/* Sums are taken in the order in which weights are stored, which for 3x3 with three channels leaves each row's last value to the end. */
 static int32_t sum_at(const edgeloop_convolution *layer, const void *const *rows, uint32_t column, uint32_t channel) {
-    const int8_t *weights = layer->weights + channel * layer->kernel_height * layer->kernel_width * layer->input_channels;
+    const uint32_t run = layer->kernel_width * layer->input_channels;
+    const uint32_t inputs = layer->kernel_height * run;
+    const uint32_t early = is_3x9(layer) ? 8 : run;
+    const int32_t *weights = layer->weights + channel / 2 * edgeloop_filled(inputs) / 2 + channel % 2;
     const uint32_t first = column * layer->stride_x - layer->left;
     int32_t sum = layer->bias[channel];
-    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
-        for (uint32_t kx = 0; kx < layer->kernel_width; kx++) {
-            for (uint32_t i = 0; i < layer->input_channels; i++) {
-                sum = edgeloop_wrapping_add(sum, *weights++ * value_at(layer, rows[ky], first + kx, i));
-            }
-        }
+    for (uint32_t i = 0; i < inputs; i++) {
+        const uint32_t is_late = i >= layer->kernel_height * early;
+        const uint32_t ky = is_late ? i - layer->kernel_height * early : i / early;
+        const uint32_t place = is_late ? early : i % early;
+        const int32_t value = value_at(layer, rows[ky], first + place / layer->input_channels, place % layer->input_channels);
+        const uint32_t weight = (uint32_t)weights[i / 4 * 2] >> (8 * (i % 4)) & 0xffu;
+        sum = edgeloop_wrapping_add(sum, (int8_t)(uint8_t)weight * value);
     }
     return sum;
 }
 
-void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch) {
+void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, uint32_t columns, int8_t *output, void *scratch) {
+    (void)columns;
     (void)scratch;
     for (uint32_t column = 0; column < layer->output_width; column++) {
         for (uint32_t channel = 0; channel < layer->output_channels; channel++) {

@@ -12,7 +12,10 @@ extern "C" {
 #endif
 
 typedef struct {
-    const int8_t *weights;      /* [output channel][kernel row][kernel column][input channel] */
+    const int32_t *weights;     /* [pair of output channels][four inputs][channel of the pair]: words of the weights of four inputs,
+                                   the first one lowest; zeros where there is no channel or no input. Inputs are in the order
+                                   [kernel row][kernel column][channel]; but of 3x3 with three channels, nine to a row, each
+                                   row's first eight, then the ninths */
     const int32_t *bias;        /* [output channel], zero point folded in */
     const int32_t *multiplier;  /* [output channel], 0 or 2^30 .. 2^31 - 1 */
     const int8_t *shift;        /* [output channel], positive to the left, -31 .. 30 */
@@ -33,8 +36,9 @@ typedef struct {
 } edgeloop_convolution;
 
 /* rows: kernel_height pointers, int8_t or uint8_t rows as the layer says; a 1x1 window with stride_x 1 has no padding, and its
- * row is never missing. output: output_width * output_channels. */
-void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, int8_t *output, void *scratch);
+ * row is never missing. columns, a multiple of four: so many are computed together, for other windows; their inputs lie in the
+ * scratch memory. output: output_width * output_channels. */
+void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, uint32_t columns, int8_t *output, void *scratch);
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,7 @@ extern "C" {
  * `count` output rows at once, which saves instructions where rows are short; rows as for edgeloop_depthwise_rows. All
  * inputs are read before the first output is written. output: count rows of output_width * output_channels. */
 void edgeloop_separable_depthwise(const edgeloop_depthwise *depthwise, uint32_t stride_y, const int8_t *const *rows, uint32_t count,
-                                  void *scratch);
+                                  uint32_t scratch_bytes, void *scratch);
 void edgeloop_separable_pointwise(const edgeloop_depthwise *depthwise, const edgeloop_convolution *pointwise, uint32_t count,
                                   int8_t *output, void *scratch);
 

@@ -20,6 +20,8 @@ ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE = range(3)
 """EDGELOOP_ROUND_... of edgeloop_rounding.h."""
 _FAST_SHIFTS = range(-22, 0)
 _FAST_LIMIT = 1 << 30
+_ZERO = Scaling(0, -1)
+"""Scales to 0, in any rounding."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,13 +56,14 @@ class Scaled(Weighted):
     def tap(self, buffer: int, value: Value) -> Tap:
         return window_tap(buffer, value, self.window)
 
-    def common_fields(self, rows: NDArray[np.int8], stored: NDArray[np.int8], source: Value) -> dict[str, Array | Number]:
+    def common_fields(self, rows: NDArray[np.int8], stored: Array, source: Value) -> dict[str, Array | Number]:
         """Fields of both structures; `rows` are the weights of each output channel, `stored` the same as the kernel wants them."""
+        scalings = self._kernel_scalings(rows)
         return {
-            "weights": np.ascontiguousarray(stored).reshape(-1),
+            "weights": stored,
             "bias": self.folded_bias(rows, source.zero_point),
-            "multiplier": np.array([each.multiplier for each in self.scalings], np.int32),
-            "shift": np.array([each.shift for each in self.scalings], np.int8),
+            "multiplier": np.array([each.multiplier for each in scalings], np.int32),
+            "shift": np.array([each.shift for each in scalings], np.int8),
             "input_width": source.width,
             "output_width": self.output.width,
             "kernel_height": self.window.height,
@@ -69,24 +72,34 @@ class Scaled(Weighted):
             "left": self.window.left,
             "input_zero_point": source.zero_point,
             **self.output_fields(),
-            "rounding": self._rounding(rows),
+            "rounding": self._rounding(rows, scalings),
         }
 
-    def _rounding(self, rows: NDArray[np.int8]) -> int:
+    def _kernel_scalings(self, rows: NDArray[np.int8]) -> tuple[Scaling, ...]:
+        """Those of the channels whose results are always 0, as pruned ones are, in the form that fast rounding takes."""
+        reach = self._largest_accumulators(rows)
+        return tuple(_ZERO if _is_zero(each, int(most)) else each for each, most in zip(self.scalings, reach, strict=True))
+
+    def _rounding(self, rows: NDArray[np.int8], scalings: tuple[Scaling, ...]) -> int:
         """The cheapest rounding that gives equal results, as edgeloop_rounding.h states its conditions."""
-        if self.limits != Limits() or any(each.shift not in _FAST_SHIFTS for each in self.scalings):
+        if self.limits != Limits() or any(each.shift not in _FAST_SHIFTS for each in scalings):
             return ROUND_EXACT
         # The fast ways double the accumulator, which must leave its sign alone.
-        if self._largest_accumulator(rows) >= _FAST_LIMIT:
+        if self._largest_accumulators(rows).max(initial=0) >= _FAST_LIMIT:
             return ROUND_EXACT
         return ROUND_POSITIVE if self.output.zero_point == -128 else ROUND_FAST
 
-    def _largest_accumulator(self, rows: NDArray[np.int8]) -> int:
-        """A bound of the absolute value of any accumulator, whatever the input is."""
+    def _largest_accumulators(self, rows: NDArray[np.int8]) -> NDArray[np.int64]:
+        """A bound of the absolute value of each channel's accumulators, whatever the input is."""
         zero_point = self.inputs[0].zero_point
         largest_input = max(127 - zero_point, zero_point + 128)
-        sums = np.abs(rows.astype(np.int64)).sum(axis=1) * largest_input + np.abs(self.bias.astype(np.int64))
-        return int(sums.max(initial=0))
+        bound: NDArray[np.int64] = np.abs(rows.astype(np.int64)).sum(axis=1) * largest_input + np.abs(self.bias.astype(np.int64))
+        return bound
+
+
+def _is_zero(scaling: Scaling, largest: int) -> bool:
+    """Whether every accumulator is scaled to 0: a product with a fraction is no larger than it, and below a half is rounded to 0."""
+    return scaling.multiplier == 0 or (scaling.shift < 0 and 2 * largest < 1 << -scaling.shift)
 
 
 def _scalings(input_scale: float, weight_scales: Iterable[float], output_scale: float) -> tuple[Scaling, ...]:

@@ -5,7 +5,7 @@ from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.network import Network
 from edgeloop.codegen.portable.operators.convolution import Convolution
 from edgeloop.codegen.portable.operators.depthwise import Depthwise
-from edgeloop.codegen.portable.operators.tiles import filled, tile_bytes
+from edgeloop.codegen.portable.operators.tiles import filled, halves, pair_bytes, row_bytes
 from edgeloop.codegen.portable.pipeline import Batch, Tap
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.values import Value
@@ -15,8 +15,8 @@ BETWEEN_BYTES = 12_800
 data cache of a Cortex-M7 has 16 KiB."""
 COLUMNS = 32
 """Columns that one call may compute all the same: below that, unpacking weights takes more than the cache wins."""
-GROUP_COLUMNS = 4
-"""The kernel computes so many columns together, and once more as much to unpack its weights."""
+WEIGHT_COST = 1
+"""Instructions that it takes to unpack a weight."""
 
 
 class Separable(Fusion[Depthwise, Convolution]):
@@ -42,19 +42,27 @@ class Separable(Fusion[Depthwise, Convolution]):
         height, width = self.output.height, self.output.width
         columns = max(COLUMNS, BETWEEN_BYTES // (2 * self.first.output.channels))
         most = max(1, min(height, columns // width))
-        best_first = sorted(range(1, most + 1), key=lambda rows: (_columns_paid(height, width, rows), rows))
-        # Beyond one row at a time, only what pays.
-        counts = [*best_first[: best_first.index(1)], 1]
-        return tuple(Batch(rows, separable_scratch_bytes(self.first, rows)) for rows in counts)
+        ways = [(rows, tiles) for rows in range(1, most + 1) for tiles in halves(self.first.tiles)]
+        best_first = sorted(ways, key=lambda way: (self._cost(*way), way))
+        least = (1, 1)
+        # Beyond the way that takes the least memory, only what pays.
+        chosen = [*best_first[: best_first.index(least)], least]
+        return tuple(Batch(rows, separable_scratch_bytes(self.first, rows, tiles)) for rows, tiles in chosen)
+
+    def _cost(self, rows: int, tiles: int) -> int:
+        """About how many instructions all rows take in calls of `rows` rows, but for those that they always take."""
+        calls = -(-self.output.height // rows)
+        return self.output.height * self.first.cost(rows, tiles) + calls * self.second.weight_bytes * WEIGHT_COST
 
     def statements(self, site: Site) -> list[str]:
         """Both halves; the observer is shown the rows between them, which are computed for it alone."""
         first, second = site.structure(self.first), site.structure(self.second)
         window = f"{site.taps[0].stride}u, input, {site.count}"
+        scratch = f"{site.scratch_bytes}, {site.scratch}"
         return [
             *site.window("const int8_t"),
-            f"SHOW_BETWEEN({first}, {window});",
-            *site.marked(self.first, [f"edgeloop_separable_depthwise({first}, {window}, {site.scratch});"]),
+            f"SHOW_BETWEEN({first}, {window}, {scratch});",
+            *site.marked(self.first, [f"edgeloop_separable_depthwise({first}, {window}, {scratch});"]),
             *site.marked(self.second, [f"edgeloop_separable_pointwise({first}, {second}, {site.count}, output, {site.scratch});"]),
         ]
 
@@ -63,12 +71,7 @@ class Separable(Fusion[Depthwise, Convolution]):
         return [(self.first, "BETWEEN"), (self.second, "output")]
 
 
-def separable_scratch_bytes(depthwise: Depthwise, rows: int = 1) -> int:
-    """16-bit values of `rows` rows between the two layers, and weights."""
-    return tile_bytes(rows * depthwise.output.width, filled(depthwise.output.channels))
-
-
-def _columns_paid(height: int, width: int, rows: int) -> int:
-    """What all rows cost in calls of so many rows, in columns: groups are computed whole, and each call unpacks weights."""
-    calls = [min(rows, height - row) for row in range(0, height, rows)]
-    return sum((-(-count * width // GROUP_COLUMNS) + 1) * GROUP_COLUMNS for count in calls)
+def separable_scratch_bytes(depthwise: Depthwise, rows: int, tiles: int) -> int:
+    """16-bit values of `rows` rows between the two layers, and behind them what each of the two works with."""
+    channels = filled(depthwise.output.channels)
+    return rows * row_bytes(depthwise.output.width, channels) + max(depthwise.plane_bytes(rows, tiles), pair_bytes(channels))
