@@ -75,7 +75,7 @@ def random_converted_model(seed: int, *, open_batch: bool = False) -> bytes:
     model = random_network(rng, height, width)
     images = smooth_images(rng, CALIBRATION_IMAGES, height, width).astype(np.float32) / np.float32(127.5) - 1
     enliven(model, rng, images)
-    return _converted(model, images, rng, None if open_batch else 1)
+    return converted(model, images, rng, None if open_batch else 1)
 
 
 def random_network(rng: np.random.Generator, height: int, width: int) -> "keras.Model":
@@ -121,7 +121,7 @@ def _activation(rng: np.random.Generator) -> Any:
     return layers.ReLU(max_value=6.0 if rng.random() < 0.5 else None)
 
 
-def _converted(model: "keras.Model", images: "np.ndarray[Any, Any]", rng: np.random.Generator, batch: int | None) -> bytes:
+def converted(model: "keras.Model", images: "np.ndarray[Any, Any]", rng: np.random.Generator, batch: int | None) -> bytes:
     import tensorflow as tf
 
     traced = tf.function(lambda image: model(image, training=False)).get_concrete_function(tf.TensorSpec((batch, *images.shape[1:])))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from edgeloop.errors import ModelError
 from edgeloop.quiet import quiet_at_first
 from edgeloop.resolution import COLORS, Color, Size
+from edgeloop.tflite.ending import ONE_CLASS, class_scores, unfit_ending
 from edgeloop.tflite.file import read_model
-from edgeloop.tflite.graph import read_graph
+from edgeloop.tflite.graph import graph_of, read_graph
 
 RUNTIME = "ai-edge-litert"
 MOST_COMPUTED_BYTES = 2 << 30
@@ -38,7 +39,8 @@ class TensorInfo:
 
 
 class LiteModel:
-    """A .tflite image classifier: one input (batch, height, width, channels), RGB or grey, one output with a score for each class.
+    """A .tflite image classifier: one input (batch, height, width, channels), RGB or grey, one output with a score for each class, or one
+    sigmoid for two.
 
     Not to be shared between threads; `invoke` releases the interpreter lock, so several models run side by side.
 
@@ -62,7 +64,11 @@ class LiteModel:
         self.input, self.output = self._tensors()
         self.image_shape = self.input.shape[1:]
         """Height, width and channels of the image that it takes."""
-        self.classes = math.prod(self.output.shape[1:])
+        self.outputs = math.prod(self.output.shape[1:])
+        """Values of one image."""
+        self.classes = max(2, self.outputs)
+        if reason := unfit_ending(graph_of(self.content, str(path))):
+            raise ModelError(f"{path} {reason}.", ONE_CLASS)
 
     @property
     def resolution(self) -> int | str:
@@ -91,8 +97,8 @@ class LiteModel:
             raise ModelError(f"{self._path} does not run: {error}", "Convert the model again.") from error
 
     def stored(self) -> NDArray[Any]:
-        """The result (batch, classes) in the output's own type."""
-        result: NDArray[Any] = self._interpreter.get_tensor(self._output_index).reshape(self.batch, self.classes)
+        """The result (batch, outputs) in the output's own type."""
+        result: NDArray[Any] = self._interpreter.get_tensor(self._output_index).reshape(self.batch, self.outputs)
         return result
 
     def scores(self) -> Scores:
@@ -107,7 +113,7 @@ class LiteModel:
             values = (values - np.float32(self.output.zero_point)) * np.float32(self.output.scale)
         if not np.isfinite(values).all():
             raise ModelError(f"{self._path} gives scores that are not numbers.", "Its weights are damaged: convert the model again.")
-        return values
+        return class_scores(values)
 
     def run(self, images: NDArray[Any]) -> Scores:
         """Scores (n, classes) of n <= batch images in the input's own type."""
@@ -143,7 +149,7 @@ class LiteModel:
         image, scores = [int(size) for size in inputs[0]["shape"]], [int(size) for size in outputs[0]["shape"]]
         if len(image) != 4 or image[0] != 1 or min(image) < 1 or image[3] not in COLORS:
             raise self._unfit(f"its input has the shape {image}")
-        if len(scores) < 2 or scores[0] != 1 or math.prod(scores) < 2 or math.prod(scores) != max(scores):
+        if len(scores) < 2 or scores[0] != 1 or math.prod(scores) < 1 or math.prod(scores) != max(scores):
             raise self._unfit(f"its output has the shape {scores}")
         kinds = [np.dtype(tensor["dtype"]).name for tensor in (inputs[0], outputs[0])]
         if not set(kinds) <= set(INPUT_TYPES):

@@ -14,19 +14,29 @@ from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.network import Network
 from edgeloop.codegen.portable.operators import (
     Add,
+    AnyConvolution,
     AveragePool,
+    Concatenation,
     Convolution,
     Dense,
     Depthwise,
     Dequantize,
+    MaxPool,
     Mean,
+    Multiply,
     Pad,
+    Prelu,
     Rectify,
     Requantize,
     Reshape,
+    ResizeBilinear,
+    ResizeNearest,
+    Slice,
     Softmax,
 )
 from edgeloop.codegen.portable.operators.add import LEFT_SHIFT
+from edgeloop.codegen.portable.operators.lookup import Lookup
+from edgeloop.codegen.portable.operators.pairwise import Constant, Pairwise
 from edgeloop.codegen.portable.values import Limits, Scaling, Value, Window
 
 Integers = NDArray[np.int64]
@@ -65,6 +75,17 @@ def _(layer: Depthwise, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 @compute.register
+def _(layer: AnyConvolution, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    sums = np.zeros((*layer.output.shape,), np.int64)
+    outputs, width = layer.output.channels // layer.groups, layer.weights.shape[3]
+    for y, x, patch in _patches(_centred(layer, inputs), layer.window, layer.output):
+        for group in range(layer.groups):
+            made, taken = slice(group * outputs, (group + 1) * outputs), slice(group * width, (group + 1) * width)
+            sums[..., made] += np.einsum("hwi,oi->hwo", patch[..., taken], layer.weights[made, y, x, :].astype(np.int64))
+    return _scaled(sums + layer.bias, layer.scalings, layer.output, layer.limits)
+
+
+@compute.register
 def _(layer: Dense, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     sums = layer.weights.astype(np.int64) @ _centred(layer, inputs).reshape(-1) + layer.bias
     real = sums.astype(np.float64) * np.array(layer.factors)
@@ -91,11 +112,31 @@ def _(layer: AveragePool, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 @compute.register
+def _(layer: MaxPool, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    # Values are moved so that the zeros beside the input are below all of them.
+    patches = _patches(inputs[0].astype(np.int64) + 129, layer.window, layer.output)
+    return _clamped(np.maximum.reduce([patch for _, _, patch in patches]) - 129, layer.limits)
+
+
+@compute.register
 def _(layer: Add, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     sums = np.zeros(layer.output.shape, np.int64)
-    for stored, value, scaling in zip(inputs, layer.inputs, layer.input_scalings, strict=True):
-        sums += multiply((stored.astype(np.int64) - value.zero_point) << LEFT_SHIFT, scaling)
+    for centred, scaling in zip(_centred_operands(layer, inputs), layer.input_scalings, strict=True):
+        sums += multiply(centred << LEFT_SHIFT, scaling)
     return _scaled(sums, (layer.output_scaling,), layer.output, layer.limits)
+
+
+@compute.register
+def _(layer: Multiply, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    first, second = _centred_operands(layer, inputs)
+    return _scaled(first * second, (layer.scaling,), layer.output, layer.limits)
+
+
+@compute.register
+def _(layer: Prelu, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    source, alpha = _centred_operands(layer, inputs)
+    real = np.where(source >= 0, multiply(np.maximum(source, 0), layer.positive), multiply(np.minimum(source, 0) * alpha, layer.negative))
+    return _clamped(real + layer.output.zero_point, Limits())
 
 
 @compute.register
@@ -112,6 +153,31 @@ def _(layer: Pad, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 @compute.register
+def _(layer: Concatenation, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(inputs, axis=layer.axis)
+
+
+@compute.register
+def _(layer: Slice, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    ends = zip(layer.begins, layer.output.shape, layer.steps, strict=True)
+    return inputs[0][tuple(slice(begin, begin + (count - 1) * step + 1, step) for begin, count, step in ends)]
+
+
+@compute.register
+def _(layer: ResizeNearest, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    return inputs[0][layer.rows][:, layer.columns]
+
+
+@compute.register
+def _(layer: ResizeBilinear, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    sums = inputs[0].astype(np.int64)
+    for axis, places, fractions in ((0, layer.rows, layer.row_fractions), (1, layer.columns, layer.column_fractions)):
+        to = fractions.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        sums = sums.take(places, axis) * (1024 - to) + sums.take(places + (fractions > 0), axis) * to
+    return divide_rounded(sums, 20)
+
+
+@compute.register
 def _(layer: Reshape, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     return inputs[0]
 
@@ -120,6 +186,11 @@ def _(layer: Reshape, inputs: list[NDArray[Any]]) -> NDArray[Any]:
 def _(layer: Requantize, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     limits = Limits() if layer.output.dtype == "int8" else Limits(0, 255)
     return _scaled(_centred(layer, inputs), (layer.scaling,), layer.output, limits)
+
+
+@compute.register
+def _(layer: Lookup, inputs: list[NDArray[Any]]) -> NDArray[Any]:
+    return layer.table[inputs[0].astype(np.int64) + 128]
 
 
 @compute.register
@@ -181,21 +252,28 @@ def _clamped(numbers: Integers, limits: Limits) -> Integers:
     return clamped
 
 
+def _centred_operands(layer: Pairwise, inputs: list[NDArray[Any]]) -> list[Integers]:
+    """Both operands, the constant one included."""
+    computed = iter(inputs)
+    stored = [operand.stored if isinstance(operand, Constant) else next(computed) for operand in layer.operands]
+    return [values.astype(np.int64) - operand.zero_point for values, operand in zip(stored, layer.operands, strict=True)]
+
+
 def _centred(layer: Layer, inputs: list[NDArray[Any]]) -> Integers:
     return inputs[0].astype(np.int64) - layer.inputs[0].zero_point
 
 
 def _patches(values: Integers, window: Window, output: Value) -> Iterator[tuple[int, int, Integers]]:
     """For each place of the window, what lies under it at every output position; zeros beside the input."""
-    height = (output.height - 1) * window.stride_y + window.height
-    width = (output.width - 1) * window.stride_x + window.width
+    down, across = (output.height - 1) * window.stride_y, (output.width - 1) * window.stride_x
     rows, columns = values.shape[:2]
-    padded = np.zeros((max(height, window.top + rows), max(width, window.left + columns), values.shape[2]), np.int64)
+    height, width = max(down + window.reach_y, window.top + rows), max(across + window.reach_x, window.left + columns)
+    padded = np.zeros((height, width, values.shape[2]), np.int64)
     padded[window.top : window.top + rows, window.left : window.left + columns] = values
     for y in range(window.height):
         for x in range(window.width):
-            down, across = (output.height - 1) * window.stride_y, (output.width - 1) * window.stride_x
-            yield y, x, padded[y : y + down + 1 : window.stride_y, x : x + across + 1 : window.stride_x]
+            top, left = y * window.dilation_y, x * window.dilation_x
+            yield y, x, padded[top : top + down + 1 : window.stride_y, left : left + across + 1 : window.stride_x]
 
 
 def _saturating(number: int, multiplier: int) -> int:

@@ -22,22 +22,30 @@ from edgeloop.codegen.portable.kernels import kernel_sources, write_kernels
 from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.literals import array_lines, real32
 from edgeloop.codegen.portable.operators import (
-    Add,
+    AnyConvolution,
     AveragePool,
+    Concatenation,
     Convolution,
     Dense,
     Depthwise,
     Dequantize,
+    MaxPool,
     Mean,
     Pad,
     Rectify,
     Requantize,
+    ResizeBilinear,
+    ResizeNearest,
+    Slice,
     Softmax,
 )
+from edgeloop.codegen.portable.operators.lookup import Lookup
+from edgeloop.codegen.portable.operators.pairwise import Constant, Pairwise
 from edgeloop.codegen.portable.operators.separable import separable_scratch_bytes
 from edgeloop.codegen.portable.parameters import Structure, initializer
 from edgeloop.codegen.toolchain import Compiler
 
+Sliding = Depthwise | AnyConvolution | AveragePool | MaxPool
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
 C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "float32": "float", "float64": "double"}
 GUARD_BYTES = 32
@@ -195,12 +203,14 @@ def _(layer: Depthwise, name: str, case: Case) -> Iterator[str]:
         yield f"    edgeloop_depthwise_rows(&{name}_layer0, 1, {rows}, 1, {out});"
 
 
+@calls.register(AnyConvolution)
 @calls.register(AveragePool)
-def _(layer: AveragePool, name: str, case: Case) -> Iterator[str]:
+@calls.register(MaxPool)
+def _(layer: Sliding, name: str, case: Case) -> Iterator[str]:
     yield _rows(name, case, layer)
     for y in range(layer.output.height):
         rows = f"(const int8_t *const *)rows + {y * layer.window.stride_y}"
-        yield f"    edgeloop_average_pool_row(&{name}_layer0, {rows}, {name}_out.data + {y * layer.output.row_bytes});"
+        yield f"    {layer.KERNEL}_row(&{name}_layer0, {rows}, {name}_out.data + {y * layer.output.row_bytes});"
 
 
 @calls.register(Dense)
@@ -216,10 +226,47 @@ def _(layer: Mean, name: str, case: Case) -> Iterator[str]:
     yield f"    edgeloop_mean_finish(&{name}_layer0, (const int32_t *){name}_scratch.data, {name}_out.data);"
 
 
-@calls.register(Add)
-def _(layer: Add, name: str, case: Case) -> Iterator[str]:
+@calls.register(Pairwise)
+def _(layer: Pairwise, name: str, case: Case) -> Iterator[str]:
     for y in range(layer.output.height):
-        yield f"    edgeloop_add_row(&{name}_layer0, {name}_in0_{y}, {name}_in1_{y}, {name}_out.data + {y * layer.output.row_bytes});"
+        computed, rows = 0, []
+        for operand in layer.operands:
+            row = y if operand.shape[0] > 1 else 0
+            if isinstance(operand, Constant):
+                rows.append(f"{name}_layer0.constant + {row * operand.shape[1] * operand.shape[2]}")
+            else:
+                rows.append(f"{name}_in{computed}_{row}")
+                computed += 1
+        yield f"    {layer.KERNEL}_row(&{name}_layer0, {', '.join(rows)}, {name}_out.data + {y * layer.output.row_bytes});"
+
+
+@calls.register(Concatenation)
+def _(layer: Concatenation, name: str, case: Case) -> Iterator[str]:
+    start = 0
+    for place, values in enumerate(case.inputs):
+        for y in range(len(values)):
+            at = start + y * layer.output.row_bytes
+            count = values.shape[2] if layer.axis == 2 else values[y].size
+            yield f"    edgeloop_concatenation_row(&{name}_layer0, {name}_in{place}_{y}, {count}, {name}_out.data + {at});"
+        start += values.size // (1, len(values), values.shape[0] * values.shape[1])[layer.axis]
+
+
+@calls.register(ResizeNearest)
+@calls.register(ResizeBilinear)
+def _(layer: ResizeNearest | ResizeBilinear, name: str, case: Case) -> Iterator[str]:
+    for y, row in enumerate(layer.rows):
+        inputs = f"{name}_in0_{row}"
+        if isinstance(layer, ResizeBilinear):
+            fraction = layer.row_fractions[y]
+            inputs += f", {name}_in0_{row + (fraction > 0)}, {fraction}"
+        yield f"    {layer.KERNEL}_row(&{name}_layer0, {inputs}, {name}_out.data + {y * layer.output.row_bytes});"
+
+
+@calls.register(Slice)
+def _(layer: Slice, name: str, case: Case) -> Iterator[str]:
+    for y in range(layer.output.height):
+        source = f"{name}_in0_{layer.begins[0] + y * layer.steps[0]}"
+        yield f"    edgeloop_slice_row(&{name}_layer0, {source}, {name}_out.data + {y * layer.output.row_bytes});"
 
 
 @calls.register(Pad)
@@ -234,17 +281,17 @@ def _(layer: Pad, name: str, case: Case) -> Iterator[str]:
 @calls.register(Requantize)
 @calls.register(Softmax)
 @calls.register(Dequantize)
+@calls.register(Lookup)
 def _(layer: Layer, name: str, case: Case) -> Iterator[str]:
-    kernel = "rescale" if isinstance(layer, Rectify | Requantize) else type(layer).__name__.lower()
     width = layer.output.width * layer.output.channels
     for y in range(layer.output.height):
-        yield f"    edgeloop_{kernel}_row(&{name}_layer0, {name}_in0_{y}, {name}_out.data + {y * width});"
+        yield f"    {layer.KERNEL}_row(&{name}_layer0, {name}_in0_{y}, {name}_out.data + {y * width});"
 
 
-def _rows(name: str, case: Case, layer: Convolution | Depthwise | AveragePool) -> str:
+def _rows(name: str, case: Case, layer: Convolution | Sliding) -> str:
     """Pointers to all rows that any window covers, padding included; output row y begins at y * stride."""
     window, rows = layer.window, len(case.inputs[0])
-    count = (layer.output.height - 1) * window.stride_y + window.height
+    count = (layer.output.height - 1) * window.stride_y + window.reach_y
     items = [f"{name}_in0_{y}" if 0 <= y < rows else "NULL" for y in range(-window.top, count - window.top)]
     return f"    static const void *const rows[{count}] = {{{', '.join(items)}}};"
 

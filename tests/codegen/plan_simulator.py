@@ -44,7 +44,7 @@ class Simulator:
             for tap in stage.taps:
                 producer = self.pipeline.producer(tap.buffer)
                 if producer is not None and self.done[producer] < self._height(producer):
-                    self._until(producer, min(tap.value.height, max(0, (row + count - 1) * tap.stride - tap.top + tap.rows)))
+                    self._until(producer, min(tap.value.height, max(0, tap.start(row + count - 1) + tap.rows)))
             self._spoil_scratch(place)
             self._compute(stage, row, count)
             self.done[place] = row + count
@@ -69,7 +69,7 @@ class Simulator:
             self._write(stage.output, row * buffer.row_bytes + byte, 1)
 
     def _window(self, tap: Tap, row: int) -> list[int]:
-        top = row * tap.stride - tap.top
+        top = tap.start(row)
         return [source for source in range(top, top + tap.rows) if 0 <= source < tap.value.height]
 
     def _read(self, tap: Tap, row: int) -> None:

@@ -41,6 +41,7 @@ class _Drawer:
         self.extreme = extreme
         self.file = ModelFile()
         self.earlier: list[Drawn] = []
+        self.sigmoids: set[int] = set()
 
     def model(self) -> bytes:
         shape = (1, self._between(1, 14), self._between(1, 14), self._between(1, 9))
@@ -58,7 +59,8 @@ class _Drawer:
 
     def _layer(self, value: Drawn) -> Drawn:
         layers: list[Callable[[Drawn], Drawn]] = [self.convolution, self.convolution, self.depthwise, self.depthwise, self.add]
-        layers += [self.pad, self.average_pool, self.rectify, self.requantize]
+        layers += [self.pad, self.pool, self.pool, self.rectify, self.requantize, self.curve, self.leaky_relu]
+        layers += [self.multiply, self.gate, self.prelu, self.join, self.join, self.slice, self.split, self.resize]
         return layers[self._between(0, len(layers) - 1)](value)
 
     def _head(self, value: Drawn) -> Drawn:
@@ -72,6 +74,8 @@ class _Drawer:
 
     def _finish(self, value: Drawn) -> int:
         """int8 as it is, or uint8, or float32."""
+        if value.tensor in self.sigmoids and math.prod(value.shape) > 1:
+            value = self.rectify(value)  # Several classes that are active at once are refused.
         kind = self._one_of("int8", "uint8", "float32", "float32")
         if kind == "int8":
             return value.tensor
@@ -85,18 +89,22 @@ class _Drawer:
 
     def convolution(self, value: Drawn) -> Drawn:
         channels = value.shape[3]
-        outputs = self._between(1, 11)
-        size = self._one_of((1, 1), (1, 1), (3, 3), (5, 5), (1, 3), (7, 7))
-        window = self._window(value, size, (1, 2))
-        weights = self._weights((outputs, *size, channels))
+        outputs, groups = self._between(1, 11), 1
+        if self._flip(0.1):
+            groups = self._one_of(*(size for size in range(1, channels + 1) if channels % size == 0))
+            outputs = groups * self._between(1, 3)
+        size = self._one_of((1, 1), (1, 1), (3, 3), (5, 5), (1, 3), (7, 7), (2, 2), (4, 3))
+        window = self._window(value, size, (1, 1, 2, 2, 3))
+        weights = self._weights((outputs, *size, channels // groups))
         return self._multiplied("CONV_2D", "Conv2DOptions", value, weights, 0, (1, *window.pop("shape"), outputs), window)
 
     def depthwise(self, value: Drawn) -> Drawn:
-        channels = value.shape[3]
-        size = self._one_of((3, 3), (3, 3), (5, 5))
-        window = self._window(value, size, (1, 2))
+        multiplier = self._one_of(1, 1, 1, 1, 2, 3)
+        channels = value.shape[3] * multiplier
+        size = self._one_of((3, 3), (3, 3), (5, 5), (3, 1), (2, 2), (1, 4))
+        window = self._window(value, size, (1, 1, 2, 2, 3))
         weights = self._weights((1, *size, channels))
-        window["depthMultiplier"] = 1
+        window["depthMultiplier"] = multiplier
         return self._multiplied(
             "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", value, weights, 3, (1, *window.pop("shape"), channels), window
         )
@@ -117,25 +125,48 @@ class _Drawer:
         self.file.operator("MEAN", [value.tensor, axes], [output.tensor], "ReducerOptions", keepDims=keep)
         return output
 
-    def average_pool(self, value: Drawn) -> Drawn:
+    def pool(self, value: Drawn) -> Drawn:
         size = (self._between(1, 4), self._between(1, 4))
-        window = self._window(value, size, (1, 2, 3))
-        shape = (1, *window.pop("shape"), value.shape[3])
-        output = Drawn(self.file.tensor(shape, "int8", value.scale, value.zero_point), shape, value.scale, value.zero_point)
+        window = self._window(value, size, (1, 2, 3), dilated=False)
+        output = self._moved(value, (1, *window.pop("shape"), value.shape[3]))
         del window["dilationHFactor"], window["dilationWFactor"]
         window |= {"filterHeight": size[0], "filterWidth": size[1], "fusedActivationFunction": self._activation(value.scale)}
-        self.file.operator("AVERAGE_POOL_2D", [value.tensor], [output.tensor], "Pool2DOptions", **window)
+        name = self._one_of("AVERAGE_POOL_2D", "MAX_POOL_2D")
+        self.file.operator(name, [value.tensor], [output.tensor], "Pool2DOptions", **window)
         return output
 
     def add(self, value: Drawn) -> Drawn:
-        """With an earlier value of the same shape, if need be with itself."""
-        partners = [other for other in [*self.earlier, value] if other.shape == value.shape]
-        other = partners[self._between(0, len(partners) - 1)]
+        """Or subtract: with an earlier value, if need be with itself, or with a constant."""
+        other = self._partner(value)
         scale = self._output_scale(60 * math.hypot(value.scale, other.scale))
-        activation = self._activation(scale)
+        return self._paired(self._one_of("ADD", "ADD", "SUB"), value, other, scale, self._activation(scale))
+
+    def multiply(self, value: Drawn) -> Drawn:
+        other = self._partner(value)
+        scale = self._output_scale(3000 * value.scale * other.scale)
+        return self._paired("MUL", value, other, scale, self._activation(scale))
+
+    def prelu(self, value: Drawn) -> Drawn:
+        output = self._output(value.shape, self._output_scale(60 * value.scale))
+        alpha = self._constant((1,) * (len(value.shape) - 2) + value.shape[-1:], float(self.rng.uniform(0.001, 0.01)))
+        self.file.operator("PRELU", [value.tensor, alpha.tensor], [output.tensor])
+        return output
+
+    def _partner(self, value: Drawn) -> Drawn:
+        """Of the same shape, or one that stretches over it."""
+        if self._flip(0.3):
+            return self._constant(self._one_of((), value.shape[-1:], (1, *value.shape[1:])), value.scale * float(self.rng.uniform(0.2, 3)))
+        fitting = [other for other in [*self.earlier, value] if _stretches(other.shape, value.shape)]
+        return fitting[self._between(0, len(fitting) - 1)]
+
+    def _constant(self, shape: tuple[int, ...], scale: float) -> Drawn:
+        zero_point, stored = self._between(-128, 127), self.rng.integers(-128, 128, shape)
+        return Drawn(self.file.tensor(shape, "int8", scale, zero_point, data=stored), shape, scale, zero_point)
+
+    def _paired(self, name: str, value: Drawn, other: Drawn, scale: float, activation: int) -> Drawn:
         output = self._output(value.shape, scale, rectified=activation > 0)
         pair = [value.tensor, other.tensor][:: 1 if self._flip() else -1]
-        self.file.operator("ADD", pair, [output.tensor], "AddOptions", fusedActivationFunction=activation)
+        self.file.operator(name, pair, [output.tensor], f"{name.title()}Options", fusedActivationFunction=activation)
         return output
 
     def rectify(self, value: Drawn) -> Drawn:
@@ -143,6 +174,31 @@ class _Drawer:
         output = self._output(value.shape, scale, rectified=True)
         name = "RELU6" if self._flip() and (self.extreme or scale < 6 / STEPS) else "RELU"
         self.file.operator(name, [value.tensor], [output.tensor])
+        return output
+
+    def curve(self, value: Drawn) -> Drawn:
+        """A function of each value."""
+        name = self._one_of("LOGISTIC", "TANH", "HARD_SWISH")
+        scale, zero_point = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(name, (self._output_scale(value.scale * 60), -100))
+        output = Drawn(self.file.tensor(value.shape, "int8", scale, zero_point), value.shape, scale, zero_point)
+        self.file.operator(name, [value.tensor], [output.tensor])
+        if name == "LOGISTIC":
+            self.sigmoids.add(output.tensor)
+        return output
+
+    def gate(self, value: Drawn) -> Drawn:
+        """Squeeze and excite: the mean of each channel, through a dense layer and a sigmoid, times all of the channel."""
+        channels = value.shape[-1]
+        weights = self._weights((channels, channels))
+        dense = self._multiplied(
+            "FULLY_CONNECTED", "FullyConnectedOptions", self.mean(value), weights, 0, (1, channels), {"keepNumDims": False}
+        )
+        factor = self._reshaped(self.curve(dense), (1, 1, 1, channels))
+        return self._paired("MUL", value, factor, self._output_scale(3000 * value.scale * factor.scale), 0)
+
+    def leaky_relu(self, value: Drawn) -> Drawn:
+        output = self._output(value.shape, self._output_scale(value.scale * 60))
+        self.file.operator("LEAKY_RELU", [value.tensor], [output.tensor], "LeakyReluOptions", alpha=float(self.rng.uniform(0.01, 1.5)))
         return output
 
     def requantize(self, value: Drawn) -> Drawn:
@@ -154,15 +210,87 @@ class _Drawer:
         _, height, width, channels = value.shape
         top, bottom, left, right = (self._between(0, 2) for _ in range(4))
         shape = (1, height + top + bottom, width + left + right, channels)
-        output = Drawn(self.file.tensor(shape, "int8", value.scale, value.zero_point), shape, value.scale, value.zero_point)
+        output = self._moved(value, shape)
         paddings = self.file.numbers(np.array([[0, 0], [top, bottom], [left, right], [0, 0]]))
         self.file.operator("PAD", [value.tensor, paddings], [output.tensor])
         return output
 
+    def join(self, value: Drawn) -> Drawn:
+        """With an earlier value that fits but for one dimension; both are brought to one scale first, where they differ."""
+        axis = self._between(1, 3)
+        fitting = [other for other in [*self.earlier, value] if all(other.shape[at] == value.shape[at] for at in (1, 2, 3) if at != axis)]
+        parts = [value, *(fitting[self._between(0, len(fitting) - 1)] for _ in range(self._between(0, 2)))]
+        parts = [part if self._alike(part, value) else self._requantized(part, value) for part in parts][:: 1 if self._flip() else -1]
+        shape = tuple(sum(part.shape[at] for part in parts) if at == axis else size for at, size in enumerate(value.shape))
+        output = self._moved(value, shape)
+        axis -= 4 if self._flip() else 0
+        self.file.operator("CONCATENATION", [part.tensor for part in parts], [output.tensor], "ConcatenationOptions", axis=axis)
+        return output
+
+    def slice(self, value: Drawn) -> Drawn:
+        begins = [0, *(self._between(0, size - 1) for size in value.shape[1:])]
+        sizes = [self._between(1, size - begin) for size, begin in zip(value.shape, begins, strict=True)]
+        if self._flip(0.4):
+            output = self._moved(value, tuple(sizes))
+            to_end = [begin + count == size for begin, count, size in zip(begins, sizes, value.shape, strict=True)]
+            taken = [-1 if last and self._flip() else count for last, count in zip(to_end, sizes, strict=True)]
+            inputs = [value.tensor, self.file.numbers(begins), self.file.numbers(taken)]
+            self.file.operator("SLICE", inputs, [output.tensor], "SliceOptions")
+            return output
+        steps = [1, *(self._between(1, 3) for _ in range(3))]
+        output = self._moved(value, tuple(-(-size // step) for size, step in zip(sizes, steps, strict=True)))
+        ends = [begin + size for begin, size in zip(begins, sizes, strict=True)]
+        # Places count from the end as well.
+        said = [
+            [place - size if place < size and self._flip(0.3) else place for place, size in zip(places, value.shape, strict=True)]
+            for places in (begins, ends)
+        ]
+        numbers = [self.file.numbers(each) for each in (*said, steps)]
+        masks = {"beginMask": 1, "endMask": sum(1 << at for at in range(4) if ends[at] == value.shape[at])}
+        self.file.operator("STRIDED_SLICE", [value.tensor, *numbers], [output.tensor], "StridedSliceOptions", **masks)
+        return output
+
+    def resize(self, value: Drawn) -> Drawn:
+        kind, sizes = self._one_of("Bilinear", "NearestNeighbor"), [self._between(1, 14), self._between(1, 14)]
+        output = self._moved(value, (1, *sizes, value.shape[3]))
+        grid = self._one_of({"alignCorners": True}, {"halfPixelCenters": True}, {})
+        name = {"Bilinear": "RESIZE_BILINEAR", "NearestNeighbor": "RESIZE_NEAREST_NEIGHBOR"}[kind]
+        self.file.operator(name, [value.tensor, self.file.numbers(sizes)], [output.tensor], f"Resize{kind}Options", **grid)
+        return output
+
+    def split(self, value: Drawn) -> Drawn:
+        """One of the parts goes on, another one may be joined later."""
+        axis = self._between(1, 3)
+        size = value.shape[axis]
+        count = self._one_of(*(count for count in range(1, min(size, 4) + 1) if size % count == 0))
+        sizes = [size // count] * count
+        uneven = size > 1 and self._flip()
+        if uneven:
+            sizes = [(cut := self._between(1, size - 1)), size - cut]
+        parts = [self._moved(value, (*value.shape[:axis], part, *value.shape[axis + 1 :])) for part in sizes]
+        outputs, place = [part.tensor for part in parts], self.file.numbers(np.array(axis - 4 if self._flip() else axis))
+        if uneven:
+            inputs = [value.tensor, self.file.numbers([*sizes[:-1], -1] if self._flip() else sizes), place]
+            self.file.operator("SPLIT_V", inputs, outputs, "SplitVOptions", numSplits=len(sizes))
+        else:
+            self.file.operator("SPLIT", [place, value.tensor], outputs, "SplitOptions", numSplits=count)
+        self.earlier.append(parts[-1])
+        return parts[0]
+
+    def _alike(self, one: Drawn, other: Drawn) -> bool:
+        return (one.scale, one.zero_point) == (other.scale, other.zero_point)
+
+    def _requantized(self, value: Drawn, like: Drawn) -> Drawn:
+        output = self._moved(like, value.shape)
+        self.file.operator("QUANTIZE", [value.tensor], [output.tensor])
+        return output
+
     def reshape(self, value: Drawn) -> Drawn:
         count = math.prod(value.shape)
-        shape = self._one_of((1, count), (1, 1, 1, count))
-        output = Drawn(self.file.tensor(shape, "int8", value.scale, value.zero_point), shape, value.scale, value.zero_point)
+        return self._reshaped(value, self._one_of((1, count), (1, 1, 1, count)))
+
+    def _reshaped(self, value: Drawn, shape: tuple[int, ...]) -> Drawn:
+        output = self._moved(value, shape)
         asked = self.file.numbers(self._one_of(shape, (*shape[:-1], -1)))
         self.file.operator("RESHAPE", [value.tensor, asked], [output.tensor])
         return output
@@ -197,21 +325,23 @@ class _Drawer:
         self.file.operator(name, inputs, [output.tensor], table, fusedActivationFunction=activation, **options)
         return output
 
-    def _window(self, value: Drawn, size: tuple[int, int], strides: tuple[int, ...]) -> dict[str, Any]:
+    def _window(self, value: Drawn, size: tuple[int, int], strides: tuple[int, ...], *, dilated: bool = True) -> dict[str, Any]:
         """Fields of an options table, and the (rows, columns) of the output as `shape`."""
         _, height, width, _ = value.shape
         strides = (self._one_of(*strides), self._one_of(*strides))
-        same = self._flip(0.7) or size[0] > height or size[1] > width
+        dilation = (self._between(1, 3), self._between(1, 3)) if dilated and self._flip(0.15) else (1, 1)
+        reach = [(length - 1) * apart + 1 for length, apart in zip(size, dilation, strict=True)]
+        same = self._flip(0.7) or reach[0] > height or reach[1] > width
         shape = tuple(
             -(-length // stride) if same else (length - window) // stride + 1
-            for length, window, stride in zip((height, width), size, strides, strict=True)
+            for length, window, stride in zip((height, width), reach, strides, strict=True)
         )
         return {
             "padding": 0 if same else 1,
             "strideH": strides[0],
             "strideW": strides[1],
-            "dilationHFactor": 1,
-            "dilationWFactor": 1,
+            "dilationHFactor": dilation[0],
+            "dilationWFactor": dilation[1],
             "shape": shape,
         }
 
@@ -226,6 +356,10 @@ class _Drawer:
         output = Drawn(self.file.tensor(value.shape, "int8", scale, value.zero_point - 128), value.shape, scale, value.zero_point - 128)
         self.file.operator("QUANTIZE", [value.tensor], [output.tensor])
         return output
+
+    def _moved(self, value: Drawn, shape: tuple[int, ...]) -> Drawn:
+        """An output of other shape that is quantized as its input."""
+        return Drawn(self.file.tensor(shape, "int8", value.scale, value.zero_point), shape, value.scale, value.zero_point)
 
     def _output(self, shape: tuple[int, ...], scale: float, *, rectified: bool = False) -> Drawn:
         zero_point = self._zero_point(rectified)
@@ -261,6 +395,29 @@ class _Drawer:
 
     def _one_of(self, *choices: Any) -> Any:
         return choices[self._between(0, len(choices) - 1)]
+
+
+def red_or_not(ending: str) -> bytes:
+    """Two classes by the red of 16x16 pixels: one `sigmoid`, two `logits`, or `labels` of which several may be active."""
+    file, outputs = ModelFile(), 1 if ending == "sigmoid" else 2
+    image = file.tensor((1, 16, 16, 3), "uint8", 1 / 255, 0)
+    shifted, mean = file.tensor((1, 16, 16, 3), scale=1 / 255, zero_point=-128), file.tensor((1, 3), scale=1 / 255, zero_point=-128)
+    file.operator("QUANTIZE", [image], [shifted])
+    file.operator("MEAN", [shifted, file.numbers([1, 2])], [mean], "ReducerOptions", keepDims=False)
+    weights = file.tensor((outputs, 3), scale=0.1, data=np.array([[-120, 60, 60], [120, -60, -60]])[-outputs:])
+    logits = file.tensor((1, outputs), scale=0.1)
+    file.operator("FULLY_CONNECTED", [mean, weights, -1], [logits], "FullyConnectedOptions")
+    if ending == "logits":
+        return file.content([image], [logits])
+    scores, reals = file.tensor((1, outputs), scale=1 / 256, zero_point=-128), file.tensor((1, outputs), "float32")
+    file.operator("LOGISTIC", [logits], [scores])
+    file.operator("DEQUANTIZE", [scores], [reals])
+    return file.content([image], [reals])
+
+
+def _stretches(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether sizes of 1 are all that two shapes differ in, and only the first has such."""
+    return len(small) == len(large) and all(one in (1, other) for one, other in zip(small, large, strict=True))
 
 
 def random_images(shape: tuple[int, ...], dtype: str, count: int, seed: int) -> list[np.ndarray[Any, Any]]:

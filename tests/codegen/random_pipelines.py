@@ -25,7 +25,20 @@ class _Builder:
 
     def build(self) -> Pipeline:
         for _ in range(self.rng.randint(1, 9)):
-            self.rng.choice((self.window, self.window, self.window, self.elementwise, self.add, self.vector))()
+            self.rng.choice(
+                (
+                    self.window,
+                    self.window,
+                    self.window,
+                    self.elementwise,
+                    self.add,
+                    self.stretch,
+                    self.cut,
+                    self.join,
+                    self.resize,
+                    self.vector,
+                )
+            )()
         buffers = tuple(Buffer(made, self.whole[place]) for place, made in enumerate(self.values))
         return Pipeline(buffers, tuple(self.stages), 0, len(buffers) - 1)
 
@@ -61,6 +74,42 @@ class _Builder:
         like = [place for place, other in enumerate(self.values) if other.shape == self.values[source].shape]
         other = self.rng.choice(like)
         self.made(self.values[source], *(Tap(place, self.values[place], 1, in_place=True) for place in dict.fromkeys((source, other))))
+
+    def stretch(self) -> None:
+        """One row of a buffer, for every row of another one."""
+        source, row = self.source(), self.rng.randrange(len(self.values))
+        taken, one = self.values[source], self.values[row]
+        self.whole[row] = self.whole[row] or one.height > 1
+        self.made(taken, Tap(source, taken, 1, in_place=True), Tap(row, one, 1, stride=0))
+
+    def cut(self) -> None:
+        """Some rows, at even distances."""
+        source = self.source()
+        taken, step = self.values[source], self.rng.randint(1, 3)
+        begin = self.rng.randrange(taken.height)
+        height = self.rng.randint(1, -(-(taken.height - begin) // step))
+        if begin + (height - 1) * step + 1 < taken.height:
+            self.whole[source] = True
+        self.made(value(height, self.rng.randint(1, taken.width), taken.channels), Tap(source, taken, 1, step, -begin))
+
+    def join(self) -> None:
+        """The rows of two buffers, one behind the other."""
+        first, second = self.source(), self.rng.randrange(len(self.values))
+        if first == second:
+            self.elementwise()
+            return
+        one, other = self.values[first], self.values[second]
+        self.made(value(one.height + other.height, 4, 3), Tap(first, one, 1), Tap(second, other, 1, top=one.height))
+
+    def resize(self) -> None:
+        """One or two rows of a buffer for each row, at uneven distances."""
+        source = self.source()
+        taken = self.values[source]
+        starts = tuple(sorted(self.rng.randrange(taken.height) for _ in range(self.rng.randint(1, 14))))
+        tap = Tap(source, taken, self.rng.choice((1, 2)), starts=starts)
+        if tap.end(len(starts) - 1) < taken.height:
+            self.whole[source] = True
+        self.made(value(len(starts), self.rng.randint(1, 9), taken.channels), tap)
 
     def vector(self) -> None:
         source = self.source()

@@ -13,15 +13,19 @@ import pytest
 from generated_code import STRICT
 from matrix import first_is_short
 from miniature import CLASSES, coloured
+from random_models import red_or_not
 
+from edgeloop.boards.benchmark import benchmark_model
 from edgeloop.codegen.application.emit import RESIZE, write_labels_header
 from edgeloop.codegen.application.host import classify
 from edgeloop.codegen.generate import Options, generate_file
 from edgeloop.codegen.toolchain import Compiler, find_host_compiler, host_compilers
 from edgeloop.config import Resize
-from edgeloop.errors import InputError
+from edgeloop.errors import InputError, ModelError
+from edgeloop.evaluation.folder import evaluate_folder
 from edgeloop.evaluation.predict import predict
 from edgeloop.preprocessing import Preprocessing, colored, resize_pixels
+from edgeloop.records import EmulatedBenchmark
 from edgeloop.resolution import COLORS, Size
 from edgeloop.tflite.labels import labels_beside, write_labels
 
@@ -114,6 +118,49 @@ def test_the_generated_code_says_what_predict_says(model: Path, rule: Resize, pi
     assert [one.best[0][0] for one in found.pictures] == [*CLASSES, CLASSES[0]]
     said = classify(model, found.preprocessing, [(one.image, one.frame) for one in found.pictures])
     assert said.rstrip() == found.in_words()
+
+
+@pytest.mark.parametrize("ending", ["sigmoid", "logits"])
+def test_two_classes_come_as_one_sigmoid_or_as_logits(ending: str, pictures: list[Path], tmp_path: Path) -> None:
+    """`red` is the second one: the one that a sigmoid is the probability of."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(red_or_not(ending))
+    Preprocessing(resolution=16, resize="area", input_range=None).write(tmp_path / "preprocessing.json")
+    write_labels(tmp_path, ["other", "red"])
+    found = predict(path, pictures)
+    assert [one.best[0][0] for one in found.pictures] == ["red" if picture.stem == "red" else "other" for picture in pictures]
+    scores = np.array([[score for _, score in one.best] for one in found.pictures])
+    assert scores.shape[1] == 2 and (ending == "logits" or np.allclose(scores.sum(axis=1), 1))
+    assert classify(path, found.preprocessing, [(one.image, one.frame) for one in found.pictures]).rstrip() == found.in_words()
+
+
+def test_one_sigmoid_is_evaluated_as_two_classes(pictures: list[Path], tmp_path: Path) -> None:
+    path, images = tmp_path / "model.tflite", tmp_path / "images"
+    path.write_bytes(red_or_not("sigmoid"))
+    for picture in pictures:
+        folder = images / ("red" if picture.stem == "red" else "other")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, folder)
+    record = evaluate_folder(path, images, resize="area")
+    assert (record.classes, record.confusion) == (["other", "red"], [[3, 0], [0, 1]])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("ending", ["sigmoid", "logits"])
+def test_a_board_gives_the_scores_of_both_classes(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(red_or_not(ending))
+    result = benchmark_model(path, "virtual-h7", images=2)
+    assert isinstance(result, EmulatedBenchmark)
+    assert (result.images, result.equal_outputs, result.max_difference) == (2, 2, 0.0)
+
+
+def test_several_active_classes_are_refused(pictures: list[Path], tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(red_or_not("labels"))
+    for refusing in (lambda: predict(path, pictures), lambda: generate_file(path, tmp_path / "code", Options(backend="portable"))):
+        with pytest.raises(ModelError, match=r"a sigmoid over 2 values: several classes can be active(.|\n)*one sigmoid for two classes"):
+            refusing()
 
 
 @pytest.mark.parametrize("model", ["per_channel"], indirect=True)

@@ -24,6 +24,7 @@ from edgeloop.errors import InputError, ModelError
 from edgeloop.records import CodegenRecord
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SEEDS = (26, 77, 32, 15, 91)
 MAIN = """\
 #include <stdio.h>
 #include "network.h"
@@ -93,10 +94,13 @@ def test_every_file_is_clean_under_strict_warnings(
 
 
 @pytest.mark.parametrize("flags", [(), pytest.param((DSP,), marks=pytest.mark.thorough)], ids=["portable", "dsp"])
-@pytest.mark.parametrize("seed", [*first_is_short([None, 4]), *(pytest.param(seed, marks=pytest.mark.long) for seed in (31, 77))])
+@pytest.mark.parametrize(
+    "seed", [*first_is_short([None, 43]), *(pytest.param(seed, marks=pytest.mark.long) for seed in (77, 26, 15, 91, 3))]
+)
 def test_sanitizers_find_nothing(seed: int | None, flags: tuple[str, ...], network_file: Callable[..., Path], tmp_path: Path) -> None:
+    """The random networks have every operator between them, the first one most."""
     model = tmp_path / "model.tflite"
-    model.write_bytes(network_file("fdmobilenet_0.25", 96).read_bytes() if seed is None else random_model(seed, extreme=seed % 2 == 1))
+    model.write_bytes(network_file("fdmobilenet_0.25", 96).read_bytes() if seed is None else random_model(seed))
     folder = tmp_path / "code"
     generate_folder(model, folder)
     for observed in (False, True):

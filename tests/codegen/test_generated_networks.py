@@ -3,14 +3,17 @@
 On this machine and on the emulated Cortex-M7; with all of the input in memory and with its rows streamed in; observed and not.
 """
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from architectures import ARCHITECTURES, architecture_model
 from comparing import all_differ
-from converted_models import enliven, random_converted_model, smooth_images
+from converted_models import random_converted_model, smooth_images
 from emulated_code import EmulatedNetwork
 from generated_code import DSP, HostNetwork, generate_folder
 from hypothesis import given, settings
@@ -19,19 +22,24 @@ from numpy.typing import NDArray
 from random_models import random_images, random_model
 from reference import Reference
 
-from edgeloop.codegen.generate import plan_model
+from edgeloop.codegen.portable.importer import read_network
 from edgeloop.codegen.portable.layer import Layer
+from edgeloop.codegen.portable.operators import KINDS
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_host_compiler
+from edgeloop.errors import ModelError
 from edgeloop.networks.table import NETWORKS
-from edgeloop.preprocessing import Preprocessing
-from edgeloop.quantization.convert import to_int8
-from edgeloop.quiet import load_tensorflow
 
 CORTEX_M7 = Cpu("cortex-m7")
 NARROW = ("fdmobilenet_0.25", "st_fdmobilenet_v1", "mobilenet_v1_0.25", "mobilenet_v2_0.35")
 """The others differ from them in width alone."""
 WIDE_ONES_ARE_LONG = [pytest.param(name, marks=pytest.mark.thorough if name in NARROW else pytest.mark.long) for name in [*NETWORKS][1:]]
 EACH = [*NETWORKS][:1] + WIDE_ONES_ARE_LONG
+USUAL = ("ds_cnn", "camera", "mnist", "person_detection", "squeezenet", "mobilenet_v3_small")
+"""Architectures that a merge is tested with: every operator and every ending among them."""
+EMULATED = [pytest.param("camera", marks=pytest.mark.thorough), *(pytest.param(name, marks=pytest.mark.long) for name in USUAL[::5])]
+GRAPHS = int(os.environ.get("EDGELOOP_GRAPHS", "12"))
+WATCHED = ("-fsanitize=undefined", "-fno-sanitize-recover=all", "-fsanitize-undefined-trap-on-error")
+"""What is not defined in C ends the process."""
 NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
 
 
@@ -42,17 +50,21 @@ def check_equal(model: Path, folder: Path, images: list[NDArray[Any]], flags: tu
     for kind in ("resident", "streamed"):
         network, _ = generate_folder(model, folder / kind, stream_input=kind == "streamed")
         builds.extend(HostNetwork(network, folder / kind, compiler, flags, observed=observed) for observed in (True, False))
+    outputs = [check_build(build, reference, images) for build in builds]
+    return outputs[-1]
+
+
+def check_build(build: HostNetwork, reference: Reference, images: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Compare one build with the reference on every image; returns the outputs."""
     outputs = []
     for image in images:
         reference.run(image)
+        outputs.append(build.run(image))
         expected = reference.tensor(reference.output["index"]).reshape(-1)
-        for build in builds:
-            output = build.run(image)
-            np.testing.assert_array_equal(output.reshape(-1), expected, strict=True)
-            build.check_rows()
-            for layer, value in build.observed_values():
-                check_layer(reference, layer, value)
-        outputs.append(output)
+        np.testing.assert_array_equal(outputs[-1].reshape(-1), expected, strict=True)
+        build.check_rows()
+        for layer, value in build.observed_values():
+            check_layer(reference, layer, value)
     return outputs
 
 
@@ -118,6 +130,23 @@ def test_random_small_graphs_equal_the_reference(
     check_equal(*_random_case(seed, extreme, folder), flags)
 
 
+@pytest.mark.thorough
+def test_many_random_graphs_equal_the_reference(tmp_path: Path) -> None:
+    """Every other one with its input streamed, every third one with the kernels for the DSP extension; EDGELOOP_GRAPHS says how many."""
+    lively, operators = 0, set()
+    for seed in range(GRAPHS):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        model, _, images = _random_case(10_000 * seed, seed % 5 == 4, folder)
+        network, _ = generate_folder(model, folder / "code", stream_input=seed % 2 == 1)
+        build = HostNetwork(network, folder / "code", find_host_compiler(), (*WATCHED, *((DSP,) if seed % 3 == 0 else ())))
+        lively += all_differ(check_build(build, Reference(model), images))
+        operators |= {layer.operator for layer in network.layers}
+        shutil.rmtree(folder)
+    assert lively > 0.5 * GRAPHS
+    assert GRAPHS < 200 or operators >= {name for kind in KINDS for name in kind.OPERATORS}
+
+
 @NO_ARM
 @settings(max_examples=8)
 @given(seed=st.integers(0, 2**32), extreme=st.booleans(), level=st.sampled_from(["-O2", "-Os"]), data=st.data())
@@ -140,26 +169,36 @@ def test_converted_residual_networks_equal_the_reference(seed: int, tmp_path: Pa
     assert all_differ(check_equal(model, tmp_path, images, (DSP,)))
 
 
-@pytest.mark.thorough
-def test_a_mobilenet_v1_equals_the_reference(tmp_path: Path) -> None:
-    """Pads of their own, ReLU6, depthwise layers that are activated: what this project's networks do not have."""
-    load_tensorflow()
-    import keras
-
-    keras.utils.set_random_seed(7)
-    network = keras.applications.MobileNet(input_shape=(96, 96, 3), alpha=0.25, weights=None, classes=7)
-    rng, preprocessing = np.random.default_rng(7), Preprocessing(resolution=96, resize="area", input_range=(-1.0, 1.0))
-    images = smooth_images(rng, 12, 96)
-    enliven(network, rng, preprocessing.normalised(images))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough if name in USUAL else pytest.mark.long) for name in ARCHITECTURES]
+)
+def test_published_architectures_equal_the_reference(name: str, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
-    model.write_bytes(to_int8(network, images, preprocessing, per_channel=True))
-    assert all_differ(check_equal(model, tmp_path, list(images[:3]), (DSP,)))
-    _, plan = plan_model(model)
-    assert plan.arena_bytes < 40 * 1024, "its first values take 36 KiB each"
+    model.write_bytes(architecture_model(name))
+    taken = Reference(model).input
+    images = random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, 2, 7)
+    assert all_differ(check_equal(model, tmp_path, images, (DSP,)))
+
+
+@NO_ARM
+@pytest.mark.parametrize("name", EMULATED)
+def test_published_architectures_equal_the_reference_on_the_emulated_core(name: str, tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(architecture_model(name))
+    taken = Reference(model).input
+    images = random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, 2, 8)
+    assert all_differ(check_equal_emulated(model, tmp_path, images, arm_compilers(CORTEX_M7)[0]))
 
 
 def _random_case(seed: int, extreme: bool, folder: Path) -> tuple[Path, Path, list[NDArray[Any]]]:
+    """A random network, or the next one where extreme scales are refused; where its code goes; and inputs."""
     model = folder / "model.tflite"
-    model.write_bytes(random_model(seed, extreme=extreme))
-    taken = Reference(model).input
-    return model, folder, random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, 3, seed)
+    for number in range(seed, seed + 100):
+        model.write_bytes(random_model(number, extreme=extreme))
+        try:
+            taken = read_network(model).input
+        except ModelError:
+            assert extreme
+            continue
+        return model, folder, random_images(taken.shape, taken.dtype, 3, number)
+    raise AssertionError("a hundred networks were refused")

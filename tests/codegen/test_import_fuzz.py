@@ -36,7 +36,7 @@ def models(network_file: Callable[..., Path], miniatures: Path) -> list[bytes]:
     """An edgeloop network, the classifier of colours with an open batch, converted and drawn small networks."""
     real = [network_file("fdmobilenet_0.25", 96).read_bytes(), (miniatures / "open_batch.tflite").read_bytes()]
     converted = [random_converted_model(seed, open_batch=seed % 2 == 0) for seed in range(4)]
-    return real + converted + [random_model(seed) for seed in range(30)]
+    return real + converted + [random_model(seed) for seed in range(60)]
 
 
 def imported(content: bytes, path: Path) -> Network | None:

@@ -182,6 +182,12 @@ def test_the_header_alone_states_the_order_and_the_types_of_fields(header: Path)
     assert [initializer(field, value) for field, value in fields[1:]] == ["3u", "{-1, 2}", "0.5"]  # type: ignore[arg-type]
 
 
+def test_a_pointer_may_point_to_nothing(header: Path) -> None:
+    (field, value), *_ = Structure("edgeloop_other", header, VALUES | {"weights": None}).fields()
+    assert (field.name, value) == ("weights", None)
+    assert initializer(field, None) == "NULL"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -192,6 +198,7 @@ def test_the_header_alone_states_the_order_and_the_types_of_fields(header: Path)
         ({"zero_point": (1, 2, 3)}, "zero_point is int32_t"),
         ({"weights": np.zeros(2, np.int32)}, r"weights is int8_t \*"),
         ({"weights": 1}, r"weights is int8_t \*"),
+        ({"count": None}, "count is uint32_t"),
     ],
 )
 def test_values_that_the_header_has_no_field_for_are_refused(header: Path, change: dict[str, Any], words: str) -> None:

@@ -14,23 +14,21 @@ from edgeloop.codegen.toolchain import find_host_compiler
 from edgeloop.errors import ModelError
 
 ROOM = Path(__file__).parent / "new_operator"
-SHAPE = (1, 9, 11, 3)
+SHAPE = (1, 8, 12, 3)
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """Two max pools, one behind the other, and a mean."""
+    """Two of them, one behind the other, and a mean."""
     file = ModelFile()
     image = file.tensor(SHAPE, "int8", 0.5, 3)
-    first = file.tensor((1, 5, 6, 3), "int8", 0.5, 3)
-    second = file.tensor((1, 4, 5, 3), "int8", 0.5, 3)
-    mean = file.tensor((1, 3), "int8", 0.25, -7)
-    pool = {"filterHeight": 3, "filterWidth": 3, "strideH": 2, "strideW": 2, "padding": 0, "fusedActivationFunction": 0}
-    file.operator("MAX_POOL_2D", [image], [first], "Pool2DOptions", **pool)
-    pool |= {"filterHeight": 2, "filterWidth": 2, "strideH": 1, "strideW": 1, "padding": 1, "fusedActivationFunction": 1}
-    file.operator("MAX_POOL_2D", [first], [second], "Pool2DOptions", **pool)
+    first = file.tensor((1, 4, 6, 12), "int8", 0.5, 3)
+    second = file.tensor((1, 2, 3, 48), "int8", 0.5, 3)
+    mean = file.tensor((1, 48), "int8", 0.25, -7)
+    for taken, given in ((image, first), (first, second)):
+        file.operator("SPACE_TO_DEPTH", [taken], [given], "SpaceToDepthOptions", blockSize=2)
     file.operator("MEAN", [second, file.numbers([1, 2])], [mean], "ReducerOptions", keepDims=False)
-    path = tmp_path / "pools.tflite"
+    path = tmp_path / "squares.tflite"
     path.write_bytes(file.content([image], [mean]))
     return path
 
@@ -39,13 +37,13 @@ def model(tmp_path: Path) -> Path:
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The room is where a new one would be, and has its line in the registry."""
     monkeypatch.syspath_prepend(str(ROOM))
-    from max_pool import MaxPool
+    from space_to_depth import SpaceToDepth
 
-    monkeypatch.setattr(operators, "KINDS", [*operators.KINDS, MaxPool])
+    monkeypatch.setattr(operators, "KINDS", [*operators.KINDS, SpaceToDepth])
 
 
 def test_an_operator_without_a_room_is_refused(model: Path) -> None:
-    with pytest.raises(ModelError, match=r"operator 0 \(MAX_POOL_2D\) is not supported"):
+    with pytest.raises(ModelError, match=r"operator 0 \(SPACE_TO_DEPTH\) is not supported"):
         plan_model(model)
 
 
@@ -53,8 +51,8 @@ def test_an_operator_without_a_room_is_refused(model: Path) -> None:
 @pytest.mark.parametrize("stream_input", [False, True])
 def test_a_registered_one_is_generated_and_computes_what_the_reference_does(model: Path, tmp_path: Path, stream_input: bool) -> None:
     network, _ = generate_folder(model, tmp_path / "code", stream_input=stream_input)
-    assert '#include "edgeloop_max_pool.h"' in (tmp_path / "code" / "edgeloop_kernels.h").read_text(encoding="utf-8")
-    assert "edgeloop_max_pool.c" in (tmp_path / "code" / "network.mk").read_text(encoding="utf-8")
+    assert '#include "edgeloop_space_to_depth.h"' in (tmp_path / "code" / "edgeloop_kernels.h").read_text(encoding="utf-8")
+    assert "edgeloop_space_to_depth.c" in (tmp_path / "code" / "network.mk").read_text(encoding="utf-8")
     code, reference = HostNetwork(network, tmp_path / "code", find_host_compiler()), Reference(model)
     for seed in range(3):
         image = np.random.default_rng(seed).integers(-128, 128, SHAPE[1:]).astype(np.int8)

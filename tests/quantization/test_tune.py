@@ -115,7 +115,7 @@ def _shared(x: Any) -> Any:
     [
         (_bent, "softmax", "it does not cover LOGISTIC"),
         (_shared, "softmax", "a CONV_2D has no weights and biases of its own"),
-        (lambda x: x, "sigmoid", "the model does not end in a SOFTMAX"),
+        (lambda x: x, "linear", "the model does not end in a SOFTMAX"),
     ],
 )
 def test_what_is_not_covered_leaves_fine_tuning_out_with_a_word(body: Callable[[Any], Any], end: str, reason: str) -> None:

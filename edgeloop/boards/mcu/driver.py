@@ -24,6 +24,7 @@ from edgeloop.boards.subject import Subject
 from edgeloop.deadline import Deadline
 from edgeloop.errors import BoardSilent, FlashError, InputError, ProtocolError
 from edgeloop.records import CodegenRecord, McuCode, McuDevice, McuFirmware, McuLine, MeasuredDetails
+from edgeloop.tflite.ending import class_scores
 from edgeloop.tflite.interpreter import LiteModel
 
 START_S = 10.0
@@ -125,7 +126,9 @@ class McuBoard(Driver):
         runs = [self._run(image, Mode.IO_ONLY if observe == Observe.OUTPUTS else Mode.PERF) for image in inputs]
         (self._runs if observe == Observe.OUTPUTS else self._timed).extend(runs)
         stored = [run.outputs[0].reshape(-1) for run in runs if run.outputs]
-        return MeasuredRun(form.values(np.stack(stored)) if stored else empty, [round(run.total.duration_ms * NS_PER_MS) for run in runs])
+        return MeasuredRun(
+            class_scores(form.values(np.stack(stored))) if stored else empty, [round(run.total.duration_ms * NS_PER_MS) for run in runs]
+        )
 
     def close(self) -> None:
         if self._flashed is not None:

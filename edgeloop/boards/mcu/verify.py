@@ -59,7 +59,7 @@ def check_formats(network: NetworkInformation, model: LiteModel) -> None:
         raise BoardError(f"The model on the board has {len(network.inputs)} inputs and {len(network.outputs)} outputs.", "Flash it anew.")
     for what, form, meant, sizes in (
         ("input", network.inputs[0], model.input, _sizes(model.input.shape)),
-        ("output", network.outputs[0], model.output, (model.classes,)),
+        ("output", network.outputs[0], model.output, (model.outputs,)),
     ):
         if form.dtype != meant.dtype or _sizes(form.shape) != sizes or not _same_scale(form, meant):
             raise BoardError(

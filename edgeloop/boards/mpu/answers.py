@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgeloop.errors import ProtocolError
+from edgeloop.tflite.ending import class_scores
 from edgeloop.tflite.interpreter import Scores
 
 DType = Literal["uint8", "int8", "float16", "float32"]
@@ -113,4 +114,4 @@ def scores(ran: Ran, content: bytes, output: Tensor, board: str) -> Scores:
         values = (values - np.float32(output.zero_point)) * np.float32(output.scale or 1.0)
     if not np.isfinite(values).all():
         raise ProtocolError(f"The board '{board}' gives scores that are not numbers.", "Its runtime or its memory is damaged.")
-    return values
+    return class_scores(values)

@@ -31,6 +31,7 @@ from edgeloop.errors import BoardError, InputError, ModelError, ToolchainError
 from edgeloop.files import sha256_file
 from edgeloop.firmware.build import build_firmware, is_too_large
 from edgeloop.records import CodegenRecord, EmulatedDetails, EmulatedLayer
+from edgeloop.tflite.ending import class_scores
 from edgeloop.tflite.formats import FILES, Format
 from edgeloop.workspace import VariantPaths
 
@@ -144,7 +145,7 @@ class VirtualBoard(Driver):
         runs = [self.run_one(image, Mode.PER_LAYER if looks else Mode.IO_ONLY) for image in inputs]
         stored = np.stack([run.outputs[0].reshape(-1) for run in runs])
         details = self._details(runs[0].layers, inputs[0]) if looks else None
-        return EmulatedRun(self.running.network.outputs[0].values(stored), [run.total.counters[0] for run in runs], details)
+        return EmulatedRun(class_scores(self.running.network.outputs[0].values(stored)), [run.total.counters[0] for run in runs], details)
 
     def run_one(self, image: NDArray[Any], mode: Mode) -> NetworkRun:
         """One inference on (height, width, channels), with as much about its layers as the mode says.

@@ -37,7 +37,8 @@ def write_application(
     """
     report = inspect_model(model)
     (source, *_), (output, *_) = report.inputs, report.outputs
-    classes, described = labels_beside(model, math.prod(output.shape)), model.parent / FILE_NAME
+    # One output is the sigmoid of the second of two classes.
+    classes, described = labels_beside(model, max(2, math.prod(output.shape))), model.parent / FILE_NAME
     if classes is not None or described.is_file():
         folder.mkdir(exist_ok=True)
     if classes is not None:
@@ -105,6 +106,7 @@ def write_example(
         "type": "float" if output.dtype == "float32" else f"{output.dtype}_t",
         "scale": None if output.dtype == "float32" else real32(output.scale or 1.0),
         "zero_point": signed(output.zero_point or 0),
+        "one_sigmoid": math.prod(output.shape) == 1,
         "sources": [f"{name}.c", f"{name}_data.c", f"{name}_image.c", "edgeloop_resize.c", *kernels],
     }
     for file in ("main.c", "Makefile", "CMakeLists.txt"):

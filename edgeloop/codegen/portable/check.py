@@ -34,12 +34,12 @@ def _check_network(network: Network) -> None:
             layer.expect(known.get(value.tensor) is value, f"uses {value.name!r} before it is computed")
         layer.expect(layer.output.tensor not in known, "computes what is there already")
         _check_value(layer.output)
-        layer.expect(len(layer.inputs) == layer.INPUTS, f"has {len(layer.inputs)} inputs")
+        layer.expect(len(layer.inputs) in layer.INPUTS, f"has {len(layer.inputs)} inputs")
         layer.check()
         known[layer.output.tensor] = layer.output
     if known.get(network.output.tensor) is not network.output or network.output is network.input:
         raise Unfit("no layer computes its output")
-    positions = [layer.position for layer in network.layers]
+    positions = [(layer.position, layer.part) for layer in network.layers]
     if positions != sorted(set(positions)):
         raise Unfit("its layers are not in order")
 

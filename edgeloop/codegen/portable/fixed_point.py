@@ -7,6 +7,7 @@ float32 or in double is part of the result. A ValueError says why a scale has no
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeloop.codegen.portable.values import Limits, Scaling
 
@@ -42,6 +43,19 @@ def normalised(real: float) -> tuple[int, int]:
     multiplier = math.floor(fraction * (1 << 31) + 0.5)
     # A fraction just below 1 is rounded up to 2^31, which 32 bits do not hold: half of it, shifted by one more, is the same.
     return (1 << 30, shift + 1) if multiplier == 1 << 31 else (multiplier, shift)
+
+
+def multiplied(values: NDArray[np.int64], by: Scaling) -> NDArray[np.int64]:
+    """Each value, within 32 bits even after a shift to the left, scaled as edgeloop_scaled of edgeloop_fixed_point.h does."""
+    product = (values << max(by.shift, 0)) * by.multiplier
+    return rounded_shift((product + (1 << 30)) >> 31, max(-by.shift, 0))
+
+
+def rounded_shift(values: NDArray[np.int64], exponent: int) -> NDArray[np.int64]:
+    """Each value divided by 2^exponent, halves away from zero (RoundingDivideByPOT, gemmlowp/fixedpoint.h)."""
+    half = (1 << exponent) >> 1
+    rounded: NDArray[np.int64] = np.sign(values) * ((np.abs(values) + half) >> exponent)
+    return rounded
 
 
 def activation_limits(activation: str, output_scale: float, zero_point: int) -> Limits:

@@ -3,6 +3,7 @@
 The file is not trusted: memory is written by the code that is generated from what comes out here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from edgeloop.codegen.portable.operators import find_kind
 from edgeloop.codegen.portable.shapes import FOLDED
 from edgeloop.codegen.portable.values import Value
 from edgeloop.errors import ModelError
+from edgeloop.tflite.ending import ONE_CLASS, ending, unfit_ending
 from edgeloop.tflite.graph import Graph, Tensor, read_graph
 
 MOST_OPERATORS = 2_000
@@ -54,7 +56,7 @@ class _Importer:
 
     def network(self) -> Network:
         source = self._input()
-        layers = [layer for position in range(len(self._graph.operators)) if (layer := self._layer(position))]
+        layers = [layer for position in range(len(self._graph.operators)) for layer in self._layers(position)]
         if len(self._graph.outputs) != 1:
             raise self._refuse(f"has {len(self._graph.outputs)} outputs, where one is expected")
         output = self._values.get(self._graph.outputs[0])
@@ -63,6 +65,8 @@ class _Importer:
         needed = needed_layers(layers, output)
         if not any(layer.KERNEL for layer in needed) or all(source not in layer.inputs for layer in needed):
             raise self._refuse("computes nothing from its input", "Convert the model again.")
+        if ending(self._graph) == "sigmoid" and output.elements > 1:
+            raise self._refuse(str(unfit_ending(self._graph)), ONE_CLASS)
         return Network(source, output, needed)
 
     def _input(self) -> Value:
@@ -77,25 +81,30 @@ class _Importer:
         self._values[index] = read_value(tensor, index, self._refuse)
         return self._values[index]
 
-    def _layer(self, position: int) -> Layer | None:
-        """The layer of the operator at that position; None where it is folded away."""
-        name = self._graph.operators[position].name
-        folded, kind = FOLDED.get(name), find_kind(name)
+    def _layers(self, position: int) -> Sequence[Layer]:
+        """The layers of the operator at that position, one for each output; none where it is folded away."""
+        operator = self._graph.operators[position]
+        folded, kind = FOLDED.get(operator.name), find_kind(operator.name)
+        if kind is not None and operator.inputs and operator.inputs[0] in self._values:
+            folded = None  # A slice of what is computed, not of a shape.
         table = folded[0] if folded else kind.OPTIONS if kind else ""
         node = Node(self._path, self._graph, position, self._values, self._folded, table)
         if folded:
             self._folded[self._folded_output(node)] = folded[1](node)
-            return None
+            return []
         if kind is None:
             raise node.refuse("is not supported by the portable generator")
         self._count_weights(node)
         try:
-            layer = kind.read(node)
+            layers = kind.kind_of(node).read_all(node)
         except ValueError as error:  # A scale without a multiplier (fixed_point).
             raise node.refuse(f"cannot be computed in 32 bits: {error}", QUANTIZE_IT) from error
-        self._count_channels(layer)
-        self._values[layer.output.tensor] = layer.output
-        return layer
+        for layer in layers:
+            self._count_channels(layer)
+            if layer.output.tensor in self._values:
+                raise node.refuse("writes to a tensor that has its values already", "Convert the model again.")
+            self._values[layer.output.tensor] = layer.output
+        return layers
 
     def _folded_output(self, node: Node) -> int:
         index = node.operator.outputs[0] if node.operator.outputs else -1

@@ -6,6 +6,7 @@ what its kernel is told, which rows of its inputs it needs, its scratch memory, 
 
 import re
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -36,14 +37,22 @@ class Layer(Work):
     """The options table of these operators in the file."""
     NODE_TYPE: ClassVar[int] = OTHER_NODE_TYPE
     """By which ST's tools show it."""
-    INPUTS: ClassVar[int] = 1
+    INPUTS: ClassVar[range] = range(1, 2)
+    """How many computed values it may read."""
 
     position: int
     """Its place among the operators of the file."""
     operator: str
     """Its name in the file, e.g. CONV_2D."""
+    part: int = 0
+    """Which of its operator's outputs it computes."""
     inputs: tuple[Value, ...]
     output: Value
+
+    @classmethod
+    def kind_of(cls, node: "Node") -> "type[Layer]":  # noqa: ARG003
+        """Which kind of layer the operator becomes: this one, or another that takes what this one does not."""
+        return cls
 
     @classmethod
     @abstractmethod
@@ -54,6 +63,11 @@ class Layer(Work):
             ModelError: it is damaged, or the kernel does not take it.
             ValueError: a scale has no multiplier.
         """
+
+    @classmethod
+    def read_all(cls, node: "Node") -> "Sequence[Layer]":
+        """A layer for each output of an operator; as `read`."""
+        return [cls.read(node)]
 
     @abstractmethod
     def check(self) -> None:
@@ -74,7 +88,7 @@ class Layer(Work):
     @property
     def name(self) -> str:
         """Its operator and its place in the file, e.g. conv_2d_3."""
-        return f"{re.sub('[^a-z0-9]+', '_', self.operator.lower())}_{self.position}"
+        return f"{re.sub('[^a-z0-9]+', '_', self.operator.lower())}_{self.position}" + (f"_part_{self.part}" if self.part else "")
 
     @property
     def macs(self) -> int:

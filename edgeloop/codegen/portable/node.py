@@ -45,6 +45,8 @@ class Node:
     """Constants that follow from shapes, by tensor."""
     table: str = ""
     """The options table that such an operator has."""
+    result: int = 0
+    """Which of the operator's outputs is computed."""
 
     @property
     def operator(self) -> Operator:
@@ -52,17 +54,17 @@ class Node:
 
     def ends(self, output: Value, *inputs: Value) -> dict[str, Any]:
         """The fields that every layer has."""
-        return {"position": self.position, "operator": self.operator.name, "inputs": inputs, "output": output}
+        return {"position": self.position, "operator": self.operator.name, "part": self.result, "inputs": inputs, "output": output}
 
     def refuse(self, reason: str, remedy: str = OTHER_LAYERS) -> ModelError:
         """The error that says why this operator is not imported."""
         return ModelError(f"{self.path}: operator {self.position} ({self.operator.name}) {reason}.", remedy)
 
-    def expect_inputs(self, fewest: int, most: int) -> None:
-        """Refuse another number of inputs, and anything but one output."""
-        inputs, outputs = len(self.operator.inputs), len(self.operator.outputs)
-        if not fewest <= inputs <= most or outputs != 1:
-            raise self.refuse(f"has {inputs} inputs and {outputs} outputs")
+    def expect_inputs(self, fewest: int, most: int, outputs: range = range(1, 2)) -> None:
+        """Refuse another number of inputs or outputs."""
+        taken, given = len(self.operator.inputs), len(self.operator.outputs)
+        if not fewest <= taken <= most or given not in outputs:
+            raise self.refuse(f"has {taken} inputs and {given} outputs")
 
     @property
     def options(self) -> Mapping[str, Setting]:
@@ -95,7 +97,7 @@ class Node:
 
     def output(self) -> Value:
         """The value that the operator computes."""
-        index = self.operator.outputs[0]
+        index = self.operator.outputs[self.result]
         tensor = self.graph.tensors[index]
         if index in self.values or index in self.folded or tensor.constant_bytes:
             raise self.refuse("writes to a tensor that has its values already", "Convert the model again.")
@@ -104,6 +106,10 @@ class Node:
     def shape(self, value: Value) -> tuple[int, ...]:
         """Its shape in the file, the batch included."""
         return self.graph.tensors[value.tensor].shape
+
+    def shape_at(self, place: int) -> tuple[int, ...]:
+        """The shape in the file of what is at that place of the inputs, computed or constant."""
+        return self.graph.tensors[self.operator.inputs[place]].shape
 
     def int8_output(self, *shape: int) -> Value:
         """The value that the operator computes, which must be int8 and of that shape, the batch included."""
@@ -121,9 +127,13 @@ class Node:
     def like(self, value: Value) -> Value:
         """The output of an operator that moves values without scaling them: as `value` but for its shape."""
         output = self.output()
+        self.expect_like(value, output)
+        return output
+
+    def expect_like(self, value: Value, output: Value) -> None:
+        """Refuse values that are quantized differently."""
         if (output.dtype, output.scale, output.zero_point) != (value.dtype, value.scale, value.zero_point):
             raise self.refuse("changes type or scale on the way")
-        return output
 
     def constant(self, place: int, dtype: str) -> NDArray[np.generic] | None:
         """The constant at that place, without a copy, or None where the operator has none there."""
@@ -142,12 +152,12 @@ class Node:
             raise self.refuse(f"takes an input {place} that is no constant")
         return tensor.stored.view(item).reshape(tensor.shape)
 
-    def integers(self, place: int, dimensions: int | None = None) -> list[int]:
-        """The few numbers of a constant of so many dimensions, such as axes or a shape."""
+    def integers(self, place: int, dimensions: int | None = None, elements: int | None = None) -> list[int]:
+        """The few numbers of a constant of so many dimensions or elements, such as axes or a shape."""
         constant = self.constant(place, "INT32")
         if constant is None:
             raise self.refuse(f"has no input {place}", "Convert the model again.")
-        if constant.size > MOST_INTEGERS or dimensions not in (None, constant.ndim):
+        if constant.size > MOST_INTEGERS or dimensions not in (None, constant.ndim) or elements not in (None, constant.size):
             raise self.refuse(f"takes numbers of shape {constant.shape} as input {place}", "Convert the model again.")
         return [int(number) for number in constant.reshape(-1)]
 
@@ -159,7 +169,7 @@ def read_value(tensor: Tensor, index: int, refuse: Refuse) -> Value:
         kind = "sparse" if tensor.sparse else "variable" if tensor.variable else tensor.dtype
         raise refuse(f"has the {kind} tensor {tensor.name!r}, where int8, uint8 or float32 values are expected", QUANTIZE_IT)
     height, width, channels = _image_shape(tensor, refuse)
-    scale, zero_point = (0.0, 0) if dtype == "float32" else _quantization(tensor, refuse)
+    scale, zero_point = (0.0, 0) if dtype == "float32" else quantization(tensor, refuse)
     return Value(index, tensor.name, height, width, channels, dtype, scale, zero_point)
 
 
@@ -176,7 +186,8 @@ def _image_shape(tensor: Tensor, refuse: Refuse) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _quantization(tensor: Tensor, refuse: Refuse) -> tuple[float, int]:
+def quantization(tensor: Tensor, refuse: Refuse) -> tuple[float, int]:
+    """The one scale and the one zero point of a tensor of values."""
     if tensor.scales.size != 1 or tensor.zero_points.size != 1:
         raise refuse(f"has the {tensor.dtype} tensor {tensor.name!r} with {tensor.scales.size} scales, where one is expected", QUANTIZE_IT)
     scale, zero_point = float(tensor.scales[0]), int(tensor.zero_points[0])

@@ -13,7 +13,8 @@ from edgeloop.codegen.portable.literals import real, signed, unsigned
 
 Array = NDArray[np.int8] | NDArray[np.int32] | NDArray[np.float64]
 Number = int | float | tuple[int, ...]
-Values = Mapping[str, Array | Number]
+Values = Mapping[str, Array | Number | None]
+"""None for a pointer where there is nothing to point to."""
 
 ARRAY_TYPES = {"int8": "int8_t", "int32": "int32_t", "float64": "double"}
 _STRUCTURE = re.compile(r"typedef struct \{(.*?)\} (\w+);", re.DOTALL)
@@ -40,7 +41,7 @@ class Structure:
     """Which declares it."""
     values: Values
 
-    def fields(self) -> Iterator[tuple[Field, Array | Number]]:
+    def fields(self) -> Iterator[tuple[Field, Array | Number | None]]:
         """The fields in the header's order, each with its value.
 
         Raises:
@@ -53,8 +54,10 @@ class Structure:
             yield field, _fitting(field, self.values[field.name])
 
 
-def initializer(field: Field, value: Number) -> str:
-    """A number, or a few, in C."""
+def initializer(field: Field, value: Number | None) -> str:
+    """A number, or a few, in C; or a pointer to nothing."""
+    if value is None:
+        return "NULL"
     if isinstance(value, tuple):
         return f"{{{', '.join(initializer(field, item) for item in value)}}}"
     if field.type == "double":
@@ -83,9 +86,11 @@ def read_fields(header: Path, structure: str) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _fitting(field: Field, value: Array | Number) -> Array | Number:
+def _fitting(field: Field, value: Array | Number | None) -> Array | Number | None:
     """The value, of the type that the field has."""
-    if isinstance(value, np.ndarray):
+    if value is None:
+        fits = field.pointer
+    elif isinstance(value, np.ndarray):
         fits = field.pointer and ARRAY_TYPES.get(value.dtype.name) == field.type
     elif isinstance(value, tuple):
         fits = field.length == len(value)

@@ -46,6 +46,7 @@ class Tap:
     """As the stage sees it; after a reshape other rows than the buffer's own."""
     rows: int
     stride: int = 1
+    """0 where every output row needs the same ones."""
     top: int = 0
     in_place: bool = False
     """Byte i of output row y needs no byte before i of input row y, and rows are of equal length: the output may take
@@ -54,14 +55,22 @@ class Tap:
     """All that is read for some output rows is read before the first byte of them is written."""
     padded: bool = False
     """Rows above and below the input are read as well, as missing ones."""
+    starts: tuple[int, ...] | None = None
+    """For each output row the first input row, never falling, where no stride says it; the layer's structure has it as `rows`."""
+
+    def start(self, row: int) -> int:
+        """The first row that output row `row` reads, whether it is there or not."""
+        if self.starts is None:
+            return row * self.stride - self.top
+        return self.starts[row] if row < len(self.starts) else self.value.height
 
     def first(self, row: int) -> int:
         """The first input row, of those there are, that output row `row` and all later ones need."""
-        return min(max(row * self.stride - self.top, 0), self.value.height)
+        return min(max(self.start(row), 0), self.value.height)
 
     def end(self, row: int) -> int:
         """One past the last input row that output row `row` needs."""
-        return min(max(row * self.stride - self.top + self.rows, 0), self.value.height)
+        return min(max(self.start(row) + self.rows, 0), self.value.height)
 
 
 @dataclass(frozen=True)

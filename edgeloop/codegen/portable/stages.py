@@ -101,7 +101,8 @@ class StageWriter:
         """What must be computed before: rows of values of which only a few are stored."""
         last = "y" if self.plan.batch(place).rows == 1 else "(y + count - 1u)"
         for producer, tap in self.plan.pulls(place):
-            yield f"{self.function(producer)}({_end(tap, last)});"
+            layer = self.pipeline.stages[place].layers[-1]
+            yield f"{self.function(producer)}({_end(tap, last, f'layer_{self.index(layer)}')});"
 
     def _compute(self, place: int, work: "Work") -> list[str]:
         site = Site(self, place)
@@ -132,6 +133,14 @@ class Site:
         """A pointer to what the kernel is told about a layer."""
         return f"&layer_{self._writer.index(layer)}"
 
+    def field(self, layer: "Layer", name: str) -> str:
+        """A field of what the kernel is told about a layer."""
+        return f"layer_{self._writer.index(layer)}.{name}"
+
+    def tap(self, value: Value) -> Tap:
+        """How an input is read; one that is used twice is read through one tap."""
+        return next(tap for tap in self.taps if tap.value is value)
+
     def row(self, tap: Tap, row: str = "") -> str:
         """A pointer to a row of an input: `row`, or the one of the output's own number; NULL where that is a missing one."""
         rows = self._writer.rows_of(tap.buffer, tap.value).name
@@ -159,8 +168,12 @@ class Site:
         return [f"{writer.upper}_BEGIN({index}u);", *statements, f"{writer.upper}_END({index}u);"]
 
 
-def _end(tap: Tap, row: str) -> str:
-    """One past the last input row that an output row needs, in C."""
+def _end(tap: Tap, row: str, structure: str) -> str:
+    """One past the last input row that an output row needs, in C; `structure` is that of the layer that reads it."""
+    if tap.starts is not None:
+        return f"least((uint32_t){structure}.rows[{row}] + {unsigned(tap.rows)}, {unsigned(tap.value.height)})"
+    if tap.stride == 0:
+        return unsigned(tap.end(0))
     beyond = tap.rows - tap.top
     scaled = row if tap.stride == 1 else f"{unsigned(tap.stride)} * {row}"
     height = unsigned(tap.value.height)

@@ -67,6 +67,18 @@ class Window:
     top: int
     """Rows of padding above the input; what is missing below follows from the output's height."""
     left: int
+    dilation_y: int = 1
+    """Rows from one of its own to the next."""
+    dilation_x: int = 1
+
+    @property
+    def reach_y(self) -> int:
+        """Input rows from its first to its last."""
+        return (self.height - 1) * self.dilation_y + 1
+
+    @property
+    def reach_x(self) -> int:
+        return (self.width - 1) * self.dilation_x + 1
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""ADD of two values of one shape."""
+"""ADD and SUB of two operands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from edgeloop.codegen.portable import fixed_point
-from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.node import Node
+from edgeloop.codegen.portable.operators.pairwise import Pairwise, operands
 from edgeloop.codegen.portable.parameters import Values
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.values import Limits, Scaling
@@ -16,44 +16,42 @@ LEFT_SHIFT = 20
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Add(Layer):
+class Add(Pairwise):
     """Both inputs are shifted left and scaled, added, and scaled again."""
 
     OPERATORS = ("ADD",)
     OPTIONS = "AddOptions"
     KERNEL = "edgeloop_add"
     NODE_TYPE = 0x113
-    INPUTS = 2
+    SIGN = 1
+    """Of the second operand."""
 
     input_scalings: tuple[Scaling, Scaling]
+    """The multiplier of the second one is negative where it is subtracted (kernels/sub.cc)."""
     output_scaling: Scaling
     limits: Limits
 
     @classmethod
     def read(cls, node: Node) -> Self:
-        node.expect_inputs(2, 2)
-        first, second = node.int8(0), node.int8(1)
-        if node.shape(first) != node.shape(second):
-            raise node.refuse(f"adds the shapes {node.shape(first)} and {node.shape(second)}, and the kernel adds values of one shape")
-        output = node.int8_output(*node.shape(first))
+        first, second, shape = operands(node)
+        output = node.int8_output(*shape)
         one, other, both = _scalings(first.scale, second.scale, output.scale)
+        scalings = (one, replace(other, multiplier=cls.SIGN * other.multiplier))
         limits = fused_limits(node, output)
-        return cls(**node.ends(output, first, second), input_scalings=(one, other), output_scaling=both, limits=limits)
+        return cls.of_operands(node, output, first, second, input_scalings=scalings, output_scaling=both, limits=limits)
 
     def check(self) -> None:
-        self.expect_int8()
-        self.expect(self.inputs[0].shape == self.inputs[1].shape == self.output.shape, "adds other shapes")
+        self.check_operands()
         for scaling in (*self.input_scalings, self.output_scaling):
-            self.expect_scaling(scaling)
+            self.expect_scaling(replace(scaling, multiplier=abs(scaling.multiplier)))
             # A shift to the left would leave 32 bits: the inputs were shifted as far as they go.
             self.expect(scaling.shift <= 0, "scales up")
         self.expect_limits(self.limits)
 
     def parameters(self) -> Values:
-        first, second = self.inputs
         return {
-            "count": self.output.width * self.output.channels,
-            "input_zero_point": (first.zero_point, second.zero_point),
+            **self.steps(),
+            "input_zero_point": tuple(operand.zero_point for operand in self.operands),
             "input_multiplier": tuple(scaling.multiplier for scaling in self.input_scalings),
             "input_shift": tuple(scaling.shift for scaling in self.input_scalings),
             "output_zero_point": self.output.zero_point,
@@ -64,9 +62,16 @@ class Add(Layer):
         }
 
     def call(self, site: Site) -> list[str]:
-        # A value that is added to itself is read through one tap.
-        first, second = site.row(site.taps[0]), site.row(site.taps[-1])
-        return [f"edgeloop_add_row({site.structure(self)}, {first}, {second}, output);"]
+        return [f"edgeloop_add_row({site.structure(self)}, {self.rows(site)}, output);"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Subtract(Add):
+    """The second operand is scaled by a negative multiplier and added."""
+
+    OPERATORS = ("SUB",)
+    OPTIONS = "SubOptions"
+    SIGN = -1
 
 
 def _scalings(first_scale: float, second_scale: float, output_scale: float) -> tuple[Scaling, Scaling, Scaling]:

@@ -10,7 +10,7 @@ from edgeloop.codegen.portable.pipeline import Tap
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.values import Limits, Value, Window
 from edgeloop.codegen.portable.weights import fused_limits
-from edgeloop.codegen.portable.windows import MOST_WINDOW, expect_window, sliding, window_tap
+from edgeloop.codegen.portable.windows import expect_window, sliding, window_tap
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,7 +29,7 @@ class AveragePool(Layer):
     def read(cls, node: Node) -> Self:
         node.expect_inputs(1, 1)
         source = node.int8(0)
-        window, rows, columns = sliding(node, source, node.option("FilterHeight"), node.option("FilterWidth"), range(1, MOST_WINDOW + 1))
+        window, rows, columns = sliding(node, source, node.option("FilterHeight"), node.option("FilterWidth"))
         output = node.int8_output(1, rows, columns, source.channels)
         node.like(source)
         return cls(**node.ends(output, source), window=window, limits=fused_limits(node, output))

@@ -1,4 +1,4 @@
-"""CONV_2D; a 1x1 window with stride 1 is the pointwise case."""
+"""CONV_2D without groups and dilation; a 1x1 window with stride 1 is the pointwise case."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.node import Node
+from edgeloop.codegen.portable.operators.any_convolution import AnyConvolution
 from edgeloop.codegen.portable.operators.scaled import Scaled
 from edgeloop.codegen.portable.operators.tiles import aligned, filled, pair_bytes, row_bytes
 from edgeloop.codegen.portable.parameters import Values
@@ -15,6 +17,7 @@ from edgeloop.codegen.portable.pipeline import Batch
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.values import Value, Window
 from edgeloop.codegen.portable.weights import read_kernel
+from edgeloop.codegen.portable.windows import dilation
 from edgeloop.errors import ModelError
 
 RESIDENT_WEIGHT_BYTES = 2048
@@ -36,15 +39,19 @@ class Convolution(Scaled):
     KERNEL = "edgeloop_convolution"
 
     @classmethod
+    def kind_of(cls, node: Node) -> type[Layer]:
+        weights, source = node.graph.operand(node.operator, 1), node.graph.operand(node.operator, 0)
+        grouped = weights is not None and source is not None and weights.shape[3:] != source.shape[3:]
+        return AnyConvolution if grouped or dilation(node) != (1, 1) else cls
+
+    @classmethod
     def read(cls, node: Node) -> Self:
         node.expect_inputs(2, 3)
         source = node.int8(0)
         kernel = read_kernel(node, channel_axis=0, dimensions=4)
         outputs, height, width, channels = kernel.weights.shape
         if channels != source.channels:
-            raise node.refuse(f"has weights for {channels} of {source.channels} input channels (groups)")
-        if height % 2 == 0 or width % 2 == 0:
-            raise node.refuse(f"has a window of {height}x{width}, and the kernels take odd sizes")
+            raise node.refuse(f"has weights for {channels} of {source.channels} input channels", "Convert the model again.")
         return cls.of_kernel(node, kernel, kernel.weights, kernel.weights.reshape(outputs, -1), (height, width))
 
     @property

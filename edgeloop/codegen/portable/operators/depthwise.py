@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D with the depth multiplier 1."""
+"""DEPTHWISE_CONV_2D with the depth multiplier 1 and without dilation."""
 
 import math
 from dataclasses import dataclass
@@ -6,17 +6,21 @@ from typing import Self
 
 import numpy as np
 
+from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.node import Node
+from edgeloop.codegen.portable.operators.any_convolution import AnyConvolution
 from edgeloop.codegen.portable.operators.scaled import Scaled
 from edgeloop.codegen.portable.operators.tiles import aligned, cut_columns, halves
 from edgeloop.codegen.portable.parameters import Values
 from edgeloop.codegen.portable.pipeline import Batch
 from edgeloop.codegen.portable.stages import Site
 from edgeloop.codegen.portable.weights import read_kernel
+from edgeloop.codegen.portable.windows import dilation
 
-SIZES = (3, 5)
 CHANNEL_COST, WORD_COST = 100, 4
 """Instructions that it takes to begin with a channel, and to expand two input values."""
+SIZES, STRIDES = (3, 5), (1, 2)
+"""Of what the fast kernel computes in tiles: square windows of these sides; any other takes the plain way."""
 TILE, LANES = 4, 4
 """Columns of a tile and channels that are expanded together: edgeloop_depthwise.c."""
 
@@ -30,15 +34,17 @@ class Depthwise(Scaled):
     KERNEL = "edgeloop_depthwise"
 
     @classmethod
+    def kind_of(cls, node: Node) -> type[Layer]:
+        return AnyConvolution if node.option("DepthMultiplier") != 1 or dilation(node) != (1, 1) else cls
+
+    @classmethod
     def read(cls, node: Node) -> Self:
         node.expect_inputs(2, 3)
         source = node.int8(0)
         kernel = read_kernel(node, channel_axis=3, dimensions=4)
         batch, height, width, channels = kernel.weights.shape
         if batch != 1 or channels != source.channels or node.option("DepthMultiplier") != 1:
-            raise node.refuse(f"makes {channels} channels of {source.channels}, and the kernels take the depth multiplier 1")
-        if height != width or height not in SIZES:
-            raise node.refuse(f"has a window of {height}x{width}, and the kernels take 3x3 and 5x5")
+            raise node.refuse(f"makes {channels} channels of {source.channels} by the depth multiplier {node.option('DepthMultiplier')}")
         weights = kernel.weights.reshape(height, width, channels)
         return cls.of_kernel(node, kernel, weights, weights.reshape(-1, channels).T, (height, width))
 
@@ -54,6 +60,12 @@ class Depthwise(Scaled):
         channels = self.weights.shape[-1]
         rows = np.ascontiguousarray(self.weights.reshape(-1, channels).T)
         return {**self.common_fields(rows, rows.reshape(-1), self.inputs[0]), "channels": channels}
+
+    @property
+    def has_tiles(self) -> bool:
+        """Whether the fast kernel takes its window."""
+        window = self.window
+        return window.height == window.width and window.width in SIZES and window.stride_x in STRIDES
 
     @property
     def tiles(self) -> int:
@@ -76,6 +88,8 @@ class Depthwise(Scaled):
         return self.output.channels * strips * (CHANNEL_COST + WORD_COST * self.plane_words(rows, tiles)) // rows
 
     def batches(self) -> tuple[Batch, ...]:
+        if not self.has_tiles:
+            return (Batch(1, 0),)
         return tuple(Batch(1, self.plane_bytes(1, tiles)) for tiles in halves(self.tiles))
 
     def gather(self, site: Site) -> list[str]:

@@ -1,4 +1,4 @@
-/* ADD of two values of one shape. */
+/* ADD, and SUB by a negative multiplier. */
 #ifndef EDGELOOP_ADD_H
 #define EDGELOOP_ADD_H
 
@@ -10,7 +10,11 @@ extern "C" {
 #endif
 
 typedef struct {
-    uint32_t count;             /* values of a row: width * channels */
+    const int8_t *constant;     /* the operand that the model's file holds, or NULL */
+    uint32_t columns;           /* of a row; 1 where both operands are walked in one run */
+    uint32_t channels;
+    uint32_t column_step[2];    /* values from one column of an operand to the next; 0 where it has only one */
+    uint32_t channel_step[2];   /* likewise from channel to channel */
     int32_t input_zero_point[2];
     int32_t input_multiplier[2];
     int32_t input_shift[2];
@@ -21,7 +25,7 @@ typedef struct {
     int32_t high;
 } edgeloop_add;
 
-/* output may be an input, value for value in place. */
+/* output may be an operand of its own shape, value for value in place. */
 void edgeloop_add_row(const edgeloop_add *layer, const int8_t *first, const int8_t *second, int8_t *output);
 
 #ifdef __cplusplus

@@ -15,7 +15,6 @@ from edgeloop.codegen.portable.values import Limits, Scaling, Value, Window
 from edgeloop.codegen.portable.weights import Kernel, Weighted, check_sums, fused_limits
 from edgeloop.codegen.portable.windows import expect_window, sliding, window_tap
 
-STRIDES = (1, 2)
 ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE = range(3)
 """EDGELOOP_ROUND_... of edgeloop_rounding.h."""
 _FAST_SHIFTS = range(-22, 0)
@@ -38,7 +37,7 @@ class Scaled(Weighted):
     def of_kernel(cls, node: Node, kernel: Kernel, weights: NDArray[np.int8], rows: NDArray[np.int8], size: tuple[int, int]) -> Self:
         """The layer of an operator whose window has this size; `weights` as it keeps them, `rows` those of each output channel."""
         source = node.int8(0)
-        window, height, width = sliding(node, source, *size, STRIDES)
+        window, height, width = sliding(node, source, *size)
         output = node.int8_output(1, height, width, len(rows))
         scalings = _scalings(source.scale, kernel.scales, output.scale)
         check_sums(node, rows, kernel.bias, scalings)
@@ -57,7 +56,11 @@ class Scaled(Weighted):
         return window_tap(buffer, value, self.window)
 
     def common_fields(self, rows: NDArray[np.int8], stored: Array, source: Value) -> dict[str, Array | Number]:
-        """Fields of both structures; `rows` are the weights of each output channel, `stored` the same as the kernel wants them."""
+        """Those of the kernels that round in the cheapest way that is exact."""
+        return {**self.window_fields(rows, stored, source), "rounding": self._rounding(rows, self._kernel_scalings(rows))}
+
+    def window_fields(self, rows: NDArray[np.int8], stored: Array, source: Value) -> dict[str, Array | Number]:
+        """Fields of all structures; `rows` are the weights of each output channel, `stored` the same as the kernel wants them."""
         scalings = self._kernel_scalings(rows)
         return {
             "weights": stored,
@@ -72,7 +75,6 @@ class Scaled(Weighted):
             "left": self.window.left,
             "input_zero_point": source.zero_point,
             **self.output_fields(),
-            "rounding": self._rounding(rows, scalings),
         }
 
     def _kernel_scalings(self, rows: NDArray[np.int8]) -> tuple[Scaling, ...]:

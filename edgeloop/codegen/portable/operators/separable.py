@@ -28,7 +28,7 @@ class Separable(Fusion[Depthwise, Convolution]):
 
     @classmethod
     def fits(cls, first: Depthwise, second: Convolution, network: Network) -> bool:  # noqa: ARG003
-        return second.is_pointwise
+        return second.is_pointwise and first.has_tiles
 
     @property
     def observed_row_bytes(self) -> int:

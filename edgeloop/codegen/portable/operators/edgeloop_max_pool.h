@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     uint32_t input_width;
     uint32_t channels;
@@ -19,5 +23,9 @@ typedef struct {
 
 /* rows: kernel_height pointers. */
 void edgeloop_max_pool_row(const edgeloop_max_pool *layer, const int8_t *const *rows, int8_t *output);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,0 +1,33 @@
+/* MUL. */
+#ifndef EDGELOOP_MULTIPLY_H
+#define EDGELOOP_MULTIPLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const int8_t *constant;     /* the operand that the model's file holds, or NULL */
+    uint32_t columns;           /* of a row; 1 where both operands are walked in one run */
+    uint32_t channels;
+    uint32_t column_step[2];    /* values from one column of an operand to the next; 0 where it has only one */
+    uint32_t channel_step[2];   /* likewise from channel to channel */
+    int32_t input_zero_point[2];
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t low;
+    int32_t high;
+} edgeloop_multiply;
+
+/* output may be an operand of its own shape, value for value in place. */
+void edgeloop_multiply_row(const edgeloop_multiply *layer, const int8_t *first, const int8_t *second, int8_t *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
