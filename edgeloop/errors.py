@@ -25,6 +25,7 @@ EdgeloopError
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 │   └── StoreSilent *      it does not answer
+├── NotPromoted            a variant's gates refuse it
 ├── BoardError             a board cannot be had, or does not do what it should
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
 │   ├── BoardBusy *        somebody else holds it
@@ -175,6 +176,10 @@ class StoreSilent(StoreError):
     """The object storage does not answer."""
 
     may_pass = True
+
+
+class NotPromoted(EdgeloopError):
+    """A variant's gates refuse to make it champion."""
 
 
 class BoardError(EdgeloopError):

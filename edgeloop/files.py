@@ -51,18 +51,41 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
     On an exception the temporary file is removed and `target` stays as it was.
     """
+    with _beside(target) as temporary:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
+
+
+def create_bytes(target: Path, content: bytes) -> None:
+    """Write a file that is not there yet, atomically: of several writers one succeeds.
+
+    Raises:
+        FileExistsError: it is there, and stays as it is.
+    """
+    with _beside(target) as temporary:
+        temporary.write_bytes(content)
+        _sync(temporary)
+        os.link(temporary, target)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A temporary file beside `target`, removed at the end where it is still there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.part-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(temporary: Path) -> None:
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    temporary.chmod(0o644)
 
 
 def read_text(path: Path) -> str:

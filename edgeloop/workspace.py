@@ -138,6 +138,11 @@ class VariantPaths:
         return self.folder / "card.json"
 
     @property
+    def decision(self) -> Path:
+        """What the gates said last; no card is made from it."""
+        return self.folder / "gates" / "decision.json"
+
+    @property
     def benchmarks(self) -> Path:
         """One record for each board that the variant was benchmarked on."""
         return self.folder / "benchmarks"

@@ -1,6 +1,7 @@
 """params.yaml as typed models: what is built, from which data, and how. Unknown keys are refused."""
 
 from edgeloop.config.data import Drawn, Layout, Limits, Prepare, Rule, Source, Split, Validate
+from edgeloop.config.gates import AgainstChampion, Gates
 from edgeloop.config.params import Dataset, Params, Step, load_params, not_built
 from edgeloop.config.phases import write_phases
 from edgeloop.config.section import Network, Positive, Resize, Resolution, Section, Sha256
@@ -11,12 +12,14 @@ from edgeloop.config.variants import ALL, BoardBenchmark, Row, Variant
 __all__ = [
     "ALL",
     "OFF",
+    "AgainstChampion",
     "Benchmark",
     "BoardBenchmark",
     "Compute",
     "Dataset",
     "Drawn",
     "Evaluate",
+    "Gates",
     "Generate",
     "Ingest",
     "Layout",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from edgeloop.config.data import Prepare, Source, Validate
+from edgeloop.config.gates import Gates, merged, unknown_board
 from edgeloop.config.old_form import is_old, new_lines
 from edgeloop.config.section import Section, Words
 from edgeloop.config.steps import Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules
@@ -73,6 +74,8 @@ class Params(Section):
     evaluate: Evaluate = Evaluate()
     benchmark: Benchmark = Benchmark()
     publish: Publish = Publish()
+    gates: dict[str, Gates] = Field(default_factory=dict)
+    """By a word as in `build`."""
     ingest: dict[str, Ingest] = Field(default_factory=dict)
     schedules: Schedules = Schedules()
     pools: dict[Name, list[Step]] = Field(default_factory=dict)
@@ -143,6 +146,20 @@ class Params(Section):
                     raise misfit((*place, number), self._no_such(word)) from None
         return self
 
+    @model_validator(mode="after")
+    def _gates_fit(self) -> "Params":
+        for word, gates in self.gates.items():
+            try:
+                names = chosen([word], self._variants, self.sets)
+            except LookupError:
+                raise misfit(("gates", word), self._no_such(word)) from None
+            if (found := unknown_board(gates, {name: self._variants[name].boards for name in names})) is not None:
+                board, variant = found
+                near = near_match(board, self._variants[variant].boards)
+                said = f"{variant} is not measured on the board '{board}'{near}; state the limit for variants that are"
+                raise misfit(("gates", word, "latency_ms_at_most", board), said)
+        return self
+
     def _words(self) -> Iterator[tuple[tuple[str, ...], Words]]:
         """Where words choose variants."""
         yield from ((("sets", name), words) for name, words in self.sets.items())
@@ -204,6 +221,10 @@ class Params(Section):
                 raise not_built(word)
         picked = set(names) if among is None else set(names) & set(among)
         return [name for name in self.variants if name in picked]
+
+    def gates_of(self, variant: str) -> Gates | None:
+        """The rules for a variant, those of all entries that choose it together; None where there are none."""
+        return merged(gates for word, gates in self.gates.items() if variant in chosen([word], self.variants, self.sets))
 
     def standing_on(self, dataset: str) -> list[str]:
         """The built variants that are trained on the data set, and those that start from such a one, however many steps away."""

@@ -1,6 +1,7 @@
 """What a model says of test images: as its evaluation wrote it down, or by running it now."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from edgeloop.tflite.trial import try_model
 from edgeloop.workspace import Workspace
 
 
-def written(name: str, predictions: Path, kind: Format) -> Answers:
-    """The answers in the `predictions.parquet` of a variant, by one of its formats.
+def written(name: str, predictions: Path | BytesIO, kind: Format) -> Answers:
+    """The answers in the `predictions.parquet` of a variant (the file, or what is in it), by one of its formats.
 
     Raises:
         InputError: it is not there, or is no such file.
@@ -32,7 +33,9 @@ def written(name: str, predictions: Path, kind: Format) -> Answers:
     except FileNotFoundError:
         raise InputError(f"{name} is not evaluated: {predictions} is not there.", "dvc repro evaluate@VARIANT makes it.") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{predictions} cannot be read: {error}", "Evaluate the variant again.") from error
+        raise InputError(
+            f"What {name} said of each image cannot be read ({predictions}): {error}", "Evaluate the variant again."
+        ) from error
     return Answers(name, rows.rename(columns=columns))
 
 

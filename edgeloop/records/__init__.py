@@ -21,6 +21,7 @@ from edgeloop.records.benchmarks import (
     MeasuredDetails,
     MeasuredLatency,
     Measurement,
+    benchmark_of,
     drift,
     read_benchmark,
 )
@@ -51,6 +52,8 @@ from edgeloop.records.data import (
     ValidateRecord,
 )
 from edgeloop.records.farm import FarmBenchmark, FarmLayer, FarmMeasurement, FarmMemory
+from edgeloop.records.gates import Challenge, Check, DecisionRecord, Override, Verdict
+from edgeloop.records.ledger import LedgerEntry
 from edgeloop.records.mcu import McuCode, McuDevice, McuFirmware, McuLine
 from edgeloop.records.models import (
     Accuracy,
@@ -68,12 +71,14 @@ from edgeloop.records.models import (
     TfliteModel,
     TrainRecord,
 )
-from edgeloop.records.provenance import cpu_model, provenance
+from edgeloop.records.provenance import committed_revision, committer, cpu_model, provenance
 
 __all__ = [
     "Accuracy",
     "BenchmarkRecord",
     "CardRecord",
+    "Challenge",
+    "Check",
     "ClassResult",
     "CodegenBackend",
     "CodegenLayer",
@@ -86,6 +91,7 @@ __all__ = [
     "CorrectedImage",
     "CorrectionRecord",
     "CpuFrequency",
+    "DecisionRecord",
     "EmulatedBenchmark",
     "EmulatedDetails",
     "EmulatedLayer",
@@ -107,6 +113,7 @@ __all__ = [
     "KnownElsewhere",
     "LayerError",
     "LayerTimes",
+    "LedgerEntry",
     "LinuxMachine",
     "McuCode",
     "McuDevice",
@@ -119,6 +126,7 @@ __all__ = [
     "Measurement",
     "MemoryPool",
     "Outside",
+    "Override",
     "Part",
     "PhaseResult",
     "PrepareRecord",
@@ -135,6 +143,10 @@ __all__ = [
     "TrainRecord",
     "ValidateRecord",
     "ValidationOutput",
+    "Verdict",
+    "benchmark_of",
+    "committed_revision",
+    "committer",
     "cpu_model",
     "drift",
     "provenance",

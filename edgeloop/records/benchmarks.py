@@ -324,11 +324,27 @@ def read_benchmark(path: Path) -> BenchmarkRecord:
         InputError: the file is absent, or is no record of a benchmark, or one of another version of edgeloop.
     """
     try:
-        return _UNION.validate_json(read_text(path))
+        return benchmark_of(read_text(path), str(path))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.", "Build it first: edgeloop plan says what that takes.") from None
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is no benchmark of this version of edgeloop: {error}",
-            f"Measure anew: dvc repro --force --single-item benchmark@VARIANT-{path.stem}; or delete it, if that board is no more.",
-        ) from error
+    except UnicodeDecodeError as error:
+        raise _no_benchmark(str(path), error) from error
+
+
+def benchmark_of(content: str | bytes, name: str) -> BenchmarkRecord:
+    """The record of a board in the content of a file of that name.
+
+    Raises:
+        InputError: it is no record of a benchmark, or one of another version of edgeloop.
+    """
+    try:
+        return _UNION.validate_json(content)
+    except ValidationError as error:
+        raise _no_benchmark(name, error) from error
+
+
+def _no_benchmark(name: str, error: Exception) -> InputError:
+    return InputError(
+        f"{name} is no benchmark of this version of edgeloop: {error}",
+        f"Measure anew: dvc repro --force --single-item benchmark@VARIANT-{Path(name).stem}; or delete it, if that board is no more.",
+    )

@@ -46,6 +46,18 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def committer(root: Path) -> str | None:
+    """Who works in this folder, as git knows it: `user.name`; None where it is not set."""
+    return _git(root, "config", "user.name") or None
+
+
+def committed_revision(root: Path, names: list[str]) -> str | None:
+    """The commit that holds these files of the folder as they are; None where none does."""
+    if _git(root, "ls-files", "--error-unmatch", "--", *names) is None or _git(root, "status", "--porcelain", "--", *names) != "":
+        return None
+    return _git(root, "rev-parse", "HEAD")
+
+
 def _git_state(root: Path) -> tuple[str | None, bool | None]:
     """The commit and whether tracked files differ from it; (None, None) outside git or before the first commit."""
     commit = _git(root, "rev-parse", "HEAD")

@@ -72,7 +72,7 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
     versions = [read_version(workspace, params, name, INDEX) for name in variants]
     count = sum(len(version.files) for version in versions)
     with (
-        _target(workspace, params, to or params.publish.to) as target,
+        open_target(workspace, params, to) as target,
         progress(f"publish to {target.address('')}", count, "files") as advance,
     ):
         addresses = [_publish(target, version, advance) for version in versions]
@@ -90,7 +90,7 @@ def check_target(workspace: Workspace, params: Params) -> None:
         from edgeloop.store.local import local_store
 
         local_store(workspace).up()
-    with _target(workspace, params, params.publish.to) as target:
+    with open_target(workspace, params) as target:
         target.put(PROBE, b"edgeloop may write here\n")
 
 
@@ -181,12 +181,13 @@ def _summary(files: dict[str, bytes], quantized: QuantizeRecord, name: str) -> d
 
 
 @contextmanager
-def _target(workspace: Workspace, params: Params, to: str) -> Iterator[Target]:
-    """Open the place that `to` names.
+def open_target(workspace: Workspace, params: Params, to: str | None = None) -> Iterator[Target]:
+    """Open the place that `to` names, by default `publish.to` of params.yaml; a folder is locked as long as it is open.
 
     Raises:
         StoreError: it cannot be used.
     """
+    to = to or params.publish.to
     if not to.startswith("s3://"):
         if "://" in to:
             raise StoreError(

@@ -29,6 +29,7 @@ _BAD_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredTok
 _DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "AccountProblem"})
 _CHANGED = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
 _UNKNOWN_CONDITION = frozenset({"501", "NotImplemented"})
+_ABSENT_ONLY = {"IfNoneMatch": "*"}
 _OURS_ALREADY = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
@@ -149,6 +150,22 @@ class S3Target:
         with self._explained():
             self._put(key, content, {})
 
+    def create(self, key: str, content: bytes) -> None:
+        from botocore.exceptions import ClientError
+
+        with self._explained():
+            try:
+                self._put(key, content, _ABSENT_ONLY)
+            except ClientError as error:
+                if _code(error) in _CHANGED:
+                    raise Changed(key) from None
+                if _code(error) in _UNKNOWN_CONDITION:
+                    raise StoreError(
+                        f"{self.address(key)} cannot be created in one step: the server knows no conditional writes (If-None-Match).",
+                        "Publish to a server that does (AWS S3, SeaweedFS, MinIO, Ceph), or to a folder.",
+                    ) from None
+                raise
+
     def read(self, key: str) -> Stored | None:
         from botocore.exceptions import ClientError
 
@@ -166,7 +183,7 @@ class S3Target:
 
         with self._explained():
             try:
-                self._put(key, content, {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen.version})
+                self._put(key, content, _ABSENT_ONLY if seen is None else {"IfMatch": seen.version})
             except ClientError as error:
                 if _code(error) in _CHANGED | _ABSENT:
                     raise Changed(key) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgeloop.errors import StoreError
-from edgeloop.files import sha256_file, write_bytes
+from edgeloop.files import create_bytes, sha256_file, write_bytes
 from edgeloop.services.locks import exclusive
 
 LOCK_DEADLINE_S = 120.0
@@ -38,6 +38,14 @@ class Target(Protocol):
 
     def put(self, key: str, content: bytes) -> None:
         """Store an object, replacing what is there."""
+
+    def create(self, key: str, content: bytes) -> None:
+        """Store an object that is not there yet, in one step: of several writers one succeeds.
+
+        Raises:
+            Changed: it is there.
+            StoreError: the store cannot do that in one step.
+        """
 
     def read(self, key: str) -> Stored | None:
         """The object, or None."""
@@ -78,6 +86,14 @@ class FolderTarget:
             if path.parent.is_dir():
                 self._sweep(path)
             write_bytes(path, content)
+
+    def create(self, key: str, content: bytes) -> None:
+        path = self._folder / key
+        with self._explained(path):
+            try:
+                create_bytes(path, content)
+            except FileExistsError:
+                raise Changed(key) from None
 
     def read(self, key: str) -> Stored | None:
         path = self._folder / key

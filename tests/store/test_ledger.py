@@ -1,0 +1,180 @@
+"""The history of champions: one line of entries under many writers, in a folder and on a real S3 server, whole after kills."""
+
+import datetime as dt
+import hashlib
+import multiprocessing
+import os
+import random
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from edgeloop.errors import InputError, StoreError
+from edgeloop.records import LedgerEntry, Provenance
+from edgeloop.store.ledger import History, append, keep_answers, read_answers, read_history, rollback_to
+from edgeloop.store.local import local_store, owner_credentials
+from edgeloop.store.s3 import S3Target, connect
+from edgeloop.store.target import Changed, FolderTarget, Target
+from edgeloop.workspace import Workspace
+
+VARIANT = "sample-fdmobilenet_0.25-96"
+WRITERS = 50
+Opened = Callable[[], Target]
+
+
+def entry(version: str, action: str = "promote") -> LedgerEntry:
+    empty = dict.fromkeys(Provenance.model_fields)
+    known = {"time_utc": "", "command": "", "host": "", "cpu": "", "cpus": 1, "tools": {}, "params": {}, "duration_s": 0}
+    return LedgerEntry.model_validate(
+        {
+            "provenance": empty | known,
+            "number": 0,
+            "before_sha256": None,
+            "variant": VARIANT,
+            "action": action,
+            "version": version,
+            "model_sha256": hashlib.sha256(version.encode()).hexdigest(),
+            "answers_sha256": "",
+            "since_utc": "",
+            "revision": None,
+            "decision": None,
+            "by": None,
+            "reason": "a test",
+            "token": "",
+        }
+    )
+
+
+def add(target: Target, version: str, action: str = "promote") -> History:
+    return append(target, VARIANT, lambda history: history.placed(entry(version, action)))[0]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """A place on a real S3 server of its own for each call."""
+    workspace = Workspace(tmp_path_factory.mktemp("a ledger's store"))
+    store = local_store(workspace)
+    try:
+        address = store.up().address
+
+        def opened() -> Target:
+            client = connect(address, owner_credentials(workspace), "when_supported")
+            target = S3Target(client, "ledgers", secrets.token_hex(4), address, browsable=True)
+            target.prepare(create=True)
+            return target
+
+        yield opened
+    finally:
+        store.down()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
+    if request.param == "folder":
+        return FolderTarget(tmp_path / "shelf")
+    opened: Opened = request.getfixturevalue("server")
+    return opened()
+
+
+def test_fifty_writers_at_once_make_one_line(target: Target) -> None:
+    versions = [f"version-{number}" for number in range(WRITERS)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda version: add(target, version), versions))
+    history = read_history(target, VARIANT)  # which refuses gaps and forks
+    assert sorted(one.version for one in history.entries) == sorted(versions)
+    assert [one.number for one in history.entries] == list(range(1, WRITERS + 1))
+    since = [one.since_utc for one in history.entries]
+    assert since == sorted(since)
+
+
+def test_who_was_champion_when_and_what_a_roll_back_does(target: Target) -> None:
+    assert read_history(target, VARIANT).champion is None
+    for version, action in (("a", "promote"), ("b", "promote"), ("c", "promote"), ("b", "rollback")):
+        history = add(target, version, action)
+    assert history == read_history(target, VARIANT)
+    assert history.champion is not None and history.champion.version == "b"
+    assert history.rolled_back == {hashlib.sha256(b"c").hexdigest()}
+    assert rollback_to(history).version == "a"  # not c, which was given up
+    history = add(target, "a", "rollback")
+    with pytest.raises(InputError, match="no champion before a"):
+        rollback_to(history)
+    assert hashlib.sha256(b"c").hexdigest() not in add(target, "c").rolled_back  # a person promoted it again
+
+
+def test_at_a_time() -> None:
+    days = [entry(str(day)).model_copy(update={"since_utc": f"2026-03-{day:02}T12:00:00+00:00"}) for day in (1, 5, 9)]
+    history = History(VARIANT, tuple(days))
+    found = [history.at(dt.datetime(2026, 3, day, 13, tzinfo=dt.UTC)) for day in (1, 4, 5, 30)]
+    assert [one.version for one in found if one] == ["1", "1", "5", "9"]
+    assert history.at(dt.datetime(2026, 3, 1, 11, tzinfo=dt.UTC)) is None
+
+
+def test_an_entry_that_was_changed_is_refused(tmp_path: Path) -> None:
+    target = FolderTarget(tmp_path)
+    for version in "abc":
+        add(target, version)
+    second = tmp_path / VARIANT / "champions" / "000002.json"
+    second.write_text(second.read_text().replace('"b"', '"x"'))
+    with pytest.raises(StoreError, match=r"000003\.json does not follow the entry before it"):
+        read_history(target, VARIANT)
+    second.write_text("{")
+    with pytest.raises(StoreError, match=r"000002\.json is damaged"):
+        read_history(target, VARIANT)
+
+
+def test_answers_are_those_that_the_entry_names(target: Target) -> None:
+    digest = keep_answers(target, VARIANT, b"what it said")
+    assert keep_answers(target, VARIANT, b"what it said") == digest
+    named = entry("a").model_copy(update={"answers_sha256": digest})
+    assert read_answers(target, named) == b"what it said"
+    with pytest.raises(StoreError, match="is not there"):
+        read_answers(target, named.model_copy(update={"answers_sha256": "0" * 64}))
+
+
+def test_a_writer_whose_answer_was_lost_knows_its_own_entry_again(tmp_path: Path) -> None:
+    class Losing(FolderTarget):
+        """Stores, and then says that somebody was quicker: as S3's client tells it after it asked twice."""
+
+        def create(self, key: str, content: bytes) -> None:
+            super().create(key, content)
+            raise Changed(key)
+
+    history = add(Losing(tmp_path), "a")
+    assert history == read_history(FolderTarget(tmp_path), VARIANT) and len(history.entries) == 1
+
+
+def test_a_store_that_ignores_the_condition_is_refused(tmp_path: Path) -> None:
+    class Ignoring(FolderTarget):
+        def create(self, key: str, content: bytes) -> None:
+            self.put(key, content)
+
+    with pytest.raises(StoreError, match="could lose entries"):
+        add(Ignoring(tmp_path), "a")
+
+
+def _write_on(folder: Path) -> None:
+    for number in range(10_000):
+        add(FolderTarget(folder), f"{os.getpid()}-{number}")
+
+
+def test_kills_leave_the_history_whole(tmp_path: Path) -> None:
+    begin, dice = multiprocessing.get_context("fork"), random.Random(127)
+    seen = History(VARIANT)
+    for _ in range(int(os.environ.get("EDGELOOP_KILLS", "12"))):
+        writers = [begin.Process(target=_write_on, args=(tmp_path,)) for _ in range(2)]
+        for writer in writers:
+            writer.start()
+        time.sleep(dice.uniform(0.02, 0.25))
+        for writer in writers:
+            assert writer.pid is not None
+            os.kill(writer.pid, signal.SIGKILL)
+            writer.join(10)
+        history = read_history(FolderTarget(tmp_path), VARIANT)
+        assert history.entries[: len(seen.entries)] == seen.entries  # nothing that was there is lost or changed
+        seen = history
+    assert len(seen.entries) > 12
