@@ -18,6 +18,7 @@ from flows.choice import scheduled_name, some_built
 from flows.commits import committed, message
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
+from flows.promote import promote_gated
 from flows.runs import marked_alive
 from flows.schedule import PINNED, UP_TO_DATE
 from flows.stages import publish_cards
@@ -40,7 +41,7 @@ def retrain(
     """Bring the cards of `variants` up to date in the project folder `root`; returns a row for each stage.
 
     `variants`: words as in `build` of params.yaml (default: all that is built). `scheduled`: nobody watches; the words are by default
-    those of `schedules`, and what was built is committed.
+    those of `schedules`, what was built is committed, and, with `publish`, what passes its gates becomes champion.
 
     Stages run at once as far as the boards and `slots` CPU slots allow (default: one a core). A stage that
     fails stops those that need it, and no others.
@@ -53,8 +54,13 @@ def retrain(
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
         params = load_params(workspace)
         words = variants or (params.schedules.retrain.variants if scheduled else [ALL])
+        chosen = some_built(params, words)
         with committed(workspace, message("Models: a scheduled retraining", words)) if scheduled else nullcontext():
-            return _retrain(root, some_built(params, words), publish, slots or os.cpu_count() or 1)
+            rows = _retrain(root, chosen, publish, slots or os.cpu_count() or 1)
+        # After the commit: a champion's entry names the revision that holds it.
+        if scheduled and publish and (gated := [name for name in chosen if params.gates_of(name) is not None]):
+            promote_gated(root, gated)
+        return rows
     return cancelled.state
 
 

@@ -3,6 +3,7 @@
 They are derived: the history in the store decides, and the same history gives the same tags in every clone.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ class Tag:
     name: str
     revision: str
     message: str
+    date: dt.datetime
+    """When the history says so, and a second after the tag before it at least: by it GTO orders assignments."""
 
 
 def artifact(variant: str) -> str:
@@ -33,16 +36,17 @@ def tags_of(history: History) -> Iterator[Tag]:
 
     What was promoted outside of a commit has none.
     """
-    name, versions = artifact(history.variant), dict[str, int]()
+    name, versions, last = artifact(history.variant), dict[str, int](), dt.datetime.min.replace(tzinfo=dt.UTC)
     for entry in history.entries:
         new = entry.version not in versions
         number = versions.setdefault(entry.version, len(versions) + 1)
         if entry.revision is None:
             continue
+        last = max(dt.datetime.fromisoformat(entry.since_utc), last + dt.timedelta(seconds=1))
         if new:
-            yield Tag(f"{name}@v{number}.0.0", entry.revision, f"{history.variant} {entry.version}")
+            yield Tag(f"{name}@v{number}.0.0", entry.revision, f"{history.variant} {entry.version}", last)
         who = f" by {entry.by}" if entry.by else ""
-        yield Tag(f"{name}#{STAGE}#{entry.number}", entry.revision, f"{entry.action}{who}: {entry.reason}")
+        yield Tag(f"{name}#{STAGE}#{entry.number}", entry.revision, f"{entry.action}{who}: {entry.reason}", last)
 
 
 def write_tags(workspace: Workspace, history: History) -> list[str]:
@@ -69,5 +73,5 @@ def _write(workspace: Workspace, tag: Tag) -> bool:
         )
     if ask_git(workspace, "cat-file", "-e", f"{tag.revision}^{{commit}}", ok=False) is None:
         raise InputError(f"The commit {tag.revision[:12]} of {tag.name} is not in this clone.", "Fetch it: git fetch --all")
-    said(workspace, "tag", "--annotate", "--message", tag.message, tag.name, tag.revision)
+    said(workspace, "tag", "--annotate", "--message", tag.message, tag.name, tag.revision, env={"GIT_COMMITTER_DATE": tag.date.isoformat()})
     return True

@@ -72,7 +72,7 @@ class History:
 
     def reigns(self) -> Iterator[tuple[LedgerEntry, str | None]]:
         """Each entry, and when the next one took over; None for the champion."""
-        yield from zip(self.entries, [*(entry.since_utc for entry in self.entries[1:]), None], strict=True)
+        yield from zip(self.entries, [*(entry.since_utc for entry in self.entries), None][1:], strict=True)
 
     def placed(self, entry: LedgerEntry) -> LedgerEntry:
         """The entry as the next one. It begins now, but never before the last one, whatever this machine's clock says."""
