@@ -7,8 +7,8 @@ stated difference, and they disagree on a share of them, as retrained networks d
 comparison and rules. Then a night after night: one champion, challengers that are all equal, always the same images, the champion replaced
 by each that passes.
 
-Exit status 1 where the exact chance of a wrong promotion is above 5 % (`better`: of an equal challenger; `not worse`: of one that is worse by
-the margin), or where the draws are further from the exact chance than three standard deviations.
+Exit status 1 where the exact chance of a wrong promotion is above 5 % (`better`: of an equal challenger; `not worse`: of one that is worse
+by the margin), or where the draws are further from the exact chance than three standard deviations.
 """
 
 import argparse

@@ -52,6 +52,8 @@ def _without_words(text: str, params: Params, kept: Mapping[str, Variant]) -> st
             text = _switched_off(text, str(location[1]))
         else:
             text = _without_items(text, location, words, over)
+    for word in params.gates:
+        text = without(text, ("gates", word)) if _is_over(word, kept, sets) else text
     return text
 
 
