@@ -38,6 +38,7 @@ EdgeloopError
 │   │   ├── TargetProtected    its read-out protection is on, which is never lifted
 │   │   ├── TargetLocked       its debug port does not answer
 │   │   └── WrongPart          it is another part
+│   ├── Slower             it is slower than it was accepted
 │   ├── BoardSilent *      it did not answer in time
 │   ├── ProtocolError *    it answered something that its protocol does not allow
 │   ├── WrongOutputs       it computes something else than the model
@@ -243,6 +244,10 @@ class CoreFault(BoardError):
         super().__init__(what, remedy)
         self.program_counter = program_counter
         self.address = address
+
+
+class Slower(BoardError):
+    """A model on a board is slower than it was accepted."""
 
 
 class BoardSilent(BoardError):

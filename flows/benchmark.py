@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from edgeloop.config import ALL, Params, load_params
-from edgeloop.errors import InputError
+from edgeloop.errors import InputError, StageError
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
 from flows.cancel import Cancellable
@@ -19,6 +19,7 @@ from flows.commits import committed, message
 from flows.execute import Row, carry_out
 from flows.pipeline import read_plan
 from flows.runs import marked_alive
+from flows.watch import alert
 
 ADD = "See `boards` of its rows under `variants`."
 MOST_NAMED = 3
@@ -40,6 +41,7 @@ def benchmark(
     """Run the benchmarks of `boards` x `variants` (words as in `build`; default: all that is built) by force, and first what they need.
 
     `scheduled`: nobody watches; the words are by default those of `schedules`, and what was measured is committed.
+    What got slower than it was accepted is an alert (docs/gates.md).
 
     Raises:
         InputError: no variant that is built is measured on that board, or a word chooses none; or git cannot commit here.
@@ -48,10 +50,17 @@ def benchmark(
     workspace = Workspace(Path(root))
     params = load_params(workspace)
     words = variants or (params.schedules.benchmark.variants if scheduled else [ALL])
-    wanted = frozenset(f"benchmark@{name}" for name in matching(params, boards, words))
+    measured = matching(params, boards, words)
+    wanted = frozenset(f"benchmark@{name}" for name in measured)
     kept = committed(workspace, message("Benchmarks: a scheduled run", words)) if scheduled else nullcontext()
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled, kept:
-        return carry_out(root, read_plan(Path(root), sorted(wanted)), slots or os.cpu_count() or 1, forced=wanted)
+        try:
+            rows = carry_out(root, read_plan(Path(root), sorted(wanted)), slots or os.cpu_count() or 1, forced=wanted)
+        except StageError:  # of the boards that were there while another one failed
+            alert(workspace, params, measured)
+            raise
+        alert(workspace, params, measured)  # before the commit: the last one holds the former records
+        return rows
     return cancelled.state
 
 

@@ -29,6 +29,8 @@ def add(command: Command) -> None:
     worker.add_argument("--pool", required=True, help="train, or bench-LAB on the host of a lab's boards")
     worker.add_argument("--limit", type=count, default=1, metavar="N", help="stages at once (default: 1)")
     worker.add_argument("--name", help="how flows and the UI call this worker (default: host and process)")
+    watch = command("watch", _watch, "set benchmarks beside the last accepted ones: what got slower, and what may be why")
+    watch.add_argument("benchmarks", nargs="+", metavar="VARIANT-BOARD")
     command("up", _up, "start the local services: object storage, Prefect's server, a worker; make the deployments")
     command("down", _down, "stop the local services")
     command("status", _status, "say which services run, which flow runs there are, and which boards are held")
@@ -72,6 +74,17 @@ def _worker(options: argparse.Namespace) -> None:
     from flows.pools.worker import serve
 
     serve(find_workspace(), options.pool, options.name or f"{socket.gethostname()}-{os.getpid()}", options.limit)
+
+
+def _watch(options: argparse.Namespace) -> None:
+    workspace, params = project()
+    from edgeloop.errors import Slower
+    from flows.watch import watch
+
+    found = [one for name in options.benchmarks for one in watch(workspace, params, name, say)]
+    if found:
+        raise Slower("\n".join(one.in_words() for one in found), "If it is meant to be so: commit dvc.lock, or promote the variant anew.")
+    say("nothing got slower")
 
 
 def _up(_: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from edgeloop.config.gates import AgainstChampion, Gates
 from edgeloop.config.params import Dataset, Params, Step, load_params, not_built
 from edgeloop.config.phases import write_phases
 from edgeloop.config.section import Network, Positive, Resize, Resolution, Section, Sha256
-from edgeloop.config.steps import OFF, Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules, Timed
+from edgeloop.config.steps import OFF, Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules, Timed, Watch
 from edgeloop.config.training import Compute, Override, Phase, Train, TrainSettings
 from edgeloop.config.variants import ALL, BoardBenchmark, Row, Variant
 
@@ -47,6 +47,7 @@ __all__ = [
     "TrainSettings",
     "Validate",
     "Variant",
+    "Watch",
     "load_params",
     "not_built",
     "write_phases",

@@ -10,7 +10,7 @@ from edgeloop.config.data import Prepare, Source, Validate
 from edgeloop.config.gates import Gates, merged, unknown_board
 from edgeloop.config.old_form import is_old, new_lines
 from edgeloop.config.section import Section, Words
-from edgeloop.config.steps import Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules
+from edgeloop.config.steps import Benchmark, Evaluate, Generate, Ingest, Publish, Quantize, Schedules, Watch
 from edgeloop.config.training import Train, TrainSettings
 from edgeloop.config.variants import (
     ALL,
@@ -76,6 +76,7 @@ class Params(Section):
     publish: Publish = Publish()
     gates: dict[str, Gates] = Field(default_factory=dict)
     """By a word as in `build`."""
+    watch: Watch = Watch()
     ingest: dict[str, Ingest] = Field(default_factory=dict)
     schedules: Schedules = Schedules()
     pools: dict[Name, list[Step]] = Field(default_factory=dict)

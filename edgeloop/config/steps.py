@@ -59,6 +59,24 @@ class Publish(Section):
     checksums: Literal["when_supported", "when_required"] = "when_supported"
 
 
+class Watch(Section):
+    """When a benchmark that got slower is an alert, and who is told."""
+
+    slower_by: Annotated[float, Field(gt=0)] = 0.03
+    """As a share, beyond the spread of the two measurements."""
+    webhook: str | None = None
+    """The name of an environment variable that holds the address: such an address is a secret."""
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_a_variable(cls, name: str | None) -> str | None:
+        if name is not None and not name.replace("_", "A").isalnum():
+            raise ValueError(
+                "an address holds a secret, and params.yaml is committed: give the name of an environment variable that holds it"
+            )
+        return name
+
+
 class Ingest(Section):
     """Where new images of a data set come from by themselves: a folder of class folders, or s3://bucket/prefix."""
 

@@ -125,6 +125,18 @@ def history_of(workspace: Workspace, params: Params, name: str, *, to: str | Non
         return read_history(target, name)
 
 
+def champion_file(workspace: Workspace, params: Params, name: str, file: str, *, to: str | None = None) -> tuple[str, bytes] | None:
+    """The champion's version, and a file of it by its name in that version (`records/benchmarks/host.json`); None without either.
+
+    Raises:
+        StoreError: the place cannot be used, or holds a damaged history.
+    """
+    with open_target(workspace, params, to) as target:
+        champion = read_history(target, name).champion
+        stored = target.read(f"{name}/{champion.version}/{file}") if champion else None
+    return (champion.version, stored.content) if champion and stored else None
+
+
 def who(workspace: Workspace, given: str | None) -> str:
     """Who overrides or rolls back: as given, or as git knows them.
 

@@ -14,8 +14,10 @@ from ruamel.yaml import YAML
 from edgeloop.cards.card import card
 from edgeloop.cli import main
 from edgeloop.config import load_params
-from edgeloop.records import DecisionRecord, RuleResult
+from edgeloop.records import DecisionRecord
+from edgeloop.store import promote as promotion
 from edgeloop.store.ledger import read_history
+from edgeloop.store.publish import publish
 from edgeloop.store.target import FolderTarget
 from edgeloop.workspace import Workspace
 from flows.tags import write_tags
@@ -102,35 +104,14 @@ def test_a_variant_that_keeps_every_gate_becomes_champion(project: Project) -> N
     assert project.champions == [decision.version]  # nothing twice
 
 
-@pytest.mark.parametrize(
-    ("rule", "gates", "story"),
-    [
-        ("top1_at_least", {"top1_at_least": 0.99}, {}),
-        ("drop_at_most", {"drop_at_most": 0.0}, {"seed": 8}),
-        ("ram_kib_at_most", {"ram_kib_at_most": 49}, {}),
-        ("flash_kib_at_most", {"flash_kib_at_most": 149}, {}),
-        ("latency_ms_at_most.host", {"latency_ms_at_most": {"host": 0.6}}, {}),
-        ("agreement_at_least", {"agreement_at_least": 0.99}, {}),
-        ("agreement_at_least", {"agreement_at_least": 0.95}, {"equal_outputs": 15}),
-        ("warnings", {"warnings": "refused"}, {"broken_rules": [("drift", "warning")]}),
-        # What no record states does not pass.
-        ("ram_kib_at_most", {"ram_kib_at_most": 64}, {"generated": False}),
-        ("latency_ms_at_most.virtual-h7", {"latency_ms_at_most": {"virtual-h7": 100}}, {}),
-        ("unstable.host", {"unstable": "refused"}, {"benchmark": False}),
-        ("agreement_at_least", {"agreement_at_least": 0.1}, {"benchmark": False}),
-    ],
-)
-def test_each_gate_refuses_what_does_not_keep_it(rule: str, gates: dict[str, Any], story: dict[str, Any], project: Project) -> None:
-    broken = [
-        RuleResult(name=name, description="", severity=severity, holds=False, observed=None, expected="", failed_rows=1)
-        for name, severity in story.get("broken_rules", [])
-    ]
-    project.build(replace(STORY, **{**story, "broken_rules": broken}), **gates)
+def test_what_a_gate_refuses_is_not_published_and_says_why(project: Project) -> None:
+    project.build(STORY, top1_at_least=0.99)
     said = project.run("promote", VARIANT, code=1)
     (against,) = project.decision.against
-    assert against.rule == rule and f"{rule}: {against.said}" in said
-    assert not (project.workspace.root / "shelf" / VARIANT).exists()  # nothing is published
+    assert against.verdict == "fails" and f"top1_at_least: {against.said}" in said
+    assert not (project.workspace.root / "shelf" / VARIANT).exists()
     assert project.run("promote", VARIANT, "--pass-over")  # which a scheduled run asks for
+    assert project.run("promote", VARIANT, "--check", code=1)
 
 
 def test_a_challenger_is_judged_on_the_images_of_the_champion(project: Project) -> None:
@@ -179,6 +160,7 @@ def test_what_was_rolled_back_does_not_come_back_by_itself(project: Project) -> 
     assert project.champions == [first, second, first, second]
 
 
+@pytest.mark.thorough
 def test_without_gates_only_a_person_promotes(project: Project) -> None:
     project.build(STORY)
     assert "declares no gates for it" in project.run("promote", VARIANT, code=1)
@@ -197,6 +179,7 @@ def test_wrong_use_is_explained(project: Project) -> None:
     assert "cannot be read" in project.run("promote", VARIANT, code=1)
 
 
+@pytest.mark.thorough
 def test_answers_of_another_evaluation_are_refused(project: Project) -> None:
     project.build(STORY, top1_at_least=0.5)
     predictions = load_params(project.workspace).variant(VARIANT).paths(project.workspace).predictions
@@ -239,6 +222,45 @@ def test_git_tags_say_what_the_history_says_and_gto_reads_them(project: Project)
     assert "the history says" in project.run("history", VARIANT, "--tag", code=1)
 
 
+@pytest.mark.thorough
+def test_whoever_promotes_while_somebody_else_does_is_judged_against_the_new_champion(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates = {"champion": {"margin": 0.1}}
+    project.build(STORY, **gates)
+    project.run("promote", VARIANT)
+    other = replace(project, workspace=Workspace(tmp_path / "another clone"))
+    other.workspace.root.mkdir()
+    (other.workspace.root / "params.yaml").write_bytes(project.workspace.params.read_bytes())
+    other.build(replace(STORY, seed=6, accuracy=1.01), **gates)
+    project.build(replace(STORY, seed=7), **gates)
+
+    def meanwhile(*arguments: Any, **keywords: Any) -> list[str]:
+        """After the first verdict, and before the entry is written."""
+        monkeypatch.setattr(promotion, "publish", publish)
+        done = promotion.promote(other.workspace, load_params(other.workspace), VARIANT, to=str(project.workspace.root / "shelf"))
+        assert done.is_champion
+        return publish(*arguments, **keywords)
+
+    monkeypatch.setattr(promotion, "publish", meanwhile)
+    assert "shown to be worse" in project.run("promote", VARIANT, code=1)
+    assert len(project.champions) == 2 and project.decision.champion == project.champions[1]
+
+
+@pytest.mark.thorough
+def test_the_watch_asks_what_the_champion_was_promoted_with(project: Project) -> None:
+    project.build(STORY, top1_at_least=0.5)
+    name = f"{VARIANT}-virtual-h7"
+    assert f"{name}: there is no accepted record yet" in project.run("watch", name)
+    project.run("promote", VARIANT)
+    assert "nothing got slower" in project.run("watch", name)
+    path = load_params(project.workspace).variant(VARIANT).paths(project.workspace).benchmark_record("virtual-h7")
+    path.write_text(path.read_text(encoding="utf-8").replace('"median": 6354644', '"median": 7000000'), encoding="utf-8")
+    said = project.run("watch", name, code=1)
+    assert f"{name}: instructions 6,354,644 -> 7,000,000 counted (+10.2%), beside the champion {project.champions[0]}" in said
+
+
+@pytest.mark.thorough
 def test_what_was_never_committed_has_no_tag(project: Project) -> None:
     project.build(STORY, top1_at_least=0.5)
     project.run("promote", VARIANT)

@@ -73,7 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         store.down()
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.thorough)])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
     if request.param == "folder":
         return FolderTarget(tmp_path / "shelf")
