@@ -79,6 +79,8 @@ def _promote(options: argparse.Namespace) -> None:
             say(f"{done.decision.version} is champion of {name} already")
         elif not done.decision.promotes:
             refused.append(done.refusal())
+        else:
+            say(f"{done.decision.version} would become champion of {name}")
         if options.tag and not options.check:
             _tag(workspace, params, name, options.to)
     if refused and not options.pass_over:

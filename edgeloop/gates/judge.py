@@ -95,6 +95,8 @@ def _against_champion(candidate: Candidate, gates: Gates, standing: Standing) ->
     facts, limit = candidate.facts, rule.rule if rule.margin is None else f"{rule.rule}, margin {rule.margin:g}"
     if standing.version is None or standing.answers is None:
         return facts.check(CHAMPION, None, limit, None, "passes", "there is no champion yet"), None
+    if standing.version == candidate.version:
+        return facts.check(CHAMPION, None, limit, None, "passes", "it is the champion"), None
     if standing.model_sha256 == candidate.model_sha256:
         said = "it is the champion's own model"
         return facts.check(CHAMPION, EVALUATE, limit, 0.0, rule.rule == "not worse", said), None

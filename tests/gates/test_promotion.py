@@ -17,6 +17,7 @@ from edgeloop.config import load_params
 from edgeloop.records import DecisionRecord
 from edgeloop.store import promote as promotion
 from edgeloop.store.ledger import read_history
+from edgeloop.store.local import local_store
 from edgeloop.store.publish import publish
 from edgeloop.store.target import FolderTarget
 from edgeloop.workspace import Workspace
@@ -81,6 +82,7 @@ def project(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_a_variant_that_keeps_every_gate_becomes_champion(project: Project) -> None:
     project.build(STORY, **GOOD, champion={"margin": 0.05})
+    assert "would become champion" in project.run("promote", VARIANT, "--check") and project.champions == []
     said = project.run("promote", VARIANT)
     decision = project.decision
     assert decision.passes and [check.verdict for check in decision.checks] == ["passes"] * len(decision.checks)
@@ -220,6 +222,27 @@ def test_git_tags_say_what_the_history_says_and_gto_reads_them(project: Project)
         assert stages["champion"][0].version == "v1.0.0"
     project.git("tag", "--force", "--annotate", "--message", "x", f"{name}#champion#3", commits[1])
     assert "the history says" in project.run("history", VARIANT, "--tag", code=1)
+
+
+@pytest.mark.thorough
+def test_the_same_on_a_real_s3_server(project: Project) -> None:
+    store = local_store(project.workspace)
+    try:
+        store.up()
+        place = ("--to", "s3://edgeloop/champions")
+        yaml, path = YAML(), project.workspace.params
+        project.build(STORY, top1_at_least=0.5, champion={"margin": 0.1})
+        params = yaml.load(path.read_text(encoding="utf-8"))
+        yaml.dump(params | {"publish": {"endpoint": "local"}}, path)
+        project.run("promote", VARIANT, *place)
+        first = project.decision.version
+        card(project.workspace, replace(STORY, seed=7).write(project.workspace), VARIANT)
+        assert "a loss of 10 points or more is excluded" in project.run("promote", VARIANT, *place)
+        assert f"{first} again" in project.run("rollback", VARIANT, "--reason", "slow", "--by", "Ada", *place)
+        assert len(project.run("history", VARIANT, *place).splitlines()) == 3
+        assert first in project.run("champion", VARIANT, *place)
+    finally:
+        store.down()
 
 
 @pytest.mark.thorough
