@@ -26,6 +26,7 @@ from edgeloop.evaluation.paired import Answers
 from edgeloop.gates.challenge import challenge, least_wins, passes
 
 ACCURACY = 0.9
+SHARES = 200
 RULES = {
     "better": AgainstChampion(rule="better"),
     "not worse by 2 points": AgainstChampion(margin=0.02),
@@ -49,6 +50,10 @@ def main() -> int:
                 spread = 3 * math.sqrt(exact * (1 - exact) / options.challengers) + 1 / options.challengers
                 kept &= abs(share - exact) <= spread and (limit is None or exact <= limit)
                 print(f"{n:6,}  {name:<22}  {100 * difference:+13.1f} pt  {100 * share:7.1f} %  {100 * exact:5.1f} %  {what}")
+        for name, rule in RULES.items():
+            worst = _largest_error(rule, n)
+            kept &= worst <= ALPHA
+            print(f"{n:6,}  {name:<22}  the largest chance of a wrong promotion, whatever they disagree on: {100 * worst:.1f} %")
         seen = 100 * shown_difference(n, options.discordance)
         print(f"{n:6,}  the smallest true difference that McNemar's test shows with 80 %: {seen:.1f} points")
     for name, rule in RULES.items():
@@ -66,6 +71,12 @@ def _cases(rule: AgainstChampion) -> Iterator[tuple[float, str, float | None]]:
     yield -rule.margin, "wrong: it is worse by the margin", ALPHA
     yield 0.0, "right: it is equal", None
     yield 0.02, "right: it is better", None
+
+
+def _largest_error(rule: AgainstChampion, n: int) -> float:
+    """Over shares of disagreement that are finer than those of the rule itself."""
+    least, loss = least_wins(rule, n), rule.margin or 0.0
+    return max(chance(n, -loss, loss + (1 - loss) * (place / SHARES) ** 2, least) for place in range(SHARES + 1))
 
 
 def _drawn(random: np.random.Generator, n: int, difference: float, discordance: float, rule: AgainstChampion) -> Any:
