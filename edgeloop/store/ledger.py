@@ -27,6 +27,7 @@ MOST_ASKED = 32
 """Entries at once: how many there are is not known, and most histories are short."""
 PROBE = "create-once.txt"
 APPEND_DEADLINE_S = 300.0
+PUT_BACK = "Put it back from a copy of the store: histories are never edited."
 Make = Callable[["History"], LedgerEntry | None]
 """The next entry after a history, numbered and dated by `History.placed`; None where there is nothing to add."""
 
@@ -90,16 +91,23 @@ def read_history(target: Target, variant: str, known: History | None = None) -> 
     """Every entry that there is, those of `known` without asking again.
 
     Raises:
-        StoreError: an entry is damaged, or does not follow the one before it.
+        StoreError: an entry is damaged, does not follow the one before it, or is gone while later ones are there.
     """
-    history, asked = known or History(variant), 1
+    history, asked = known or History(variant), 2
     with ThreadPoolExecutor(READERS) as pool:
         while True:
             first = len(history.entries) + 1
-            for number, stored in enumerate(pool.map(target.read, (_key(variant, first + place) for place in range(asked))), first):
-                if stored is None:
-                    return history
-                history = history.followed_by(_entry(target, history, number, stored.content), stored.content)
+            found = list(pool.map(target.read, (_key(variant, first + place) for place in range(asked))))
+            while found and found[-1] is None:
+                found.pop()
+            for number, stored in enumerate(found, first):
+                # Whoever wrote a later one saw this one: it came while they were read, or it is lost.
+                content = stored or target.read(_key(variant, number))
+                if content is None:
+                    raise StoreError(f"{target.address(_key(variant, number))} is gone, and later entries are there.", PUT_BACK)
+                history = history.followed_by(_entry(target, history, number, content.content), content.content)
+            if len(found) < asked:
+                return history
             asked = min(2 * asked, MOST_ASKED)
 
 
@@ -192,13 +200,12 @@ def _check_conditions(target: Target) -> None:
 
 def _entry(target: Target, history: History, number: int, content: bytes) -> LedgerEntry:
     where = target.address(_key(history.variant, number))
-    remedy = "Put it back from a copy of the store: histories are never edited."
     try:
         entry = LedgerEntry.model_validate_json(content)
     except ValidationError as error:
-        raise StoreError(f"{where} is damaged, or of a later version of edgeloop: {error}", remedy) from None
+        raise StoreError(f"{where} is damaged, or of a later version of edgeloop: {error}", PUT_BACK) from None
     if (entry.number, entry.before_sha256, entry.variant) != (number, history.last_sha256, history.variant):
-        raise StoreError(f"{where} does not follow the entry before it.", remedy)
+        raise StoreError(f"{where} does not follow the entry before it.", PUT_BACK)
     return entry
 
 

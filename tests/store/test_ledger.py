@@ -121,13 +121,16 @@ def test_at_a_time() -> None:
     assert history.at(dt.datetime(2026, 3, 1, 11, tzinfo=dt.UTC)) is None
 
 
-def test_an_entry_that_was_changed_is_refused(tmp_path: Path) -> None:
+def test_an_entry_that_was_changed_or_is_gone_is_refused(tmp_path: Path) -> None:
     target = FolderTarget(tmp_path)
     for version in "abc":
         add(target, version)
     second = tmp_path / VARIANT / "champions" / "000002.json"
     second.write_text(second.read_text().replace('"b"', '"x"'))
     with pytest.raises(StoreError, match=r"000003\.json does not follow the entry before it"):
+        read_history(target, VARIANT)
+    second.rename(tmp_path / "aside")
+    with pytest.raises(StoreError, match=r"000002\.json is gone, and later entries are there"):
         read_history(target, VARIANT)
     second.write_text("{")
     with pytest.raises(StoreError, match=r"000002\.json is damaged"):
