@@ -97,7 +97,8 @@ def read_history(target: Target, variant: str, known: History | None = None) -> 
     with ThreadPoolExecutor(READERS) as pool:
         while True:
             first = len(history.entries) + 1
-            found = list(pool.map(target.read, (_key(variant, first + place) for place in range(asked))))
+            # One more, to see beyond one that is gone.
+            found = list(pool.map(target.read, (_key(variant, first + place) for place in range(asked + 1))))
             while found and found[-1] is None:
                 found.pop()
             for number, stored in enumerate(found, first):
