@@ -29,7 +29,55 @@ EDGELOOP_INLINE int32_t scaled(int32_t value, const scaling *by) {
     return (product + by->half + ((product >> 31) & by->negative)) >> by->right;
 }
 
+#if EDGELOOP_DSP
+
+/* Of half a value, by a multiplier that is not negative: the sign is that of the product, and where that is rounded to 0, one less
+ * does not matter. `offset` has half a unit, and what is added to the result. */
+typedef struct {
+    int32_t multiplier;
+    int32_t right;
+    int32_t offset;
+    int32_t negative; /* as in scaling */
+} fast_scaling;
+
+static fast_scaling fast_scaling_of(int32_t multiplier, int32_t shift, int32_t zero_point) {
+    const fast_scaling result = {multiplier, -shift, shift < 0 ? edgeloop_fast_offset(zero_point, shift) : zero_point, shift < 0 ? -1 : 0};
+    return result;
+}
+
+EDGELOOP_INLINE int32_t fast_scaled(const fast_scaling *s, int32_t doubled) {
+    return edgeloop_smmlar(doubled, s->multiplier, edgeloop_wrapping_add(s->offset, doubled >> 31 & s->negative)) >> s->right;
+}
+
+/* Whether both operands are walked value by value, nothing is subtracted, and no offset leaves 32 bits. */
+static uint32_t is_fast(const edgeloop_add *layer) {
+    return layer->channel_step[0] == 1 && layer->channel_step[1] == 1 && layer->input_multiplier[0] >= 0 && layer->input_multiplier[1] >= 0 &&
+           layer->output_shift < 0 && layer->output_shift >= -22;
+}
+
+static void add_fast(const edgeloop_add *layer, const int8_t *first, const int8_t *second, int8_t *output) {
+    const fast_scaling one = fast_scaling_of(layer->input_multiplier[0], layer->input_shift[0], 0);
+    const fast_scaling other = fast_scaling_of(layer->input_multiplier[1], layer->input_shift[1], 0);
+    const fast_scaling out = fast_scaling_of(layer->output_multiplier, layer->output_shift, layer->output_zero_point);
+    const int32_t one_zero = layer->input_zero_point[0], other_zero = layer->input_zero_point[1];
+    for (uint32_t i = 0; i < layer->channels; i++) {
+        const int32_t a = fast_scaled(&one, (first[i] - one_zero) * (INT32_C(2) << ADD_LEFT_SHIFT));
+        const int32_t b = fast_scaled(&other, (second[i] - other_zero) * (INT32_C(2) << ADD_LEFT_SHIFT));
+        output[i] = (int8_t)edgeloop_clamp(fast_scaled(&out, (a + b) * 2), layer->low, layer->high);
+    }
+}
+
+#endif
+
 void edgeloop_add_row(const edgeloop_add *layer, const int8_t *first, const int8_t *second, int8_t *output) {
+#if EDGELOOP_DSP
+    if (is_fast(layer)) {
+        for (uint32_t column = 0; column < layer->columns; column++, output += layer->channels) {
+            add_fast(layer, first + column * layer->column_step[0], second + column * layer->column_step[1], output);
+        }
+        return;
+    }
+#endif
     const scaling one = scaling_of(layer->input_multiplier[0], layer->input_shift[0]);
     const scaling other = scaling_of(layer->input_multiplier[1], layer->input_shift[1]);
     const scaling both = scaling_of(layer->output_multiplier, layer->output_shift);
