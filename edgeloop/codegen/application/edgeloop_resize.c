@@ -195,7 +195,8 @@ static uint32_t between(uint32_t place, double scale, uint32_t size, int is_row,
     return (uint32_t)(near_place < 0 ? 0 : near_place > last ? last : near_place);
 }
 
-static uint32_t bilinear(const edgeloop_frame *frame, const edgeloop_size *size, const uint8_t *row, const edgeloop_column *column, uint32_t c)
+static uint32_t bilinear(const edgeloop_frame *frame, const edgeloop_size *size, const uint8_t *row, const edgeloop_column *column,
+                         uint32_t c)
 {
     const uint8_t *from = row + column->first * frame->pixel_bytes;
     const uint8_t *next = column->first + 1u < frame->width ? from + frame->pixel_bytes : from;

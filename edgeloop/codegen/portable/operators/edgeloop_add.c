@@ -51,8 +51,8 @@ EDGELOOP_INLINE int32_t fast_scaled(const fast_scaling *s, int32_t doubled) {
 
 /* Whether both operands are walked value by value, nothing is subtracted, and no offset leaves 32 bits. */
 static uint32_t is_fast(const edgeloop_add *layer) {
-    return layer->channel_step[0] == 1 && layer->channel_step[1] == 1 && layer->input_multiplier[0] >= 0 && layer->input_multiplier[1] >= 0 &&
-           layer->output_shift < 0 && layer->output_shift >= -22;
+    return layer->channel_step[0] == 1 && layer->channel_step[1] == 1 && layer->input_multiplier[0] >= 0 &&
+           layer->input_multiplier[1] >= 0 && layer->output_shift < 0 && layer->output_shift >= -22;
 }
 
 static void add_fast(const edgeloop_add *layer, const int8_t *first, const int8_t *second, int8_t *output) {
