@@ -33,9 +33,27 @@ def is_npu(code: Code) -> bool:
 
 def mcu_cells(code: Code) -> list[str]:
     """Activation and runtime RAM, weights and code in flash, and their sums: inputs and outputs that lie apart are activations, too."""
-    activations = code.activation_ram_bytes if code.activation_ram_bytes is None else code.activation_ram_bytes + (code.io_ram_bytes or 0)
-    ram, flash = (activations, code.runtime_ram_bytes), (code.weight_bytes, code.code_flash_bytes)
+    ram, flash = _ram(code), _flash(code)
     return [kib(size) for size in (*ram, *flash, _sum(*ram), _sum(*flash))]
+
+
+def total_ram_bytes(code: Code) -> int | None:
+    """All RAM that it takes: of an NPU on the chip and outside of it, else activations and runtime; None where a part is not stated."""
+    return _sum(code.internal_ram_bytes, code.external_ram_bytes) if is_npu(code) else _sum(*_ram(code))
+
+
+def total_flash_bytes(code: Code) -> int | None:
+    """Weights and code; None where a part is not stated."""
+    return _sum(*_flash(code))
+
+
+def _ram(code: Code) -> tuple[int | None, int | None]:
+    activations = code.activation_ram_bytes if code.activation_ram_bytes is None else code.activation_ram_bytes + (code.io_ram_bytes or 0)
+    return activations, code.runtime_ram_bytes
+
+
+def _flash(code: Code) -> tuple[int | None, int | None]:
+    return code.weight_bytes, code.code_flash_bytes
 
 
 def npu_cells(code: Code) -> list[str]:

@@ -21,15 +21,15 @@ class Figure:
     note: str
 
 
-def html_page(kind: str, title: str, body: str, figures: Sequence[Figure] = ()) -> str:
-    """A complete page. `body` is HTML, everything else is escaped."""
+def html_page(kind: str, title: str, body: str, figures: Sequence[Figure] = (), style: str = "", script: str = "") -> str:
+    """A complete page. `body` is HTML, `style` and `script` are its own, everything else is escaped."""
     from markupsafe import Markup
 
-    css = Markup(_resource("page.css"))
+    css = Markup(_resource("page.css") + style)
     return (
         _environment(autoescape=True)
         .from_string(_resource("page.html.jinja"))
-        .render(kind=kind, title=title, body=Markup(body), figures=figures, css=css)
+        .render(kind=kind, title=title, body=Markup(body), figures=figures, css=css, script=Markup(script))
     )
 
 

@@ -1,55 +1,43 @@
-"""The page that lists all published cards, to choose a model by."""
+"""The gallery: one page that lists all published cards, to choose a model by. It needs nothing but itself, and no server."""
 
+import json
 from collections.abc import Sequence
-from html import escape
+from dataclasses import asdict
 from typing import Any
-from urllib.parse import quote
 
-from edgeloop.cards.names import network_title
 from edgeloop.cards.page import html_page
-from edgeloop.resolution import Size, image_text
+from edgeloop.resolution import Size
+from edgeloop.store.pages import filled, part
+from edgeloop.store.row import Board, Row, boards_of, row
+from edgeloop.store.summary import Published
 
-DEPLOYED = "int8 per-channel"
-FORMATS = ("float", "int8 per-channel", "int8 per-tensor")
+SCRIPTS = ("figures.js", "state.js", "table.js", "plot.js", "compare.js", "gallery.js")
 
 
-def index_page(cards: Sequence[dict[str, Any]]) -> str:
-    """A self-contained page; `cards` are what the `latest.json` files say."""
-    accuracies = [f"{name.capitalize()} (%)" for name in FORMATS]
-    heads = ["Data set", "Model", "Resolution", *accuracies, "n", "int8 weights (KiB)", "MACC (M)", "Archive", "Evaluated"]
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    rows = "\n".join(_row(one) for one in sorted(cards, key=lambda one: (one["dataset"], Size.of(one["resolution"]), one["network"])))
-    note = (
-        "Top 1 accuracy on the test split, with its 95 % interval. Accuracies on different archives cannot be compared, "
-        "nor those that are not of the upstream archive with published ones."
+def index_page(cards: Sequence[Published]) -> str:
+    """The page of these cards."""
+    boards = boards_of(cards)
+    rows = [row(one, boards) for one in sorted(cards, key=lambda one: (one.dataset, Size.of(one.resolution), one.network))]
+    body = filled(
+        "gallery.html.jinja",
+        rows=rows,
+        datasets=sorted({one.dataset for one in rows}),
+        boards=boards,
+        data=_script_data({"boards": [_board(one) for one in boards], "rows": [_row(one) for one in rows]}),
     )
-    table = f'<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
-    return html_page("edgeloop", "Model cards", f"<p>{note}</p>\n{table}\n")
+    return html_page("edgeloop", "Models to choose from", body, style=part("store.css", "gallery.css"), script=part(*SCRIPTS))
 
 
-def _row(one: dict[str, Any]) -> str:
-    by_format = {result["format"]: result for result in one["accuracy"]}
-    link = f'<a href="{escape(quote(one["page"]))}">{escape(network_title(one["network"]))}</a>'
-    cells = [
-        escape(one["dataset"]),
-        link,
-        image_text(one["resolution"], one.get("color", "rgb")),
-        *(_accuracy(by_format.get(name)) for name in FORMATS),
-        str(max((result["n"] for result in one["accuracy"]), default=0)),
-        _kib(one["weight_bytes"].get(DEPLOYED)),
-        f"{one['macs'] / 1e6:.2f}",
-        escape(one["archive"]),
-        escape(one["evaluated"][:10]),
-    ]
-    return f'<tr>{"".join(f"<td>{cell}</td>" for cell in cells[:-2])}<td class="long">{cells[-2]}</td><td>{cells[-1]}</td></tr>'
+def _board(board: Board) -> dict[str, Any]:
+    return asdict(board) | {"title": board.title}
 
 
-def _kib(size: int | None) -> str:
-    return "not measured" if size is None else f"{size / 1024:.2f}"
+def _row(one: Row) -> dict[str, Any]:
+    return asdict(one) | {"formats": [each.model_dump() for each in one.formats]}
 
 
-def _accuracy(result: dict[str, Any] | None) -> str:
-    if result is None:
-        return "not measured"
-    low, high = result["ci95"]
-    return f"<b>{100 * result['top1']:.2f}</b><br><small>({100 * low:.2f} - {100 * high:.2f})</small>"
+def _script_data(value: object) -> Any:
+    """JSON that no text in it can end."""
+    from markupsafe import Markup
+
+    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))

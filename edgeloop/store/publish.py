@@ -1,8 +1,8 @@
 """Publish model cards: each version whole under a name made from its content, then the small files that point to it.
 
     <to>/<variant>/<version>/README.md, index.html, plots/, models/, code/, records/, and last manifest.json
-    <to>/<variant>/latest.json    which version is current, and what it says in short
-    <to>/index.json, index.html   the current card of every variant
+    <to>/<variant>/versions.json, index.html, latest.json   its versions in the order published, and which is current
+    <to>/index.json, index.html                             the current card of every variant
 
 A publish that is killed at any moment leaves the former cards as they were; run again, it uploads what is missing.
 """
@@ -24,9 +24,11 @@ from edgeloop.errors import InputError, StoreError
 from edgeloop.files import FINISHED
 from edgeloop.preprocessing import FILE_NAME as PREPROCESSING
 from edgeloop.progress import Advance, progress
-from edgeloop.records import CardRecord, CodegenRecord, EvaluateRecord, PrepareRecord, QuantizeRecord, TrainRecord
+from edgeloop.records import CardRecord, CodegenRecord, QuantizeRecord
 from edgeloop.store.index import index_page
+from edgeloop.store.summary import Summary, read_published, summarize
 from edgeloop.store.target import Changed, FolderTarget, Target, content_type
+from edgeloop.store.versions import as_json, make_current, put, read_json
 from edgeloop.tflite.labels import FILE_NAME as LABELS
 from edgeloop.userpath import user_path
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
@@ -47,7 +49,7 @@ class Version:
     variant: str
     files: dict[str, bytes]
     """Content by name below the version's folder."""
-    summary: dict[str, Any]
+    summary: Summary
     """What the index tells of it."""
 
     @property
@@ -76,7 +78,7 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
         progress(f"publish to {target.address('')}", count, "files") as advance,
     ):
         addresses = [_publish(target, version, advance) for version in versions]
-        _update_index(target)
+        update_index(target)
     return [*addresses, target.address("index.html")]
 
 
@@ -125,7 +127,7 @@ def read_version(workspace: Workspace, params: Params, name: str, index: str = "
     if (paths.quantized / LABELS).is_file():
         files[f"models/{LABELS}"] = (paths.quantized / LABELS).read_bytes()
     files |= {f"code/{file}": content for file, content in _code(files, paths)}
-    return Version(name, files, _summary(files, quantized, name))
+    return Version(name, files, summarize(files, name))
 
 
 def _code(files: dict[str, bytes], paths: VariantPaths) -> Iterator[tuple[str, bytes]]:
@@ -154,30 +156,6 @@ def _checked(path: Path, sha256: str, variant: str) -> bytes:
             f"{path} is not the file that the card of {variant} was made with.", f"Build the card again: dvc repro card@{variant}"
         )
     return content
-
-
-def _summary(files: dict[str, bytes], quantized: QuantizeRecord, name: str) -> dict[str, Any]:
-    """What one chooses a model by."""
-    evaluated = EvaluateRecord.model_validate_json(files["records/evaluate.json"])
-    prepared = PrepareRecord.model_validate_json(files["records/prepare.json"])
-    trained = TrainRecord.model_validate_json(files["records/train.json"])
-    return {
-        "variant": name,
-        "dataset": evaluated.dataset,
-        "archive": prepared.archive.note,
-        "network": evaluated.network,
-        "resolution": evaluated.resolution,
-        "color": evaluated.color,
-        "split": evaluated.split,
-        "accuracy": [
-            {"format": result.format, "top1": result.top1.value, "n": result.top1.n, "ci95": list(result.top1.ci95)}
-            for result in evaluated.formats
-        ],
-        "weight_bytes": {model.format: model.weight_bytes for model in quantized.models},
-        "macs": trained.macs,
-        "commit": trained.provenance.git_commit,
-        "evaluated": evaluated.provenance.time_utc,
-    }
 
 
 @contextmanager
@@ -222,7 +200,7 @@ def _publish(target: Target, version: Version, advance: Advance) -> str:
     folder = f"{version.variant}/{version.name}"
 
     def upload(name: str) -> None:
-        _put(target, f"{folder}/{name}", version.files[name])
+        put(target, f"{folder}/{name}", version.files[name])
         advance(1, version.variant)
 
     with ThreadPoolExecutor(UPLOADS) as pool:
@@ -230,29 +208,23 @@ def _publish(target: Target, version: Version, advance: Advance) -> str:
     listing = {
         name: {"sha256": sha256, "bytes": len(version.files[name]), "type": content_type(name)} for name, sha256 in version.digests.items()
     }
-    _put(target, f"{folder}/manifest.json", _json({"variant": version.variant, "version": version.name, "files": listing}))
-    _put(target, f"{version.variant}/latest.json", _json({"version": version.name, "page": f"{folder}/index.html"} | version.summary))
+    put(target, f"{folder}/manifest.json", as_json({"variant": version.variant, "version": version.name, "files": listing}))
+    make_current(target, version.summary, version.name, f"{folder}/index.html")
     return target.address(f"{folder}/index.html")
 
 
-def _put(target: Target, key: str, content: bytes) -> None:
-    """Store an object unless the same bytes are there."""
-    if target.digest(key) != hashlib.sha256(content).hexdigest():
-        target.put(key, content)
-
-
-def _update_index(target: Target) -> None:
+def update_index(target: Target) -> None:
     """Write the index of all published cards; when another publisher was quicker, read again what is there."""
     for _ in range(INDEX_ATTEMPTS):
         seen = target.read("index.json")
         cards = _current_cards(target)
-        content = _json({"cards": cards})
+        content = as_json({"cards": cards})
         try:
             if seen is None or seen.content != content:
                 target.replace("index.json", content, seen)
         except Changed:
             continue
-        _put(target, "index.html", index_page(cards).encode())
+        put(target, "index.html", index_page([read_published(target.address("index.json"), one) for one in cards]).encode())
         latest = target.read("index.json")
         if latest is not None and latest.content == content:
             return
@@ -272,12 +244,5 @@ def _pointer(target: Target, key: str) -> dict[str, Any] | None:
     stored = target.read(key)
     if stored is None:
         return None
-    try:
-        pointer: dict[str, Any] = json.loads(stored.content)
-    except ValueError:
-        raise StoreError(f"{target.address(key)} is damaged.", "Delete it and publish that variant again.") from None
+    pointer: dict[str, Any] = read_json(target, key, stored)
     return pointer
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

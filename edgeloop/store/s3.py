@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from edgeloop.errors import StoreError, StoreSilent
-from edgeloop.store.target import Changed, Stored, content_type
+from edgeloop.store.target import Changed, Stored, cache_control, content_type
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -210,9 +210,8 @@ class S3Target:
 
     def _put(self, key: str, content: bytes, condition: dict[str, Any]) -> None:
         sha256 = hashlib.sha256(content).hexdigest()
-        self._client.put_object(
-            Bucket=self._bucket, Key=self._prefix + key, Body=content, ContentType=content_type(key), Metadata={DIGEST: sha256}, **condition
-        )
+        told: dict[str, Any] = {"ContentType": content_type(key), "CacheControl": cache_control(key), "Metadata": {DIGEST: sha256}}
+        self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=content, **told, **condition)
 
     def _make_bucket(self, create: bool) -> None:
         if not create:

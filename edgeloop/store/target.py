@@ -1,6 +1,7 @@
 """Where things are published: a flat space of keys that holds each object whole or not at all, and a folder as one."""
 
 import mimetypes
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from edgeloop.services.locks import exclusive
 
 LOCK_DEADLINE_S = 120.0
 _TYPES = {".md": "text/markdown; charset=utf-8", ".html": "text/html; charset=utf-8", ".tflite": "application/octet-stream"}
+_OF_A_VERSION = re.compile(r"[^/]+/[0-9a-f]{16}/.")
+"""Keys of objects that are written once: `<variant>/<version>/...`, the version being named by its content."""
 
 
 class Changed(Exception):
@@ -65,6 +68,11 @@ def content_type(key: str) -> str:
     """The Content-Type by which a browser opens the object instead of saving it, where that makes sense."""
     suffix = Path(key).suffix.lower()
     return _TYPES.get(suffix) or mimetypes.guess_type(key)[0] or "application/octet-stream"
+
+
+def cache_control(key: str) -> str:
+    """How long a browser may keep the object: what belongs to a version for ever, what is replaced not without asking."""
+    return "public, max-age=31536000, immutable" if _OF_A_VERSION.match(key) else "no-cache"
 
 
 class FolderTarget:

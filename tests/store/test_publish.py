@@ -207,6 +207,44 @@ def test_the_index_lists_every_published_card(project: Project, place: Place) ->
         assert f'href="{one["page"]}"' in contents["index.html"].decode()
 
 
+def test_publishing_a_new_version_changes_five_objects_and_keeps_the_order(project: Project, place: Place) -> None:
+    publish(project.workspace, project.params, [SAMPLE, FOOD], to=place.to)
+    former = place.contents()
+    build(project, Story(seed=6))
+    publish(project.workspace, project.params, [SAMPLE], to=place.to)
+    build(project, Story())
+    contents = place.contents()
+    changed = {key for key, content in contents.items() if is_pointer(key) and former.get(key) != content}
+    assert changed == {"index.html", "index.json", *(f"{SAMPLE}/{name}" for name in ("index.html", "latest.json", "versions.json"))}
+    assert all(contents[key] == content for key, content in former.items() if not is_pointer(key))
+    listed = json.loads(contents[f"{SAMPLE}/versions.json"])["versions"]
+    before, now = (json.loads(of[f"{SAMPLE}/latest.json"]) for of in (former, contents))
+    assert listed == [before, now]
+    assert [one["versions"] for one in listed] == [1, 2]
+    page = contents[f"{SAMPLE}/index.html"].decode()
+    assert all(f'href="{one["version"]}/index.html"' in page for one in listed)
+
+
+def test_what_was_published_before_there_were_lists_is_the_first_version(project: Project, tmp_path: Path) -> None:
+    former: dict[str, Any] = {
+        "variant": SAMPLE,
+        "version": "0" * 16,
+        "page": f"{SAMPLE}/{'0' * 16}/index.html",
+        "dataset": "sample",
+        "archive": "a",
+    }
+    former |= {"network": "fdmobilenet_0.25", "resolution": 96, "split": "test", "accuracy": [], "weight_bytes": {}, "macs": 1}
+    former |= {"commit": None, "evaluated": "2026-01-01T00:00:00+00:00"}
+    (tmp_path / SAMPLE).mkdir()
+    (tmp_path / SAMPLE / "latest.json").write_text(json.dumps(former))
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "latest.json").write_text(json.dumps(former | {"variant": "old"}))
+    publish(project.workspace, project.params, [SAMPLE], to=str(tmp_path))
+    listed = json.loads((tmp_path / SAMPLE / "versions.json").read_text())["versions"]
+    assert (listed[0], len(listed)) == (former, 2)
+    assert '"id":"old"' in (tmp_path / "index.html").read_text()
+
+
 def test_words_choose_the_cards_that_there_are(project: Project) -> None:
     assert with_cards(project.workspace, project.params, ["all"]) == sorted([SAMPLE, FOOD], key=[*project.params.variants].index)
     assert with_cards(project.workspace, project.params, ["sample"]) == [SAMPLE]
@@ -238,7 +276,11 @@ def test_a_browser_opens_what_was_published(project: Project, server: Server, bu
     *_, index = publish(project.workspace, project.params, [SAMPLE], to=bucket)
     with urllib.request.urlopen(index, timeout=10) as answer:
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "no-cache"
         assert SAMPLE.encode() in answer.read()
+    latest = json.loads(urllib.request.urlopen(index.replace("index.html", f"{SAMPLE}/latest.json"), timeout=10).read())
+    with urllib.request.urlopen(index.replace("index.html", latest["page"]), timeout=10) as answer:
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
 def test_nothing_else_in_the_store_is_open_to_everybody(project: Project, server: Server, bucket: str) -> None:
@@ -293,8 +335,8 @@ def test_a_killed_publish_shows_no_half_card(project: Project, place: Place) -> 
 
 
 def is_pointer(key: str) -> bool:
-    """Whether that object is replaced by a publish: the index, and a variant's `latest.json`; a version's page is not."""
-    return key in ("index.json", "index.html") or key.endswith("/latest.json")
+    """Whether that object is replaced by a publish: the index, and what lies beside a variant's versions."""
+    return key.count("/") < 2
 
 
 def build(project: Project, story: Story) -> None:
