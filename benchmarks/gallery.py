@@ -132,10 +132,10 @@ def drawn(number: int, version: int) -> Summary:
     random = np.random.default_rng([number, version])
     dataset, network, size = DATASETS[number % 3], NETWORKS[number // 3 % 5], 64 + 8 * (number // 15)
     width = (0.25, 0.5, 0.75, 1.0, 0.3)[NETWORKS.index(network)]
-    macs, n = int(3.9e6 * (1 + 10 * width**1.6) * (size % 400 / 96) ** 2), TESTS[dataset]
+    macs, n = int(3.9e6 * (1 + 10 * width**1.6) * (min(size, 400) / 96) ** 2), TESTS[dataset]
     share = float(np.clip(0.72 + 0.05 * np.log10(macs / 1e6) + random.normal(0, 0.02), 0.3, 0.99))
     half = 1.96 * float(np.sqrt(share * (1 - share) / n))
-    weights, ram = int(131_400 * (0.5 + 8 * width**2)), int(18_000 * (0.6 + width) * (size % 400 / 96) ** 1.6)
+    weights, ram = int(131_400 * (0.5 + 8 * width**2)), int(18_000 * (0.6 + width) * (min(size, 400) / 96) ** 1.6)
     boards = [
         OnBoard(board="h747", device="STM32H747I-DISCO, 400 MHz", how="measured", format="int8 per-channel", ms=macs / 9e5, mad_ms=0.011),
         OnBoard(

@@ -182,9 +182,8 @@ def test_the_pareto_front_is_of_one_data_set_and_is_marked_in_both(gallery: Call
 def test_a_point_opens_its_card(gallery: Callable[..., Page], how: str) -> None:
     page = gallery()
     if how == "click":
-        box = page.run(
-            f"(b => [b.x + b.width / 2, b.y + b.height / 2])(document.querySelector('[data-id=\"{HALF.variant}\"]').getBoundingClientRect())"
-        )
+        middle = "(box => [box.x + box.width / 2, box.y + box.height / 2])"
+        box = page.run(f"{middle}(document.querySelector('[data-id=\"{HALF.variant}\"]').getBoundingClientRect())")
         for kind in ("mousePressed", "mouseReleased"):
             page.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
     else:
