@@ -19,7 +19,7 @@ function comparison([one, two]) {
     const cell = each => (each ? `${written(each)}${[each.other_format, each.doubt].filter(Boolean).map(text => ` (${text})`).join("")}` : board.how === "emulated" ? "not emulated" : NONE);
     lines.push([`${kind}: ${board.title}`, cell(a), cell(b), a && b ? change(a.value, b.value) : ""]);
   });
-  lines.push(["Commit", one.commit || "unknown", two.commit || "unknown", ""], ["Evaluated", one.evaluated, two.evaluated, ""]);
+  lines.push(["Commit", (one.commit || "unknown").slice(0, 10), (two.commit || "unknown").slice(0, 10), ""], ["Evaluated", one.evaluated, two.evaluated, ""]);
   return { lines, comparable };
 }
 function drawComparison() {
