@@ -112,6 +112,14 @@ class Split(Slice):
 
     @classmethod
     def read_all(cls, node: Node) -> list[Layer]:
+        return [*cls._parts(node)]
+
+    @classmethod
+    def read(cls, node: Node) -> Self:
+        return cls._parts(node)[node.result]
+
+    @classmethod
+    def _parts(cls, node: Node) -> list[Self]:
         count = len(node.operator.outputs)
         node.expect_inputs(2, 3, outputs=range(1, MOST_OUTPUTS + 1))
         source, axis = node.int8(1 if node.operator.name == "SPLIT" else 0), 0
@@ -122,15 +130,11 @@ class Split(Slice):
             raise node.refuse(f"splits along dimension {axis} of {len(shape)}")
         sizes = cls._sizes(node, shape[axis], count)
         starts = [sum(sizes[:place]) for place in range(count)]
-        parts: list[Layer] = []
+        parts = []
         for place, (start, size) in enumerate(zip(starts, sizes, strict=True)):
             ranges = [range(start, start + size) if each == axis else range(whole) for each, whole in enumerate(shape)]
             parts.append(cls.of_ranges(replace(node, result=place), source, ranges))
         return parts
-
-    @classmethod
-    def read(cls, node: Node) -> Self:
-        raise NotImplementedError("it has several outputs")
 
     @staticmethod
     def _sizes(node: Node, whole: int, count: int) -> list[int]:
