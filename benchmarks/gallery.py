@@ -21,12 +21,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from chromium import chromium
 
+from edgeloop.bundle.files import as_json
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.publish import UPLOADS, update_index
 from edgeloop.store.s3 import S3Target, connect
 from edgeloop.store.summary import Code, OnBoard, Published, Summary, Top1
 from edgeloop.store.target import FolderTarget, Target
-from edgeloop.store.versions import as_json, make_current
+from edgeloop.store.versions import make_current
 from edgeloop.store.versions_page import versions_page
 from edgeloop.workspace import Workspace
 

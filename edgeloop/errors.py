@@ -25,6 +25,7 @@ EdgeloopError
 ├── TrainingError          a training cannot go on (diverged, nothing to train on)
 ├── StoreError             the object storage refuses, or is not there
 │   └── StoreSilent *      it does not answer
+├── BundleError            a bundle is not what was published, or nobody vouches for it
 ├── NotPromoted            a variant's gates refuse it
 ├── BoardError             a board cannot be had, or does not do what it should
 │   ├── BoardAbsent        it is not attached, or cannot be told from another one
@@ -177,6 +178,10 @@ class StoreSilent(StoreError):
     """The object storage does not answer."""
 
     may_pass = True
+
+
+class BundleError(EdgeloopError):
+    """A bundle is damaged, incomplete, not what its signature is of, or its files do not follow from each other."""
 
 
 class NotPromoted(EdgeloopError):

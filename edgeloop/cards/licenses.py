@@ -1,5 +1,6 @@
 """Licences as cards state them: that of the weights, and whether pictures of a data set may be shown."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from edgeloop.records import StartingWeights
@@ -9,6 +10,9 @@ LINKS = {
 }
 REDISTRIBUTABLE = ("apache-", "mit", "bsd", "cc0-", "cc-by-", "pddl", "odc-by", "public-domain", "unlicense")
 NOT_REDISTRIBUTABLE = ("-nc", "-nd")
+DERIVABLE = (*REDISTRIBUTABLE, "sla0044", "odbl", "gpl-", "lgpl-", "agpl-", "openrail", "creativeml-openrail")
+"""Licenses under which what was derived from a work may be handed on, each on its own conditions."""
+NOT_DERIVABLE = ("-nd", "no-redistribution", "all-rights-reserved", "proprietary", "confidential")
 HUB_LICENSES = frozenset(
     {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "unlicense", "pddl", "odc-by", "odbl"}
     | {f"cc-by{kind}-{version}" for kind in ("", "-sa", "-nc", "-nc-sa", "-nd", "-nc-nd") for version in ("2.0", "3.0", "4.0")}
@@ -46,9 +50,29 @@ def may_show(dataset: str | None) -> bool:
     return name.startswith(REDISTRIBUTABLE) and not any(part in name for part in NOT_REDISTRIBUTABLE)
 
 
+def holds_back(start: StartingWeights, dataset: str | None, permitted: Collection[str] = ()) -> str:
+    """Why a model may not be handed on, as a sentence; empty where nothing is known that forbids it.
+
+    What is derived from weights needs a license that is known to allow that; of a data set only one that is known to
+    forbid it counts. `permitted` names licenses that somebody has read, and found to allow it.
+    """
+    own, of_data, read = (start.license or "").lower(), (dataset or "").lower(), {name.lower() for name in permitted}
+    if own and own not in read and (not own.startswith(DERIVABLE) or _forbids(own)):
+        return (
+            f"The weights that the training started from are under {own}, which is not known to allow that derived weights are handed on."
+        )
+    if of_data and of_data not in read and _forbids(of_data):
+        return f"The pictures are under {of_data}, which forbids to hand on what is derived from them."
+    return ""
+
+
 def needs_attribution(dataset: str | None) -> bool:
     """Whether the license asks to name the authors of the pictures."""
     return (dataset or "").lower().startswith(("cc-by", "odc-by"))
+
+
+def _forbids(name: str) -> bool:
+    return any(part in name for part in NOT_DERIVABLE)
 
 
 def _stated(name: str, reason: str) -> ModelLicense:

@@ -1,7 +1,7 @@
 """Where a card's links lead: to the files of the project that it lies in, and once it is published, to those beside it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
 from edgeloop.markup import code
@@ -10,6 +10,13 @@ DATASET_RECORDS = ("prepare.json", "validate.json", "fetch.json")
 PUBLISHED = {"../quantized/": "models/", "../generated/": "code/", "../../../../data/": "records/", "../": "records/"}
 """What lies where in a published version, by how its links begin in the project."""
 _KIND = '<p class="kind">'
+_ALL_CARDS = """<a href="../../index.html" id="all-cards" hidden>All cards</a><script>
+if (/\\/[0-9a-f]{16}\\/[^/]*$/.test(location.pathname)) {
+  document.getElementById("all-cards").hidden = false
+  document.getElementById("all-cards").after(" · ")
+}
+</script>"""
+"""Shown where the page lies in a store, below the name of its version; a copy of the folder is the same to the byte."""
 _LINK = re.compile(r'(\]\(|href=")(\.\./[^)"]+)')
 
 
@@ -23,20 +30,23 @@ def record_links(names: Iterable[str], dataset: str) -> str:
     return ", ".join(f"[{code(name)}]({_place(name, dataset)}{quote(name)})" for name in sorted(names))
 
 
-def published(files: Mapping[str, bytes], index: str = "") -> dict[str, bytes]:
-    """The files of a card with links to what is published beside them; the page also with one to that index of all cards."""
-    pages = {name: _led(content.decode()) for name, content in files.items() if name.endswith((".md", ".html"))}
-    if index:
-        pages = {name: text.replace(_KIND, f'{_KIND}<a href="{index}">All cards</a> · ', 1) for name, text in pages.items()}
+def published(files: Mapping[str, bytes], goes: Callable[[str], bool], instead: str) -> dict[str, bytes]:
+    """The files of a card with links to what is published beside them, and the page with one to the index of all cards.
+
+    `goes` says which of these may be: links to the others lead to `instead`.
+    """
+    pages = {name: _led(content.decode(), goes, instead) for name, content in files.items() if name.endswith((".md", ".html"))}
+    pages = {name: text.replace(_KIND, f"{_KIND}{_ALL_CARDS}", 1) for name, text in pages.items()}
     return {**files, **{name: text.encode() for name, text in pages.items()}}
 
 
-def _led(text: str) -> str:
+def _led(text: str, goes: Callable[[str], bool], instead: str) -> str:
     def led(match: re.Match[str]) -> str:
         begun, address = match.groups()
         start, place = next((start, place) for start, place in PUBLISHED.items() if address.startswith(start))
         rest = address.removeprefix(start)
-        return f"{begun}{place}{rest.partition('/')[2] if start.endswith('data/') else rest}"
+        found = f"{place}{rest.partition('/')[2] if start.endswith('data/') else rest}"
+        return f"{begun}{found if goes(found) else instead}"
 
     return _LINK.sub(led, text)
 

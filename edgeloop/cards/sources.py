@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from edgeloop.errors import InputError
+from edgeloop.cards.chain import check_chain
 from edgeloop.files import FINISHED
 from edgeloop.records import (
     BenchmarkRecord,
@@ -15,7 +15,6 @@ from edgeloop.records import (
     FormatResult,
     PrepareRecord,
     QuantizeRecord,
-    Record,
     TrainRecord,
     ValidateRecord,
     read_benchmark,
@@ -79,42 +78,10 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
         benchmarks={_name(path): read_benchmark(path) for path in performance},
         digests={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()},
     )
-    _check_chain(sources)
+    check_chain(sources.prepare, sources.validate, sources.train, sources.quantize, sources.evaluate, sources.codegen)
     return sources
 
 
 def _name(benchmark: Path) -> str:
     """`benchmarks/<board>.json`."""
     return f"{benchmark.parent.name}/{benchmark.name}"
-
-
-def _check_chain(sources: Sources) -> None:
-    """Every step must stand on what the step before it made; a card never mixes results of different models."""
-    prepare, validate, train, quantize, evaluate = (
-        sources.prepare,
-        sources.validate,
-        sources.train,
-        sources.quantize,
-        sources.evaluate,
-    )
-    _same("validate.json", "prepare.json", "data", validate.manifest_sha256, prepare.manifest_sha256)
-    for name, record in (("train.json", train), ("quantize.json", quantize), ("evaluate.json", evaluate)):
-        _same(name, "prepare.json", "data", _revision(record, prepare.manifest_sha256), prepare.manifest_sha256)
-    _same("quantize.json", "train.json", "a model", quantize.model_sha256, train.model_sha256)
-    files = {model.format: model.sha256 for model in quantize.models}
-    for result in evaluate.formats:
-        if result.sha256 != train.model_sha256:  # the float model may be evaluated as it was trained
-            _same("evaluate.json", "quantize.json", f"a {result.format} model", result.sha256, files.get(result.format))
-    if sources.codegen and sources.codegen.model_sha256 not in files.values():
-        _same("generate.json", "quantize.json", "a model", sources.codegen.model_sha256 or "unknown", None)
-    if not evaluate.formats:
-        raise InputError("evaluate.json states no accuracy.", "Build it again: dvc repro evaluate.")
-
-
-def _revision(record: Record, default: str) -> str:
-    return record.provenance.data_revision or default
-
-
-def _same(name: str, other: str, what: str, one: str, two: str | None) -> None:
-    if one != two:
-        raise InputError(f"{name} speaks of {what} that {other} does not know ({one[:12]}, not {(two or 'none')[:12]}).", "Run dvc repro.")

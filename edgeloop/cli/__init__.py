@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from edgeloop import __version__
-from edgeloop.cli import boards, cards, code, completion, data, flows, models, products, promotion, removal
+from edgeloop.cli import boards, cards, code, completion, data, flows, models, products, promotion, removal, trust
 from edgeloop.cli.common import Handler, Parser
 from edgeloop.console import program
 
@@ -44,6 +44,6 @@ def command_line() -> Parser:
         added.set_defaults(handler=handler, parser=added)
         return added
 
-    for area in (data, models, code, boards, cards, promotion, products, flows, removal, completion):
+    for area in (data, models, code, boards, cards, promotion, products, trust, flows, removal, completion):
         area.add(command)
     return parser

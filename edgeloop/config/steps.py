@@ -4,10 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from edgeloop.config.section import Positive, Section, Words
+from edgeloop.config.section import Positive, Section, Some, Words
 from edgeloop.times import cron_fault, is_time_zone, time_zones
-from edgeloop.userpath import PathOrVersion
+from edgeloop.userpath import PathOrVersion, UserPath
 from edgeloop.yamlfile import near_match
+
+
+def environment_variable(name: str | None, why: str) -> str | None:
+    """The name of a variable, as params.yaml gives it in place of a secret."""
+    if name is not None and not name.replace("_", "A").isalnum():
+        raise ValueError(f"{why}, and params.yaml is committed: give the name of an environment variable that holds it")
+    return name
 
 
 class Quantize(Section):
@@ -51,12 +58,46 @@ class Benchmark(Section):
     images: Positive = 16
 
 
+class Sign(Section):
+    """Who vouches for what is published: a private key, with a certificate of it where there is one; or an identity (keyless)."""
+
+    key: UserPath | None = None
+    """PEM, elliptic curve P-256, P-384 or P-521; beginning in the project's folder."""
+    password: str | None = None
+    """The name of an environment variable that holds the key's password."""
+    certificate: UserPath | None = None
+    chain: Some[UserPath] = ()
+    """The certificates between that one and the one that others trust, if there are any."""
+    keyless: bool = False
+    """By a short-lived certificate of Sigstore's public service, which asks who one is. Needs the internet."""
+
+    @field_validator("password")
+    @classmethod
+    def _is_a_variable(cls, name: str | None) -> str | None:
+        return environment_variable(name, "a password is a secret")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Sign":
+        if (self.key is not None) == self.keyless:
+            raise ValueError("give either key, the path of a private key, or keyless: true")
+        if self.key is None and (self.password or self.certificate or self.chain):
+            raise ValueError("password, certificate and chain are of use with a key only")
+        if self.chain and self.certificate is None:
+            raise ValueError("chain leads from a certificate: give that, too")
+        if self.certificate and self.password:
+            raise ValueError("with a certificate the key has no password: model-signing takes none")
+        return self
+
+
 class Publish(Section):
     """Where cards go: `s3://bucket/prefix` or a folder. `endpoint` is empty for AWS, `local` for `edgeloop store up`."""
 
     to: str = "s3://edgeloop/cards"
     endpoint: str = "local"
     checksums: Literal["when_supported", "when_required"] = "when_supported"
+    sign: Sign | None = None
+    permitted_licenses: Some[str] = ()
+    """Licenses that edgeloop does not know, and that somebody has read: they allow to hand on what is derived."""
 
 
 class Watch(Section):
@@ -70,11 +111,7 @@ class Watch(Section):
     @field_validator("webhook")
     @classmethod
     def _is_a_variable(cls, name: str | None) -> str | None:
-        if name is not None and not name.replace("_", "A").isalnum():
-            raise ValueError(
-                "an address holds a secret, and params.yaml is committed: give the name of an environment variable that holds it"
-            )
-        return name
+        return environment_variable(name, "an address holds a secret")
 
 
 class Ingest(Section):

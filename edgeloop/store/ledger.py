@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from edgeloop.deadline import Deadline
 from edgeloop.errors import InputError, StoreError
 from edgeloop.records import LedgerEntry
-from edgeloop.store.target import Changed, Target
+from edgeloop.store.target import Changed, Readable, Target
 
 READERS = 8
 MOST_ASKED = 32
@@ -87,7 +87,7 @@ class History:
         return History(self.variant, (*self.entries, entry), hashlib.sha256(content).hexdigest())
 
 
-def read_history(target: Target, variant: str, known: History | None = None) -> History:
+def read_history(target: Readable, variant: str, known: History | None = None) -> History:
     """Every entry that there is, those of `known` without asking again.
 
     Raises:
@@ -199,7 +199,7 @@ def _check_conditions(target: Target) -> None:
     )
 
 
-def _entry(target: Target, history: History, number: int, content: bytes) -> LedgerEntry:
+def _entry(target: Readable, history: History, number: int, content: bytes) -> LedgerEntry:
     where = target.address(_key(history.variant, number))
     try:
         entry = LedgerEntry.model_validate_json(content)

@@ -13,7 +13,7 @@ from edgeloop.gates.judge import Candidate, Standing, answers_of, judge
 from edgeloop.lockfile import LOCK_FILE
 from edgeloop.records import DecisionRecord, LedgerEntry, Override, committed_revision, committer, provenance
 from edgeloop.store.ledger import History, append, keep_answers, read_answers, read_history, rollback_to
-from edgeloop.store.publish import INDEX, open_target, publish, read_version
+from edgeloop.store.publish import open_target, publish, read_version
 from edgeloop.store.target import Target
 from edgeloop.tflite.formats import DEPLOYED
 from edgeloop.workspace import Workspace
@@ -56,7 +56,7 @@ def promote(
         InputError: the variant is unknown or has no card, or its files do not belong together.
         StoreError: the place cannot be used, or holds a damaged history.
     """
-    version = read_version(workspace, params, name, INDEX)
+    version = read_version(workspace, params, name)
     paths = params.variant(name).paths(workspace)
     facts = Facts(version.files, version.digests, params.variant(name).boards)
     candidate = Candidate(name, version.name, facts, answers_of(name, paths.predictions, facts))

@@ -1,65 +1,48 @@
 """Publish model cards: each version whole under a name made from its content, then the small files that point to it.
 
-    <to>/<variant>/<version>/README.md, index.html, plots/, models/, code/, records/, and last manifest.json
+    <to>/<variant>/<version>/README.md, index.html, plots/, ... (edgeloop/bundle/files.py), then model.sig, and last manifest.json
     <to>/<variant>/versions.json, index.html, latest.json   its versions in the order published, and which is current
     <to>/index.json, index.html                             the current card of every variant
 
 A publish that is killed at any moment leaves the former cards as they were; run again, it uploads what is missing.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgeloop.cards.links import published
+from edgeloop.bundle.build import build
+from edgeloop.bundle.files import MANIFEST, Bundle, as_json
 from edgeloop.config import Params
 from edgeloop.errors import InputError, StoreError
-from edgeloop.files import FINISHED
-from edgeloop.preprocessing import FILE_NAME as PREPROCESSING
 from edgeloop.progress import Advance, progress
-from edgeloop.records import CardRecord, CodegenRecord, QuantizeRecord
 from edgeloop.store.index import index_page
+from edgeloop.store.signing import Signer
 from edgeloop.store.summary import Summary, read_published, summarize
-from edgeloop.store.target import Changed, FolderTarget, Target, content_type
-from edgeloop.store.versions import as_json, make_current, put, read_json
-from edgeloop.tflite.labels import FILE_NAME as LABELS
+from edgeloop.store.target import Changed, FolderTarget, Target
+from edgeloop.store.versions import make_current, put, read_json
 from edgeloop.userpath import user_path
-from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
+from edgeloop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from edgeloop.store.s3 import S3Target
 
 UPLOADS = 8
-VERSION_DIGITS = 16
 INDEX_ATTEMPTS = 8
 PROBE = "writable.txt"
-INDEX = "../../index.html"
-"""As a card's page finds it."""
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True)
-class Version:
+class Version(Bundle):
     """What is published of one variant."""
 
-    variant: str
-    files: dict[str, bytes]
-    """Content by name below the version's folder."""
     summary: Summary
     """What the index tells of it."""
-
-    @property
-    def digests(self) -> dict[str, str]:
-        return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(self.files.items())}
-
-    @property
-    def name(self) -> str:
-        """Made from the names and digests of the files: equal content is an equal version."""
-        return hashlib.sha256(json.dumps(self.digests).encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def publish(workspace: Workspace, params: Params, variants: list[str], *, to: str | None = None) -> list[str]:
@@ -71,13 +54,14 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
         InputError: a variant is unknown, its card isn't built, or a file is not the one that the card's record names.
         StoreError: the place isn't there, doesn't answer, or refuses.
     """
-    versions = [read_version(workspace, params, name, INDEX) for name in variants]
+    signer = Signer(workspace.root, params.publish.sign)
+    versions = [read_version(workspace, params, name) for name in variants]
     count = sum(len(version.files) for version in versions)
     with (
         open_target(workspace, params, to) as target,
         progress(f"publish to {target.address('')}", count, "files") as advance,
     ):
-        addresses = [_publish(target, version, advance) for version in versions]
+        addresses = [_publish(target, version, signer, advance) for version in versions]
         update_index(target)
     return [*addresses, target.address("index.html")]
 
@@ -109,53 +93,14 @@ def with_cards(workspace: Workspace, params: Params, words: Sequence[str]) -> li
     return found
 
 
-def read_version(workspace: Workspace, params: Params, name: str, index: str = "") -> Version:
-    """Read everything that is published of a variant, and see that it belongs together; its page links to that index.
+def read_version(workspace: Workspace, params: Params, name: str) -> Version:
+    """Read everything that is published of a variant, and see that it belongs together.
 
     Raises:
         InputError: it is unknown, its card isn't built, or a file is not the one that the card's record names.
     """
-    variant = params.variant(name)
-    paths = variant.paths(workspace)
-    record = CardRecord.read(paths.card_record)
-    files = published({file: _checked(paths.card / file, sha256, name) for file, sha256 in record.files.items()}, index)
-    sources = _records(workspace.dataset(variant.dataset), paths)
-    files |= {f"records/{file}": _checked(sources.get(file, paths.folder / file), sha256, name) for file, sha256 in record.records.items()}
-    quantized = QuantizeRecord.model_validate_json(files["records/quantize.json"])
-    files |= {f"models/{model.file}": _checked(paths.quantized / model.file, model.sha256, name) for model in quantized.models}
-    files[f"models/{PREPROCESSING}"] = (paths.quantized / PREPROCESSING).read_bytes()
-    if (paths.quantized / LABELS).is_file():
-        files[f"models/{LABELS}"] = (paths.quantized / LABELS).read_bytes()
-    files |= {f"code/{file}": content for file, content in _code(files, paths)}
-    return Version(name, files, summarize(files, name))
-
-
-def _code(files: dict[str, bytes], paths: VariantPaths) -> Iterator[tuple[str, bytes]]:
-    """The generated code by file name; nothing where the target runs the model's file."""
-    record = files.get("records/generate.json")
-    if record is None or CodegenRecord.model_validate_json(record).backend.name == "none":
-        return
-    for path in sorted(paths.generated.rglob("*")):
-        if path.is_file():
-            yield path.relative_to(paths.generated).as_posix(), path.read_bytes()
-
-
-def _records(dataset: DatasetPaths, variant: VariantPaths) -> dict[str, Path]:
-    """The records of a card by file name."""
-    own = {path.name: path for path in variant.folder.glob(FINISHED)}
-    return own | {path.name: path for path in (dataset.fetch_record, dataset.prepare_record, dataset.validate_record)}
-
-
-def _checked(path: Path, sha256: str, variant: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", f"Build the card again: dvc repro card@{variant}") from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise InputError(
-            f"{path} is not the file that the card of {variant} was made with.", f"Build the card again: dvc repro card@{variant}"
-        )
-    return content
+    bundle = build(workspace, params, name)
+    return Version(name, bundle.files, summarize(bundle.files, name))
 
 
 @contextmanager
@@ -175,10 +120,17 @@ def open_target(workspace: Workspace, params: Params, to: str | None = None) -> 
         with folder.locked():
             yield folder
         return
-    yield _s3_target(workspace, params, to)
+    target = s3_target(workspace, params, to)
+    target.prepare(create=params.publish.endpoint == "local")
+    yield target
 
 
-def _s3_target(workspace: Workspace, params: Params, to: str) -> Target:
+def s3_target(workspace: Workspace, params: Params, to: str) -> "S3Target":
+    """A prefix of a bucket, reached as `publish` of params.yaml says.
+
+    Raises:
+        StoreError: the name is none, the local store does not run, or the endpoint is no address.
+    """
     from edgeloop.store import local, s3
 
     bucket, _, prefix = to.removeprefix("s3://").partition("/")
@@ -190,13 +142,11 @@ def _s3_target(workspace: Workspace, params: Params, to: str) -> Target:
     endpoint = local.local_address(workspace) if is_local else params.publish.endpoint
     credentials = local.owner_credentials(workspace) if is_local else None
     client = s3.connect(endpoint, credentials, params.publish.checksums)
-    target = s3.S3Target(client, bucket, prefix, endpoint, browsable=is_local)
-    target.prepare(create=is_local)
-    return target
+    return s3.S3Target(client, bucket, prefix, endpoint, browsable=is_local)
 
 
-def _publish(target: Target, version: Version, advance: Advance) -> str:
-    """Upload a version, its manifest when it is whole, and then the pointer; returns the page's address."""
+def _publish(target: Target, version: Version, signer: Signer, advance: Advance) -> str:
+    """Upload a version, its signature and its manifest when it is whole, and then the pointer; returns the page's address."""
     folder = f"{version.variant}/{version.name}"
 
     def upload(name: str) -> None:
@@ -205,10 +155,8 @@ def _publish(target: Target, version: Version, advance: Advance) -> str:
 
     with ThreadPoolExecutor(UPLOADS) as pool:
         list(pool.map(upload, sorted(version.files)))
-    listing = {
-        name: {"sha256": sha256, "bytes": len(version.files[name]), "type": content_type(name)} for name, sha256 in version.digests.items()
-    }
-    put(target, f"{folder}/manifest.json", as_json({"variant": version.variant, "version": version.name, "files": listing}))
+    signer.sign_in(target, folder, version)
+    put(target, f"{folder}/{MANIFEST}", version.manifest)
     make_current(target, version.summary, version.name, f"{folder}/index.html")
     return target.address(f"{folder}/index.html")
 

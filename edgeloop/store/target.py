@@ -14,8 +14,9 @@ from edgeloop.services.locks import exclusive
 
 LOCK_DEADLINE_S = 120.0
 _TYPES = {".md": "text/markdown; charset=utf-8", ".html": "text/html; charset=utf-8", ".tflite": "application/octet-stream"}
-_OF_A_VERSION = re.compile(r"[^/]+/[0-9a-f]{16}/.")
-"""Keys of objects that are written once: `<variant>/<version>/...`, the version being named by its content."""
+_OF_A_VERSION = re.compile(r"[^/]+/[0-9a-f]{16}/(?!model\.sig$).")
+"""Keys of objects that are written once: `<variant>/<version>/...`, the version being named by its content; not its signature, which
+another signer may replace."""
 
 
 class Changed(Exception):
@@ -30,11 +31,21 @@ class Stored:
     version: str
 
 
-class Target(Protocol):
-    """A place to publish to. Keys are relative, with `/` between their parts."""
+class Readable(Protocol):
+    """A place to read from. Keys are relative, with `/` between their parts."""
 
     def address(self, key: str) -> str:
         """Where a user finds the object."""
+
+    def read(self, key: str) -> Stored | None:
+        """The object, or None."""
+
+    def keys(self, name: str) -> list[str]:
+        """The keys `<folder>/<name>`, one level deep, sorted."""
+
+
+class Target(Readable, Protocol):
+    """A place to publish to."""
 
     def digest(self, key: str) -> str | None:
         """The SHA-256 of the object's bytes; None when there is no such object, or when that cannot be known."""
@@ -50,18 +61,12 @@ class Target(Protocol):
             StoreError: the store cannot do that in one step.
         """
 
-    def read(self, key: str) -> Stored | None:
-        """The object, or None."""
-
     def replace(self, key: str, content: bytes, seen: Stored | None) -> None:
         """Store an object if it is still as `seen` (None: absent).
 
         Raises:
             Changed: it is not.
         """
-
-    def keys(self, name: str) -> list[str]:
-        """The keys `<folder>/<name>`, one level deep, sorted."""
 
 
 def content_type(key: str) -> str:

@@ -14,6 +14,7 @@ import random
 import time
 from typing import Any
 
+from edgeloop.bundle.files import as_json
 from edgeloop.deadline import Deadline
 from edgeloop.errors import StoreError
 from edgeloop.store.summary import Summary, read_published
@@ -47,11 +48,6 @@ def put(target: Target, key: str, content: bytes) -> None:
     """Store an object unless the same bytes are there."""
     if target.digest(key) != hashlib.sha256(content).hexdigest():
         target.put(key, content)
-
-
-def as_json(value: object) -> bytes:
-    """As the store's small files are written."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read_json(target: Target, key: str, stored: Stored) -> Any:

@@ -1,0 +1,110 @@
+"""The commands by which others take what was published, and see that it is genuine: verify, pull, list."""
+
+import argparse
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+from edgeloop.cli.common import Command, Parser, path, project
+from edgeloop.console import say
+
+if TYPE_CHECKING:
+    from edgeloop.bundle.sign import Trust
+    from edgeloop.config import Params
+    from edgeloop.store.target import Readable
+    from edgeloop.workspace import Workspace
+
+PLACE = "http(s)://…|s3://BUCKET/PREFIX|FOLDER"
+
+
+def add(command: Command) -> None:
+    verify = command("verify", _verify, "see that an export or a published version is whole and genuine; needs no project")
+    verify.add_argument("bundle", metavar="FOLDER|ADDRESS", help="or the address of its card")
+    _add_trust(verify)
+    pull = command("pull", _pull, "copy a published version into a folder, and see that it is whole and genuine")
+    pull.add_argument(
+        "variant", metavar="VARIANT[@champion|@latest|@VERSION]", help="the champion, else the latest, where nothing is named"
+    )
+    pull.add_argument("-o", "--out", type=path, metavar="DIR", required=True, help="the folder to make, or to make anew")
+    _add_trust(pull)
+    _add_place(pull)
+    listed = command("list", _list, "list what is published: version, champion, accuracy, address")
+    listed.add_argument("--json", type=path, metavar="OUT", help="write the list there")
+    _add_place(listed)
+
+
+def _add_trust(parser: Parser) -> None:
+    parser.add_argument("--key", type=path, metavar="PUBLIC_KEY", help="whose signature it must have: a public key (PEM)")
+    text = "or a certificate (PEM) that the signer's must lead to; may be given again"
+    parser.add_argument("--certificate", type=path, action="append", default=[], metavar="CERTIFICATE", help=text)
+    parser.add_argument("--identity", metavar="WHO", help="or who signed with Sigstore, such as an e-mail address; needs the internet")
+    parser.add_argument("--issuer", metavar="ADDRESS", help="who vouches for --identity, such as https://accounts.google.com")
+
+
+def _add_place(parser: Parser) -> None:
+    parser.add_argument("--from", dest="place", metavar=PLACE, help="the store, instead of publish.to of params.yaml; needs no project")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from edgeloop.bundle.verify import verify
+    from edgeloop.store.pull import check_at
+    from edgeloop.store.reading import folder_of, to_read
+    from edgeloop.userpath import user_path
+
+    trust = _trust(options)
+    if "://" in options.bundle:
+        found = check_at(to_read(options.bundle, _project_if_any()), trust)
+    else:
+        found = verify(user_path(folder_of(options.bundle)), trust)
+    found.require(options.bundle)
+    say(found.in_words())
+
+
+def _pull(options: argparse.Namespace) -> None:
+    from edgeloop.store.pull import pull
+
+    found = pull(_store(options), options.variant, options.out, _trust(options))
+    say(f"{options.out}: {found.in_words()}")
+
+
+def _list(options: argparse.Namespace) -> None:
+    from edgeloop.files import write_text
+    from edgeloop.store.listing import in_words, listing
+
+    found = listing(_store(options))
+    if options.json:
+        write_text(options.json, json.dumps([dataclasses.asdict(one) for one in found], indent=2) + "\n")
+    say("\n".join(in_words(found)))
+
+
+def _store(options: argparse.Namespace) -> "Readable":
+    from edgeloop.store.reading import to_read
+
+    if options.place is not None:
+        return to_read(options.place, _project_if_any())
+    workspace, params = project()
+    return to_read(params.publish.to, (workspace, params))
+
+
+def _project_if_any() -> "tuple[Workspace, Params] | None":
+    """The project that this folder is in, where it is in one."""
+    from edgeloop.errors import InputError
+    from edgeloop.workspace import find_workspace
+
+    try:
+        find_workspace()
+    except InputError:
+        return None
+    return project()
+
+
+def _trust(options: argparse.Namespace) -> "Trust":
+    from edgeloop.bundle.sign import Trust
+    from edgeloop.errors import InputError
+
+    given = [name for name in ("key", "certificate", "identity") if getattr(options, name)]
+    if len(given) > 1:
+        raise InputError(f"--{' and --'.join(given)} both say whose signature it must have.", "Give one of them.")
+    if bool(options.identity) != bool(options.issuer):
+        raise InputError("--identity and --issuer belong together: who, and who says so.", "Give both.")
+    return Trust(options.key, tuple(options.certificate), options.identity, options.issuer)

@@ -1,0 +1,90 @@
+"""A published version as a folder here: found by name, copied, checked, and only then put in its place."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+from edgeloop.bundle.files import VERSION_DIGITS
+from edgeloop.bundle.sign import Trust
+from edgeloop.bundle.verify import Verdict, verify
+from edgeloop.errors import BundleError, InputError, StoreError
+from edgeloop.files import atomic_folder
+from edgeloop.store.download import download
+from edgeloop.store.export import check_place
+from edgeloop.store.ledger import read_history
+from edgeloop.store.target import Readable
+from edgeloop.yamlfile import near_match
+
+CHAMPION, LATEST = "champion", "latest"
+_VERSION = re.compile(rf"[0-9a-f]{{4,{VERSION_DIGITS}}}")
+
+
+def pull(target: Readable, wanted: str, out: Path, trust: Trust | None = None) -> Verdict:
+    """Copy `VARIANT`, `VARIANT@champion`, `VARIANT@latest` or `VARIANT@VERSION` to the folder `out`; returns what was checked.
+
+    Without a word behind the `@` it is the champion, and where there is none the version that was published last.
+
+    Raises:
+        InputError: there is no such variant or version, or `out` holds something else than an unchanged version.
+        StoreError: the store cannot be read.
+        BundleError: what it holds is not what was published. Nothing is written.
+    """
+    variant, _, word = wanted.partition("@")
+    version = find_version(target, variant, word)
+    check_place(out)
+    with atomic_folder(out) as folder:
+        download(target, f"{variant}/{version}", folder)
+        found = verify(folder, trust)
+        where = target.address(f"{variant}/{version}")
+        found.require(where)
+        if (found.variant, found.version) != (variant, version):
+            raise BundleError(f"{where} is {found.variant} {found.version}.", "Do not use it: it lies in the place of another one.")
+    return found
+
+
+def check_at(target: Readable, trust: Trust | None = None) -> Verdict:
+    """Copy the version that a target is the folder of, and check it; nothing is kept.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+        BundleError: its manifest is damaged.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeloop-verify-") as place:
+        download(target, "", Path(place))
+        return verify(Path(place), trust)
+
+
+def find_version(target: Readable, variant: str, word: str = "") -> str:
+    """The version that a word names.
+
+    Raises:
+        InputError: there is no such variant, champion or version.
+    """
+    if word in ("", CHAMPION):
+        champion = read_history(target, variant).champion
+        if champion is not None:
+            return champion.version
+        if word:
+            raise InputError(f"{variant} has no champion in {target.address('')}.", f"Take {variant}@latest, or promote one.")
+    known = _versions(target, variant)
+    if word in ("", LATEST):
+        return known[-1]
+    found = {one for one in known if _VERSION.fullmatch(word) and one.startswith(word)}
+    if len(found) != 1:
+        said = "is more than one version" if found else f"is no version{near_match(word, [CHAMPION, LATEST, *known])}"
+        raise InputError(f"{variant}@{word} {said}.", f"There are: {', '.join(dict.fromkeys(known))}")
+    return found.pop()
+
+
+def _versions(target: Readable, variant: str) -> list[str]:
+    """All that were published, in order."""
+    stored = target.read(f"{variant}/versions.json") or target.read(f"{variant}/latest.json")
+    if stored is None:
+        others = [key.partition("/")[0] for key in target.keys("latest.json")]
+        raise InputError(f"{target.address('')} has no variant '{variant}'{near_match(variant, others)}.", "See: edgeloop list")
+    try:
+        tree = json.loads(stored.content)
+        return [str(one["version"]) for one in tree.get("versions", [tree])]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StoreError(f"What {target.address(variant)} says of its versions is damaged.", "Publish that variant again.") from None
