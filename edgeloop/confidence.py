@@ -1,5 +1,7 @@
 """How far the confidence of a classifier can be believed: its calibration error, and the temperature that lowers it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,18 @@ def softmax(logits: Logits) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
+@dataclass(frozen=True)
+class Bin:
+    """The images whose confidence lies in one bin: above `low`, `high` included."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    """The mean of its images; of no images it is NaN, as is the accuracy."""
+    accuracy: float
+
+
 def expected_calibration_error(probabilities: NDArray[np.floating], labels: Labels) -> float:
     """The mean gap between confidence and accuracy over 15 bins of equal width, weighted by their images.
 
@@ -25,9 +39,29 @@ def expected_calibration_error(probabilities: NDArray[np.floating], labels: Labe
     """
     confidence = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == labels
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    gaps = np.bincount(bins, right - confidence, BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    return calibration_error(confidence, right)
+
+
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """The same from the (n,) confidences of the answers, and whether each is right."""
+    gaps = np.bincount(_bins(confidence), right - confidence, BINS)
+    return float(np.abs(gaps).sum() / len(right))
+
+
+def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:
+    """The 15 bins of the calibration error, from the (n,) confidences of the answers, and whether each is right."""
+    places = _bins(confidence)
+    counts = np.bincount(places, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        means = np.bincount(places, confidence, BINS) / counts
+        accuracies = np.bincount(places, right.astype(np.float64), BINS) / counts
+    found = zip(counts, means, accuracies, strict=True)
+    return [Bin(place / BINS, (place + 1) / BINS, int(n), float(mean), float(share)) for place, (n, mean, share) in enumerate(found)]
+
+
+def _bins(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each confidence."""
+    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
 def log_loss(logits: Logits, labels: Labels) -> float:

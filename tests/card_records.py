@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from edgeloop.confidence import calibration_error
 from edgeloop.config import Params, load_params
 from edgeloop.datasets.manifest import SCHEMA, write_manifest
 from edgeloop.files import sha256_file
@@ -17,6 +18,7 @@ from edgeloop.records import (
     Accuracy,
     ClassResult,
     CodegenBackend,
+    CodegenLayer,
     CodegenRecord,
     CompiledSize,
     Confidence,
@@ -123,6 +125,7 @@ class Writer:
         classes = self.story.classes
         self.truth = np.repeat(np.arange(len(classes)), self.story.test_per_class)
         self.guesses = {name: self._guess(drop) for name, drop in zip(FORMATS, (0.0, 0.005, 0.02), strict=True)}
+        self.scores = {name: self.random.uniform(0.4, 1.0, len(self.truth)).astype(np.float32) for name in FORMATS}
         self.models = {name: (f"{name} {self.story.seed} " * self.story.model_bytes)[: self.story.model_bytes].encode() for name in FORMATS}
         self.shas = {name: hashlib.sha256(content).hexdigest() for name, content in self.models.items()}
 
@@ -325,7 +328,7 @@ class Writer:
                 "sha256": self.shas[name],
                 "top1": top1,
                 "top5": top5,
-                "calibration_error": 0.042,
+                "calibration_error": calibration_error(self.scores[name].astype(np.float64), guess == self.truth),
                 "agreement_with_float": agreement,
                 "per_class": per_class,
                 "confusion": confusion.tolist(),
@@ -405,7 +408,7 @@ class Writer:
             "target": "stm32n6" if is_npu else "stm32h7",
             "backend": "stedgeai",
             "backend_version": "4.0.1",
-            "components": {},
+            "components": {"STM32CubeAI": "12.0.1-RC2"},
             "profile": "default" if is_npu else None,
             "activation_ram_bytes": 51_200,
             "weight_bytes": 131_072,
@@ -473,7 +476,10 @@ class Writer:
             code_flash_bytes=21_860,
             compiled=CompiledSize(compiler="a-compiler 1.2", flags=["-O2"], cpu="cortex-m7", code_bytes=20_000, constant_bytes=1_860),
             pools=None,
-            layers=None,
+            layers=[
+                CodegenLayer(name=name, type="CONV_2D", position=place, output_shape=[8, 8, 4], macs=macs, weight_bytes=512)
+                for place, (name, _, macs) in enumerate(LAYERS)
+            ],
             provenance=self._provenance("generate"),
         )
 
@@ -531,7 +537,7 @@ class Writer:
         columns: dict[str, object] = {"path": self._paths_of_test(), "label": labels[self.truth]}
         for name in FORMATS:
             columns[f"{prefix(name)}_class"] = labels[self.guesses[name]]
-            columns[f"{prefix(name)}_score"] = self.random.uniform(0.4, 1.0, len(self.truth)).astype(np.float32)
+            columns[f"{prefix(name)}_score"] = self.scores[name]
         return pd.DataFrame(columns)
 
     def _pictures(self) -> None:

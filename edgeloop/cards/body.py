@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from edgeloop.cards import tables
+from edgeloop.cards.calibration import bins_table
 from edgeloop.cards.gallery import Sample
-from edgeloop.cards.generated import PICTURE, code_memory, memory_note
+from edgeloop.cards.generated import LAYERS_PICTURE, code_memory, layers_table
 from edgeloop.cards.licenses import ModelLicense, needs_attribution
 from edgeloop.cards.links import record_links
 from edgeloop.cards.names import family, network_title
 from edgeloop.cards.page import markdown_page
 from edgeloop.cards.performance import Section, format_text, missing_targets
+from edgeloop.cards.platforms import platform_table
+from edgeloop.cards.reference import reference_parts
 from edgeloop.cards.sources import Sources
+from edgeloop.confidence import Bin
 from edgeloop.config import Dataset
 from edgeloop.datasets.outside import outside_of
 from edgeloop.evaluation.doubts import in_evaluation, in_training
@@ -24,18 +29,33 @@ NOT_UPSTREAM = "not the upstream archive"
 _LINK = re.compile(r"https?://[\x21-\x3b=\x3f-\x7e]+")
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What the plots of a card are about, and which of them there are."""
+
+    samples: Sequence[Sample]
+    """Every answer on test by the format that the card shows."""
+    shown: Sequence[Sample]
+    """Those whose pictures are shown; none where that is not allowed."""
+    bins: Sequence[Bin]
+    confusion: str
+    """The file that shows the confusions: the matrix, or where there are many classes the pairs."""
+    plan: str
+    """The picture of the memory plan; empty where there is none."""
+
+
 def body(
     variant: str,
     declared: Dataset,
     sources: Sources,
     licensed: ModelLicense,
-    samples: Sequence[Sample],
+    drawn: Drawn,
     sections: Sequence[Section],
-    has_plan: bool,
 ) -> str:
-    """The Markdown of a card. `has_plan`: the picture of the memory plan is among the plots."""
+    """The Markdown of a card."""
     train, evaluate, prepare = sources.train, sources.evaluate, sources.prepare
     model, dataset_title = network_title(train.network), declared.title or train.dataset
+    pairs = tables.worst_pairs(sources.headline, evaluate.classes)
     return markdown_page(
         TEMPLATE,
         {"text": text, "code": code},
@@ -49,20 +69,28 @@ def body(
         headline_format=sources.headline.format,
         caveats=caveats(declared, sources),
         network=tables.network_table(sources),
+        platforms=platform_table(sources),
         resize=evaluate.resize,
+        from_backbone=train.start.kind != "scratch",
+        parts=reference_parts(dataset_title, sections, code_memory(model, sources, drawn.plan)),
+        missing=missing_targets(sections),
+        dataset_details=_details(declared, sources),
         accuracy=tables.accuracy_table(model, sources),
         split=evaluate.split,
         test_images=sources.headline.top1.n,
-        confused=tables.confused_table(sources.headline, evaluate.classes),
+        calibration_error=tables.percent(sources.headline.calibration_error),
+        bins=bins_table(drawn.bins),
+        confusion=drawn.confusion,
+        confused=tables.confused_table(pairs),
+        pairs=len(pairs),
         class_heading=_class_heading(len(evaluate.classes)),
         per_class=tables.class_table(sources.headline),
-        gallery=_gallery(declared, samples) if samples else "",
+        hardest=tables.hardest_table(drawn.samples),
+        gallery=_gallery(declared, drawn.shown) if drawn.shown else "",
         no_gallery=_no_gallery(declared),
         sections=sections,
-        missing=missing_targets(sections),
-        memory=code_memory(model, sources),
-        memory_note=memory_note(sources.codegen) if sources.codegen else "",
-        plan=PICTURE if has_plan else "",
+        code_layers=layers_table(sources),
+        code_layers_picture=LAYERS_PICTURE,
         files=tables.files_table(model, sources),
         records=record_links(sources.digests, train.dataset),
         has_code=sources.codegen is not None and sources.codegen.backend.name != "none",
@@ -106,6 +134,14 @@ def caveats(declared: Dataset, sources: Sources) -> list[str]:
     doubts = [*in_training(sources.train, sources.history), *in_evaluation(sources.evaluate)]
     found += [f"**Doubtful.** {text(doubt)}" for doubt in doubts]
     return found
+
+
+def _details(declared: Dataset, sources: Sources) -> str:
+    """As the published cards give them, with how many of the images the figures are of."""
+    prepare = sources.prepare
+    where = _address(declared) or text(prepare.archive.note)
+    counted = f"Number of classes: {len(prepare.classes)}, number of files: {prepare.images}"
+    return f"Dataset details: {where}, License {text(declared.license or 'not stated')}\n\n{counted}"
 
 
 def _duplicates(groups: int) -> str:
@@ -235,11 +271,15 @@ def _reproduce(variant: str, sources: Sources) -> str:
     lines = []
     if sources.train.provenance.git_commit:
         lines.append(f"git checkout {sources.train.provenance.git_commit}")
-    return "\n".join([*lines, f"dvc repro card@{variant}"])
+    return "\n".join([*lines, f"dvc repro card@{variant}", f"edgeloop export {variant} -o FOLDER"])
 
 
 def _origin(declared: Dataset, sources: Sources) -> str:
-    if address := declared.source.address:
-        shown = f"<{address}>" if _LINK.fullmatch(address) else code(address)
-        return f"{text(declared.title or sources.prepare.dataset)}, {shown}."
-    return f"{text(declared.title or sources.prepare.dataset)}, {'drawn by edgeloop' if declared.source.drawn else 'own pictures'}."
+    where = _address(declared) or ("drawn by edgeloop" if declared.source.drawn else "own pictures")
+    return f"{text(declared.title or sources.prepare.dataset)}, {where}."
+
+
+def _address(declared: Dataset) -> str:
+    """Of the archive, as Markdown; empty where there is none."""
+    address = declared.source.address
+    return "" if not address else f"<{address}>" if _LINK.fullmatch(address) else code(address)

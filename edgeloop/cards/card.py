@@ -1,7 +1,7 @@
 """The step `card`: a variant's model card, made from its records alone.
 
-It writes `README.md` (Hugging Face format), `index.html` (the same, self-contained) and `plots/`. Equal records, history,
-predictions and pictures give equal bytes.
+It writes `README.md` (Hugging Face format), `.eval_results/`, `index.html` (the card as one page) and `plots/`. Equal records,
+history, predictions and pictures give equal bytes.
 """
 
 import datetime as dt
@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from edgeloop.cards.body import body
-from edgeloop.cards.gallery import Sample, choose_samples, draw_gallery
-from edgeloop.cards.generated import PICTURE, copy_picture
+from edgeloop.cards.body import Drawn, body
+from edgeloop.cards.calibration import calibration_bins, calibration_plot
+from edgeloop.cards.gallery import choose_samples, draw_gallery, read_samples
+from edgeloop.cards.generated import LAYERS_PICTURE, PICTURE, copy_picture, draw_layers
 from edgeloop.cards.licenses import may_show, model_license
 from edgeloop.cards.markdown import to_html
 from edgeloop.cards.metadata import metadata
 from edgeloop.cards.names import network_title
 from edgeloop.cards.page import Figure, html_page
-from edgeloop.cards.plots import confusion_plot, history_plot
+from edgeloop.cards.plots import COUNTS_UP_TO, confusion_plot, history_plot, pairs_plot
+from edgeloop.cards.results import write_results
 from edgeloop.cards.sections import performance_sections
 from edgeloop.cards.sources import Sources, read_sources
-from edgeloop.cards.tables import interval, kib, percent
+from edgeloop.cards.tables import interval, kib, percent, worst_pairs
 from edgeloop.config import Dataset, Params, Resize
 from edgeloop.errors import InputError
 from edgeloop.files import atomic_folder, sha256_file
@@ -29,6 +31,7 @@ from edgeloop.resolution import Size
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 
 TOOLS = ["matplotlib", "huggingface-hub"]
+CONFUSION, PAIRS, CALIBRATION = "confusion.svg", "confused.svg", "calibration.svg"
 RESIZES: dict[str, Resize] = {"nearest": "nearest", "bilinear": "bilinear", "area": "area"}
 
 
@@ -64,13 +67,13 @@ def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, data
     model = network_title(sources.train.network)
     dataset_title = declared.title or sources.train.dataset
     licensed = model_license(sources.train.start, declared.license)
-    samples = _plot(folder / "plots", declared, sources, dataset, paths)
-    has_plan = copy_picture(paths.generated, sources, folder / "plots" / PICTURE)
+    drawn = _plot(folder / "plots", declared, sources, dataset, paths)
     sections = performance_sections(model, sources)
     for layers in (layers for section in sections for layers in section.layers):
         layers.draw(folder / "plots")
-    text = body(variant, declared, sources, licensed, samples, sections, has_plan)
+    text = body(variant, declared, sources, licensed, drawn, sections)
     (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
+    write_results(folder, sources)
     _, _, below_title = text.partition("\n")
     title = f"{model} · {dataset_title} · {Size.of(sources.train.resolution)}"
     page = html_page("Model card", title, to_html(below_title, folder), key_figures(sources))
@@ -92,20 +95,35 @@ def key_figures(sources: Sources) -> list[Figure]:
     return figures
 
 
-def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPaths, paths: VariantPaths) -> list[Sample]:
-    """Draw the plots; returns the samples that the gallery shows, none where their license does not allow it."""
+def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPaths, paths: VariantPaths) -> Drawn:
+    """Draw the plots; pictures are shown only where their license allows it."""
     folder.mkdir()
+    best = sources.headline
+    samples = read_samples(_predictions(paths.predictions), best.format)
+    bins = calibration_bins(samples, best)
+    calibration_plot(bins, f"{best.format}: calibration error {percent(best.calibration_error)} %, n = {best.top1.n}", folder / CALIBRATION)
+    confusion = _draw_confusions(folder, sources)
+    history_plot(sources.history, folder / "history.svg")
+    if sources.codegen and sources.codegen.layers:
+        draw_layers(sources, folder / LAYERS_PICTURE)
+    shown = choose_samples(samples) if may_show(declared.license) else []
+    if shown:
+        how = sources.evaluate
+        draw_gallery(shown, dataset, how.resolution, RESIZES[how.resize], folder / "samples.svg")
+    has_plan = copy_picture(paths.generated, sources, folder / PICTURE)
+    return Drawn(samples, shown, bins, confusion, PICTURE if has_plan else "")
+
+
+def _draw_confusions(folder: Path, sources: Sources) -> str:
+    """The matrix, as long as its cells can be read; else the worst pairs. Returns the file."""
     best, classes = sources.headline, sources.evaluate.classes
     caption = f"{best.format} on {sources.evaluate.split}: {percent(best.top1.value)} % of {best.top1.n} images"
-    confusion_plot(best.confusion, classes, caption, folder / "confusion.svg")
-    history_plot(sources.history, folder / "history.svg")
-    if not may_show(declared.license):
-        return []
-    samples = choose_samples(_predictions(paths.predictions), best.format)
-    if samples:
-        shown = sources.evaluate
-        draw_gallery(samples, dataset, shown.resolution, RESIZES[shown.resize], folder / "samples.svg")
-    return samples
+    if len(classes) <= COUNTS_UP_TO:
+        confusion_plot(best.confusion, classes, caption, folder / CONFUSION)
+        return CONFUSION
+    pairs = worst_pairs(best, classes)
+    pairs_plot(pairs, f"{caption}; the {len(pairs)} most frequent confusions", folder / PAIRS)
+    return PAIRS
 
 
 def _predictions(path: Path) -> pd.DataFrame:

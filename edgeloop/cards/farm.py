@@ -14,9 +14,9 @@ NOT_TOLD = "not told"
 Column = tuple[str, Callable[[FarmMeasurement], str | None]]
 """None: the farm does not tell it."""
 FIRST: tuple[Column, ...] = (
-    ("Engine", lambda one: text(one.engine) + (f", {one.cores} cores" if (one.cores or 1) > 1 else "")),
+    ("Execution Engine", lambda one: text(one.engine) + (f", {one.cores} cores" if (one.cores or 1) > 1 else "")),
+    ("Frequency", lambda one: f"{one.clock_hz / 1e6:g} MHz" if one.clock_hz else None),
     ("Inference time, one figure (ms)", lambda one: f"{one.latency_ms:.3f}"),
-    ("Clock (MHz)", lambda one: f"{one.clock_hz / 1e6:g}" if one.clock_hz else None),
 )
 SHARES: tuple[Column, ...] = (
     ("%NPU", lambda one: f"{one.shares.npu_percent:g}" if one.shares else None),
@@ -37,13 +37,15 @@ def farm_section(model: str, name: str, record: FarmBenchmark, sources: Sources)
         InputError: it is about another model.
     """
     check_models(name, record, sources)
-    columns = [*FIRST, *(SHARES if record.target == "MPU" else ()), *LAST]
+    board: Column = ("Board", lambda _: text(record.farm_board))
+    columns = [board, *FIRST, *(SHARES if record.target == "MPU" else ()), *LAST]
     named = [[text(model), format_text(str(one.format)), resolution_text(sources)] for one in record.models]
     rows = [[*cells, *(cell(one) or NOT_TOLD for _, cell in columns)] for cells, one in zip(named, record.models, strict=True)]
     coded = [(cells, one.code) for cells, one in zip(named, record.models, strict=True) if one.code is not None]
     return Section(
         _family(record),
-        f"Inference time on {record.board} ({text(record.farm_board)} of ST's farm)",
+        f"{record.board} ({record.farm_board} of ST's farm)",
+        f"Inference time on {record.board}",
         " ".join(_notes(record)),
         Table(["Model", "Format", "Resolution", *(head for head, _ in columns)], rows),
         _layers(record.board, record.models[0]),

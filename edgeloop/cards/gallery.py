@@ -60,9 +60,8 @@ class Cell:
         return f"{self.sample.score:.0%}{truth}"
 
 
-def choose_samples(predictions: pd.DataFrame, format_name: str) -> list[Sample]:
-    """Up to `COLUMNS` right ones, spread over the classes by a draw that does not look at the picture, and up to
-    `COLUMNS` mistakes with the highest confidence.
+def read_samples(predictions: pd.DataFrame, format_name: str) -> list[Sample]:
+    """All images with what that format says of them.
 
     `predictions` has the columns path, label, `<format>_class` and `<format>_score`, where the format `int8 per-channel`
     is named `per_channel`.
@@ -75,9 +74,19 @@ def choose_samples(predictions: pd.DataFrame, format_name: str) -> list[Sample]:
     if missing := [name for name in columns if name not in predictions.columns]:
         raise InputError(f"The predictions have no column {', '.join(missing)}.", "Build them again: dvc repro evaluate.")
     rows = [predictions[name].tolist() for name in columns]
-    samples = [Sample(str(path), str(label), str(guess), float(score)) for path, label, guess, score in zip(*rows, strict=True)]
-    mistakes = sorted((one for one in samples if not one.is_right), key=lambda one: (-one.score, one.path))
-    return _spread([one for one in samples if one.is_right]) + mistakes[:COLUMNS]
+    return [Sample(str(path), str(label), str(guess), float(score)) for path, label, guess, score in zip(*rows, strict=True)]
+
+
+def hardest(samples: Sequence[Sample]) -> list[Sample]:
+    """The mistakes, the most confident first."""
+    return sorted((one for one in samples if not one.is_right), key=lambda one: (-one.score, one.path))
+
+
+def choose_samples(samples: Sequence[Sample]) -> list[Sample]:
+    """Up to `COLUMNS` right ones, spread over the classes by a draw that does not look at the picture, and up to
+    `COLUMNS` mistakes with the highest confidence.
+    """
+    return _spread([one for one in samples if one.is_right]) + hardest(samples)[:COLUMNS]
 
 
 def draw_gallery(samples: Sequence[Sample], dataset: DatasetPaths, resolution: int | str, resize: Resize, path: Path) -> None:

@@ -1,27 +1,59 @@
 """The generated code on a card: what it takes of a target's memory, and the picture of its memory plan."""
 
+import math
 import shutil
 from pathlib import Path
 
 from edgeloop.boards.signature import digest_signature, signature_of
+from edgeloop.cards.layers import Panel, draw_bars
 from edgeloop.cards.markdown import Table
-from edgeloop.cards.memory import NOT_STATED, memory_table
+from edgeloop.cards.memory import NOT_STATED, is_npu, kib, memory_table
 from edgeloop.cards.performance import format_text, resolution_text
+from edgeloop.cards.reference import GeneratedMemory
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
-from edgeloop.markup import text
+from edgeloop.markup import code, text
 from edgeloop.records import CodegenRecord
 
 PICTURE = "plan.svg"
+LAYERS_PICTURE = "layers-memory.svg"
 
 
-def code_memory(model: str, sources: Sources) -> Table | None:
-    """Memory with the columns of the published cards; None where no code was generated."""
+def code_memory(model: str, sources: Sources, plan: str) -> GeneratedMemory | None:
+    """Memory with the columns of the published cards; None where no code was generated. `plan` is the file of the picture, or empty."""
     record = sources.codegen
     if record is None or record.backend.name == "none":
         return None
     (kind,) = (model.format for model in sources.quantize.models if model.sha256 == record.model_sha256)
-    return memory_table([([text(model), format_text(kind), resolution_text(sources)], record)])
+    table = memory_table([([text(model), format_text(kind), resolution_text(sources)], record)])
+    return None if table is None else GeneratedMemory("NPU" if is_npu(record) else "MCU", table, memory_note(record), plan)
+
+
+def layers_table(sources: Sources) -> Table | None:
+    """Each layer of the generated code with its output, its multiply-accumulates and its weights; None where the record has no layers."""
+    record = sources.codegen
+    if record is None or not record.layers:
+        return None
+    rows = [
+        [
+            text(one.name),
+            code(one.type),
+            "x".join(map(str, one.output_shape)) if one.output_shape else "-",
+            "-" if one.macs is None else f"{one.macs:,}",
+            "-" if one.weight_bytes is None else kib(one.weight_bytes),
+        ]
+        for one in record.layers
+    ]
+    return Table(["Layer", "Operator", "Output", "MACC", "Weights (KiB)"], rows)
+
+
+def draw_layers(sources: Sources, path: Path) -> None:
+    """Draw what each layer of the generated code has of weights and of output values."""
+    layers = sources.codegen.layers if sources.codegen and sources.codegen.layers else []
+    weights = [(one.weight_bytes or 0) / 1024 for one in layers]
+    outputs = [float(math.prod(one.output_shape or [0])) for one in layers]
+    panels = [Panel("Weights (KiB)", weights, "{:.2f}".format), Panel("Output values", outputs, "{:,.0f}".format)]
+    draw_bars([one.name for one in layers], panels, path)
 
 
 def memory_note(record: CodegenRecord) -> str:

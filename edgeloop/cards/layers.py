@@ -69,37 +69,54 @@ class Layers:
         """Write the picture into a folder."""
         bars = self._bars()
         macs = [one.macs or 0 for one in bars]
-        panels = 2 if any(macs) else 1
-        with figure_of((9.6, 0.9 + INCH_A_BAR * len(bars))) as figure:
-            first = figure.add_subplot(1, panels, 1)
-            names = [shortened(one.name) for one in bars]
-            first.set_yticks(range(len(bars)), names, fontsize=8)
-            _draw(first, [one.figure or 0.0 for one in bars], VAL, self.title, self.shown)
-            if panels == 2:
-                figure.set_layout_engine("constrained", wspace=0.06)
-                second = figure.add_subplot(1, panels, 2, sharey=first)
-                second.tick_params(labelleft=False)
-                _draw(second, [count / 1e6 for count in macs], MUTED, "MACC (millions)", "{:.3g}".format)
-            save(figure, folder / self.picture)
+        panels = [Panel(self.title, [one.figure or 0.0 for one in bars], self.shown)]
+        if any(macs):
+            panels.append(Panel("MACC (millions)", [count / 1e6 for count in macs], "{:.3g}".format))
+        draw_bars([one.name for one in bars], panels, folder / self.picture)
 
     def _bars(self) -> list[Layer]:
         longest = sorted(self.each, key=lambda one: -(one.figure or 0.0))[:MOST_BARS]
         return [one for one in self.each if one in longest][:MOST_BARS]
 
 
-def _draw(axes: "Axes", values: Sequence[float], color: str, title: str, shown: Callable[[float], str]) -> None:
+@dataclass(frozen=True)
+class Panel:
+    """Bars of one quantity, and how a figure of it is written."""
+
+    title: str
+    values: Sequence[float]
+    shown: Callable[[float], str]
+
+
+def draw_bars(names: Sequence[str], panels: Sequence[Panel], path: Path) -> None:
+    """Draw panels beside each other, with a bar in each for every name; the first panel is the one that counts."""
+    with figure_of((9.6, 0.9 + INCH_A_BAR * len(names))) as figure:
+        if len(panels) > 1:
+            figure.set_layout_engine("constrained", wspace=0.06)
+        first = figure.add_subplot(1, len(panels), 1)
+        first.set_yticks(range(len(names)), [shortened(name) for name in names], fontsize=8)
+        _draw(first, panels[0], VAL)
+        for place, panel in enumerate(panels[1:], 2):
+            beside = figure.add_subplot(1, len(panels), place, sharey=first)
+            beside.tick_params(labelleft=False)
+            _draw(beside, panel, MUTED)
+        save(figure, path)
+
+
+def _draw(axes: "Axes", panel: Panel, color: str) -> None:
     """One panel of bars, the first on top, each with its figure; what is nothing has none."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    values = panel.values
     axes.barh(range(len(values)), values, color=color, height=0.68)
     for place, value in enumerate(values):
         if value:
-            axes.annotate(shown(value), (value, place), (3, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK)
+            axes.annotate(panel.shown(value), (value, place), (3, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK)
     axes.set_ylim(len(values) - 0.4, -0.6)
     axes.set_xlim(0, max([*values, 0.0]) * LABEL_SPACE or 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.set_title(title, loc="left")
+    axes.set_title(panel.title, loc="left")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)

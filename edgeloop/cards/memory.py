@@ -1,6 +1,6 @@
 """What generated code takes of a target's memory, with the columns of the published cards, from any record that states it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from edgeloop.cards.markdown import Table
 from edgeloop.markup import text
@@ -8,8 +8,10 @@ from edgeloop.records import CodegenRecord, McuCode
 
 NOT_MEASURED = "not measured"
 NOT_STATED = "an unknown target"
-MCU = ["Activation RAM (KiB)", "Runtime RAM (KiB)", "Weights Flash (KiB)", "Code Flash (KiB)", "Total RAM (KiB)", "Total Flash (KiB)"]
+MCU = ["Activation RAM", "Runtime RAM", "Weights Flash", "Code Flash", "Total RAM", "Total Flash"]
 NPU = ["Internal RAM (KiB)", "External RAM (KiB)", "Weights Flash (KiB)"]
+TOOLS = ["STM32Cube.AI version", "STEdgeAI Core version"]
+OTHER_TOOL = "Code generator"
 
 Code = CodegenRecord | McuCode
 Named = tuple[Sequence[str], Code]
@@ -21,8 +23,36 @@ def memory_table(named: Sequence[Named]) -> Table | None:
     if not named:
         return None
     npu = any(is_npu(code) for _, code in named)
-    rows = [[*cells, text((code.target or NOT_STATED).upper()), *(npu_cells(code) if npu else mcu_cells(code))] for cells, code in named]
-    return Table(["Model", "Format", "Resolution", "Series", *(NPU if npu else MCU)], rows)
+    heads = tool_heads(code for _, code in named)
+    rows = [
+        [*cells, text((code.target or NOT_STATED).upper()), *(npu_cells(code) if npu else mcu_cells(code)), *tool_cells(code, heads)]
+        for cells, code in named
+    ]
+    return Table(["Model", "Format", "Resolution", "Series", *(NPU if npu else MCU), *heads], rows)
+
+
+def tool_heads(codes: Iterable[Code]) -> list[str]:
+    """The columns that name the generators of these codes: ST's with the words of the published cards, others in one of their own."""
+    found = {head for code in codes for head in _tools(code)}
+    return [head for head in (*TOOLS, OTHER_TOOL) if head in found]
+
+
+def tool_cells(code: Code | None, heads: Sequence[str]) -> list[str]:
+    """What fills these columns."""
+    found = _tools(code) if code else {}
+    return [text(found.get(head, "-")) for head in heads]
+
+
+def _tools(code: Code) -> dict[str, str]:
+    """Generator and version by column."""
+    if isinstance(code, McuCode):
+        name, version, parts = code.backend, code.backend_version, code.components
+    else:
+        name, version, parts = code.backend.name, code.backend.version, code.run.components if code.run else {}
+    if name != "stedgeai":
+        return {OTHER_TOOL: f"{name} {version or 'of unknown version'}"}
+    cube = {TOOLS[0]: parts["STM32CubeAI"]} if "STM32CubeAI" in parts else {}
+    return {**cube, TOOLS[1]: version or "unknown"}
 
 
 def is_npu(code: Code) -> bool:
@@ -34,7 +64,7 @@ def is_npu(code: Code) -> bool:
 def mcu_cells(code: Code) -> list[str]:
     """Activation and runtime RAM, weights and code in flash, and their sums: inputs and outputs that lie apart are activations, too."""
     ram, flash = _ram(code), _flash(code)
-    return [kib(size) for size in (*ram, *flash, _sum(*ram), _sum(*flash))]
+    return [with_unit(size) for size in (*ram, *flash, _sum(*ram), _sum(*flash))]
 
 
 def total_ram_bytes(code: Code) -> int | None:
@@ -64,6 +94,11 @@ def npu_cells(code: Code) -> list[str]:
 def kib(size: int | None) -> str:
     """A size in KiB."""
     return NOT_MEASURED if size is None else f"{size / 1024:.2f}"
+
+
+def with_unit(size: int | None) -> str:
+    """The same with the unit, in a column whose head has none."""
+    return NOT_MEASURED if size is None else f"{kib(size)} KiB"
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -2,13 +2,14 @@
 runs edgeloop is never a target.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from edgeloop.cards.layers import Layer, Layers
 from edgeloop.cards.markdown import Table
-from edgeloop.cards.memory import NOT_MEASURED, kib, memory_table
+from edgeloop.cards.memory import NOT_MEASURED, kib, memory_table, tool_cells, tool_heads
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
 from edgeloop.markup import text
@@ -27,9 +28,11 @@ Cell = Callable[[Measurement], str | None]
 
 @dataclass(frozen=True)
 class Section:
-    """One table of a card, what it is about, and how its figures came about."""
+    """The figures of one record on a card: a table, what it is about, and how its figures came about."""
 
     family: Family
+    board: str
+    """In words: its name in the lab, and what it is."""
     title: str
     note: str
     table: Table
@@ -59,14 +62,14 @@ def format_text(name: str) -> str:
 def measured_section(model: str, name: str, record: MeasuredBenchmark, sources: Sources) -> Section:
     """Latency measured on a board, with what its code takes; of a machine that is no target it is no target's figure."""
     check_models(name, record, sources)
-    columns = [*(_of_the_board(record)), *FIRST, *(SHARES if record.machine else ()), *LAST]
-    rows = [[*_named(model, one, sources), *(cell(one) or NOT_MEASURED for _, cell in columns)] for one in record.models]
     npu = any(one.code and one.code.profile is not None for one in record.models)
-    title = f"Inference time on {record.board}" + (f" ({record.microcontroller.title})" if record.microcontroller else "")
-    if record.board_kind == "host":
-        title = "Inference time on the host"
+    columns = list(_columns(record, npu))
+    rows = [[*_named(model, record, one, sources), *(cell(one) or NOT_MEASURED for _, cell in columns)] for one in record.models]
+    what = record.microcontroller.title if record.microcontroller else record.device
+    title = "Inference time on the host" if record.board_kind == "host" else f"Inference time on {record.board}"
     return Section(
         "NPU" if npu else record.target or "host",
+        record.board if record.board_kind == "host" else f"{record.board} ({what})",
         title if record.target else f"{title} (not a target)",
         _note(record),
         Table(["Model", "Format", "Resolution", *(head for head, _ in columns)], rows),
@@ -75,19 +78,65 @@ def measured_section(model: str, name: str, record: MeasuredBenchmark, sources: 
     )
 
 
-def _named(model: str, one: Measurement, sources: Sources) -> list[str]:
-    return [text(model), _file_text(one), resolution_text(sources)]
+def _named(model: str, record: MeasuredBenchmark, one: Measurement, sources: Sources) -> list[str]:
+    kind = str(one.format).partition(" ")[0] if _with_quantization(record) else str(one.format)
+    binary = " (NPU binary, .nb)" if one.file == "nb" else ""
+    return [text(model), format_text(kind) + binary, resolution_text(sources)]
 
 
-def _of_the_board(record: MeasuredBenchmark) -> Iterable[tuple[str, Cell]]:
-    """Board and frequency, as the published cards name them."""
-    if (board := record.microcontroller) is not None:
-        yield "Board", lambda _: text(board.title)
-        yield "Frequency (MHz)", lambda _: f"{board.clock_hz / 1e6:g}"
+def _with_quantization(record: MeasuredBenchmark) -> bool:
+    """Whether the format's two parts have a column each, as of the published MPU."""
+    return record.target == "MPU"
+
+
+def _columns(record: MeasuredBenchmark, npu: bool) -> Iterator[tuple[str, Cell]]:
+    """Those of the published cards in their order, then what they lack."""
+    frequency = ("Frequency", lambda one: _frequency(record, one))
+    if _with_quantization(record):
+        yield "Quantization", _quantization
+    yield "Board", lambda _: text(_board_text(record))
+    yield ENGINE
+    if record.target and not npu:
+        yield frequency
+    yield TIME
+    if npu:
+        yield "Inf / sec", lambda one: f"{1000 / one.latency.median_ms:.2f}"
+    heads = tool_heads(one.code for one in record.models if one.code)
+    yield from ((head, partial(_tool, head)) for head in heads)
+    if (machine := record.machine) is not None:
+        yield from SHARES
+        if record.target:
+            yield "X-LINUX-AI version", lambda _: text(machine.x_linux_ai or "not told")
+        yield "Framework", lambda one: text(one.runtime)
+    if npu:
+        yield frequency
+    yield from LAST
+
+
+def _tool(head: str, one: Measurement) -> str:
+    return tool_cells(one.code, [head])[0]
+
+
+def _board_text(record: MeasuredBenchmark) -> str:
+    if record.microcontroller:
+        return record.microcontroller.title
+    return record.board if record.board_kind == "host" else (record.machine and record.machine.model) or record.device
+
+
+def _frequency(record: MeasuredBenchmark, one: Measurement) -> str | None:
+    """Of the processor: what a microcontroller says, or what the kernel said of all groups of cores after the runs."""
+    if record.microcontroller:
+        return f"{record.microcontroller.clock_hz / 1e6:g} MHz"
+    known = sorted({group.after_khz for group in one.cpu_frequencies if group.after_khz is not None})
+    return ", ".join(f"{khz / 1000:g} MHz" for khz in known) or None
+
+
+def _quantization(one: Measurement) -> str:
+    return str(one.format).removeprefix("int8 ") if one.format and one.format != "float" else "-"
 
 
 def _memory(model: str, record: MeasuredBenchmark, sources: Sources) -> Table | None:
-    return memory_table([(_named(model, one, sources), one.code) for one in record.models if one.code is not None])
+    return memory_table([(_named(model, record, one, sources), one.code) for one in record.models if one.code is not None])
 
 
 def _layers(record: MeasuredBenchmark, one: Measurement) -> Layers | None:
@@ -110,20 +159,21 @@ def check_models(name: str, record: MeasuredBenchmark | FarmBenchmark, sources: 
         raise InputError(f"{name} measured another {other[0]} model than quantize.json and evaluate.json are about.", "Run dvc repro.")
 
 
-FIRST: tuple[tuple[str, Cell], ...] = (
-    ("Engine", lambda one: text(one.engine) + (f", {one.threads} threads" if (one.threads or 1) > 1 else "")),
-    ("Inference time, median (ms)", lambda one: f"{one.latency.median_ms:.3f}"),
-    ("Spread, MAD (ms)", lambda one: f"{one.latency.mad_ms:.3f}"),
-    ("Min - max (ms)", lambda one: f"{one.latency.min_ms:.3f} - {one.latency.max_ms:.3f}"),
-    ("Runs", lambda one: str(one.latency.runs)),
-    ("Stable", lambda one: f"**no**: {text('; '.join(one.latency.unstable))}" if one.latency.unstable else "yes"),
+ENGINE: tuple[str, Cell] = (
+    "Execution Engine",
+    lambda one: text(one.engine) + (f", {one.threads} threads" if (one.threads or 1) > 1 else ""),
 )
+TIME: tuple[str, Cell] = ("Inference time (ms)", lambda one: f"{one.latency.median_ms:.3f}")
 SHARES: tuple[tuple[str, Cell], ...] = (
     ("%NPU", lambda one: f"{one.shares.npu_percent:g}" if one.shares else None),
     ("%GPU", lambda one: f"{one.shares.gpu_percent:g}" if one.shares else None),
     ("%CPU", lambda one: f"{one.shares.cpu_percent:g}" if one.shares else None),
 )
 LAST: tuple[tuple[str, Cell], ...] = (
+    ("Spread, MAD (ms)", lambda one: f"{one.latency.mad_ms:.3f}"),
+    ("Min - max (ms)", lambda one: f"{one.latency.min_ms:.3f} - {one.latency.max_ms:.3f}"),
+    ("Runs", lambda one: str(one.latency.runs)),
+    ("Stable", lambda one: f"**no**: {text('; '.join(one.latency.unstable))}" if one.latency.unstable else "yes"),
     (
         "Outputs equal to the host's",
         lambda one: f"{one.compared.equal_outputs} of {one.compared.images}, by {one.compared.max_difference:.3g} at most",
@@ -141,10 +191,6 @@ def _same_class(one: Measurement) -> str:
 def _accuracy(one: Measurement) -> str:
     found = one.accuracy
     return f"{found.value:.1%} of {found.n} ({found.ci95[0]:.1%} - {found.ci95[1]:.1%})" if found else "-"
-
-
-def _file_text(one: Measurement) -> str:
-    return format_text(str(one.format)) + (" (NPU binary, .nb)" if one.file == "nb" else "")
 
 
 def _note(record: MeasuredBenchmark) -> str:
@@ -211,7 +257,9 @@ def emulated_section(model: str, name: str, record: EmulatedBenchmark, sources: 
     )
     if record.estimated:
         note += f" **Estimated**, neither measured nor counted: {text(record.estimated.in_words(record.macs))}."
-    return Section("emulated", f"Emulated: executed instructions on {record.board}", note, Table(heads, [row]), [_emulated_layers(record)])
+    board = f"{record.board} (emulated {record.part})"
+    title = f"Emulated: executed instructions on {record.board}"
+    return Section("emulated", board, title, note, Table(heads, [row]), [_emulated_layers(record)])
 
 
 def _agreement(record: EmulatedBenchmark) -> str:

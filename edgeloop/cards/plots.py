@@ -79,6 +79,31 @@ def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str], t
         save(figure, path)
 
 
+def pairs_plot(pairs: Sequence[tuple[str, str, int, int]], title: str, path: Path) -> None:
+    """Draw confusions as bars: true class, what it was taken for, how often, and of how many images of the class."""
+    from matplotlib.ticker import MaxNLocator
+
+    shares = [100 * images / of for _, _, images, of in pairs]
+    with figure_of((9.6, 1.0 + 0.25 * len(pairs))) as figure:
+        axes = figure.add_subplot()
+        axes.barh(range(len(pairs)), shares, color=VAL, height=0.68)
+        for place, (_, _, images, of) in enumerate(pairs):
+            said = f"{images} of {of}"
+            axes.annotate(said, (shares[place], place), (3, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK)
+        names = [f"{shortened(true)} → {shortened(taken)}" for true, taken, _, _ in pairs]
+        axes.set_yticks(range(len(pairs)), names, fontsize=8)
+        axes.set_ylim(len(pairs) - 0.4, -0.6)
+        axes.set_xlim(0, 1.15 * max(shares, default=1.0))
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set_xlabel("share of the true class (%)")
+        axes.set_title(title, loc="left")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=GRID, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        save(figure, path)
+
+
 def history_plot(history: pd.DataFrame, path: Path) -> None:
     """Draw loss and accuracy over epochs, `train` and `val`, with a line where a phase begins.
 

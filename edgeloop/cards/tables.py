@@ -1,7 +1,9 @@
 """The tables of a card, from the records, with the columns of the published STM32 cards."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from edgeloop.cards.gallery import Sample, hardest
 from edgeloop.cards.links import model_link
 from edgeloop.cards.markdown import Table
 from edgeloop.cards.memory import NOT_MEASURED
@@ -15,6 +17,9 @@ EVERY_CLASS_UP_TO = 20
 WORST_CLASSES = 10
 WORST_LAYERS = 5
 CONFUSED_PAIRS = 8
+CONFUSED_PAIRS_OF_MANY = 20
+"""Where there are more classes than `EVERY_CLASS_UP_TO`."""
+HARDEST = 10
 SHORT_DIGEST = 12
 
 
@@ -22,13 +27,19 @@ def network_table(sources: Sources) -> Table:
     train = sources.train
     rows = [
         ["Framework", "TensorFlow Lite"],
-        ["Params", f"{train.parameters_folded:,} (batch normalization folded)"],
+        [_params(train.network), f"{train.parameters_folded:,} (batch normalization folded)"],
         ["MACC", f"{train.macs:,}"],
         ["Quantization", " and ".join(model.format for model in sources.quantize.models if model.format != "float") or "none"],
         ["Classes", str(len(train.classes))],
         ["Paper", f"<{family(train.network).paper}>"],
     ]
     return Table(["Network Information", "Value"], rows)
+
+
+def _params(network: str) -> str:
+    """With the width multiplier, where the network's name ends in one."""
+    width = network.rpartition("_")[2]
+    return f"Params alpha={width}" if width.replace(".", "").isdigit() else "Params"
 
 
 def accuracy_table(model: str, sources: Sources) -> Table:
@@ -74,8 +85,21 @@ def class_table(result: FormatResult) -> Table:
     return Table(["Class", "n", "Recall (%)", "Precision (%)"], rows)
 
 
-def confused_table(result: FormatResult, classes: Sequence[str]) -> Table | None:
-    """The most frequent confusions; None when there is none."""
+class Pair(NamedTuple):
+    """A class, what it was taken for, and how often."""
+
+    true: str
+    predicted: str
+    images: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        return self.images / self.of
+
+
+def worst_pairs(result: FormatResult, classes: Sequence[str]) -> list[Pair]:
+    """The most frequent confusions, twenty where there are many classes."""
     pairs = [
         (count, true, predicted)
         for true, row in enumerate(result.confusion)
@@ -83,11 +107,20 @@ def confused_table(result: FormatResult, classes: Sequence[str]) -> Table | None
         if count and true != predicted
     ]
     pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
-    rows = [
-        [text(classes[true]), text(classes[predicted]), str(count), str(sum(result.confusion[true]))]
-        for count, true, predicted in pairs[:CONFUSED_PAIRS]
-    ]
-    return Table(["True class", "Taken for", "Images", "of"], rows) if rows else None
+    most = CONFUSED_PAIRS if len(classes) <= EVERY_CLASS_UP_TO else CONFUSED_PAIRS_OF_MANY
+    return [Pair(classes[true], classes[predicted], count, sum(result.confusion[true])) for count, true, predicted in pairs[:most]]
+
+
+def confused_table(pairs: Sequence[Pair]) -> Table | None:
+    """None when there is none."""
+    rows = [[text(one.true), text(one.predicted), str(one.images), str(one.of), percent(one.share)] for one in pairs]
+    return Table(["True class", "Taken for", "Images", "of", "Share of the class (%)"], rows) if rows else None
+
+
+def hardest_table(samples: Sequence[Sample]) -> Table | None:
+    """The mistakes that the model was most confident about; None when it made none."""
+    rows = [[text(one.label), text(one.predicted), percent(one.score), code(one.path)] for one in hardest(samples)[:HARDEST]]
+    return Table(["True class", "Taken for", "Confidence (%)", "Picture"], rows) if rows else None
 
 
 def files_table(model: str, sources: Sources) -> Table:
@@ -145,7 +178,7 @@ def warnings_table(sources: Sources) -> Table | None:
 
 
 def phases_table(sources: Sources) -> Table:
-    heads = ["Fit", "Phase", "What is trained", "Epochs", "Planned", "Best validation accuracy (%)", "Images / s"]
+    heads = ["Fit", "Phase", "What is trained", "Epochs", "Planned", "Best validation accuracy (%)", "n", "Images / s"]
     rows = [
         [
             code(fit.purpose),
@@ -154,6 +187,7 @@ def phases_table(sources: Sources) -> Table:
             str(phase.epochs_run),
             str(phase.epochs_planned),
             "none held out" if phase.best_val_accuracy is None else percent(phase.best_val_accuracy),
+            "-" if phase.best_val_accuracy is None else str(fit.held_images),
             f"{phase.images_per_s:.0f}",
         ]
         for fit in sources.train.fits

@@ -109,5 +109,5 @@ def test_the_card_shows_it_among_the_targets(desk: Workspace, measurable: Varian
     record.model_copy(update={"models": [same]}).write(measurable.benchmark_record("desk"))
     card(desk, params, story.variant)
     text = (card_folder(desk, params, story.variant) / "README.md").read_text(encoding="utf-8")
-    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    targets = text.partition("## Metrics")[2].partition("\n## ")[0]
     assert "Measured on hardware: Paper board, pencil 1.0" in targets and "| 1.000 |" in targets

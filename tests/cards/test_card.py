@@ -6,10 +6,13 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from card_records import Story, card_folder
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData, parse_eval_result_entries
+from huggingface_hub.repocard_data import model_index_to_eval_results
 from matrix import first_is_short
+from ruamel.yaml import YAML
 
 from edgeloop.cards.card import card
 from edgeloop.cards.gallery import CELL_PX, GAP_PX
@@ -72,6 +75,78 @@ def test_hugging_face_reads_the_accuracy_of_every_format(sample: Made) -> None:
     assert all(result.dataset_split == "test" and result.metric_args["n"] == 120 for result in results.values())
 
 
+def test_every_result_goes_to_hugging_face_and_back(sample: Made) -> None:
+    saved = ModelCard.load(sample[1] / "README.md").data
+    again = ModelCardData(**{**saved.to_dict(), "eval_results": model_index_to_eval_results(saved.to_dict()["model-index"])[1]})
+    assert again.eval_results == saved.eval_results
+    evaluated = EvaluateRecord.read(sample[1].parent / "evaluate.json")
+    assert [(one.metric_value, one.metric_args["n"], tuple(one.metric_args["ci95"])) for one in saved.eval_results or []] == [
+        (round(one.top1.value, 6), one.top1.n, tuple(round(bound, 6) for bound in one.top1.ci95)) for one in evaluated.formats
+    ]
+
+
+def test_the_hubs_own_reader_takes_the_results_file(sample: Made) -> None:
+    entries = parse_eval_result_entries(YAML(typ="safe").load(sample[1] / ".eval_results" / "sample.yaml"))
+    evaluated = EvaluateRecord.read(sample[1].parent / "evaluate.json")
+    assert [entry.value for entry in entries] == [round(one.top1.value, 6) for one in evaluated.formats]
+    assert {(entry.dataset_id, entry.task_id, entry.date) for entry in entries} == {("sample", "test_top1", evaluated.provenance.time_utc)}
+    assert all(
+        f"{one.format}, n = {one.top1.n}, 95 % interval" in (entry.notes or "")
+        for entry, one in zip(entries, evaluated.formats, strict=True)
+    )
+
+
+PUBLISHED_ORDER = [
+    "## **Use case** : `Image classification`",
+    "# Model description",
+    "## Network information",
+    "## Network inputs / outputs",
+    "## Recommended platform",
+    "# Performances",
+    "## Metrics",
+    "### Reference **MCU** memory footprints",
+    "### Reference **MCU** inference time",
+    "### Reference **MPU** inference time",
+    "### Accuracy with Drawn flowers dataset",
+    "## Retraining and Integration in a simple example",
+    "# References",
+]
+
+
+def test_the_sections_of_the_published_cards_are_there_in_their_order(make: Callable[[Story], Made]) -> None:
+    _, folder = make(Story(mcu_board="h7", linux_board="stm32mp"))
+    headings = [line for line in readme(folder).splitlines() if line.startswith("#")]
+    found = [next((place for place, line in enumerate(headings) if line.startswith(wanted)), None) for wanted in PUBLISHED_ORDER]
+    assert None not in found
+    assert found == sorted(found, key=lambda place: place or 0)
+
+
+def test_a_platform_is_supported_where_a_record_speaks_of_it(make: Callable[[Story], Made]) -> None:
+    text = readme(make(Story(generated=True, mcu_board="n6"))[1])
+    platforms = text.partition("## Recommended platform")[2].partition("\n#")[0]
+    rows = dict(re.findall(r"^\| (STM32\w+) \| \[x?\] \| (.*) \|$", platforms, re.MULTILINE))
+    assert (rows["STM32H7"], rows["STM32N6"], rows["STM32MP2"]) == ("emulated", "measured", "no record")
+
+
+def test_the_confidence_is_shown_by_bins_and_their_sum_is_the_calibration_error(sample: Made) -> None:
+    best = EvaluateRecord.read(sample[1].parent / "evaluate.json").formats[1]
+    section = readme(sample[1]).partition("## Confidence")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [\d.]+ - [\d.]+ \| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", section, re.MULTILINE)
+    assert sum(int(n) for n, _, _ in rows) == best.top1.n
+    gap = sum(int(n) * abs(float(confidence) - float(accuracy)) for n, confidence, accuracy in rows) / best.top1.n
+    assert gap == pytest.approx(100 * best.calibration_error, abs=0.01)
+    assert f"**{100 * best.calibration_error:.2f} %** (n = {best.top1.n}, 15 bins)" in section
+
+
+def test_the_hardest_mistakes_are_those_of_the_highest_confidence(sample: Made) -> None:
+    answers = pd.read_parquet(sample[1].parent / "predictions.parquet")
+    wrong = answers[answers["label"] != answers["per_channel_class"]].sort_values("per_channel_score", ascending=False)[:10]
+    section = readme(sample[1]).partition("## Hardest mistakes")[2].partition("\n## ")[0]
+    assert re.findall(r"\| ([\d.]+) \| `(.+)` \|$", section, re.MULTILINE) == [
+        (f"{100 * score:.2f}", path) for score, path in zip(wrong["per_channel_score"], wrong["path"], strict=True)
+    ]
+
+
 def test_the_accuracy_table_has_the_published_columns_and_the_uncertainty(sample: Made) -> None:
     top1 = EvaluateRecord.read(sample[1].parent / "evaluate.json").formats[1].top1
     shares = [f"{100 * share:.2f}" for share in (top1.value, *top1.ci95)]
@@ -95,9 +170,10 @@ def test_host_latency_stands_apart_and_targets_are_not_measured(sample: Made) ->
     assert "| NPU | STM32N6 | not measured | not measured |" in targets
 
 
-TARGETS = "## Memory footprint and inference time on targets"
+TARGETS = "## Metrics"
 WHOLE = ""
-PUBLISHED = "Activation RAM (KiB) | Runtime RAM (KiB) | Weights Flash (KiB) | Code Flash (KiB) | Total RAM (KiB) | Total Flash (KiB)"
+PUBLISHED = "Activation RAM | Runtime RAM | Weights Flash | Code Flash | Total RAM | Total Flash"
+ON_FLOWERS = "on Drawn flowers dataset (see Accuracy for details on dataset)"
 FLOWERS = "flowers-fdmobilenet_0.25-128"
 BROKEN = RuleResult(
     name="sharp", description="few are blurred", severity="warning", holds=False, observed=0.25, expected="at most 0.1", failed_rows=7
@@ -112,13 +188,17 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
         Story(mcu_board="h7"),
         TARGETS,
         [
-            "Inference time on desk (STM32H747I-DISCO)",
+            f"### Reference **MCU** memory footprints {ON_FLOWERS}",
+            f"### Reference **MCU** inference time {ON_FLOWERS}",
+            "* **desk (STM32H747I-DISCO)**: ",
             "Measured on hardware: STM32H747I-DISCO, 400 MHz, LiteRT 2.1.0",
             "Device id 0x450; serial validation protocol 3.1. Code by stedgeai 4.0.1; firmware compiled May",
-            "| STM32H747I-DISCO | 400 | CPU | 4.321 | 0.011 | 4.271 - 4.721 | 350 | yes | 60 of 64, by 0.0117 at most |",
+            "| Board | Execution Engine | Frequency | Inference time (ms) | STM32Cube.AI version | STEdgeAI Core version |",
+            "| STM32H747I-DISCO | CPU | 400 MHz | 4.321 | 12.0.1-RC2 | 4.0.1 | 0.011 | 4.271 - 4.721 | 350 | yes |",
+            "| 60 of 64, by 0.0117 at most |",
             "2 protocol errors, 1 runs repeated",
-            f"| Series | {PUBLISHED} |",
-            "| STM32H7 | 50.00 | 2.00 | 128.00 | 40.00 | 52.00 | 168.00 |",
+            f"| Series | {PUBLISHED} | STM32Cube.AI version | STEdgeAI Core version |",
+            "| STM32H7 | 50.00 KiB | 2.00 KiB | 128.00 KiB | 40.00 KiB | 52.00 KiB | 168.00 KiB | 12.0.1-RC2 | 4.0.1 |",
             "takes 256.00 KiB of flash and 64.00 KiB of RAM. The most that an inference took of the stack: 1,024 bytes.",
             "Measured by the board (a counter), layer by layer: medians of 5 runs of their own, which observing makes longer",
             "](plots/layers-desk.svg)",
@@ -134,8 +214,11 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
             "Measured on hardware: A board (2 x Cortex-A35, aarch64), stai\\_mpu 6.1.1, clock: perf\\_counter.",
             "Linux 6.6, v6.1.1; CPU clock:",
             "governor ondemand, 400 MHz to 1500 MHz",
-            "| 3.217 |",
-            "| 92.98 | 7.02 | 0 | 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 (85.0% - 98.0%) |",
+            "| Resolution | Quantization | Board | Execution Engine | Frequency | Inference time (ms) |",
+            "| Inference time (ms) | %NPU | %GPU | %CPU | X-LINUX-AI version | Framework |",
+            "| Int8 | 96x96x3 | per-tensor | A board (2 x Cortex-A35, aarch64) | OpenVX on the NPU | 1500 MHz | 3.217 |",
+            "| 3.217 | 92.98 | 7.02 | 0 | v6.1.1 |",
+            "| 60 of 64, by 0.0117 at most | 63 of 64 | 93.8% of 64 (85.0% - 98.0%) |",
             NO_MCU,
         ],
         [NO_MPU],
@@ -146,8 +229,10 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
         [
             "Code by stedgeai 4.0.1, Neural-ART profile default",
             "| **no**: they drift by +3.0% from the first to the last |",
-            "| Series | Internal RAM (KiB) | External RAM (KiB) | Weights Flash (KiB) |",
-            "| STM32N6 | 96.00 | 0.00 | 128.00 |",
+            "| Series | Internal RAM (KiB) | External RAM (KiB) | Weights Flash (KiB) | STM32Cube.AI version | STEdgeAI Core version |",
+            "| STM32N6 | 96.00 | 0.00 | 128.00 | 12.0.1-RC2 | 4.0.1 |",
+            "| Board | Execution Engine | Inference time (ms) | Inf / sec | STM32Cube.AI version | STEdgeAI Core version | Frequency |",
+            "| STM32N6570-DK | CPU | 4.321 | 231.43 | 12.0.1-RC2 | 4.0.1 | 800 MHz |",
             "No times of layers: it does not",
             NO_MCU,
         ],
@@ -215,7 +300,7 @@ def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Cal
     assert "16 of 16" in emulated
     assert "15.9 ms at 400 MHz, assumed 1 instruction per cycle" in emulated
     assert text.count(" ms") == text.count("ms at 400 MHz, assumed 1 instruction per cycle") == 1
-    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    targets = text.partition(TARGETS)[2].partition("\n## ")[0]
     assert "| MCU | STM32H7, STM32F7 and other Cortex-M | not measured | not measured |" in targets
     assert "6,354,644" not in targets
     assert "| quantize\\_0 | in the next | 0 |" in emulated
@@ -225,7 +310,7 @@ def test_emulated_counts_stand_apart_and_no_target_is_measured_by_them(make: Cal
 @pytest.mark.thorough
 def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(linux_board="linux"))[1])
-    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
+    targets = text.partition(TARGETS)[2].partition("\n## ")[0]
     assert "3.217" not in targets
     assert "| MPU | STM32MP1, STM32MP2 | not measured | not measured |" in targets
     machine = text.partition("## Inference time on mp2 (not a target)")[2].partition("\n## ")[0]
@@ -237,12 +322,10 @@ def test_another_linux_machine_is_no_target(make: Callable[[Story], Made]) -> No
 def test_the_memory_of_generated_code_has_the_published_columns_and_its_picture(make: Callable[[Story], Made]) -> None:
     record, folder = make(Story(generated=True))
     text = readme(folder)
-    memory = text.partition("## Memory of the generated code")[2].partition("\n## ")[0]
-    assert (
-        "| Activation RAM (KiB) | Runtime RAM (KiB) | Weights Flash (KiB) | Code Flash (KiB) | Total RAM (KiB) | Total Flash (KiB) |"
-        in memory
-    )
-    assert "| 49.37 | 0.00 | 128.32 | 21.35 | 49.37 | 149.67 |" in memory
+    memory = text.partition("### Reference **MCU** memory footprints")[2].partition("\n### ")[0]
+    assert f"| {PUBLISHED} |" in memory
+    assert "| 49.37 KiB | 0.00 KiB | 128.32 KiB | 21.35 KiB | 49.37 KiB | 149.67 KiB | portable 0.1.0 |" in memory
+    assert "| conv\\_1 | `CONV_2D` | 8x8x4 | 919,616 | 0.50 |" in text.partition("## Layers of the generated code")[2]
     assert "No board was involved." in memory
     assert "plots/plan.svg" in memory
     assert (folder / "plots" / "plan.svg").is_file()
@@ -252,14 +335,15 @@ def test_the_memory_of_generated_code_has_the_published_columns_and_its_picture(
 
 def test_the_page_is_complete_in_itself(sample: Made) -> None:
     page = Addresses((sample[1] / "index.html").read_text(encoding="utf-8"))
-    assert len(page.loaded) == 3
+    assert len(page.loaded) == 4
     assert all(address.startswith("data:image/") for address in page.loaded)
     assert "script" not in page.tags
 
 
 def test_the_record_names_every_file_and_record(sample: Made) -> None:
     record, folder = sample
-    assert sorted(record.files) == ["README.md", "index.html", "plots/confusion.svg", "plots/history.svg", "plots/samples.svg"]
+    plots = ["plots/calibration.svg", "plots/confusion.svg", "plots/history.svg", "plots/samples.svg"]
+    assert sorted(record.files) == [".eval_results/sample.yaml", "README.md", "index.html", *plots]
     assert all(sha256_file(folder / name) == digest for name, digest in record.files.items())
     assert set(record.records) == {
         "prepare.json",
@@ -327,8 +411,11 @@ def test_many_classes_show_top5_and_the_worst_classes(make: Callable[[Story], Ma
     text = readme(folder)
     assert "Top 5 Accuracy (%)" in text
     assert "The 10 classes with the lowest recall, of 101" in text
-    confusion = (folder / "plots" / "confusion.svg").read_text(encoding="utf-8")
-    assert confusion.count(">class 100<") == 2, "on both axes, as text"
+    assert "The 20 most frequent confusions (int8 per-channel):" in text
+    assert not (folder / "plots" / "confusion.svg").exists(), "10,201 cells cannot be read"
+    pairs = (folder / "plots" / "confused.svg").read_text(encoding="utf-8")
+    assert len(re.findall(r">class \d{3} → class \d{3}<", pairs)) == 20
+    assert len(re.findall(r"^\| class \d{3} \| class \d{3} \| \d+ \| 4 \|", text, re.MULTILINE)) == 20
 
 
 @pytest.mark.thorough
@@ -339,7 +426,7 @@ def test_a_target_that_runs_the_model_file_itself_has_no_generated_code(workspac
     changed = CodegenRecord.read(record).model_copy(update={"backend": CodegenBackend(name="none", version=None)})
     changed.write(record)
     card(workspace, params, story.variant)
-    assert "Memory of the generated code" not in readme(card_folder(workspace, params, story.variant))
+    assert "memory footprint" not in readme(card_folder(workspace, params, story.variant))
 
 
 OTHER = "00" * 32
@@ -366,6 +453,11 @@ def replace_in(path: Path, pattern: str, new: str) -> None:
         ("../../../data/sample/validate.json", changed("manifest_sha256"), "does not know"),
         ("benchmarks/host.json", changed("model_sha256"), "another float model"),
         ("benchmarks/host.json", lambda path: replace_in(path, r'^  "kind": "[\w-]+"', '  "kind": "benchmark-dream"'), "benchmark-dream"),
+        (
+            "evaluate.json",
+            lambda path: replace_in(path, r'"calibration_error": [\d.]+', '"calibration_error": 0.5'),
+            "calibration error of",
+        ),
         ("generate.json", changed("model_sha256"), r"generate\.json"),
         ("benchmarks/virtual-h7.json", changed("model_sha256"), r"benchmarks/virtual-h7\.json"),
         ("generated/network.h", lambda path: replace_in(path, "0x[0-9a-f]{16}", "0x0000000000000000"), "different models"),

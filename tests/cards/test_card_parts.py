@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from edgeloop.cards.gallery import COLUMNS, choose_samples
+from edgeloop.cards.gallery import COLUMNS, choose_samples, read_samples
 from edgeloop.cards.licenses import may_show, model_license
 from edgeloop.cards.markdown import Table, to_html
 from edgeloop.cards.plots import shortened
@@ -27,25 +27,26 @@ def predictions(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
 
 def test_the_most_confident_mistakes_are_shown() -> None:
     rows = [(f"{place:02}.jpg", "a", "b", place / 20) for place in range(20)]
-    shown = choose_samples(predictions(rows), "int8 per-channel")
+    shown = choose_samples(read_samples(predictions(rows), "int8 per-channel"))
     assert [one.path for one in shown] == ["19.jpg", "18.jpg", "17.jpg", "16.jpg", "15.jpg", "14.jpg"]
 
 
 def test_right_answers_are_spread_over_the_classes_whatever_their_confidence() -> None:
     rows = [(f"{label}{place}.jpg", label, label, 1.0) for label in "aaaaaaaabcdef" for place in range(3)]
-    shown = choose_samples(predictions(rows), "int8 per-channel")
+    shown = choose_samples(read_samples(predictions(rows), "int8 per-channel"))
     assert sorted(one.label for one in shown) == list("abcdef")
     assert len(shown) == COLUMNS
 
 
 def test_the_choice_does_not_depend_on_the_order_of_rows() -> None:
     rows = [(f"{place}.jpg", "a", "ab"[place % 2], 0.5) for place in range(40)]
-    assert choose_samples(predictions(rows), "int8 per-channel") == choose_samples(predictions(rows[::-1]), "int8 per-channel")
+    forwards, backwards = (read_samples(predictions(order), "int8 per-channel") for order in (rows, rows[::-1]))
+    assert choose_samples(forwards) == choose_samples(backwards)
 
 
 def test_predictions_without_the_format_are_refused() -> None:
     with pytest.raises(InputError, match="float_class"):
-        choose_samples(predictions([]), "float")
+        read_samples(predictions([]), "float")
 
 
 @pytest.mark.parametrize("name", ["apache-2.0", "cc0-1.0", "cc-by-2.0", "CC-BY-4.0", "mit"])

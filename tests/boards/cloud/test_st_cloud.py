@@ -207,9 +207,10 @@ def test_the_card_says_how_the_figure_came_about(farm: Farm, lab: Callable[..., 
     record.model_copy(update={"models": [of_the_card]}).write(measurable.benchmark_record("far"))
     card(workspace, params, story.variant)
     text = (card_folder(workspace, params, story.variant) / "README.md").read_text(encoding="utf-8")
-    targets = text.partition("## Memory footprint and inference time on targets")[2].partition("\n## ")[0]
-    section = targets.partition("on far (STM32N6570-DK of ST's farm)")[2]
-    assert "Measured on hardware, by ST" in section and "| 0.250 | 800 | not told |" in section and "| STM32N6 | 4.00 | " in section
+    targets = text.partition("## Metrics")[2].partition("\n## ")[0]
+    section = targets.partition("### Reference **NPU** inference time")[2].partition("\n### ")[0]
+    assert "**far (STM32N6570-DK of ST's farm)**: Measured on hardware, by ST" in section and "| 800 MHz | 0.250 | not told |" in section
+    assert "| STM32N6 | 4.00 | " in targets
     assert "one figure" in section and "| not told | not compared | not measured |" in section and "median" not in section
 
 
