@@ -169,7 +169,7 @@ def _card(stated: Stated, found: Mapping[str, str], digests: Mapping[str, str]) 
 
 def _chain(stated: Stated) -> Iterator[str]:
     try:
-        check_chain(stated.prepare, stated.validate, stated.train, stated.quantize, stated.evaluate, stated.codegen)
+        check_chain(stated.prepare, stated.validate, stated.train, stated.quantize, stated.evaluate, stated.codegen, stated.benchmarks)
     except InputError as error:
         yield error.what
     known = {stated.train.model_sha256, *(model.sha256 for model in stated.quantize.models)}

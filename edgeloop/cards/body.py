@@ -82,7 +82,6 @@ def body(
         bins=bins_table(drawn.bins),
         confusion=drawn.confusion,
         confused=tables.confused_table(pairs),
-        pairs=len(pairs),
         class_heading=_class_heading(len(evaluate.classes)),
         per_class=tables.class_table(sources.headline),
         hardest=tables.hardest_table(drawn.samples),
@@ -167,7 +166,7 @@ def _class_heading(classes: int) -> str:
 def _gallery(declared: Dataset, samples: Sequence[Sample]) -> str:
     wrong = sum(not one.is_right for one in samples)
     mistakes = (
-        f"below, the {wrong} mistakes it was most confident about"
+        "below, the mistakes it was most confident about"
         if wrong > 1
         else "below, its only mistake"
         if wrong

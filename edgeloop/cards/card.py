@@ -11,9 +11,11 @@ import pandas as pd
 
 from edgeloop.cards.body import Drawn, body
 from edgeloop.cards.calibration import calibration_bins, calibration_plot
-from edgeloop.cards.gallery import choose_samples, draw_gallery, read_samples
+from edgeloop.cards.facts import facts_of
+from edgeloop.cards.gallery import choose_samples, draw_gallery, hardest, read_samples
 from edgeloop.cards.generated import LAYERS_PICTURE, PICTURE, copy_picture, draw_layers
 from edgeloop.cards.licenses import may_show, model_license
+from edgeloop.cards.lint import check_text
 from edgeloop.cards.markdown import to_html
 from edgeloop.cards.metadata import metadata
 from edgeloop.cards.names import network_title
@@ -22,7 +24,7 @@ from edgeloop.cards.plots import COUNTS_UP_TO, confusion_plot, history_plot, pai
 from edgeloop.cards.results import write_results
 from edgeloop.cards.sections import performance_sections
 from edgeloop.cards.sources import Sources, read_sources
-from edgeloop.cards.tables import interval, kib, percent, worst_pairs
+from edgeloop.cards.tables import HARDEST, interval, kib, percent, worst_pairs
 from edgeloop.config import Dataset, Params, Resize
 from edgeloop.errors import InputError
 from edgeloop.files import atomic_folder, sha256_file
@@ -72,11 +74,15 @@ def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, data
     for layers in (layers for section in sections for layers in section.layers):
         layers.draw(folder / "plots")
     text = body(variant, declared, sources, licensed, drawn, sections)
+    figures = key_figures(sources)
+    said = [declared.title, declared.license, declared.source.address, variant, licensed.license, licensed.name, licensed.reason]
+    facts = facts_of(sources, [one for one in said if one], drawn.bins, [*hardest(drawn.samples)[:HARDEST], *drawn.shown])
+    check_text("\n".join([text, *(f"{one.name}: {one.value} {one.unit} {one.note}" for one in figures)]), facts)
     (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
     write_results(folder, sources)
     _, _, below_title = text.partition("\n")
     title = f"{model} · {dataset_title} · {Size.of(sources.train.resolution)}"
-    page = html_page("Model card", title, to_html(below_title, folder), key_figures(sources))
+    page = html_page("Model card", title, to_html(below_title, folder), figures)
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 

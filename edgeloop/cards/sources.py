@@ -45,6 +45,18 @@ class Sources:
     """SHA-256 of every record read, by file name."""
 
     @property
+    def records(self) -> dict[str, Record]:
+        """All of them by file name."""
+        fixed: dict[str, Record] = {
+            "prepare.json": self.prepare,
+            "validate.json": self.validate,
+            "train.json": self.train,
+            "quantize.json": self.quantize,
+            "evaluate.json": self.evaluate,
+        }
+        return fixed | ({"generate.json": self.codegen} if self.codegen else {}) | self.benchmarks
+
+    @property
     def headline(self) -> FormatResult:
         """The evaluated format that plots and key figures show."""
         deployed = [result for result in self.evaluate.formats if result.format == HEADLINE]
@@ -78,7 +90,7 @@ def read_sources(dataset: DatasetPaths, variant: VariantPaths) -> Sources:
         benchmarks={_name(path): read_benchmark(path) for path in performance},
         digests={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items()},
     )
-    check_chain(sources.prepare, sources.validate, sources.train, sources.quantize, sources.evaluate, sources.codegen)
+    check_chain(sources.prepare, sources.validate, sources.train, sources.quantize, sources.evaluate, sources.codegen, sources.benchmarks)
     return sources
 
 

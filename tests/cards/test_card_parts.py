@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from edgeloop.cards.gallery import COLUMNS, choose_samples, read_samples
 from edgeloop.cards.licenses import may_show, model_license
 from edgeloop.cards.markdown import Table, to_html
-from edgeloop.cards.plots import shortened
+from edgeloop.cards.plots import columns, shortened
 from edgeloop.errors import InputError
 from edgeloop.markup import code, text
 from edgeloop.records import StartingWeights
@@ -84,5 +84,5 @@ def test_code_never_breaks_a_row(cells: list[str]) -> None:
 
 @given(LINE, st.integers(5, 40))
 def test_a_shortened_name_fits(name: str, length: int) -> None:
-    assert len(shortened(name, length)) <= length
+    assert columns(shortened(name, length)) <= length
     assert shortened(name, length) == name or "…" in shortened(name, length)

@@ -210,7 +210,7 @@ def test_the_card_says_how_the_figure_came_about(farm: Farm, lab: Callable[..., 
     targets = text.partition("## Metrics")[2].partition("\n## ")[0]
     section = targets.partition("### Reference **NPU** inference time")[2].partition("\n### ")[0]
     assert "**far (STM32N6570-DK of ST's farm)**: Measured on hardware, by ST" in section and "| 800 MHz | 0.250 | not told |" in section
-    assert "| STM32N6 | 4.00 | " in targets
+    assert "| STM32N6 | 4.00 KiB | " in targets
     assert "one figure" in section and "| not told | not compared | not measured |" in section and "median" not in section
 
 
