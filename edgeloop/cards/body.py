@@ -69,12 +69,12 @@ def body(
         headline_format=sources.headline.format,
         caveats=caveats(declared, sources),
         network=tables.network_table(sources),
-        platforms=platform_table(sources),
+        platforms=platform_table([sources]),
         resize=evaluate.resize,
         from_backbone=train.start.kind != "scratch",
         parts=reference_parts(dataset_title, sections, code_memory(model, sources, drawn.plan)),
         missing=missing_targets(sections),
-        dataset_details=_details(declared, sources),
+        dataset_details=dataset_details(declared, sources),
         accuracy=tables.accuracy_table(model, sources),
         split=evaluate.split,
         test_images=sources.headline.top1.n,
@@ -135,7 +135,7 @@ def caveats(declared: Dataset, sources: Sources) -> list[str]:
     return found
 
 
-def _details(declared: Dataset, sources: Sources) -> str:
+def dataset_details(declared: Dataset, sources: Sources) -> str:
     """As the published cards give them, with how many of the images the figures are of."""
     prepare = sources.prepare
     where = _address(declared) or text(prepare.archive.note)

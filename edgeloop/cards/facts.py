@@ -32,7 +32,7 @@ FARM = "one figure of ST's farm"
 EMULATED = "emulated"
 ESTIMATED = "estimated"
 PUBLISHED = "published by others"
-NUMBER = re.compile(r"(?<![A-Za-z_\d.])\d[\d,]*(?:\.\d+)*")
+NUMBER = re.compile(r"(?<![A-Za-z_\d.])\d[\d,]*(?:\.\d+)*(?:e[-+]\d+)?")
 """A number within text; digits behind a letter belong to a name (int8, STM32)."""
 _DIGEST = re.compile(r"\b[0-9a-f]{12,}\b")
 
@@ -59,6 +59,12 @@ class Facts:
                 self.numbers.setdefault(text, set()).add(basis)
             elif any(letter.isdigit() for letter in text) or digests(text):
                 self.words |= {text, text.replace("`", "'")}  # as code spans show it
+
+    def join(self, other: "Facts") -> None:
+        """What another one holds, too."""
+        self.words |= other.words
+        for number, bases in other.numbers.items():
+            self.numbers.setdefault(number, set()).update(bases)
 
     def take(self, basis: str, value: Any) -> None:
         """Everything that a record, or a part of one, holds. What generators state of code is stated, whoever measured it."""

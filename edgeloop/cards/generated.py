@@ -19,14 +19,14 @@ PICTURE = "plan.svg"
 LAYERS_PICTURE = "layers-memory.svg"
 
 
-def code_memory(model: str, sources: Sources, plan: str) -> GeneratedMemory | None:
-    """Memory with the columns of the published cards; None where no code was generated. `plan` is the file of the picture, or empty."""
+def code_memory(model: str, sources: Sources, plan: str) -> list[GeneratedMemory]:
+    """Memory with the columns of the published cards; none where no code was generated. `plan` is the file of the picture, or empty."""
     record = sources.codegen
     if record is None or record.backend.name == "none":
-        return None
+        return []
     (kind,) = (model.format for model in sources.quantize.models if model.sha256 == record.model_sha256)
     table = memory_table([([text(model), format_text(kind), resolution_text(sources)], record)])
-    return None if table is None else GeneratedMemory("NPU" if is_npu(record) else "MCU", table, memory_note(record), plan)
+    return [] if table is None else [GeneratedMemory("NPU" if is_npu(record) else "MCU", table, memory_note(record), plan)]
 
 
 def layers_table(sources: Sources) -> Table | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from edgeloop.cards.facts import NUMBER, Facts, digests, parted
+from edgeloop.cards.published import NO_N
 from edgeloop.cards.tables import WORST_CLASSES
 from edgeloop.confidence import BINS
 from edgeloop.errors import InputError
@@ -26,7 +27,7 @@ OWN_WORDS = (
     f"The {WORST_CLASSES} classes",
 )
 """Numbers in the card's own sentences, which are no results."""
-_FIGURES = re.compile(r"Inference time|\(ms\)|Inf / sec|Instructions|Cycles|RAM|Flash")
+_FIGURES = re.compile(r"Inference time|\(ms\)|Inf / sec|Instructions|Cycles|RAM|Flash|Accuracy")
 _ACCURACY = re.compile(r"accuracy", re.IGNORECASE)
 _LINK = re.compile(r"(?<=\])\([^)\s]*\)|<https?://[^>]*>")
 _CODE = re.compile(r"(`[^`]*`)")
@@ -113,7 +114,7 @@ def _check_n(heads: Row, column: int, rows: Sequence[Row]) -> None:
     place = heads.index("n") if "n" in heads else None
     for row in rows:
         said = row[column]
-        if not any(letter.isdigit() for letter in said) or _WITH_N.search(said):
+        if not any(letter.isdigit() for letter in said) or _WITH_N.search(said) or (heads[column].startswith("Published") and NO_N in said):
             continue
         if place is None or not row[place].replace(",", "").isdigit():
             raise InputError(f"The card would say an accuracy of {said} ('{heads[column]}') without n: {_shown(' | '.join(row))}", REMEDY)

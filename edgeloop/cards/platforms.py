@@ -1,7 +1,7 @@
 """Which series of STM32 a variant is known to run on, by its records, in the order of the published cards."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from edgeloop.cards.markdown import Table
 from edgeloop.cards.sources import Sources
@@ -13,11 +13,12 @@ MEASURED, FARM, EMULATED, GENERATED = "measured", "measured by ST's farm", "emul
 _SERIES = re.compile(r"STM32(?:MP\d|[A-Z]\d)")
 
 
-def platform_table(sources: Sources) -> Table:
-    """A row for each series, with the strongest that a record says of it."""
+def platform_table(variants: Sequence[Sources]) -> Table:
+    """A row for each series, with the strongest that a record of these variants says of it."""
     order = [MEASURED, FARM, EMULATED, GENERATED]
     best: dict[str, str] = {}
-    for series, how in sorted(_known(sources), key=lambda found: order.index(found[1])):
+    known = {found for sources in variants for found in _known(sources)}
+    for series, how in sorted(known, key=lambda found: order.index(found[1])):
         best.setdefault(series, how)
     names = [*PLATFORMS, *sorted(set(best) - set(PLATFORMS))]
     return Table(["Platform", "Supported", "By"], [[name, "[x]" if name in best else "[]", best.get(name, "no record")] for name in names])

@@ -29,7 +29,11 @@ COLUMN_EM = 0.72
 """How wide a column is in the widest of usual fonts, in the height of the font."""
 INK, MUTED, GRID, LINES = "#1f2933", "#66727f", "#d8dee4", "#eef1f4"
 TRAIN, VAL = "#9aa5b1", "#0b6bcb"
-DARK = {INK: "#e4e9ee", MUTED: "#9aa7b4", GRID: "#46525e", LINES: "#303a45", TRAIN: "#7d8894", VAL: "#66b2ff"}
+SERIES = (VAL, "#b4570a", "#2b7d3b", "#9436a8", "#a83244", "#5d6b1f")
+"""Of several data sets in one drawing."""
+DARK = {INK: "#e4e9ee", MUTED: "#9aa7b4", GRID: "#46525e", LINES: "#303a45", TRAIN: "#7d8894", VAL: "#66b2ff"} | dict(
+    zip(SERIES[1:], ("#f0a35e", "#7cc98a", "#d394e3", "#f08a99", "#bccb6e"), strict=True)
+)
 """What each colour becomes on a dark page."""
 GROUND = ("#ffffff", "#1a2128")
 SHADE = "#0b6bcb"

@@ -3,12 +3,15 @@
 import argparse
 
 from edgeloop import events
-from edgeloop.cli.common import Command, add_id, project
+from edgeloop.cli.common import Command, add_id, path, project
 from edgeloop.console import say
 
 
 def add(command: Command) -> None:
     add_id(command("card", _card, "make a variant's model card from its records"), "variant", stage="card")
+    family = command("family", _family, "make one card over all variants of a network, or of its family, that have a card")
+    family.add_argument("network", metavar="NETWORK", help="or a family: fdmobilenet, mobilenet_v1, mobilenet_v2")
+    family.add_argument("-o", "--out", type=path, metavar="FOLDER", help="instead of cards/NETWORK")
     publish = command("publish", _publish, "publish model cards to object storage or a folder")
     publish.add_argument("variants", nargs="+", metavar="VARIANT", help="or data sets, patterns, all: those that have a card")
     publish.add_argument("--to", metavar="s3://BUCKET/PREFIX|FOLDER", help="instead of publish.to of params.yaml")
@@ -24,6 +27,15 @@ def _card(options: argparse.Namespace) -> None:
     card(workspace, params, name)
     variant = params.variant(name)
     say(variant.paths(workspace).card / "index.html")
+
+
+def _family(options: argparse.Namespace) -> None:
+    workspace, params = project()
+    from edgeloop.cards.family_card import family_card
+
+    folder = options.out or workspace.root / "cards" / options.network
+    family_card(workspace, params, options.network, folder)
+    say(folder / "index.html")
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ from edgeloop.records.benchmarks import (
     drift,
     read_benchmark,
 )
-from edgeloop.records.card import CardRecord
+from edgeloop.records.card import CardRecord, FamilyCardRecord
 from edgeloop.records.codegen import (
     CodegenBackend,
     CodegenLayer,
@@ -102,6 +102,7 @@ __all__ = [
     "EvaluateRecord",
     "Exchanged",
     "ExecutedInstructions",
+    "FamilyCardRecord",
     "FarmBenchmark",
     "FarmLayer",
     "FarmMeasurement",
