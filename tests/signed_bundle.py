@@ -43,7 +43,8 @@ def project(folder: Path, **story: Any) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     workspace = Workspace(folder)
-    params = Story(**({"generated": True, "mcu_board": "h7", "linux_board": "linux"} | story)).write(workspace)
+    settings: dict[str, Any] = {"generated": True, "mcu_board": "h7", "linux_board": "linux"} | story
+    params = Story(**settings).write(workspace)
     card(workspace, params, VARIANT)
     return Project(workspace, load_params(workspace))
 

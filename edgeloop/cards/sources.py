@@ -15,6 +15,7 @@ from edgeloop.records import (
     FormatResult,
     PrepareRecord,
     QuantizeRecord,
+    Record,
     TrainRecord,
     ValidateRecord,
     read_benchmark,
