@@ -1,6 +1,7 @@
 """The step `card`: a variant's model card, made from its records alone.
 
-It writes `README.md` (Hugging Face format), `.eval_results/`, `index.html` (the card as one page) and `plots/`. Equal records,
+It writes `README.md` (Hugging Face format), `.eval_results/`, `croissant.json` (the data set), `index.html` (the card as one page) and
+`plots/`. Equal records,
 history, predictions and pictures give equal bytes.
 """
 
@@ -11,6 +12,8 @@ import pandas as pd
 
 from edgeloop.cards.body import Drawn, body
 from edgeloop.cards.calibration import calibration_bins, calibration_plot
+from edgeloop.cards.croissant import FILE as CROISSANT
+from edgeloop.cards.croissant import croissant
 from edgeloop.cards.facts import facts_of
 from edgeloop.cards.gallery import choose_samples, draw_gallery, hardest, read_samples
 from edgeloop.cards.generated import LAYERS_PICTURE, PICTURE, copy_picture, draw_layers
@@ -80,6 +83,7 @@ def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, data
     check_text("\n".join([text, *(f"{one.name}: {one.value} {one.unit} {one.note}" for one in figures)]), facts)
     (folder / "README.md").write_text(metadata(model, dataset_title, licensed, sources) + "\n" + text, encoding="utf-8")
     write_results(folder, sources)
+    (folder / CROISSANT).write_text(croissant(declared, sources.prepare, dataset), encoding="utf-8", newline="\n")
     _, _, below_title = text.partition("\n")
     title = f"{model} · {dataset_title} · {Size.of(sources.train.resolution)}"
     page = html_page("Model card", title, to_html(below_title, folder), figures)

@@ -60,7 +60,7 @@ def to_html(markdown: str, folder: Path) -> str:
     renderer.add_render_rule("table_close", lambda *_: "</table></div>\n")
     tokens = renderer.parse(markdown)
     for place, token in enumerate(tokens):
-        if token.type == "td_open" and len(tokens[place + 1].content) > LONG_CELL:
+        if token.type == "td_open" and sum(len(child.content) for child in tokens[place + 1].children or []) > LONG_CELL:
             token.attrSet("class", "long")
         for child in token.children or []:
             if child.type == "image":

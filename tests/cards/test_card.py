@@ -343,7 +343,7 @@ def test_the_page_is_complete_in_itself(sample: Made) -> None:
 def test_the_record_names_every_file_and_record(sample: Made) -> None:
     record, folder = sample
     plots = ["plots/calibration.svg", "plots/confusion.svg", "plots/history.svg", "plots/samples.svg"]
-    assert sorted(record.files) == [".eval_results/sample.yaml", "README.md", "index.html", *plots]
+    assert sorted(record.files) == [".eval_results/sample.yaml", "README.md", "croissant.json", "index.html", *plots]
     assert all(sha256_file(folder / name) == digest for name, digest in record.files.items())
     assert set(record.records) == {
         "prepare.json",
