@@ -10,11 +10,8 @@ DATASET_RECORDS = ("prepare.json", "validate.json", "fetch.json")
 PUBLISHED = {"../quantized/": "models/", "../generated/": "code/", "../../../../data/": "records/", "../": "records/"}
 """What lies where in a published version, by how its links begin in the project."""
 _KIND = '<p class="kind">'
-_ALL_CARDS = """<a href="../../index.html" id="all-cards" hidden>All cards</a><script>
-if (/\\/[0-9a-f]{16}\\/[^/]*$/.test(location.pathname)) {
-  document.getElementById("all-cards").hidden = false
-  document.getElementById("all-cards").after(" · ")
-}
+_WAYS = """<span id="ways" hidden><a href="../../index.html">All cards</a> · <a href="../index.html">Versions</a> · </span><script>
+if (/\\/[0-9a-f]{16}\\/[^/]*$/.test(location.pathname)) document.getElementById("ways").hidden = false
 </script>"""
 """Shown where the page lies in a store, below the name of its version; a copy of the folder is the same to the byte."""
 _LINK = re.compile(r'(\]\(|href=")(\.\./[^)"]+)')
@@ -31,12 +28,12 @@ def record_links(names: Iterable[str], dataset: str) -> str:
 
 
 def published(files: Mapping[str, bytes], goes: Callable[[str], bool], instead: str) -> dict[str, bytes]:
-    """The files of a card with links to what is published beside them, and the page with one to the index of all cards.
+    """The files of a card with links to what is published beside them; the page also with one to all cards and one to its versions.
 
     `goes` says which of these may be: links to the others lead to `instead`.
     """
     pages = {name: _led(content.decode(), goes, instead) for name, content in files.items() if name.endswith((".md", ".html"))}
-    pages = {name: text.replace(_KIND, f"{_KIND}{_ALL_CARDS}", 1) for name, text in pages.items()}
+    pages = {name: text.replace(_KIND, f"{_KIND}{_WAYS}", 1) for name, text in pages.items()}
     return {**files, **{name: text.encode() for name, text in pages.items()}}
 
 

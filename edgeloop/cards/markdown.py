@@ -5,10 +5,13 @@ import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeloop.errors import InputError
 from edgeloop.files import read_text, write_text
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 LONG_CELL = 42
 """Longer cells may be broken into lines; the page keeps the others on one."""
@@ -52,21 +55,39 @@ def write_part(page: Path, mark: str, text: str) -> None:
 
 
 def to_html(markdown: str, folder: Path) -> str:
-    """Render Markdown (no raw HTML) as HTML; pictures below `folder` are put into the page as data."""
+    """Render Markdown (no raw HTML) as HTML; pictures below `folder` are put into the page as data.
+
+    Tables that are wider than the page scroll by themselves, with the keyboard, too; each is named by the heading above it.
+    """
     from markdown_it import MarkdownIt
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
-    renderer.add_render_rule("table_open", lambda *_: '<div class="table"><table>\n')
+    renderer.add_render_rule("table_open", lambda _, tokens, place, *__: _table_open(tokens[place].meta["heading"]))
     renderer.add_render_rule("table_close", lambda *_: "</table></div>\n")
-    tokens = renderer.parse(markdown)
+    tokens, heading = renderer.parse(markdown), ""
     for place, token in enumerate(tokens):
-        if token.type == "td_open" and sum(len(child.content) for child in tokens[place + 1].children or []) > LONG_CELL:
+        if token.type == "heading_open":
+            heading = _visible(tokens[place + 1].children or [])
+        if token.type == "table_open":
+            token.meta["heading"] = heading
+        if token.type == "td_open" and len(_visible(tokens[place + 1].children or [])) > LONG_CELL:
             token.attrSet("class", "long")
         for child in token.children or []:
             if child.type == "image":
                 child.attrSet("src", _data_address(folder / str(child.attrGet("src"))))
     rendered: Any = renderer.renderer.render(tokens, renderer.options, {})
     return str(rendered)
+
+
+def _table_open(heading: str) -> str:
+    from html import escape
+
+    return f'<div class="table" role="group" tabindex="0" aria-label="Table: {escape(heading)}"><table>\n'
+
+
+def _visible(children: "Sequence[Token]") -> str:
+    """The text of a line."""
+    return "".join(child.content for child in children)
 
 
 def _data_address(path: Path) -> str:

@@ -15,7 +15,8 @@ const note = text => (text ? element("small", {}, text) : null);
 
 function nameCell(row) {
   const link = element("a", { href: row.page, className: "card-link" }, `${row.title} · ${row.resolution}`);
-  const versions = row.history ? element("a", { href: row.history, "aria-label": `History of ${row.id}` }, `${row.versions} version${row.versions === 1 ? "" : "s"}`) : null;
+  const counted = `${row.versions} version${row.versions === 1 ? "" : "s"}`;
+  const versions = row.history ? element("a", { href: row.history, "aria-label": `${counted} of ${row.id}` }, counted) : null;
   const small = element("small", {}, row.dataset, versions ? " · " : "", versions || "");
   const box = element("input", { type: "checkbox", value: row.id, checked: state.compare.split(" ").includes(row.id) });
   return [element("div", { className: "named" }, element("label", { className: "pick" }, box, element("span", { className: "hidden" }, `Compare ${row.id}`)), element("div", {}, link, small, row.onFront ? element("span", { className: "badge", title: "Nothing of its data set is both better and cheaper in the drawing" }, "Pareto front") : null))];
