@@ -32,7 +32,7 @@ FARM = "one figure of ST's farm"
 EMULATED = "emulated"
 ESTIMATED = "estimated"
 PUBLISHED = "published by others"
-NUMBER = re.compile(r"(?<![A-Za-z_\d.])\d[\d,]*(?:\.\d+)*(?:e[-+]\d+)?")
+NUMBER = re.compile(r"(?<![A-Za-z_\d.])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*(?:e[-+]\d+)?)(?!\d)")
 """A number within text; digits behind a letter belong to a name (int8, STM32)."""
 _DIGEST = re.compile(r"\b[0-9a-f]{12,}\b")
 
@@ -42,7 +42,7 @@ class Facts:
     """What may be said, and how each number came about."""
 
     numbers: dict[str, set[str]] = field(default_factory=dict)
-    """For each number as it may be written, how it came about: in several ways where several records hold it."""
+    """For each number as it may be written, commas left away, how it came about: in several ways where several records hold it."""
     words: set[str] = field(default_factory=set)
     """Texts of records that hold digits: they may be said as they are."""
 
@@ -56,7 +56,7 @@ class Facts:
         """Texts that may be said as they are; one that is a number is a number."""
         for text in map(one_line, texts):
             if NUMBER.fullmatch(text):
-                self.numbers.setdefault(text, set()).add(basis)
+                self.numbers.setdefault(bare(text), set()).add(basis)
             elif any(letter.isdigit() for letter in text) or digests(text):
                 self.words |= {text, text.replace("`", "'")}  # as code spans show it
 
@@ -85,6 +85,11 @@ class Facts:
             self.add(basis, value)
 
 
+def bare(number: str) -> str:
+    """A number without the commas between its thousands."""
+    return number.replace(",", "")
+
+
 def parted(text: str) -> str:
     """With a space in place of the x of resolutions and shapes, so that each number stands alone."""
     return re.sub(r"(?<=\d)x(?=\d)", " ", text)
@@ -101,11 +106,11 @@ def forms(value: float) -> Iterator[str]:
     if not math.isfinite(size):
         return
     if isinstance(value, int):
-        yield from (str(size), f"{size:,}", f"0x{size:x}")
+        yield from (str(size), f"0x{size:x}")
     for unit in (size, 100 * size, size / 1000, size / 1024, size / 1e6):
         yield from (f"{unit:.{decimals}f}" for decimals in range(1, 5))
         yield from (f"{unit:g}", f"{unit:.3g}", f"{unit:.10g}")
-    yield from (f"{size:.0f}", f"{size:,.0f}", f"{100 * size:.0f}", f"{size:.6f}")
+    yield from (f"{size:.0f}", f"{100 * size:.0f}", f"{size:.6f}")
 
 
 def basis_of(record: Record) -> str:

@@ -7,7 +7,7 @@ The text is read as its reader reads it, whatever made it. That all records are 
 import re
 from collections.abc import Iterator, Sequence
 
-from edgeloop.cards.facts import NUMBER, Facts, digests, parted
+from edgeloop.cards.facts import NUMBER, Facts, bare, digests, parted
 from edgeloop.cards.published import NO_N
 from edgeloop.cards.tables import WORST_CLASSES
 from edgeloop.confidence import BINS
@@ -81,7 +81,7 @@ def _unknown(line: str, facts: Facts) -> Iterator[str]:
         plain = re.sub(rf"(?<![\d.]){re.escape(word)}(?![\d])", " ", plain)
     for words in OWN_WORDS:
         plain = plain.replace(words, " ")
-    yield from (number for number in _numbers(plain) if number not in facts.numbers)
+    yield from (number for number in _numbers(plain) if bare(number) not in facts.numbers)
 
 
 def _plain(line: str) -> str:
@@ -94,7 +94,7 @@ def _plain(line: str) -> str:
 
 def _numbers(text: str) -> list[str]:
     hexadecimal = re.findall(r"\b0x[0-9a-f]+\b", text)
-    return [*hexadecimal, *(number.rstrip(",") for number in NUMBER.findall(parted(re.sub(r"\b0x[0-9a-f]+\b", " ", text))))]
+    return [*hexadecimal, *NUMBER.findall(parted(re.sub(r"\b0x[0-9a-f]+\b", " ", text)))]
 
 
 def _check_basis(head: str, cells: Sequence[str], facts: Facts) -> None:
@@ -102,7 +102,7 @@ def _check_basis(head: str, cells: Sequence[str], facts: Facts) -> None:
     common: set[str] | None = None
     for cell in cells:
         for number in _numbers(_plain(cell)):
-            bases = facts.numbers.get(number, set())
+            bases = facts.numbers.get(bare(number), set())
             if common is not None and not common & bases:
                 ways = " or ".join(sorted(common)), " or ".join(sorted(bases))
                 raise InputError(f"The column '{head}' would mix what is {ways[0]} with {number}, which is {ways[1]}.", REMEDY)
