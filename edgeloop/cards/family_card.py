@@ -85,7 +85,7 @@ def family_card(workspace: Workspace, params: Params, name: str, folder: Path) -
 
 
 def _write(made: Path, folder: Path, name: str, members: Sequence[Member]) -> None:
-    links = {one.variant: _link(one.card / "index.html", folder) for one in members}
+    links = {one.variant: card_link(one.card, folder) for one in members}
     drawn = drawings(members, links)
     (made / "plots").mkdir()
     for one in drawn:
@@ -98,12 +98,12 @@ def _write(made: Path, folder: Path, name: str, members: Sequence[Member]) -> No
     (made / "index.html").write_text(page, encoding="utf-8")
 
 
-def _link(page: Path, folder: Path) -> str:
-    """From the card's folder to that page; spaces as addresses have them."""
+def card_link(card: Path, folder: Path) -> str:
+    """From the family card's folder to the page of a variant's card; spaces as addresses have them."""
     import os
     from urllib.parse import quote
 
-    return quote(Path(os.path.relpath(page, folder)).as_posix())
+    return quote(Path(os.path.relpath(card / "index.html", folder)).as_posix())
 
 
 def _facts(members: Sequence[Member]) -> Facts:

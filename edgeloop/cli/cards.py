@@ -12,9 +12,11 @@ def add(command: Command) -> None:
     family = command("family", _family, "make one card over all variants of a network, or of its family, that have a card")
     family.add_argument("network", metavar="NETWORK", help="or a family: fdmobilenet, mobilenet_v1, mobilenet_v2")
     family.add_argument("-o", "--out", type=path, metavar="FOLDER", help="instead of cards/NETWORK")
+    where = "s3://BUCKET/PREFIX|FOLDER"
+    family.add_argument("--publish", nargs="?", const="", metavar=where, help="and publish it; by itself to publish.to of params.yaml")
     publish = command("publish", _publish, "publish model cards to object storage or a folder")
     publish.add_argument("variants", nargs="+", metavar="VARIANT", help="or data sets, patterns, all: those that have a card")
-    publish.add_argument("--to", metavar="s3://BUCKET/PREFIX|FOLDER", help="instead of publish.to of params.yaml")
+    publish.add_argument("--to", metavar=where, help="instead of publish.to of params.yaml")
     store = command("store", _store, "the local object storage (SeaweedFS on loopback)")
     store.add_argument("action", choices=("up", "down", "status"))
 
@@ -36,6 +38,10 @@ def _family(options: argparse.Namespace) -> None:
     folder = options.out or workspace.root / "cards" / options.network
     family_card(workspace, params, options.network, folder)
     say(folder / "index.html")
+    if options.publish is not None:
+        from edgeloop.store.family import publish_family
+
+        say(publish_family(workspace, params, folder, to=options.publish or None))
 
 
 def _publish(options: argparse.Namespace) -> None:

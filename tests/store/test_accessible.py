@@ -11,6 +11,7 @@ from once import Once
 
 from edgeloop.cards.card import card
 from edgeloop.cards.family_card import family_card
+from edgeloop.store.family import publish_family
 from edgeloop.store.publish import publish
 from edgeloop.workspace import Workspace
 
@@ -45,9 +46,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         address, index = publish(workspace, params, [story.variant], to="public")
     published = Path(index).parent
     family_card(workspace, params, "fdmobilenet", root / "cards" / "fdmobilenet")
+    family = publish_family(workspace, params, root / "cards" / "fdmobilenet", to="public")
     return {
         "card": Path(address),
-        "family": root / "cards" / "fdmobilenet" / "index.html",
+        "family": Path(family),
         "gallery": published / "index.html",
         "versions": published / VARIANT / "index.html",
     }
@@ -127,6 +129,12 @@ def test_a_card_leads_to_its_versions_and_to_all_cards(show: Callable[..., Page]
     page = show("card", 1300)
     page.click("ALL CARDS")
     page.see("Models to choose from")
+
+
+def test_a_family_card_leads_to_the_versions_of_its_variants(show: Callable[..., Page]) -> None:
+    page = show("family", 1300)
+    page.click(VARIANT)
+    page.see("2 versions in the order published")
 
 
 @pytest.mark.parametrize("width", [390, 768, 1200, 1300, 1920])
