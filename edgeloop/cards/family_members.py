@@ -34,6 +34,11 @@ class Member:
     def dataset_title(self) -> str:
         return self.declared.title or self.sources.train.dataset
 
+    @property
+    def drawn_dataset(self) -> str:
+        """Data set and archive: only accuracies of the same pictures can be compared."""
+        return f"{self.dataset_title} ({self.sources.prepare.archive.note})"
+
     def accuracy(self, kind: str | None) -> Accuracy | None:
         """Of a format; None where that was not evaluated."""
         return next((one.top1 for one in self.sources.evaluate.formats if one.format == kind), None)
@@ -42,9 +47,9 @@ class Member:
         """The place of its model of that format in a drawing."""
         if (accuracy := self.accuracy(kind)) is None:
             return None
-        size, note = Size.of(self.sources.train.resolution), self.sources.prepare.archive.note
+        size = Size.of(self.sources.train.resolution)
         label = f"{network_title(self.network)} @{size.resolution}"
-        return Point(self.variant, link, label, f"{self.dataset_title} ({note})", str(kind), accuracy, cost, shown)
+        return Point(self.variant, link, label, self.drawn_dataset, str(kind), accuracy, cost, shown)
 
 
 def family_members(workspace: Workspace, params: Params, name: str) -> list[Member]:
@@ -78,14 +83,16 @@ def _networks(params: Params, name: str) -> set[str]:
 def drawings(members: Sequence[Member], links: dict[str, str]) -> list[Drawing]:
     """Accuracy against RAM, and against the time or the instructions on each board that ran one of them."""
     ram = [point for member in members for point in _ram(member, links[member.variant])]
-    found = [Drawing("Accuracy against RAM of the generated code", "Total RAM (KiB)", "accuracy-ram.svg", ram)] if ram else []
+    datasets = sorted({member.drawn_dataset for member in members})
+    found = [Drawing("Accuracy against RAM of the generated code", "Total RAM (KiB)", "accuracy-ram.svg", ram, datasets)] if ram else []
     boards: dict[tuple[str, str], list[Point]] = {}
     for member in members:
         for key, point in _boards(member, links[member.variant]):
             boards.setdefault(key, []).append(point)
     for (board, cost), points in sorted(boards.items()):
         picture = f"accuracy-{re.sub(r'[^A-Za-z0-9._-]+', '-', board)}.svg"
-        found.append(Drawing(f"Accuracy against {cost} on {board}", cost, picture, points))
+        what = re.split(r"[,(]", cost)[0].strip().lower()
+        found.append(Drawing(f"Accuracy against {what} on {board}", cost, picture, points, datasets))
     return found
 
 

@@ -40,6 +40,8 @@ class Drawing:
     """What it is, with its unit."""
     picture: str
     points: Sequence[Point]
+    datasets: Sequence[str]
+    """Of all drawings of a card, so that each has the same colour and mark in all of them."""
 
     @property
     def front(self) -> set[str]:
@@ -66,15 +68,17 @@ class Drawing:
 
     def draw(self, path: Path) -> None:
         """A colour and a mark for each data set; what is on its front is filled, joined and named."""
+        from matplotlib.ticker import FuncFormatter
+
         front = self.front
         with figure_of((9.6, 4.8)) as figure:
             axes = figure.add_subplot()
             ordered = sorted(self.points, key=lambda one: (one.dataset, one.cost, -one.accuracy.value))
-            for place, (dataset, group) in enumerate(groupby(ordered, key=lambda one: one.dataset)):
-                own = list(group)
+            for dataset, group in groupby(ordered, key=lambda one: one.dataset):
+                own, place = list(group), self.datasets.index(dataset)
                 color, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
                 best = [one for one in own if one.variant in front]
-                axes.plot([one.cost for one in best], [100 * one.accuracy.value for one in best], color=color, linewidth=1.2, label=dataset)
+                axes.plot([one.cost for one in best], [100 * one.accuracy.value for one in best], color=color, marker=marker, label=dataset)
                 for one in own:
                     low, high = (100 * bound for bound in one.accuracy.ci95)
                     axes.plot([one.cost] * 2, [low, high], color=MUTED, linewidth=0.8)
@@ -84,13 +88,14 @@ class Drawing:
                     spot = one.cost, 100 * one.accuracy.value
                     axes.annotate(one.label, spot, (6, -11), textcoords="offset points", fontsize=7.5, color=INK)
             axes.set_xlim(0, 1.18 * max((one.cost for one in self.points), default=1.0))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
             axes.set_xlabel(self.cost)
             axes.set_ylabel("top 1 accuracy (%), 95 % interval")
             axes.set_title(f"{self.title}; filled: on its data set's Pareto front", loc="left")
             axes.grid(color=GRID, linewidth=0.6)
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
-            axes.legend(frameon=False, loc="lower right")
+            axes.legend(frameon=False, loc="best")
             save(figure, path)
 
 

@@ -121,6 +121,7 @@ def test_the_sections_of_the_published_cards_are_there_in_their_order(make: Call
     assert found == sorted(found, key=lambda place: place or 0)
 
 
+@pytest.mark.thorough
 def test_a_platform_is_supported_where_a_record_speaks_of_it(make: Callable[[Story], Made]) -> None:
     text = readme(make(Story(generated=True, mcu_board="n6"))[1])
     platforms = text.partition("## Recommended platform")[2].partition("\n#")[0]

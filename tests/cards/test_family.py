@@ -99,12 +99,14 @@ def test_the_page_needs_nothing_else(made: tuple[Workspace, FamilyCardRecord, Pa
     assert "<script" not in page
 
 
+@pytest.mark.thorough
 def test_equal_records_give_equal_bytes(made: tuple[Workspace, FamilyCardRecord, Path]) -> None:
     workspace, record, _ = made
     again = family_card(workspace, load_params(workspace), "fdmobilenet", workspace.root / "cards" / "again")
     assert again.files == record.files
 
 
+@pytest.mark.thorough
 def test_the_command_makes_the_card_of_one_network(
     made: tuple[Workspace, FamilyCardRecord, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,7 +138,7 @@ def point(variant: str, hits: int, cost: float, dataset: str = "flowers") -> Poi
 
 def test_the_front_is_what_no_other_of_its_data_set_beats() -> None:
     points = [point("a", 80, 1), point("b", 90, 2), point("c", 85, 3), point("d", 90, 2), point("e", 70, 9, "food")]
-    assert Drawing("", "KiB", "", points).front == {"a", "b", "d", "e"}
+    assert Drawing("", "KiB", "", points, []).front == {"a", "b", "d", "e"}
 
 
 def test_tables_are_merged_by_their_columns_only() -> None:

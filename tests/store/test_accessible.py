@@ -94,7 +94,7 @@ def test_axe_would_find_a_fault(show: Callable[..., Page], rules: Path) -> None:
     assert any("image-alt" in line for line in axe.violations(page, rules))
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", FIRST)
 def test_a_narrow_page_never_scrolls_sideways(name: str, show: Callable[..., Page]) -> None:
     page = show(name, 390)
     assert page.run("document.documentElement.scrollWidth") <= 390
@@ -102,7 +102,7 @@ def test_a_narrow_page_never_scrolls_sideways(name: str, show: Callable[..., Pag
     assert page.foreign == set()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", FIRST)
 def test_nothing_is_cut_off_on_paper(name: str, show: Callable[..., Page]) -> None:
     page = show(name, PAPER_PX, "dark", "print")
     assert page.run("document.documentElement.scrollWidth") <= PAPER_PX
@@ -111,6 +111,7 @@ def test_nothing_is_cut_off_on_paper(name: str, show: Callable[..., Page]) -> No
     assert page.run("getComputedStyle(document.querySelector('main')).color") == "rgb(31, 41, 51)", "dark on light, whatever the screen"
 
 
+@pytest.mark.thorough
 def test_wide_tables_scroll_by_the_keyboard(show: Callable[..., Page]) -> None:
     page = show("card", 390)
     table = "[...document.querySelectorAll('.table')].find(one => one.scrollWidth > one.clientWidth)"
@@ -131,12 +132,14 @@ def test_a_card_leads_to_its_versions_and_to_all_cards(show: Callable[..., Page]
     page.see("Models to choose from")
 
 
+@pytest.mark.thorough
 def test_a_family_card_leads_to_the_versions_of_its_variants(show: Callable[..., Page]) -> None:
     page = show("family", 1300)
     page.click(VARIANT)
     page.see("2 versions in the order published")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [390, 768, 1200, 1300, 1920])
 def test_the_gallerys_search_shows_its_whole_hint(width: int, show: Callable[..., Page]) -> None:
     page = show("gallery", width)
