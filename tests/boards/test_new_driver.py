@@ -106,7 +106,7 @@ def test_the_card_shows_it_among_the_targets(desk: Workspace, measurable: Varian
     known = read_benchmark(measurable.benchmark_record("host"))
     assert isinstance(known, MeasuredBenchmark)
     same = record.models[0].model_copy(update={"model_sha256": known.models[1].model_sha256})
-    record.model_copy(update={"models": [same]}).write(measurable.benchmark_record("desk"))
+    record.model_copy(update={"models": [same], "provenance": known.provenance}).write(measurable.benchmark_record("desk"))
     card(desk, params, story.variant)
     text = (card_folder(desk, params, story.variant) / "README.md").read_text(encoding="utf-8")
     targets = text.partition("## Metrics")[2].partition("\n## ")[0]

@@ -204,7 +204,8 @@ def test_the_card_says_how_the_figure_came_about(farm: Farm, lab: Callable[..., 
     assert "measured by ST's farm in its own way and the other measured: no ratio" in side_by_side("a", record, "b", known).in_words()
     assert [ratio.value for ratio in side_by_side("a", record, "b", record).ratios] == [1.0]
     of_the_card = record.models[0].model_copy(update={"model_sha256": sorted(known.digests)[0]})
-    record.model_copy(update={"models": [of_the_card]}).write(measurable.benchmark_record("far"))
+    told = {"models": [of_the_card], "provenance": known.provenance}
+    record.model_copy(update=told).write(measurable.benchmark_record("far"))
     card(workspace, params, story.variant)
     text = (card_folder(workspace, params, story.variant) / "README.md").read_text(encoding="utf-8")
     targets = text.partition("## Metrics")[2].partition("\n## ")[0]
