@@ -43,8 +43,8 @@ def project(folder: Path, **story: Any) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     workspace = Workspace(folder)
-    settings: dict[str, Any] = {"generated": True, "mcu_board": "h7", "linux_board": "linux"} | story
-    params = Story(**settings).write(workspace)
+    told: dict[str, Any] = {"generated": True, "mcu_board": "h7", "linux_board": "linux"}
+    params = Story(**(told | story)).write(workspace)
     card(workspace, params, VARIANT)
     return Project(workspace, load_params(workspace))
 

@@ -1,8 +1,11 @@
-"""The commands by which others take what was published, and see that it is genuine: verify, pull, list."""
+"""The commands by which others take what was published, and see that it is genuine: verify, pull, list, reproduce."""
 
 import argparse
 import dataclasses
 import json
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeloop.cli.common import Command, Parser, path, project
@@ -21,6 +24,8 @@ def add(command: Command) -> None:
     verify = command("verify", _verify, "see that an export or a published version is whole and genuine; needs no project")
     verify.add_argument("bundle", metavar="FOLDER|ADDRESS", help="or the address of its card")
     _add_trust(verify)
+    text = "also convert the float model and generate the code again, and compare; needs a project with the images that calibrated it"
+    verify.add_argument("--deep", action="store_true", help=text)
     pull = command("pull", _pull, "copy a published version into a folder, and see that it is whole and genuine")
     pull.add_argument(
         "variant", metavar="VARIANT[@champion|@latest|@VERSION]", help="the champion, else the latest, where nothing is named"
@@ -31,6 +36,14 @@ def add(command: Command) -> None:
     listed = command("list", _list, "list what is published: version, champion, accuracy, address")
     listed.add_argument("--json", type=path, metavar="OUT", help="write the list there")
     _add_place(listed)
+    text = "build a published variant again, at its commit and with its data, and compare weights, int8 models, code, accuracy, latency"
+    reproduce = command("reproduce", _reproduce, text)
+    reproduce.add_argument(
+        "card", metavar="FOLDER|ADDRESS|VARIANT", help="an export, a version or its card; or a variant as it is built here"
+    )
+    reproduce.add_argument("--json", type=path, metavar="OUT", help="write the comparison there")
+    reproduce.add_argument("--hours", type=float, default=24.0, help="how long it may take (default: %(default)g)")
+    _add_trust(reproduce)
 
 
 def _add_trust(parser: Parser) -> None:
@@ -47,17 +60,65 @@ def _add_place(parser: Parser) -> None:
 
 def _verify(options: argparse.Namespace) -> None:
     from edgeloop.bundle.verify import verify
-    from edgeloop.store.pull import check_at
+
+    with ExitStack() as stack:
+        folder = _folder(options.bundle, stack)
+        found = verify(folder, _trust(options))
+        found.require(options.bundle)
+        say(found.in_words())
+        if options.deep:
+            _verify_deep(folder)
+
+
+def _folder(bundle: str, stack: ExitStack) -> Path:
+    """The folder of a bundle; of one at an address a copy, kept as long as the stack."""
+    from edgeloop.store.download import download
     from edgeloop.store.reading import folder_of, to_read
     from edgeloop.userpath import user_path
 
-    trust = _trust(options)
-    if "://" in options.bundle:
-        found = check_at(to_read(options.bundle, _project_if_any()), trust)
-    else:
-        found = verify(user_path(folder_of(options.bundle)), trust)
-    found.require(options.bundle)
-    say(found.in_words())
+    if "://" not in bundle:
+        return user_path(folder_of(bundle))
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeloop-verify-")))
+    download(to_read(bundle, _project_if_any()), "", folder)
+    return folder
+
+
+def _verify_deep(folder: Path) -> None:
+    from edgeloop.bundle.deep import verify_deep
+
+    known = _project_if_any()
+    found = verify_deep(folder, known[0] if known else None)
+    if found.done:
+        say(found.in_words())
+    found.require()
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    workspace, params = project()
+    from edgeloop.bundle.build import build
+    from edgeloop.bundle.verify import verify
+    from edgeloop.errors import BundleError
+    from edgeloop.files import write_text
+    from flows.reproduce import reproduce
+
+    with ExitStack() as stack:
+        if options.card in params.variants and not Path(options.card).is_dir():
+            bundle = build(workspace, params, options.card)
+            variant, version, files = bundle.variant, bundle.name, bundle.files
+        else:
+            folder = _folder(options.card, stack)
+            found = verify(folder, _trust(options))
+            found.require(options.card)
+            say(found.signed)
+            variant, version = found.variant, found.version
+            files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        done = reproduce(workspace, variant, version, files, options.hours, say)
+    if options.json:
+        write_text(options.json, done.model_dump_json(indent=2) + "\n")
+    say(done.in_words())
+    if done.differs:
+        names = ", ".join(one.what for one in done.differs)
+        raise BundleError(f"{variant} {version} was not reproduced: {names}.", "What is otherwise stands above.")
 
 
 def _pull(options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeloop.config import Params
+from edgeloop.config import Params, Quantize
 from edgeloop.datasets.folder import read_picture, walk_folder
 from edgeloop.datasets.pixels import SplitPixels, decoded, split_images
 from edgeloop.errors import DataError, InputError, ModelError, PictureError
@@ -44,11 +44,7 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
     if not paths.model.is_file():
         raise InputError(f"{name} is not trained.", f"Run: dvc repro train@{name}")
     preprocessing = Preprocessing.read(paths.preprocessing)
-    calibration, judged = (
-        _drawn(workspace, variant.dataset, split, preprocessing, count, settings.seed)
-        for split, count in (("train", settings.calibration_images), ("val", JUDGED_IMAGES))
-    )
-    sample = Sample(calibration.pixels, judged.pixels, "val")
+    calibration, sample = drawn_sample(workspace, variant.dataset, preprocessing, settings)
     models = convert_all(paths.model, sample, preprocessing, paths.quantized, calibration.classes)
     record = QuantizeRecord(
         provenance=provenance(
@@ -60,7 +56,7 @@ def quantize(workspace: Workspace, params: Params, name: str) -> QuantizeRecord:
         model_sha256=sha256_file(paths.model),
         calibration_images=len(calibration.labels),
         calibration_per_class=_per_class(calibration),
-        calibration_sha256=hashlib.sha256(calibration.pixels.tobytes()).hexdigest(),
+        calibration_sha256=pixels_digest(calibration.pixels),
         models=models,
     )
     record.write(paths.quantize_record)
@@ -141,6 +137,24 @@ def _check_raw_input(tensor: TensorReport, preprocessing: Preprocessing) -> None
             f"of the range {low} to {high}.",
             "TFLite's integers always stand for a range that holds 0: the input range must hold it too.",
         )
+
+
+def drawn_sample(workspace: Workspace, dataset: str, preprocessing: Preprocessing, settings: Quantize) -> tuple[SplitPixels, Sample]:
+    """The images of a prepared data set that calibrate the int8 models of a variant; and their pixels, with those that these are judged on.
+
+    Raises:
+        InputError: the data set is not prepared, or has no images in `train` or `val`.
+    """
+    calibration, judged = (
+        _drawn(workspace, dataset, split, preprocessing, count, settings.seed)
+        for split, count in (("train", settings.calibration_images), ("val", JUDGED_IMAGES))
+    )
+    return calibration, Sample(calibration.pixels, judged.pixels, "val")
+
+
+def pixels_digest(pixels: Pixels) -> str:
+    """SHA-256 of the pixels, in order, as `QuantizeRecord.calibration_sha256` states it."""
+    return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 def _drawn(workspace: Workspace, dataset: str, split: str, preprocessing: Preprocessing, count: int, seed: int) -> SplitPixels:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from pathlib import Path
 
 from edgeloop.bundle.files import VERSION_DIGITS
@@ -41,18 +40,6 @@ def pull(target: Readable, wanted: str, out: Path, trust: Trust | None = None) -
         if (found.variant, found.version) != (variant, version):
             raise BundleError(f"{where} is {found.variant} {found.version}.", "Do not use it: it lies in the place of another one.")
     return found
-
-
-def check_at(target: Readable, trust: Trust | None = None) -> Verdict:
-    """Copy the version that a target is the folder of, and check it; nothing is kept.
-
-    Raises:
-        StoreError: there is none, or it cannot be read.
-        BundleError: its manifest is damaged.
-    """
-    with tempfile.TemporaryDirectory(prefix="edgeloop-verify-") as place:
-        download(target, "", Path(place))
-        return verify(Path(place), trust)
 
 
 def find_version(target: Readable, variant: str, word: str = "") -> str:

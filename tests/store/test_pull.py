@@ -18,11 +18,12 @@ from edgeloop.cli import main
 from edgeloop.config.steps import Sign
 from edgeloop.errors import BundleError, InputError, StoreError
 from edgeloop.records import Override
+from edgeloop.store.download import download
 from edgeloop.store.listing import listing
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.promote import promote
 from edgeloop.store.publish import publish
-from edgeloop.store.pull import check_at, find_version, pull
+from edgeloop.store.pull import find_version, pull
 from edgeloop.store.reading import folder_of, to_read
 from edgeloop.store.s3 import connect
 
@@ -125,7 +126,7 @@ def test_a_manifest_cannot_write_elsewhere(name: str, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps({"variant": "v", "version": "0" * 16, "files": {name: {}}}))
     with pytest.raises(BundleError, match="lists what no version has"):
-        check_at(to_read(str(folder)))
+        download(to_read(str(folder)), "", tmp_path)
 
 
 def test_the_list_names_version_champion_and_accuracy(shelf: Shelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
