@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgeloop.bundle.files import sha256
@@ -23,17 +23,14 @@ from edgeloop.records import (
     FarmBenchmark,
     Provenance,
     QuantizeRecord,
-    StartingWeights,
     TrainRecord,
     read_benchmark,
 )
-from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
+from edgeloop.workspace import VariantPaths, Workspace
+from flows.bring import DIGITS, bring_data, bring_start
 from flows.commands import Done, Ended, Say, environment, run
-from flows.history import find_revision
-from flows.past import take_from
 from flows.revision import ask_git, said
 
-DIGITS = 12
 OF_DVC = ("DVC_STAGE", "DVC_ROOT")
 
 
@@ -49,8 +46,8 @@ def reproduce(workspace: Workspace, variant: str, version: str, files: Mapping[s
     commit = _commit(workspace, stated)
     with _worktree(workspace, commit) as there:
         steps = _Steps(there, Deadline.after(3600 * hours), say)
-        _bring_data(workspace, stated, steps)
-        _bring_start(workspace, there, stated.train.start)
+        bring_data(workspace, there, stated.prepare.dataset, stated.prepare.manifest_sha256, steps.run)
+        bring_start(workspace, there, stated.train.start)
         rebuilt = _built(variant, stated, steps)
         whose = "the code of that commit" if (there.root / "edgeloop" / "__init__.py").is_file() else "the edgeloop that is installed here"
     recorded = {name: digest for name, digest in _digests(files).items() if name.startswith("code/")}
@@ -129,65 +126,6 @@ def _worktree(workspace: Workspace, commit: str) -> Iterator[Workspace]:
         ask_git(workspace, "worktree", "remove", "--force", str(place), ok=False)
         shutil.rmtree(place, ignore_errors=True)
         ask_git(workspace, "worktree", "prune", ok=False)
-
-
-def _bring_data(workspace: Workspace, stated: Stated, steps: _Steps) -> None:
-    """The prepared images: those that lie here, or of the revision in DVC's cache or remote, or prepared again; by digest in any case."""
-    name, digest = stated.prepare.dataset, stated.prepare.manifest_sha256
-    here, there = workspace.dataset(name), steps.there.dataset(name)
-    there.folder.mkdir(parents=True, exist_ok=True)
-    if here.manifest.is_file() and sha256_file(here.manifest) == digest:
-        there.images.symlink_to(here.images.resolve(), target_is_directory=True)
-        _copy([here.fetch_record, here.prepare_record, here.accepted, here.validate_record], there)
-    else:
-        _from_history(workspace, name, digest, there)
-    if not there.manifest.is_file():
-        steps.run("fetch", name)
-        steps.run("prepare", name)
-    found = sha256_file(there.manifest)
-    if found != digest:
-        raise InputError(
-            f"The data of {name} cannot be had as they were: the manifest is {found[:DIGITS]}, not {digest[:DIGITS]}.",
-            f"They are in no revision that DVC's cache or remote has here: edgeloop revisions {name}; dvc pull",
-        )
-    if not there.accepted.is_file() or digest not in there.accepted.read_text(encoding="utf-8"):
-        steps.run("validate", name)
-
-
-def _copy(files: list[Path], there: DatasetPaths) -> None:
-    for path in files:
-        if path.is_file():
-            shutil.copyfile(path, there.folder / path.name)
-
-
-def _from_history(workspace: Workspace, name: str, digest: str, there: DatasetPaths) -> None:
-    """What DVC has of the revision; nothing where it has none."""
-    paths = workspace.dataset(name)
-    with suppress(InputError):
-        revision = find_revision(workspace, name, digest[:DIGITS]).commit
-        take_from(workspace, revision, paths.images, there.folder)
-        for path in (paths.prepare_record, paths.accepted, paths.validate_record):
-            take_from(workspace, revision, path, there.folder)
-
-
-def _bring_start(workspace: Workspace, there: Workspace, start: StartingWeights) -> None:
-    """The starting weights: a fetched backbone from the cache here, or the model of another variant, by its digest."""
-    kept = workspace.cache / "backbones"
-    if kept.is_dir():
-        there.cache.mkdir(parents=True, exist_ok=True)
-        (there.cache / "backbones").symlink_to(kept.resolve(), target_is_directory=True)
-    if start.kind != "keras":
-        return
-    model = workspace.root / start.origin
-    if not model.is_file() or sha256_file(model) != start.sha256:
-        raise InputError(
-            f"The training started from {start.origin} with the digest {(start.sha256 or '')[:DIGITS]}, and that model is not here.",
-            "Bring it back first: dvc checkout, of the commit that has it.",
-        )
-    target = there.root / start.origin
-    shutil.copytree(model.parent, target.parent, dirs_exist_ok=True)
-    if (record := model.parent.parent / "train.json").is_file():
-        shutil.copyfile(record, target.parent.parent / record.name)
 
 
 def _built(variant: str, stated: Stated, steps: _Steps) -> Rebuilt:

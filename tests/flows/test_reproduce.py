@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from built_variant import VARIANT, build
-from flows_in_miniature import environment
+from flows_in_miniature import environment, first_data_revision
 from once import Once
 
 from edgeloop.cli import main
 from edgeloop.errors import InputError
+from edgeloop.files import sha256_file
+from edgeloop.records import StartingWeights
 from edgeloop.workspace import Workspace
+from flows.bring import bring_data, bring_start
 from flows.reproduce import reproduce
 
 pytestmark = [pytest.mark.thorough, pytest.mark.slow]
@@ -91,3 +94,34 @@ def test_data_that_nothing_leads_to_are_named(built: Path) -> None:
     with pytest.raises(InputError, match="The data of sample cannot be had as they were"):
         reproduce(Workspace(root), VARIANT, "a version", files, 1, lambda _: None)
     assert git(root, "worktree", "list").count("\n") == 0
+
+
+def test_data_come_from_the_revision_that_dvc_has(once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "dvc"))
+    here, there = Workspace(first_data_revision(once, tmp_path, "", "")), Workspace(tmp_path / "worktree")
+    digest = sha256_file(here.dataset("sample").manifest)
+    shutil.rmtree(here.root / "data")
+
+    def run(*words: str) -> None:
+        raise AssertionError(f"nothing has to be run, and {words} was")
+
+    bring_data(here, there, "sample", digest, run)
+    assert sha256_file(there.dataset("sample").manifest) == digest
+    assert digest in there.dataset("sample").accepted.read_text()
+    assert not (here.root / "data").exists()
+
+
+def test_the_model_that_a_training_started_from_is_known_by_its_digest(tmp_path: Path) -> None:
+    here, there = Workspace(tmp_path / "here"), Workspace(tmp_path / "there")
+    origin = "models/food/a-128/train/model.keras"
+    model = here.root / origin
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"weights")
+    (model.parent.parent / "train.json").write_text("{}")
+    start = StartingWeights(kind="keras", origin=origin, sha256=sha256_file(model), license=None, layers_loaded=1)
+    bring_start(here, there, start)
+    assert (there.root / origin).read_bytes() == b"weights"
+    assert (there.root / "models/food/a-128/train.json").is_file()
+    model.write_bytes(b"trained again")
+    with pytest.raises(InputError, match="that model is not here"):
+        bring_start(here, there, start)
