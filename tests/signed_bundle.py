@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
+from once import Once
 
 from edgeloop.cards.card import card
 from edgeloop.config import Params, load_params
@@ -47,6 +48,20 @@ def project(folder: Path, **story: Any) -> Project:
     params = Story(**(told | story)).write(workspace)
     card(workspace, params, VARIANT)
     return Project(workspace, load_params(workspace))
+
+
+def finished(once: Once) -> Project:
+    """A project with a built card and an export that is signed, for all who change neither; `team.pub` lies beside it."""
+    return opened(once("signed bundle", _make) / "project")
+
+
+def opened(root: Path) -> Project:
+    """A project that was made before."""
+    return Project(Workspace(root), load_params(Workspace(root)))
+
+
+def _make(folder: Path) -> None:
+    signed_bundle(folder)
 
 
 def key_pair(folder: Path, name: str, curve: ec.EllipticCurve | None = None, password: str | None = None) -> ec.EllipticCurvePrivateKey:

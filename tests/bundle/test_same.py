@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from signed_bundle import VARIANT, project
+from once import Once
+from signed_bundle import VARIANT, finished
 
 from edgeloop.bundle.build import build
 from edgeloop.bundle.same import Rebuilt, Reproduction, accuracies, benchmarks, code, explanations, models, weights
@@ -15,8 +16,8 @@ HOST, VIRTUAL = "records/benchmarks/host.json", "records/benchmarks/virtual-h7.j
 
 
 @pytest.fixture(scope="module")
-def stated(tmp_path_factory: pytest.TempPathFactory) -> Stated:
-    made = project(tmp_path_factory.mktemp("same") / "it")
+def stated(once: Once) -> Stated:
+    made = finished(once)
     return Stated.of(build(made.workspace, made.params, VARIANT).files)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from once import Once
 from pydantic import ValidationError
-from signed_bundle import VARIANT, Project, certificate, key_pair, project
+from signed_bundle import VARIANT, Project, certificate, finished, key_pair
 
 from edgeloop.bundle.files import MANIFEST, SIGNATURE
 from edgeloop.bundle.sign import Trust
@@ -21,8 +22,8 @@ from edgeloop.store.publish import publish
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return project(tmp_path_factory.mktemp("a project") / "it")
+def made(once: Once) -> Project:
+    return finished(once)
 
 
 def exported(made: Project, folder: Path, **sign: object) -> Path:
@@ -49,6 +50,7 @@ def test_the_keys_that_the_documents_make_are_of_use(made: Project, tmp_path: Pa
     assert verify(exported(made, tmp_path, key=tmp_path / "key.pem"), Trust(key=tmp_path / "key.pub")).faults == []
 
 
+@pytest.mark.thorough
 def test_the_tool_of_the_standard_checks_what_we_sign(made: Project, tmp_path: Path) -> None:
     key_pair(tmp_path, "key")
     out = exported(made, tmp_path, key=tmp_path / "key.pem")

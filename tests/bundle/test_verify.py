@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from once import Once
-from signed_bundle import VARIANT, key_pair, project, signed_bundle
+from signed_bundle import VARIANT, finished, key_pair, signed_bundle
 
 from edgeloop.bundle.files import manifest, sha256, sums, version_name
 from edgeloop.bundle.sign import Trust
@@ -20,14 +20,10 @@ from edgeloop.store.export import export
 CHANGES = [pytest.param(range(50), id="50"), pytest.param(range(50, 1000), id="1000", marks=pytest.mark.thorough)]
 
 
-def _make(folder: Path) -> None:
-    signed_bundle(folder)
-
-
 @pytest.fixture(scope="module")
 def genuine(once: Once) -> Path:
     """A signed bundle that nobody changes."""
-    return once("signed bundle", _make) / "bundle"
+    return finished(once).workspace.root.parent / "bundle"
 
 
 @pytest.fixture
@@ -40,6 +36,12 @@ def bundle(genuine: Path, tmp_path: Path) -> Path:
 def team(genuine: Path) -> Trust:
     """Who signed it."""
     return Trust(key=genuine.parent / "team.pub")
+
+
+@pytest.fixture(scope="module")
+def another(once: Once) -> Path:
+    """A bundle of another model that nobody changes."""
+    return once("another signed bundle", lambda folder: signed_bundle(folder, seed=8)) / "bundle"
 
 
 def sealed_again(folder: Path) -> None:
@@ -148,10 +150,8 @@ def test_digests_that_were_made_anew_do_not_help(bundle: Path, team: Trust) -> N
     assert any("model.sig is of other files" in fault for fault in verify(bundle, team).faults)
 
 
-def test_a_record_of_another_model_is_seen(bundle: Path, tmp_path: Path) -> None:
-    other = project(tmp_path / "other", seed=8)
-    strange = other.params.variant(VARIANT).paths(other.workspace).evaluate_record
-    (bundle / "records" / "evaluate.json").write_bytes(strange.read_bytes())
+def test_a_record_of_another_model_is_seen(bundle: Path, another: Path) -> None:
+    (bundle / "records" / "evaluate.json").write_bytes((another / "records" / "evaluate.json").read_bytes())
     sealed_again(bundle)
     found = verify(bundle).faults
     assert "records/evaluate.json: is not the record that the card was made from" in found
@@ -170,9 +170,8 @@ def test_the_signature_of_somebody_else_is_none(bundle: Path, tmp_path: Path) ->
     assert f"model.sig is not by the owner of {tmp_path / 'stranger.pub'}: Key mismatch" in fault
 
 
-def test_the_signature_of_another_bundle_is_none(bundle: Path, team: Trust, tmp_path: Path) -> None:
-    other = signed_bundle(tmp_path, seed=8)
-    (bundle / "model.sig").write_bytes((other / "model.sig").read_bytes())
+def test_the_signature_of_another_bundle_is_none(bundle: Path, team: Trust, another: Path) -> None:
+    (bundle / "model.sig").write_bytes((another / "model.sig").read_bytes())
     assert any("model.sig is of other files" in fault for fault in verify(bundle, team).faults)
 
 
@@ -207,8 +206,7 @@ def test_the_command_needs_no_project_and_nothing_heavy(genuine: Path, bundle: P
     assert "README.md: was changed" in done.stderr
 
 
-def test_what_is_signed_is_exported_again_in_place_of_itself(tmp_path: Path) -> None:
-    out = signed_bundle(tmp_path)
-    made = project(tmp_path / "project")
-    export(made.workspace, made.signing(key=tmp_path / "team.pem"), VARIANT, out)
-    assert verify(out, Trust(key=tmp_path / "team.pub")).faults == []
+def test_what_is_signed_is_exported_again_in_place_of_itself(once: Once, bundle: Path, team: Trust) -> None:
+    made = finished(once)
+    export(made.workspace, made.signing(key=str(team.key).replace(".pub", ".pem")), VARIANT, bundle)
+    assert verify(bundle, team).faults == []

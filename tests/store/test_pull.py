@@ -1,9 +1,14 @@
 """Pulling, listing and verifying what was published: from a folder, from a real S3 server, and over HTTP without any key."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -109,8 +114,6 @@ def test_what_was_damaged_in_the_store_is_not_taken(name: str, shelf: Shelf, tmp
 
 
 def test_a_version_in_the_place_of_another_one_is_not_taken(shelf: Shelf, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(shelf.folder, tmp_path / "store")
     place = tmp_path / "store" / VARIANT
     shutil.rmtree(place / shelf.first)
@@ -170,6 +173,41 @@ def served(shelf: Shelf) -> Iterator[dict[str, Any]]:
         store.down()
 
 
+def test_over_http_as_from_a_folder(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no project
+    key = ["--key", str(shelf.trust.key)]
+    with serving(shelf.folder) as address:
+        assert main(["verify", f"{address}/{VARIANT}/{shelf.second}/index.html", *key]) == 0
+        assert main(["list", "--from", f"{address}/index.html"]) == 0
+        assert shelf.second in capsys.readouterr().out
+        assert main(["pull", VARIANT, "--from", address, "-o", "out", *key]) == 0
+        assert main(["pull", "sample-fdmobilenet_0.25-97", "--from", address, "-o", "other"]) == 1
+        assert f"Did you mean '{VARIANT}'" in capsys.readouterr().err.replace("did", "Did")
+    assert verify(tmp_path / "out", shelf.trust).version == shelf.first
+    assert main(["verify", f"{address}/{VARIANT}"]) == 75, "nobody answers there any more"
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A plain HTTP server of a folder."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.thorough
 def test_over_http_and_s3_as_from_a_folder(
     served: dict[str, Any], shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,6 +223,7 @@ def test_over_http_and_s3_as_from_a_folder(
     assert pull(s3, VARIANT, tmp_path / "by s3", shelf.trust).version == shelf.second
 
 
+@pytest.mark.thorough
 def test_what_was_changed_behind_an_address_is_seen(served: dict[str, Any], shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
     place = {"Bucket": "models", "Key": f"cards/{VARIANT}/{shelf.second}/models/float.tflite"}
     genuine = served["client"].get_object(**place)["Body"].read()
