@@ -60,7 +60,19 @@ def test_a_genuine_bundle_is_whole_and_its_signer_is_named(bundle: Path, team: T
     assert found.version == json.loads((bundle / "manifest.json").read_text())["version"]
     assert found.signed == f"signed by the owner of {team.key}"
     assert {path.name for path in bundle.iterdir()} == {
-        *("README.md", "index.html", "plots", "models", "code", "records", "data.json", "sbom.cdx.json", "mlbom.cdx.json"),
+        *(
+            "README.md",
+            "index.html",
+            "plots",
+            "croissant.json",
+            ".eval_results",
+            "models",
+            "code",
+            "records",
+            "data.json",
+            "sbom.cdx.json",
+            "mlbom.cdx.json",
+        ),
         *("provenance.jsonl", "licenses", "SHA256SUMS", "manifest.json", "model.sig"),
     }
 
