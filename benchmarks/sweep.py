@@ -26,7 +26,7 @@ from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import MPS2_AN500
 from edgeloop.cards.plots import figure_of, save
 from edgeloop.codegen.portable.kernels import kernel_sources, write_kernels
-from edgeloop.codegen.portable.operators import Convolution, Depthwise
+from edgeloop.codegen.portable.operators import Convolution, Depthwise, RgbConvolution
 from edgeloop.codegen.portable.parameters import Structure
 from edgeloop.codegen.portable.values import Limits, Scaling, Value, Window
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
@@ -137,7 +137,11 @@ class Bench:
             scratch = self._place(bytes(batch.scratch_bytes))
             for row in range(ROWS):
                 to = output + row * layer.output.row_bytes
-                self._core.call("edgeloop_convolution_row", structure, rows + 4 * kind.stride * row, batch.width, to, scratch)
+                at = rows + 4 * kind.stride * row
+                if isinstance(layer, RgbConvolution):
+                    self._core.call("edgeloop_rgb_convolution_row", structure, at, to, scratch)
+                else:
+                    self._core.call("edgeloop_convolution_row", structure, at, batch.width, to, scratch)
         return (self._core.instructions - before) / layer.macs
 
     def _place(self, content: bytes) -> int:
@@ -177,7 +181,8 @@ def depthwise(kind: Kind, width: int, channels: int) -> Depthwise:
 def convolution(kind: Kind, width: int, channels: int) -> Convolution:
     source, output, window = ends(kind, width, channels, OUTPUTS)
     weights = np.ones((OUTPUTS, kind.size, kind.size, channels), np.int8)
-    return Convolution(operator="", position=0, inputs=(source,), output=output, weights=weights, window=window, **scaled(OUTPUTS))
+    made = RgbConvolution if RgbConvolution.takes(weights.shape, kind.stride) else Convolution
+    return made(operator="", position=0, inputs=(source,), output=output, weights=weights, window=window, **scaled(OUTPUTS))
 
 
 def ends(kind: Kind, width: int, channels: int, outputs: int) -> tuple[Value, Value, Window]:

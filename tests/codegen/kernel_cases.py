@@ -35,6 +35,7 @@ from edgeloop.codegen.portable.operators import (
     Reshape,
     ResizeBilinear,
     ResizeNearest,
+    RgbConvolution,
     Softmax,
 )
 from edgeloop.codegen.portable.operators.pairwise import Constant, Pairwise
@@ -73,6 +74,10 @@ class Drawer:
 
     def convolution(self) -> Case:
         layer = self._convolution(*self._one_of((1, 1), (1, 1), (3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (10, 4)))
+        return case_of(layer, self._values(layer.inputs[0]))
+
+    def rgb_convolution(self) -> Case:
+        layer = self._convolution(3, 3, channels=3)
         return case_of(layer, self._values(layer.inputs[0]))
 
     def any_convolution(self) -> Case:
@@ -259,7 +264,8 @@ class Drawer:
         window, rows, columns = self._window(read, height, width, stride)
         weights = self._weights(self._between(1, 12), height, width, read.channels)
         output = self._value(rows, columns, len(weights))
-        return Convolution(**self._ends(read, output), weights=weights, window=window, **self._scaled(weights.reshape(len(weights), -1)))
+        kind = RgbConvolution if RgbConvolution.takes(weights.shape, window.stride_x) else Convolution
+        return kind(**self._ends(read, output), weights=weights, window=window, **self._scaled(weights.reshape(len(weights), -1)))
 
     def _depthwise(self) -> Depthwise:
         size = self._one_of((3, 3), (3, 3), (3, 3), (3, 3), (3, 3), (5, 5), (3, 1), (2, 4))

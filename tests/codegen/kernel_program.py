@@ -36,6 +36,7 @@ from edgeloop.codegen.portable.operators import (
     Requantize,
     ResizeBilinear,
     ResizeNearest,
+    RgbConvolution,
     Slice,
     Softmax,
 )
@@ -191,6 +192,14 @@ def _(layer: Convolution, name: str, case: Case) -> Iterator[str]:
     for y, width in zip(range(layer.output.height), cycle(widths)):
         rows, out = f"rows + {y * layer.window.stride_y}", f"{name}_out.data + {y * layer.output.row_bytes}"
         yield f"    edgeloop_convolution_row(&{name}_layer0, {rows}, {width}, {out}, {name}_scratch.data);"
+
+
+@calls.register(RgbConvolution)
+def _(layer: RgbConvolution, name: str, case: Case) -> Iterator[str]:
+    yield _rows(name, case, layer)
+    for y in range(layer.output.height):
+        rows, out = f"rows + {y * layer.window.stride_y}", f"{name}_out.data + {y * layer.output.row_bytes}"
+        yield f"    edgeloop_rgb_convolution_row(&{name}_layer0, {rows}, {out}, {name}_scratch.data);"
 
 
 @calls.register(Depthwise)

@@ -18,7 +18,7 @@ SEED = int(os.environ.get("EDGELOOP_KERNEL_SEED", "0"))
 """Another number draws other cases."""
 
 
-WINDOWS = ("convolution pixels", "depthwise separable")
+WINDOWS = ("convolution pixels rgb_convolution", "depthwise separable")
 LATER = ("any_convolution average_pool max_pool dense mean softmax", *WINDOWS)
 GROUPS = (" ".join(kind for kind in KINDS if kind not in " ".join(LATER).split()), *LATER)
 CASES = 120
@@ -118,7 +118,7 @@ def test_a_wrong_output_is_found(tmp_path: Path) -> None:
     assert run_on_core(cases, tmp_path, find_arm_compiler(M7), ["-O2"]) == 4
 
 
-@pytest.mark.parametrize("kind", ["convolution", "depthwise", "separable", "pixels"])
+@pytest.mark.parametrize("kind", ["convolution", "depthwise", "separable", "pixels", "rgb_convolution"])
 def test_cases_reach_every_rounding(kind: str) -> None:
     drawn = {case.structures[0].values["rounding"] for case in drawn_cases(kind, 60)}
     assert drawn == {ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE}

@@ -12,8 +12,8 @@ from plan_simulator import Overwritten, Simulator
 from random_pipelines import random_pipeline, value
 
 from edgeloop.codegen.generate import plan_model
-from edgeloop.codegen.portable.pipeline import Buffer, Pipeline, Stage, Tap
-from edgeloop.codegen.portable.plan import Plan, make_plan
+from edgeloop.codegen.portable.pipeline import Batch, Buffer, Pipeline, Stage, Tap
+from edgeloop.codegen.portable.plan import Plan, make_plan, rows_bytes
 
 
 @settings(max_examples=150)
@@ -26,7 +26,7 @@ def test_no_byte_that_is_still_needed_is_overwritten(seed: int, streamed: bool) 
     for area in plan.areas:
         assert area.offset % 8 == 0
         assert area.offset + area.bytes <= plan.arena_bytes
-    assert plan.arena_bytes <= sum(-(-area.bytes // 8) * 8 for area in plan.areas)
+    assert rows_bytes(pipeline) <= plan.arena_bytes <= sum(-(-area.bytes // 8) * 8 for area in plan.areas)
 
 
 def test_equal_pipelines_give_equal_plans() -> None:
@@ -66,6 +66,26 @@ def test_a_row_that_one_stage_may_write_over_is_computed_where_it_writes() -> No
     Simulator(plan).run()
     assert plan.buffer(2) == plan.buffer(3)
     assert plan.arena_bytes == 32 * 8 + 2 * 3 * 64 + 32 * 2
+
+
+def test_the_bound_is_the_input_and_what_the_output_must_begin_before_it() -> None:
+    """One row of 12 bytes is written before the second input row may go, whatever the kernels work in."""
+    chain = _chain([(64, 8), (32, 12)], rows=3, stride=2, top=0)
+    assert rows_bytes(chain) == 64 * 8 + 12
+    working = dataclasses.replace(chain, stages=tuple(dataclasses.replace(stage, batches=(Batch(1, 64),)) for stage in chain.stages))
+    assert rows_bytes(working) == rows_bytes(chain)
+    assert make_plan(working).arena_bytes == _up(rows_bytes(chain)) + 64
+
+
+@pytest.mark.parametrize(("saved", "is_worth_it"), [(1_000, False), (1_000_000, True)])
+def test_the_arena_grows_a_little_where_that_saves_enough_instructions(saved: int, is_worth_it: bool) -> None:
+    chain = _chain([(64, 80), (32, 120)], rows=3, stride=2, top=0)
+    first, *others = chain.stages
+    ways = (Batch(1, 104, cost=0), Batch(1, 64, cost=saved))
+    plan = make_plan(dataclasses.replace(chain, stages=(dataclasses.replace(first, batches=ways), *others)))
+    Simulator(plan).run()
+    least = make_plan(dataclasses.replace(chain, stages=(dataclasses.replace(first, batches=ways[1:]), *others)))
+    assert plan.arena_bytes - least.arena_bytes == (40 if is_worth_it else 0)
 
 
 def test_streamed_input_needs_no_frame() -> None:

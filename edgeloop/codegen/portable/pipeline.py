@@ -82,6 +82,8 @@ class Batch:
     """What the kernel needs while it runs; stages that take turns share it."""
     width: int = 0
     """Columns of a row that are computed together, where the kernel is told."""
+    cost: int = 0
+    """About how many instructions more all rows take this way than they take in any; to compare ways of one stage, and plans."""
 
 
 @dataclass(frozen=True, eq=False)

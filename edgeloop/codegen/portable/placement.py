@@ -11,6 +11,8 @@ from dataclasses import dataclass
 ALIGNMENT = 8
 TRIALS, COMPARISONS = 400, 400_000
 """Moves of one block that are tried; fewer where there are many blocks, because each compares every block with every other."""
+TURNED = 0.3
+"""Of the moves, those that send a block to the other end."""
 SEED = 127
 
 
@@ -40,18 +42,24 @@ def place(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[int,
 
     `apart` holds pairs that must not overlap although they live at different times. Equal arguments give equal results.
     """
-    orders = _orders(blocks)
-    best, order = min(((_lowest(blocks, allowed, apart, order), order) for order in orders), key=lambda found: found[0].bytes)
+    ceiling = aligned(enough_bytes)
+    starts = [(order, high) for order in _orders(blocks) for high in (frozenset[int](), frozenset(range(0, len(blocks), 2)))]
+    best, order, high = min(
+        ((_placed(blocks, allowed, apart, order, high, ceiling), order, high) for order, high in starts), key=lambda found: found[0].bytes
+    )
     randomness = random.Random(SEED)
     for _ in range(min(TRIALS, COMPARISONS // len(blocks) ** 2) if len(blocks) > 2 else 0):
-        if best.bytes <= aligned(enough_bytes):
+        if best.bytes <= ceiling:
             break
-        changed = list(order)
-        moved = changed.pop(randomness.randrange(len(changed)))
-        changed.insert(randomness.randrange(len(changed) + 1), moved)
-        found = _lowest(blocks, allowed, apart, changed)
+        changed, turned = list(order), high
+        if randomness.random() < TURNED:
+            turned = high ^ {randomness.randrange(len(blocks))}
+        else:
+            moved = changed.pop(randomness.randrange(len(changed)))
+            changed.insert(randomness.randrange(len(changed) + 1), moved)
+        found = _placed(blocks, allowed, apart, changed, turned, ceiling)
         if found.bytes <= best.bytes:  # equal ones, too: a plateau is walked over
-            best, order = found, changed
+            best, order, high = found, changed, turned
     return best
 
 
@@ -71,8 +79,10 @@ def _orders(blocks: Sequence[Block]) -> list[list[int]]:
     ]
 
 
-def _lowest(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[int, int]], order: Sequence[int]) -> Placement:
-    """Each block in turn at the lowest place that those before it leave."""
+def _placed(
+    blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[int, int]], order: Sequence[int], high: frozenset[int], ceiling: int
+) -> Placement:
+    """Each block in turn at the lowest place that those before it leave; those of `high` at the highest one below `ceiling`."""
     offsets: dict[int, int] = {}
     for block in order:
         blocked = sorted(
@@ -80,14 +90,33 @@ def _lowest(blocks: Sequence[Block], allowed: Allowed, apart: frozenset[tuple[in
             for other, offset in offsets.items()
             if _meet(blocks[block], blocks[other]) or (block, other) in apart or (other, block) in apart
         )
-        offset = 0
-        # Sorted by their lower ends: once the offset is past an interval, no later one reaches below that interval's beginning.
-        for low, high in blocked:
-            if low < offset < high:
-                offset = aligned(high)
-        offsets[block] = offset
+        offset = _highest(blocked, ceiling - blocks[block].bytes) if block in high else -1
+        offsets[block] = offset if offset >= 0 else _lowest(blocked)
     end = max((offset + blocks[block].bytes for block, offset in offsets.items()), default=0)
     return Placement(tuple(offsets[block] for block in range(len(blocks))), aligned(end))
+
+
+Intervals = Sequence[tuple[int, int]]
+"""Open intervals of offsets, sorted."""
+
+
+def _lowest(blocked: Intervals) -> int:
+    """The lowest offset in none of the intervals."""
+    offset = 0
+    # Sorted by their lower ends: once the offset is past an interval, no later one reaches below that interval's beginning.
+    for low, high in blocked:
+        if low < offset < high:
+            offset = aligned(high)
+    return offset
+
+
+def _highest(blocked: Intervals, most: int) -> int:
+    """The highest offset up to `most` in none of the intervals; negative where there is none."""
+    offset = most // ALIGNMENT * ALIGNMENT
+    for low, high in sorted(blocked, key=lambda interval: -interval[1]):
+        if low < offset < high:
+            offset = low // ALIGNMENT * ALIGNMENT
+    return offset
 
 
 def _meet(one: Block, other: Block) -> bool:

@@ -7,12 +7,17 @@ little as possible; among cuts that reach that, as few stages as possible are co
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgeloop.codegen.portable.pipeline import Batch, Pipeline, Tap
-from edgeloop.codegen.portable.placement import Block, aligned, place
+from edgeloop.codegen.portable.pipeline import Batch, Pipeline, Stage, Tap
+from edgeloop.codegen.portable.placement import ALIGNMENT, Block, aligned, place
 from edgeloop.codegen.portable.segment import MOST_STAGES, Segment, segment
 
 CUTS = 12
 """Ways to cut that are laid out, those with the least bound first."""
+ROOM, ROOM_BEYOND, ROOM_BYTES = 1.03, 1.0125, 896
+"""For speed the arena may grow: up to so many times the bound that `rows_bytes` gives, or so many times itself where it is beyond
+that, but not by more bytes than this."""
+WORTH = 200
+"""Instructions of an inference that a further byte must save."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +97,49 @@ def make_plan(pipeline: Pipeline) -> Plan:
 
 
 def _with_batches(plan: Plan) -> Plan:
-    """The same plan with as many rows at once as the arena has room for anyway."""
+    """The same plan with as much scratch memory as there is room for anyway, and a little more where that saves enough instructions."""
+    most = min(plan.arena_bytes + ROOM_BYTES, int(max(ROOM * rows_bytes(plan.pipeline), ROOM_BEYOND * plan.arena_bytes)))
+    numbers = range(len(plan.segments))
+    saved = [_saved(plan.pipeline.stages[part.last]) for part in plan.segments]
+    # A segment that takes the room may leave none to the next one: some orders are tried.
+    orders = [[*numbers], [*reversed(numbers)], sorted(numbers, key=lambda number: -saved[number])]
+    found = [_in_order(plan, order, room) for room in (plan.arena_bytes, most // ALIGNMENT * ALIGNMENT) for order in orders]
+    return min(found, key=lambda one: (_cost(one) + WORTH * one.arena_bytes, one.arena_bytes))
+
+
+def _in_order(plan: Plan, order: list[int], room: int) -> Plan:
+    """The plan in which one segment after the other got the best way to compute its rows that `room` bytes hold."""
     crossing = _crossing(plan.pipeline)
-    for number, part in enumerate(plan.segments):
+    for number in order:
+        part = plan.segments[number]
         for batch in plan.pipeline.stages[part.last].batches[:-1]:
             changed = segment(plan.pipeline, part.first, part.last, batch)
-            if changed is None or _least_bytes(plan.pipeline, changed, crossing) > plan.arena_bytes:
+            if changed is None or _least_bytes(plan.pipeline, changed, crossing) > room:
                 continue
-            found = _laid_out(plan.pipeline, (*plan.segments[:number], changed, *plan.segments[number + 1 :]), plan.arena_bytes)
-            if found.arena_bytes <= plan.arena_bytes:
+            found = _laid_out(plan.pipeline, (*plan.segments[:number], changed, *plan.segments[number + 1 :]), room)
+            if found.arena_bytes <= room:
                 plan = found
                 break
-    return plan
+    # The search was content with anything up to `room`.
+    peak = max(_least_bytes(plan.pipeline, part, crossing) for part in plan.segments)
+    return min(plan, _laid_out(plan.pipeline, plan.segments, peak), key=lambda one: one.arena_bytes)
+
+
+def _cost(plan: Plan) -> int:
+    """What the chosen ways take."""
+    return sum(plan.batch(stage).cost for stage in range(len(plan.pipeline.stages)))
+
+
+def _saved(stage: Stage) -> int:
+    """What the best way takes less than the one that takes the least memory."""
+    return stage.single.cost - stage.batches[0].cost
+
+
+def rows_bytes(pipeline: Pipeline) -> int:
+    """The least memory of any cut if kernels needed none to work in, and placing left no gaps: a bound of the arena's size."""
+    bare = replace(pipeline, stages=tuple(replace(stage, batches=(Batch(1, 0),)) for stage in pipeline.stages))
+    crossing = _crossing(bare)
+    return _least_peak(len(bare.stages), {ends: _least_bytes(bare, part, crossing) for ends, part in _segments(bare).items()})
 
 
 def _crossing(pipeline: Pipeline) -> Crossing:

@@ -246,11 +246,20 @@ EDGELOOP_INLINE int32_t edgeloop_fast_offset(int32_t zero_point, int32_t shift) 
 /* EDGELOOP_ROUND_FAST, up to the limits: twice the accumulator times the multiplier, rounded to the upper word as
  * SaturatingRoundingDoublingHighMul does, plus half a unit less one for negative values (RoundingDivideByPOT rounds halves
  * away from zero). The sign is that of the accumulator: where the product rounds to 0, one less does not matter. */
+EDGELOOP_INLINE int32_t edgeloop_fast_of_double(int32_t twice, int32_t multiplier, int32_t offset, int32_t right) {
+    return edgeloop_smmlar(twice, multiplier, edgeloop_wrapping_add(offset, twice >> 31)) >> right;
+}
+
+/* EDGELOOP_ROUND_POSITIVE: without the correction of negative values. */
+EDGELOOP_INLINE int32_t edgeloop_fast_positive_of_double(int32_t twice, int32_t multiplier, int32_t offset, int32_t right) {
+    return edgeloop_smmlar(twice, multiplier, offset) >> right;
+}
+
+/* The same of a plain accumulator. */
 EDGELOOP_INLINE int32_t edgeloop_fast(int32_t sum, int32_t multiplier, int32_t offset, int32_t right) {
     return edgeloop_smmlar((int32_t)((uint32_t)sum << 1), multiplier, edgeloop_wrapping_add(offset, sum >> 31)) >> right;
 }
 
-/* EDGELOOP_ROUND_POSITIVE: without the correction of negative values. */
 EDGELOOP_INLINE int32_t edgeloop_fast_positive(int32_t sum, int32_t multiplier, int32_t offset, int32_t right) {
     return edgeloop_smmlar((int32_t)((uint32_t)sum << 1), multiplier, offset) >> right;
 }

@@ -206,7 +206,7 @@ EDGELOOP_APART const uint32_t *positive_threes(const work *w, const uint32_t *gr
     return fast_threes(w, group, count, output, 1);
 }
 
-/* Any rounding, one channel or two, and groups that are not full: `columns` columns in groups of four, then of three. */
+/* Any rounding, one channel or two: `columns` columns in groups of four, then of three. */
 EDGELOOP_APART const uint32_t *any_groups(const work *w, const uint32_t *group, uint32_t fours, uint32_t columns, int8_t *output) {
     for (uint32_t size; columns; columns -= size) {
         sums tile;
@@ -232,6 +232,19 @@ EDGELOOP_APART const uint32_t *any_groups(const work *w, const uint32_t *group, 
 
 typedef const uint32_t *groups_kernel(const work *w, const uint32_t *group, uint32_t count, int8_t *output);
 
+/* A group that is not full is computed elsewhere; of its columns, the first ones are stored. */
+static const uint32_t *rest_of_three(const work *w, groups_kernel *of_three, const uint32_t *group, int8_t *output) {
+    int8_t all[3][2];
+    work elsewhere = *w;
+    elsewhere.channels = 2;
+    group = of_three(&elsewhere, group, 1, all[0]);
+    for (uint32_t column = 0; column < w->rest; column++, output += w->channels) {
+        output[0] = all[column][0];
+        output[1] = all[column][1];
+    }
+    return group;
+}
+
 /* All rows of groups for a pair of channels. */
 EDGELOOP_INLINE void all_rows(const work *w, groups_kernel *of_four, groups_kernel *of_three, const uint32_t *group, int8_t *output) {
     for (uint32_t rows = w->rows; rows; rows--) {
@@ -239,7 +252,7 @@ EDGELOOP_INLINE void all_rows(const work *w, groups_kernel *of_four, groups_kern
         output += 4 * w->fours * w->channels;
         if (w->threes) group = of_three(w, group, w->threes, output);
         output += 3 * w->threes * w->channels;
-        if (w->rest) group = any_groups(w, group, 0, w->rest, output);
+        if (w->rest) group = rest_of_three(w, of_three, group, output);
         output += w->rest * w->channels;
     }
 }

@@ -28,6 +28,7 @@ from edgeloop.codegen.portable.operators.prelu import Prelu
 from edgeloop.codegen.portable.operators.rescale import Rectify, Requantize
 from edgeloop.codegen.portable.operators.reshape import Reshape
 from edgeloop.codegen.portable.operators.resize import ResizeBilinear, ResizeNearest
+from edgeloop.codegen.portable.operators.rgb_convolution import RgbConvolution
 from edgeloop.codegen.portable.operators.separable import Separable
 from edgeloop.codegen.portable.operators.slices import PlainSlice, Slice, Split, StridedSlice
 from edgeloop.codegen.portable.operators.softmax import Softmax
@@ -36,6 +37,7 @@ from edgeloop.codegen.portable.work import Work
 
 KINDS: list[type[Layer]] = [
     Convolution,
+    RgbConvolution,
     Depthwise,
     AnyConvolution,
     Dense,
@@ -90,6 +92,7 @@ __all__ = [
     "Reshape",
     "ResizeBilinear",
     "ResizeNearest",
+    "RgbConvolution",
     "Separable",
     "Slice",
     "Softmax",

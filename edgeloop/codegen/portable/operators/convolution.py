@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +34,19 @@ _ORDER_3X9 = [*(row * 9 + place for row in range(3) for place in range(8)), 8, 1
 class Convolution(Scaled):
     """Weights are (output channels, height, width, input channels)."""
 
-    OPERATORS = ("CONV_2D",)
+    OPERATORS: ClassVar[tuple[str, ...]] = ("CONV_2D",)
     OPTIONS = "Conv2DOptions"
     KERNEL = "edgeloop_convolution"
 
     @classmethod
     def kind_of(cls, node: Node) -> type[Layer]:
+        from edgeloop.codegen.portable.operators.rgb_convolution import RgbConvolution
+
         weights, source = node.graph.operand(node.operator, 1), node.graph.operand(node.operator, 0)
         grouped = weights is not None and source is not None and weights.shape[3:] != source.shape[3:]
-        return AnyConvolution if grouped or dilation(node) != (1, 1) else cls
+        if grouped or dilation(node) != (1, 1):
+            return AnyConvolution
+        return RgbConvolution if weights is not None and RgbConvolution.takes(weights.shape, node.option("StrideW")) else cls
 
     @classmethod
     def read(cls, node: Node) -> Self:
@@ -67,7 +71,7 @@ class Convolution(Scaled):
         self.expect_scaled(self.output.channels, self.window.height, self.window.width, self.inputs[0].channels)
 
     def parameters(self) -> Values:
-        return self._parameters(self.inputs[0])
+        return self.parameters_of(self.inputs[0])
 
     def parameters_of_pixels(self, pixels: Value) -> Values:
         """Those of a convolution that reads the uint8 value which a QUANTIZE before it turns into its int8 input.
@@ -78,9 +82,10 @@ class Convolution(Scaled):
         quantized = self.inputs[0]
         if pixels.dtype != "uint8" or quantized.scale != pixels.scale or quantized.zero_point != pixels.zero_point - 128:
             raise ModelError(f"{pixels.name} and {quantized.name} differ by more than 128.", "Their QUANTIZE needs a kernel of its own.")
-        return self._parameters(pixels)
+        return self.parameters_of(pixels)
 
-    def _parameters(self, source: Value) -> Values:
+    def parameters_of(self, source: Value) -> Values:
+        """The fields of the structure where this is read as the input."""
         rows = self.weights.reshape(self.output.channels, -1)
         return {
             **self.common_fields(rows, self._stored(rows), source),
@@ -114,7 +119,9 @@ class Convolution(Scaled):
         weights = (pairs if resident else 1) * pair_bytes(inputs) + aligned(gathered)
         least = RESIDENT_COLUMNS if resident else GROUP
         widths = (width for width in WIDTHS if width == least or least < width < self.output.width + GROUP)
-        return tuple(Batch(1, width * inputs * 2 + weights, width) for width in widths)
+        # Unless they stay, weights are expanded for every group of columns.
+        expanded = 0 if resident else self.output.height * aligned(channels, 2) * inputs
+        return tuple(Batch(1, width * inputs * 2 + weights, width, -(-self.output.width // width) * expanded) for width in widths)
 
     def gather(self, site: Site) -> list[str]:
         return site.window("const void")

@@ -87,43 +87,63 @@ static void gather(const work *w, int32_t first, uint32_t columns) {
     }
 }
 
-/* One column of any window, `offset` bytes behind the rows' beginnings. */
+/* One column of any window, `offset` bytes behind the rows' beginnings. Words go on from row to row: where a row does not end with
+ * one, what it lacks is the beginning of the next row. Rows of at least four bytes: */
 EDGELOOP_INLINE void expand_any(const work *w, uint32_t is_unsigned, uint32_t gathered, uint32_t offset, uint32_t *words, uint32_t step) {
+    const uint32_t run = w->run;
     uint32_t waiting = 0;
-    uint32_t count = 0;
+    uint32_t bits = 0; /* of it */
+    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
+        const uint8_t *from = row_at(w, gathered, ky) + offset, *const end = from + run;
+        if (bits) {
+            put4(is_unsigned, waiting | edgeloop_load4(from) << bits, words, step);
+            words += 2 * step;
+            from += 4 - bits / 8;
+        }
+        for (; end - from >= 4; from += 4, words += 2 * step) put4(is_unsigned, edgeloop_load4(from), words, step);
+        bits = 8 * (uint32_t)(end - from);
+        if (bits) waiting = edgeloop_load4(end - 4) >> (32 - bits);
+    }
+    if (bits) put4(is_unsigned, waiting, words, step);
+}
+
+/* Shorter ones. */
+EDGELOOP_INLINE void expand_short(const work *w, uint32_t is_unsigned, uint32_t gathered, uint32_t offset, uint32_t *words, uint32_t step) {
+    uint32_t waiting = 0;
+    uint32_t bits = 0;
     for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) {
         const uint8_t *from = row_at(w, gathered, ky) + offset;
-        uint32_t left = w->run;
-        if (count == 0) {
-            const uint32_t fours = left / 4;
-            for (const uint8_t *end = from + 4 * fours; from != end; from += 4, words += 2 * step) {
-                put4(is_unsigned, edgeloop_load4(from), words, step);
-            }
-            left -= 4 * fours;
-        }
-        for (; left; left--) {
-            waiting |= (uint32_t)*from++ << (8 * count);
-            if (++count == 4) {
+        for (const uint8_t *end = from + w->run; from != end; from++) {
+            waiting |= (uint32_t)*from << bits;
+            bits += 8;
+            if (bits == 32) {
                 put4(is_unsigned, waiting, words, step);
                 words += 2 * step;
-                waiting = count = 0;
+                waiting = bits = 0;
             }
         }
     }
-    if (count) put4(is_unsigned, waiting, words, step);
+    if (bits) put4(is_unsigned, waiting, words, step);
 }
 
 /* `count` groups of `step` columns. */
+#define EXPAND_GROUPS(name, expand, is_unsigned)                                                                                  \
+    EDGELOOP_APART void name(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group, uint32_t step, uint32_t count) { \
+        const uint32_t advance = w->layer->stride_x * w->layer->input_channels;                                                   \
+        for (; count; count--, group += w->filled / 2 * step) {                                                                   \
+            for (uint32_t i = 0; i < step; i++, offset += advance) expand(w, is_unsigned, gathered, offset, group + i, step);     \
+        }                                                                                                                         \
+    }
+EXPAND_GROUPS(signed_groups, expand_any, 0)
+EXPAND_GROUPS(unsigned_groups, expand_any, 1)
+EXPAND_GROUPS(short_signed_groups, expand_short, 0)
+EXPAND_GROUPS(short_unsigned_groups, expand_short, 1)
+
 static void expand_any_groups(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group, uint32_t step, uint32_t count) {
-    const uint32_t advance = w->layer->stride_x * w->layer->input_channels;
-    for (; count; count--, group += w->filled / 2 * step) {
-        for (uint32_t i = 0; i < step; i++, offset += advance) {
-            if (w->layer->input_is_unsigned) {
-                expand_any(w, 1, gathered, offset, group + i, step);
-            } else {
-                expand_any(w, 0, gathered, offset, group + i, step);
-            }
-        }
+    if (w->run < 4) {
+        (w->layer->input_is_unsigned ? short_unsigned_groups : short_signed_groups)(w, gathered, offset, group, step, count);
+    } else {
+        (w->layer->input_is_unsigned ? unsigned_groups : signed_groups)(w, gathered, offset, group, step, count);
     }
 }
 

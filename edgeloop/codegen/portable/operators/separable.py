@@ -47,7 +47,7 @@ class Separable(Fusion[Depthwise, Convolution]):
         least = (1, 1)
         # Beyond the way that takes the least memory, only what pays.
         chosen = [*best_first[: best_first.index(least)], least]
-        return tuple(Batch(rows, separable_scratch_bytes(self.first, rows, tiles)) for rows, tiles in chosen)
+        return tuple(Batch(rows, separable_scratch_bytes(self.first, rows, tiles), cost=self._cost(rows, tiles)) for rows, tiles in chosen)
 
     def _cost(self, rows: int, tiles: int) -> int:
         """About how many instructions all rows take in calls of `rows` rows, but for those that they always take."""
