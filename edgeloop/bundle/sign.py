@@ -90,6 +90,17 @@ def check(folder: Path, trust: Trust, digests: Mapping[str, str]) -> None:
         verifier.verify(folder, path)
 
 
+def check_signer(settings: Sign, root: Path) -> None:
+    """See that a key or certificate can be used, before there is anything to sign.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not settings.keyless:
+        with _signer(settings, root):
+            return
+
+
 def is_by(content: bytes, settings: Sign, root: Path, digests: Mapping[str, str]) -> bool:
     """Whether a signature is of these digests, and names the key or certificate that would sign now.
 

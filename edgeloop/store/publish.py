@@ -67,11 +67,15 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
 
 
 def check_target(workspace: Workspace, params: Params) -> None:
-    """See, before anything is built, that cards can be published: the place answers and takes a small file. The local store is started.
+    """See, before anything is built, that cards can be published: the place answers and takes a small file, and the key is there.
+
+    The local store is started.
 
     Raises:
         StoreError: they cannot.
+        InputError: the key or certificate cannot be used.
     """
+    Signer(workspace.root, params.publish.sign).check()
     if params.publish.to.startswith("s3://") and params.publish.endpoint == "local":
         from edgeloop.store.local import local_store
 

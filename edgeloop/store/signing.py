@@ -16,6 +16,17 @@ class Signer:
     def __init__(self, root: Path, settings: Sign | None) -> None:
         self._root, self._settings = root, settings
 
+    def check(self) -> None:
+        """See that the key or certificate can be used.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if self._settings is not None:
+            from edgeloop.bundle.sign import check_signer
+
+            check_signer(self._settings, self._root)
+
     def signature(self, bundle: Bundle) -> bytes | None:
         """A signature of all files of a bundle and its manifest; None where nobody signs.
 

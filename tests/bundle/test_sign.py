@@ -16,9 +16,9 @@ from edgeloop.bundle.files import MANIFEST, SIGNATURE
 from edgeloop.bundle.sign import Trust
 from edgeloop.bundle.verify import verify
 from edgeloop.config.steps import Sign
-from edgeloop.errors import InputError, StoreError
+from edgeloop.errors import InputError
 from edgeloop.store.export import export
-from edgeloop.store.publish import publish
+from edgeloop.store.publish import check_target, publish
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +151,11 @@ def test_publishing_again_keeps_a_signature_and_another_signer_replaces_it(made:
 
 
 def test_nothing_is_published_where_the_key_is_not_there(made: Project, tmp_path: Path) -> None:
-    with pytest.raises((InputError, StoreError), match="cannot be used"):
-        publish(made.workspace, made.signing(key=tmp_path / "absent.pem"), [VARIANT], to=str(tmp_path / "shelf"))
+    params = made.publishing(sign=Sign(key=tmp_path / "absent.pem"), to=str(tmp_path / "shelf"))
+    with pytest.raises(InputError, match="cannot be used"):
+        publish(made.workspace, params, [VARIANT])
+    with pytest.raises(InputError, match="cannot be used"):
+        check_target(made.workspace, params)
     assert not list((tmp_path / "shelf").rglob("latest.json"))
 
 

@@ -221,6 +221,11 @@ def test_over_http_and_s3_as_from_a_folder(
     assert shelf.second in capsys.readouterr().out
     s3 = to_read("s3://models/cards", (shelf.made.workspace, served["params"]))
     assert pull(s3, VARIANT, tmp_path / "by s3", shelf.trust).version == shelf.second
+    owner = owner_credentials(shelf.made.workspace)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", served["index"].partition("/models/")[0])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", owner.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", owner.secret_key)
+    assert main(["verify", f"s3://models/cards/{VARIANT}/{shelf.second}", *key]) == 0, "outside a project, as the environment says"
 
 
 @pytest.mark.thorough
