@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from card_records import Story
+from chromium import ABSENT, PROGRAM, chromium
 from signed_bundle import VARIANT, Project, key_pair, project
 
 from edgeloop.bundle.files import SUMS
@@ -240,3 +241,22 @@ def test_what_was_changed_behind_an_address_is_seen(served: dict[str, Any], shel
     assert "models/float.tflite: was changed" in capsys.readouterr().err
     assert main(["verify", served["page"].replace(shelf.second, "0" * 16)]) == 1
     assert "is no published version" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=ABSENT)
+@pytest.mark.thorough
+def test_a_card_leads_to_all_cards_only_where_it_lies_in_a_store(shelf: Shelf, tmp_path: Path) -> None:
+    """It is the same page to the byte, there and in a copy."""
+    pull(to_read(str(shelf.folder)), VARIANT, tmp_path / "copy", shelf.trust)
+    stored, copy = shelf.folder / VARIANT / shelf.first / "index.html", tmp_path / "copy" / "index.html"
+    assert stored.read_bytes() == copy.read_bytes()
+    with chromium(tmp_path / "profile") as page:
+        page.open(stored.as_uri())
+        page.see("Network information")
+        assert page.run("document.getElementById('all-cards').hidden") is False
+        page.click("ALL CARDS")
+        page.see("Models to choose from")
+        page.open(copy.as_uri())
+        page.see("Network information")
+        assert page.run("document.getElementById('all-cards').hidden") is True
+        assert "ALL CARDS" not in page.text().upper()
