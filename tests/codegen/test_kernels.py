@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from kernel_cases import KINDS, Case, drawn_cases, narrow_cases, reference_cases
-from kernel_program import run_on_core, run_on_host
+from kernel_program import run_on_core, run_on_host, run_on_m55
 from matrix import first_is_short
 
+from edgeloop.boards.virtual import m55
 from edgeloop.codegen.portable.operators.scaled import ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler, find_host_compiler, host_compilers
 
@@ -53,6 +54,28 @@ def test_dsp_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) ->
 def test_dsp_kernels_on_a_cortex_m7(kinds: str, compiler: Compiler, tmp_path: Path) -> None:
     cases = group(kinds)
     number = run_on_core(cases, tmp_path, compiler, ["-O2"])
+    assert number == 0, shown(cases, number)
+
+
+M55 = pytest.mark.skipif(not m55.is_here(), reason=f"{m55.QEMU} is not installed (Debian package qemu-system-arm)")
+"""With vector instructions, which no other emulator here has."""
+
+
+@M55
+@pytest.mark.parametrize("compiler", arm_compilers(m55.CPU), ids=str)
+@pytest.mark.parametrize("kinds", first_is_short((*WINDOWS, *GROUPS[:-2])))
+def test_vector_kernels_on_a_cortex_m55(kinds: str, compiler: Compiler, tmp_path: Path) -> None:
+    cases = group(kinds)
+    number = run_on_m55(cases, tmp_path, compiler, ["-O2"])
+    assert number == 0, shown(cases, number)
+
+
+@M55
+@pytest.mark.thorough
+@pytest.mark.parametrize("compiler", arm_compilers(m55.CPU), ids=str)
+def test_every_width_up_to_thirteen_columns_with_vectors(compiler: Compiler, tmp_path: Path) -> None:
+    cases = narrow_cases(seed=SEED)
+    number = run_on_m55(cases, tmp_path, compiler, ["-O2"])
     assert number == 0, shown(cases, number)
 
 

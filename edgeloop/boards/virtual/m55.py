@@ -75,5 +75,7 @@ def _vectors(program: Program) -> bytes:
 
 def _fault(program: Program, words: bytes) -> CoreFault:
     counter, status, memory, bus = struct.unpack("<4I", words)
-    what = f"The program faulted in QEMU at {program.nearest(counter)} ({counter:#x}): CFSR {status:#x}, addresses {memory:#x} and {bus:#x}."
+    what = (
+        f"The program faulted in QEMU at {program.nearest(counter)} ({counter:#x}): CFSR {status:#x}, addresses {memory:#x} and {bus:#x}."
+    )
     return CoreFault(what, "See CFSR in the Armv8-M Architecture Reference Manual.", counter)

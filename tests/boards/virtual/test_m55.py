@@ -55,7 +55,9 @@ def test_a_program_returns_its_status(tmp_path: Path, compiler: Compiler) -> Non
 
 def test_a_program_reads_and_writes_files(tmp_path: Path, compiler: Compiler) -> None:
     (tmp_path / "taken").write_bytes(b"abcd")
-    text = 'uint32_t start(void) { char c[4]; host_read(host_open("taken", 0), c, 4); host_write(host_open("given", 1), c + 1, 3); return 0; }'
+    text = (
+        'uint32_t start(void) { char c[4]; host_read(host_open("taken", 0), c, 4); host_write(host_open("given", 1), c + 1, 3); return 0; }'
+    )
     assert run(text, tmp_path, compiler) == 0
     assert (tmp_path / "given").read_bytes() == b"bcd"
 
@@ -79,7 +81,7 @@ def test_a_fault_names_the_function(tmp_path: Path, compiler: Compiler) -> None:
 
 def test_a_program_without_end_is_ended(tmp_path: Path, compiler: Compiler) -> None:
     with pytest.raises(BoardError, match=r"not done in QEMU after 1 s"):
-        run("uint32_t start(void) { for (;;) __asm__ volatile(\"\"); }", tmp_path, compiler, deadline_s=1.0)
+        run('uint32_t start(void) { for (;;) __asm__ volatile(""); }', tmp_path, compiler, deadline_s=1.0)
 
 
 def test_without_qemu_it_says_what_to_install(tmp_path: Path, compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,55 @@
+/* Vectors of Helium (MVE, the vector extension of Armv8.1-M). Internal to the kernels. EDGELOOP_MVE is 1 where kernels shall use them. */
+#ifndef EDGELOOP_MVE_H
+#define EDGELOOP_MVE_H
+
+#include <stdint.h>
+
+#include "edgeloop_fixed_point.h"
+#include "edgeloop_rounding.h"
+
+#if defined(__ARM_FEATURE_MVE) && !defined(EDGELOOP_NO_DSP) && !defined(EDGELOOP_NO_MVE)
+#define EDGELOOP_MVE 1
+#else
+#define EDGELOOP_MVE 0
+#endif
+
+#if EDGELOOP_MVE
+
+#include <arm_mve.h>
+
+/* VQRDMULH is SaturatingRoundingDoublingHighMul: it computes floor((2 a b + 2^31) / 2^32) = floor((a b + 2^30) / 2^31), and saturates
+ * where both are -2^31. So does edgeloop_high_product.
+ *
+ * VRSHL by -e is floor((v + 2^(e-1)) / 2^e) without overflow: it rounds halves upwards, and RoundingDivideByPOT rounds them away from zero.
+ * They differ where v is negative and half-way, and there one less than v gives what is wanted; other negative values leave 2^(e-1) above a
+ * multiple of 2^e at least by one, so that one less does not matter to them. Where e is 0 nothing may be taken off. A product with a
+ * multiplier is above -2^31, so there is room for one less. */
+
+/* MultiplyByQuantizedMultiplier; `right` is minus the shift to the right, whose uppermost bit is there where that is not 0. */
+EDGELOOP_INLINE int32x4_t edgeloop_mve_scaled(int32x4_t sums, int32x4_t multiplier, int32x4_t left, int32x4_t right) {
+    const int32x4_t product = vqrdmulhq_s32(vshlq_s32(sums, left), multiplier);
+    const int32x4_t less = vshrq_n_s32(vandq_s32(product, right), 31);
+    return vrshlq_s32(vaddq_s32(product, less), right);
+}
+
+/* The same where all are shifted to the right, as fast rounding has it. */
+EDGELOOP_INLINE int32x4_t edgeloop_mve_fast(int32x4_t sums, int32x4_t multiplier, int32x4_t right) {
+    const int32x4_t product = vqrdmulhq_s32(sums, multiplier);
+    return vrshlq_s32(vaddq_s32(product, vshrq_n_s32(product, 31)), right);
+}
+
+/* The same where it does not matter how negative results are rounded. */
+EDGELOOP_INLINE int32x4_t edgeloop_mve_fast_positive(int32x4_t sums, int32x4_t multiplier, int32x4_t right) {
+    return vrshlq_s32(vqrdmulhq_s32(sums, multiplier), right);
+}
+
+/* Lanes of both in turn, to 16 bits, saturated. */
+EDGELOOP_INLINE int16x8_t edgeloop_mve_in_turn(int32x4_t first, int32x4_t second) {
+    return vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(first), first), second);
+}
+
+/* The lower halves of lanes to 8 bits, saturated; the upper ones are something else. */
+EDGELOOP_INLINE int16x8_t edgeloop_mve_saturated(int16x8_t v) { return vreinterpretq_s16_s8(vqmovnbq_s16(vreinterpretq_s8_s16(v), v)); }
+
+#endif
+#endif

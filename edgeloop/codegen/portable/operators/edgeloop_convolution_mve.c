@@ -1,0 +1,125 @@
+/* CONV_2D with vectors: where columns do not lie in the input as they are needed, they are collected in the scratch memory, as int8. */
+#include "edgeloop_convolution.h"
+#include "edgeloop_mve_multiply.h"
+#include "edgeloop_tile.h"
+
+#if EDGELOOP_MVE
+
+enum { BLOCK = 16, EARLY_3X9 = 8, RUN_3X9 = 9 };
+
+typedef struct {
+    const edgeloop_convolution *layer;
+    const void *const *rows;
+    uint32_t run;      /* bytes of one kernel row */
+    uint32_t step;     /* bytes of a column, filled up */
+    uint32_t complete; /* whether no row is missing */
+    uint8_t flip;      /* what makes int8 of a stored value, by exclusive or */
+} work;
+
+static uint8_t *copy_bytes(uint8_t *to, const uint8_t *from, uint32_t count, uint8_t flip) {
+    const uint8x16_t flips = vdupq_n_u8(flip);
+    for (; count >= BLOCK; count -= BLOCK, from += BLOCK, to += BLOCK) vstrbq_u8(to, veorq_u8(vldrbq_u8(from), flips));
+    if (count) {
+        const mve_pred16_t there = vctp8q(count);
+        vstrbq_p_u8(to, veorq_u8(vldrbq_z_u8(from, there), flips), there);
+    }
+    return to + count;
+}
+
+static uint8_t *fill_bytes(uint8_t *to, uint8_t value, uint32_t count) {
+    const uint8x16_t values = vdupq_n_u8(value);
+    for (; count >= BLOCK; count -= BLOCK, to += BLOCK) vstrbq_u8(to, values);
+    if (count) vstrbq_p_u8(to, values, vctp8q(count));
+    return to + count;
+}
+
+EDGELOOP_INLINE uint32_t least(uint32_t one, uint32_t other) { return one < other ? one : other; }
+
+/* The window that begins at an input column (which may be negative), row by row, with padding. */
+static void collect(const work *w, int32_t first, uint8_t *to) {
+    const edgeloop_convolution *layer = w->layer;
+    const uint32_t channels = layer->input_channels, width = layer->kernel_width;
+    const uint8_t fill = (uint8_t)((uint8_t)layer->input_zero_point ^ w->flip);
+    const uint32_t before = first < 0 ? least((uint32_t)-first, width) : 0;
+    const uint32_t start = (uint32_t)first + before; /* the first column that the input has */
+    const uint32_t inside = start < layer->input_width ? least(layer->input_width - start, width - before) : 0;
+    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
+        const uint8_t *row = w->rows[ky];
+        const uint32_t copied = row != NULL ? inside : 0;
+        if (before) to = fill_bytes(to, fill, before * channels);
+        if (copied) to = copy_bytes(to, row + start * channels, copied * channels, w->flip);
+        if (before + copied != width) to = fill_bytes(to, fill, (width - before - copied) * channels);
+    }
+}
+
+/* The same where there is no padding, `offset` bytes behind the rows' beginnings. */
+static void collect_inside(const work *w, uint32_t offset, uint8_t *to) {
+    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) to = copy_bytes(to, (const uint8_t *)w->rows[ky] + offset, w->run, w->flip);
+}
+
+/* 3x3 with three channels: eight values of each row, then the ninth ones. */
+EDGELOOP_INLINE void put_3x9(const uint8_t *first, const uint8_t *second, const uint8_t *third, uint8_t flip, uint8_t *to) {
+    const uint8x16_t flips = vdupq_n_u8(flip);
+    const mve_pred16_t early = vctp8q(EARLY_3X9);
+    vstrbq_p_u8(to, veorq_u8(vldrbq_z_u8(first, early), flips), early);
+    vstrbq_p_u8(to + EARLY_3X9, veorq_u8(vldrbq_z_u8(second, early), flips), early);
+    vstrbq_p_u8(to + 2 * EARLY_3X9, veorq_u8(vldrbq_z_u8(third, early), flips), early);
+    to[3 * EARLY_3X9] = (uint8_t)(first[EARLY_3X9] ^ flip);
+    to[3 * EARLY_3X9 + 1] = (uint8_t)(second[EARLY_3X9] ^ flip);
+    to[3 * EARLY_3X9 + 2] = (uint8_t)(third[EARLY_3X9] ^ flip);
+}
+
+static void collect_3x9(const work *w, int32_t first, uint8_t *to) {
+    uint8_t window[3 * RUN_3X9];
+    collect(w, first, window);
+    put_3x9(window, window + RUN_3X9, window + 2 * RUN_3X9, 0, to);
+}
+
+/* `count` columns of the output from `column` on. */
+static void collect_columns(const work *w, uint32_t column, uint32_t count, uint8_t *to) {
+    const edgeloop_convolution *layer = w->layer;
+    const uint32_t ordered = edgeloop_is_3x9(layer), flip = w->flip;
+    int32_t first = (int32_t)(column * layer->stride_x - layer->left);
+    for (; count; count--, first += (int32_t)layer->stride_x, to += w->step) {
+        const uint32_t offset = (uint32_t)first * layer->input_channels;
+        if (!w->complete || first < 0 || (uint32_t)first + layer->kernel_width > layer->input_width) {
+            (ordered ? collect_3x9 : collect)(w, first, to);
+        } else if (ordered) {
+            put_3x9((const uint8_t *)w->rows[0] + offset, (const uint8_t *)w->rows[1] + offset, (const uint8_t *)w->rows[2] + offset,
+                    (uint8_t)flip, to);
+        } else {
+            collect_inside(w, offset, to);
+        }
+    }
+}
+
+static uint32_t is_complete(const edgeloop_convolution *layer, const void *const *rows) {
+    for (uint32_t ky = 0; ky < layer->kernel_height; ky++) {
+        if (rows[ky] == NULL) return 0;
+    }
+    return 1;
+}
+
+/* Whether each window is a run of int8 values in the input. */
+static uint32_t lies_ready(const edgeloop_convolution *layer, const void *row) {
+    const uint32_t end = (layer->output_width - 1) * layer->stride_x + layer->kernel_width;
+    return layer->kernel_height == 1 && row != NULL && !layer->input_is_unsigned && layer->left == 0 && end <= layer->input_width;
+}
+
+void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, uint32_t columns, int8_t *output, void *scratch) {
+    const uint32_t run = layer->kernel_width * layer->input_channels, inputs = layer->kernel_height * run;
+    const uint32_t is_pointwise = layer->kernel_height * layer->kernel_width == 1 && layer->stride_x == 1;
+    const uint32_t most = is_pointwise ? layer->output_width : columns; /* such a window is called without a number of columns */
+    const work w = {layer, rows, run, edgeloop_filled(inputs), is_complete(layer, rows), layer->input_is_unsigned ? 0x80 : 0};
+    if (lies_ready(layer, rows[0])) {
+        edgeloop_mve_multiply(layer, rows[0], layer->stride_x * layer->input_channels, inputs, layer->output_width, output);
+        return;
+    }
+    for (uint32_t column = 0; column < layer->output_width; column += most, output += most * layer->output_channels) {
+        const uint32_t count = least(most, layer->output_width - column);
+        collect_columns(&w, column, count, scratch);
+        edgeloop_mve_multiply(layer, scratch, w.step, inputs, count, output);
+    }
+}
+
+#endif
