@@ -18,10 +18,12 @@ from emulated_code import EmulatedNetwork
 from generated_code import DSP, HostNetwork, generate_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from m55_code import M55Network
 from numpy.typing import NDArray
 from random_models import random_images, random_model
 from reference import Reference
 
+from edgeloop.boards.virtual import m55
 from edgeloop.codegen.portable.importer import read_network
 from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.operators import KINDS
@@ -40,6 +42,7 @@ EMULATED = [pytest.param("camera", marks=pytest.mark.thorough), *(pytest.param(n
 GRAPHS = int(os.environ.get("EDGELOOP_GRAPHS", "12"))
 WATCHED = ("-fsanitize=undefined", "-fno-sanitize-recover=all", "-fsanitize-undefined-trap-on-error")
 """What is not defined in C ends the process."""
+M55 = pytest.mark.skipif(not m55.is_here(), reason=f"{m55.QEMU} is not installed (Debian package qemu-system-arm)")
 NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
 
 
@@ -72,9 +75,20 @@ def check_equal_emulated(
     model: Path, folder: Path, images: list[NDArray[Any]], compiler: Compiler, level: str = "-O2"
 ) -> list[NDArray[Any]]:
     """Compare the code on the emulated core with the reference on every image; returns the outputs."""
-    reference = Reference(model)
     network, _ = generate_folder(model, folder / "emulated")
-    emulated = EmulatedNetwork(network, folder / "emulated", compiler, level)
+    return check_emulated(EmulatedNetwork(network, folder / "emulated", compiler, level), Reference(model), images)
+
+
+def check_equal_with_vectors(
+    model: Path, folder: Path, images: list[NDArray[Any]], compiler: Compiler, level: str = "-O2"
+) -> list[NDArray[Any]]:
+    """The same on a Cortex-M55, with its vector instructions."""
+    network, _ = generate_folder(model, folder / "vectors")
+    return check_emulated(M55Network(network, folder / "vectors", compiler, level), Reference(model), images)
+
+
+def check_emulated(emulated: EmulatedNetwork | M55Network, reference: Reference, images: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Compare what an emulated core computes of every layer; returns the outputs."""
     outputs = []
     for image in images:
         reference.run(image)
