@@ -32,16 +32,9 @@ EDGELOOP_INLINE int32x4_t edgeloop_mve_scaled(int32x4_t sums, int32x4_t multipli
     return vrshlq_s32(vaddq_s32(product, less), right);
 }
 
-/* The same where all are shifted to the right, as fast rounding has it. */
-EDGELOOP_INLINE int32x4_t edgeloop_mve_fast(int32x4_t sums, int32x4_t multiplier, int32x4_t right) {
-    const int32x4_t product = vqrdmulhq_s32(sums, multiplier);
-    return vrshlq_s32(vaddq_s32(product, vshrq_n_s32(product, 31)), right);
-}
-
-/* The same where it does not matter how negative results are rounded. */
-EDGELOOP_INLINE int32x4_t edgeloop_mve_fast_positive(int32x4_t sums, int32x4_t multiplier, int32x4_t right) {
-    return vrshlq_s32(vqrdmulhq_s32(sums, multiplier), right);
-}
+/* Negative lanes less one. Where all lanes are shifted to the right, as in fast rounding, a VQRDMULH, this, and a VRSHL scale them; where
+ * negative results do not matter, without this. */
+EDGELOOP_INLINE int32x4_t edgeloop_mve_less(int32x4_t products) { return vaddq_s32(products, vshrq_n_s32(products, 31)); }
 
 /* Lanes of both in turn, to 16 bits, saturated. */
 EDGELOOP_INLINE int16x8_t edgeloop_mve_in_turn(int32x4_t first, int32x4_t second) {

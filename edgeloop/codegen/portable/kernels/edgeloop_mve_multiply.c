@@ -9,9 +9,10 @@ enum { BLOCK = 16, COLUMNS = 3, MOST_CHANNELS = 32767 };
 /* A pair of output channels. What has four lanes is for the first, the second, the first, the second. */
 typedef struct {
     const int32_t *weights; /* words of four inputs, those of both channels in turn */
-    const int32_t *last_weights;
     uint32_t blocks;        /* of 16 inputs, */
-    uint32_t rest;          /* and what is left of them */
+    uint32_t rest;          /* and what is left of them, */
+    mve_pred16_t there;     /* which of a column's last values are read, */
+    int8x16_t last[2];      /* and their weights */
     uint32_t step;
     uint32_t channels;      /* in a column of the output */
     uint32_t both;          /* whether the second channel is there */
@@ -24,7 +25,7 @@ typedef struct {
     int32_t high;
 } work;
 
-/* Weights of the last inputs: zero where there are none. */
+/* Zero where there are no inputs. */
 typedef struct {
     int8x16_t first;
     int8x16_t second;
@@ -83,8 +84,8 @@ EDGELOOP_INLINE sums multiplied(const work *k, const int8_t *from, uint32_t colu
         p2 += BLOCK;
     }
     if (k->rest) {
-        const mve_pred16_t there = vctp8q(k->rest);
-        const weight_pair w = last_weights(k->last_weights, k->rest);
+        const mve_pred16_t there = k->there;
+        const weight_pair w = {k->last[0], k->last[1]};
         p0 = from + BLOCK * k->blocks, p1 = p0 + k->step, p2 = p1 + k->step;
         ADD(SOME);
     }
@@ -120,9 +121,13 @@ EDGELOOP_INLINE void fast_tile(const work *k, uint32_t is_positive, const int8_t
     const sums sum = multiplied(k, from, columns);
     const int32x4_t multiplier = k->multiplier, right = k->right;
     int32x4_t early = early_lanes(&sum, columns), late = late_lanes(&sum, columns);
-    early = is_positive ? edgeloop_mve_fast_positive(early, multiplier, right) : edgeloop_mve_fast(early, multiplier, right);
-    late = is_positive ? edgeloop_mve_fast_positive(late, multiplier, right) : edgeloop_mve_fast(late, multiplier, right);
-    const int16x8_t halves = vqaddq_n_s16(edgeloop_mve_in_turn(early, late), (int16_t)k->zero_point);
+    early = vqrdmulhq_s32(early, multiplier);
+    late = vqrdmulhq_s32(late, multiplier);
+    if (!is_positive) {
+        early = edgeloop_mve_less(early);
+        late = edgeloop_mve_less(late);
+    }
+    const int16x8_t halves = vqaddq_n_s16(edgeloop_mve_in_turn(vrshlq_s32(early, right), vrshlq_s32(late, right)), (int16_t)k->zero_point);
     vstrbq_scatter_offset_s16(output, places, edgeloop_mve_saturated(halves));
 }
 
@@ -177,8 +182,11 @@ EDGELOOP_APART void any(const work *k, const int8_t *from, uint32_t count, int8_
 /* The channel and the next one; where there is none, the channel in its place. */
 static void prepare(work *k, const edgeloop_convolution *layer, uint32_t channel) {
     const uint32_t next = k->both ? channel + 1 : channel;
+    const weight_pair last = last_weights(k->weights + 2 * BLOCK / 4 * k->blocks, k->rest);
     const int32_t shift = layer->shift[channel], next_shift = layer->shift[next];
     const int32x4_t none = vdupq_n_s32(0), shifts = lanes_of(shift, next_shift, shift, next_shift);
+    k->last[0] = last.first;
+    k->last[1] = last.second;
     k->bias[0] = layer->bias[channel];
     k->bias[1] = layer->bias[next];
     k->multiplier = lanes_of(layer->multiplier[channel], layer->multiplier[next], layer->multiplier[channel], layer->multiplier[next]);
@@ -196,17 +204,14 @@ static void add_unsigned(work *k) {
         first = vaddvaq_s8(first, w.first);
         second = vaddvaq_s8(second, w.second);
     }
-    if (k->rest) {
-        const weight_pair w = last_weights(weights, k->rest);
-        first = vaddvaq_s8(first, w.first);
-        second = vaddvaq_s8(second, w.second);
-    }
+    first = vaddvaq_s8(first, k->last[0]);
+    second = vaddvaq_s8(second, k->last[1]);
     k->bias[0] = edgeloop_wrapping_add(k->bias[0], first * 128);
     k->bias[1] = edgeloop_wrapping_add(k->bias[1], second * 128);
 }
 
 void edgeloop_mve_multiply(const edgeloop_convolution *layer, const int8_t *columns, uint32_t step, uint32_t inputs, uint32_t count,
-                           int8_t *output) {
+                           uint32_t padded, int8_t *output) {
     const uint32_t channels = layer->output_channels;
     columns_kernel *const fitting = layer->rounding == EDGELOOP_ROUND_POSITIVE ? positive : fast;
     const uint32_t takes_any = layer->rounding == EDGELOOP_ROUND_EXACT || channels > MOST_CHANNELS;
@@ -214,13 +219,13 @@ void edgeloop_mve_multiply(const edgeloop_convolution *layer, const int8_t *colu
     k.weights = layer->weights;
     k.blocks = inputs / BLOCK;
     k.rest = inputs % BLOCK;
+    k.there = vctp8q(padded ? BLOCK : k.rest);
     k.step = step;
     k.channels = channels;
     k.zero_point = layer->output_zero_point;
     k.low = layer->low;
     k.high = layer->high;
     for (uint32_t channel = 0; channel < channels; channel += 2) {
-        k.last_weights = k.weights + 2 * BLOCK / 4 * k.blocks;
         k.both = channel + 1 < channels;
         prepare(&k, layer, channel);
         if (layer->input_is_unsigned) add_unsigned(&k);

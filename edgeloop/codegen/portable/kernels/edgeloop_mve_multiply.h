@@ -7,10 +7,11 @@
 
 #if EDGELOOP_MVE
 
-/* All output channels of `count` columns, `step` bytes from each other, of `inputs` values each; nothing is read behind those. Values are
- * stored ones, but those of a layer whose input is unsigned are less by 128. output: count * layer->output_channels. */
+/* All output channels of `count` columns, `step` bytes from each other, of `inputs` values each. Values are stored ones, but those of a layer
+ * whose input is unsigned are less by 128. `padded`: 15 bytes behind the last value may be read, whatever they are; else nothing is.
+ * output: count * layer->output_channels. */
 void edgeloop_mve_multiply(const edgeloop_convolution *layer, const int8_t *columns, uint32_t step, uint32_t inputs, uint32_t count,
-                           int8_t *output);
+                           uint32_t padded, int8_t *output);
 
 #endif
 #endif

@@ -52,43 +52,58 @@ static void collect(const work *w, int32_t first, uint8_t *to) {
     }
 }
 
-/* The same where there is no padding, `offset` bytes behind the rows' beginnings. */
-static void collect_inside(const work *w, uint32_t offset, uint8_t *to) {
-    for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++) to = copy_bytes(to, (const uint8_t *)w->rows[ky] + offset, w->run, w->flip);
+/* The same of `count` columns where there is no padding, `offset` bytes behind the rows' beginnings. */
+static void collect_inside(const work *w, uint32_t offset, uint32_t count, uint8_t *to) {
+    const uint32_t advance = w->layer->stride_x * w->layer->input_channels;
+    for (; count; count--, offset += advance, to += w->step) {
+        uint8_t *at = to;
+        for (uint32_t ky = 0; ky < w->layer->kernel_height; ky++)
+            at = copy_bytes(at, (const uint8_t *)w->rows[ky] + offset, w->run, w->flip);
+    }
 }
 
 /* 3x3 with three channels: eight values of each row, then the ninth ones. */
-EDGELOOP_INLINE void put_3x9(const uint8_t *first, const uint8_t *second, const uint8_t *third, uint8_t flip, uint8_t *to) {
-    const uint8x16_t flips = vdupq_n_u8(flip);
+static void put_3x9(const uint8_t *first, const uint8_t *second, const uint8_t *third, const work *w, uint32_t count, uint8_t *to) {
+    const uint32_t advance = w->layer->stride_x * w->layer->input_channels, step = w->step, flip = w->flip;
+    const uint8x16_t flips = vdupq_n_u8(w->flip);
     const mve_pred16_t early = vctp8q(EARLY_3X9);
-    vstrbq_p_u8(to, veorq_u8(vldrbq_z_u8(first, early), flips), early);
-    vstrbq_p_u8(to + EARLY_3X9, veorq_u8(vldrbq_z_u8(second, early), flips), early);
-    vstrbq_p_u8(to + 2 * EARLY_3X9, veorq_u8(vldrbq_z_u8(third, early), flips), early);
-    to[3 * EARLY_3X9] = (uint8_t)(first[EARLY_3X9] ^ flip);
-    to[3 * EARLY_3X9 + 1] = (uint8_t)(second[EARLY_3X9] ^ flip);
-    to[3 * EARLY_3X9 + 2] = (uint8_t)(third[EARLY_3X9] ^ flip);
+    for (; count; count--, first += advance, second += advance, third += advance, to += step) {
+        vstrbq_p_u8(to, veorq_u8(vldrbq_z_u8(first, early), flips), early);
+        vstrbq_p_u8(to + EARLY_3X9, veorq_u8(vldrbq_z_u8(second, early), flips), early);
+        vstrbq_p_u8(to + 2 * EARLY_3X9, veorq_u8(vldrbq_z_u8(third, early), flips), early);
+        to[3 * EARLY_3X9] = (uint8_t)(first[EARLY_3X9] ^ flip);
+        to[3 * EARLY_3X9 + 1] = (uint8_t)(second[EARLY_3X9] ^ flip);
+        to[3 * EARLY_3X9 + 2] = (uint8_t)(third[EARLY_3X9] ^ flip);
+    }
 }
 
+/* A window with padding, whose values are flipped once, as they are put into their order. */
 static void collect_3x9(const work *w, int32_t first, uint8_t *to) {
     uint8_t window[3 * RUN_3X9];
-    collect(w, first, window);
-    put_3x9(window, window + RUN_3X9, window + 2 * RUN_3X9, 0, to);
+    work stored = *w;
+    stored.flip = 0;
+    collect(&stored, first, window);
+    put_3x9(window, window + RUN_3X9, window + 2 * RUN_3X9, w, 1, to);
 }
 
 /* `count` columns of the output from `column` on. */
 static void collect_columns(const work *w, uint32_t column, uint32_t count, uint8_t *to) {
     const edgeloop_convolution *layer = w->layer;
-    const uint32_t ordered = edgeloop_is_3x9(layer), flip = w->flip;
-    int32_t first = (int32_t)(column * layer->stride_x - layer->left);
-    for (; count; count--, first += (int32_t)layer->stride_x, to += w->step) {
-        const uint32_t offset = (uint32_t)first * layer->input_channels;
-        if (!w->complete || first < 0 || (uint32_t)first + layer->kernel_width > layer->input_width) {
+    const uint32_t ordered = edgeloop_is_3x9(layer), stride = layer->stride_x;
+    int32_t first = (int32_t)(column * stride - layer->left);
+    for (uint32_t done; count; count -= done, first += (int32_t)(stride * done), to += w->step * done) {
+        const uint32_t offset = (uint32_t)first * layer->input_channels, end = (uint32_t)first + layer->kernel_width;
+        if (!w->complete || first < 0 || end > layer->input_width) {
+            done = 1;
             (ordered ? collect_3x9 : collect)(w, first, to);
-        } else if (ordered) {
-            put_3x9((const uint8_t *)w->rows[0] + offset, (const uint8_t *)w->rows[1] + offset, (const uint8_t *)w->rows[2] + offset,
-                    (uint8_t)flip, to);
+            continue;
+        }
+        done = least(count, (layer->input_width - end) / stride + 1);
+        if (ordered) {
+            put_3x9((const uint8_t *)w->rows[0] + offset, (const uint8_t *)w->rows[1] + offset, (const uint8_t *)w->rows[2] + offset, w,
+                    done, to);
         } else {
-            collect_inside(w, offset, to);
+            collect_inside(w, offset, done, to);
         }
     }
 }
@@ -112,13 +127,14 @@ void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *con
     const uint32_t most = is_pointwise ? layer->output_width : columns; /* such a window is called without a number of columns */
     const work w = {layer, rows, run, edgeloop_filled(inputs), is_complete(layer, rows), layer->input_is_unsigned ? 0x80 : 0};
     if (lies_ready(layer, rows[0])) {
-        edgeloop_mve_multiply(layer, rows[0], layer->stride_x * layer->input_channels, inputs, layer->output_width, output);
+        edgeloop_mve_multiply(layer, rows[0], layer->stride_x * layer->input_channels, inputs, layer->output_width, 0, output);
         return;
     }
     for (uint32_t column = 0; column < layer->output_width; column += most, output += most * layer->output_channels) {
         const uint32_t count = least(most, layer->output_width - column);
         collect_columns(&w, column, count, scratch);
-        edgeloop_mve_multiply(layer, scratch, w.step, inputs, count, output);
+        /* The scratch memory has room for values of 16 bits, and for a channel pair behind them. */
+        edgeloop_mve_multiply(layer, scratch, w.step, inputs, count, 1, output);
     }
 }
 

@@ -30,7 +30,8 @@ void edgeloop_separable_pointwise(const edgeloop_depthwise *depthwise, const edg
                                   int8_t *output, void *scratch) {
     const int8_t *between = scratch;
 #if EDGELOOP_MVE
-    edgeloop_mve_multiply(pointwise, between, depthwise->channels, depthwise->channels, count * depthwise->output_width, output);
+    /* Behind the values, which the scratch memory has room for as 16 bits, are as many bytes of it, and a channel pair. */
+    edgeloop_mve_multiply(pointwise, between, depthwise->channels, depthwise->channels, count * depthwise->output_width, 1, output);
 #else
     for (uint32_t row = 0; row < count; row++) {
         const void *input[1];
