@@ -14,6 +14,7 @@ from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_co
 
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 EMULATED = "-DEDGELOOP_EMULATE_DSP"
+VECTORS_IN_C = ("-DEDGELOOP_EMULATE_MVE", f"-isystem{Path(__file__).parent / 'vectors_in_c'}")
 M7 = Cpu("cortex-m7")
 SEED = int(os.environ.get("EDGELOOP_KERNEL_SEED", "0"))
 """Another number draws other cases."""
@@ -49,6 +50,12 @@ def test_dsp_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) ->
     check_on_host(group(kinds), tmp_path, EMULATED)
 
 
+@pytest.mark.parametrize("kinds", first_is_short((*WINDOWS, *GROUPS[:-2])), ids=str)
+def test_vector_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) -> None:
+    """Nothing outside the buffers is read, which no emulated core would tell."""
+    check_on_host(group(kinds), tmp_path, *VECTORS_IN_C)
+
+
 @pytest.mark.parametrize("compiler", arm_compilers(M7), ids=str)
 @pytest.mark.parametrize("kinds", first_is_short(WINDOWS))
 def test_dsp_kernels_on_a_cortex_m7(kinds: str, compiler: Compiler, tmp_path: Path) -> None:
@@ -82,6 +89,11 @@ def test_every_width_up_to_thirteen_columns_with_vectors(compiler: Compiler, tmp
 def test_every_width_up_to_thirteen_columns(tmp_path: Path) -> None:
     """However a row is cut into groups, wherever its padding is."""
     check_on_host(narrow_cases(seed=SEED), tmp_path, EMULATED)
+
+
+@pytest.mark.thorough
+def test_every_width_up_to_thirteen_columns_with_vectors_in_c(tmp_path: Path) -> None:
+    check_on_host(narrow_cases(seed=SEED), tmp_path, *VECTORS_IN_C)
 
 
 @pytest.mark.thorough

@@ -7,8 +7,13 @@
 #include "edgeloop_fixed_point.h"
 #include "edgeloop_rounding.h"
 
+/* EDGELOOP_EMULATE_MVE takes the kernels' vectors on other machines, where an <arm_mve.h> in C is given: a test of theirs. */
 #if defined(__ARM_FEATURE_MVE) && !defined(EDGELOOP_NO_DSP) && !defined(EDGELOOP_NO_MVE)
 #define EDGELOOP_MVE 1
+#define EDGELOOP_MVE_ASSEMBLER 1
+#elif defined(EDGELOOP_EMULATE_MVE)
+#define EDGELOOP_MVE 1
+#define EDGELOOP_MVE_ASSEMBLER 0
 #else
 #define EDGELOOP_MVE 0
 #endif
@@ -24,6 +29,13 @@
  * They differ where v is negative and half-way, and there one less than v gives what is wanted; other negative values leave 2^(e-1) above a
  * multiple of 2^e at least by one, so that one less does not matter to them. Where e is 0 nothing may be taken off. A product with a
  * multiplier is above -2^31, so there is room for one less. */
+
+/* What is written behind this comes behind it, so that all vectors of a loop fit into the registers; four of them stay where they are. */
+#if EDGELOOP_MVE_ASSEMBLER
+#define EDGELOOP_MVE_IN_ORDER(a, b, c, d) __asm__ volatile("" : "+w"(a), "+w"(b), "+w"(c), "+w"(d) : : "memory")
+#else
+#define EDGELOOP_MVE_IN_ORDER(a, b, c, d) (void)0
+#endif
 
 /* MultiplyByQuantizedMultiplier; `right` is minus the shift to the right, whose uppermost bit is there where that is not 0. */
 EDGELOOP_INLINE int32x4_t edgeloop_mve_scaled(int32x4_t sums, int32x4_t multiplier, int32x4_t left, int32x4_t right) {

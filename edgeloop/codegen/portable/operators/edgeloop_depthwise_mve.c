@@ -89,12 +89,13 @@ EDGELOOP_INLINE void single_columns(const chunk *c, uint32_t whole, const int8_t
     const int8_t *const padding = c->padding;
     for (; count; count--, first += layer->stride_x, output += channels) {
         const int8_t *weights = c->weights;
+        const uintptr_t ahead = (uintptr_t)((intptr_t)(int32_t)first * (intptr_t)channels);
         const uint32_t in0 = first < width, in1 = first + 1 < width, in2 = first + 2 < width;
         sums s = {c->bias[0], c->bias[1]};
         for (uint32_t ky = 0; ky < height; ky++) {
             const uint32_t is_there = rows[ky] != NULL, step = is_there ? channels : 0;
             /* Before the row where the first columns are padding, which then are not read. */
-            uintptr_t at = is_there ? (uintptr_t)rows[ky] + channel + first * channels : (uintptr_t)padding;
+            uintptr_t at = is_there ? (uintptr_t)rows[ky] + channel + ahead : (uintptr_t)padding;
             if (layer->kernel_width == 3) {
                 add_tap(&s, c, whole, in0 ? (const int8_t *)at : padding, weights);
                 add_tap(&s, c, whole, in1 ? (const int8_t *)(at + step) : padding, weights + LANES);
@@ -114,16 +115,14 @@ EDGELOOP_INLINE void single_columns(const chunk *c, uint32_t whole, const int8_t
     }
 }
 
-/* What is written behind this comes behind it: all vectors of two columns then fit into the registers. */
-#define IN_ORDER(a, b) __asm__ volatile("" : "+w"(a.even), "+w"(a.odd), "+w"(b.even), "+w"(b.odd) : : "memory")
-#define TAP(number)                                                 \
-    do {                                                            \
-        const int16x8_t w = vldrbq_s16(weights + LANES * (number)); \
-        add(&one, vldrbq_s16(p), w);                                \
-        add(&other, vldrbq_s16(q), w);                              \
-        IN_ORDER(one, other);                                       \
-        p += step;                                                  \
-        q += step;                                                  \
+#define TAP(number)                                                      \
+    do {                                                                 \
+        const int16x8_t w = vldrbq_s16(weights + LANES * (number));      \
+        add(&one, vldrbq_s16(p), w);                                     \
+        add(&other, vldrbq_s16(q), w);                                   \
+        EDGELOOP_MVE_IN_ORDER(one.even, one.odd, other.even, other.odd); \
+        p += step;                                                       \
+        q += step;                                                       \
     } while (0)
 
 /* Pairs of columns without padding at the left or right. `width` is a constant for windows of three columns. */
