@@ -3,9 +3,9 @@
     python benchmarks/helium.py [--network NAME@RESOLUTION ...] [--level -O2]
 
 Networks and weights are those of benchmarks/portable.py. Each is run once by QEMU's `mps3-an547`, built for `cortex-m55` and for
-`cortex-m55+nomve`, by every compiler for Arm that is here. How instructions are counted: edgeloop/boards/virtual/m55.py; a figure is right to
-64 instructions. Outputs of all builds are compared. Instructions are no time: most vector instructions take two cycles of a
-Cortex-M55, of which a load and a multiplication overlap by one, and memory is not in them.
+`cortex-m55+nomve`, by every compiler for Arm that is here. Outputs of all builds are compared. How instructions are counted:
+edgeloop/boards/virtual/m55.py; a figure is right to 64 instructions. They are no time: most vector instructions take two cycles
+of a Cortex-M55, neighbouring ones of different kinds overlap, and memory is not in them.
 """
 
 import argparse

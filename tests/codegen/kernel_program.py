@@ -61,7 +61,11 @@ void *memset(void *to, int value, size_t size) {{ char *at = to; while (size--) 
 void *memcpy(void *to, const void *from, size_t size) {{ char *at = to; const char *by = from; while (size--) *at++ = *by++; return to; }}
 #define GUARDED(type, name, count) static struct {{ uint8_t before[{GUARD_BYTES}]; type data[count]; uint8_t after[{GUARD_BYTES}]; }} name
 /* Volatile: clang 22 makes vectors of this loop for a Cortex-M55 that it then cannot select. */
-static uint32_t changed(const volatile uint8_t *guard) {{ for (int i = 0; i < {GUARD_BYTES}; i++) if (guard[i] != 0xa5) return 1; return 0; }}
+static uint32_t changed(const volatile uint8_t *guard)
+{{
+    for (int i = 0; i < {GUARD_BYTES}; i++) if (guard[i] != 0xa5) return 1;
+    return 0;
+}}
 #define BEGIN(name) do {{ memset(&name, 0xa5, sizeof name); }} while (0)
 #define DAMAGED(name) (changed(name.before) || changed(name.after))
 #else

@@ -69,8 +69,8 @@ M55 = pytest.mark.skipif(not m55.is_here(), reason=f"{m55.QEMU} is not installed
 
 
 @M55
-@pytest.mark.parametrize("compiler", arm_compilers(m55.CPU), ids=str)
-@pytest.mark.parametrize("kinds", first_is_short((*WINDOWS, *GROUPS[:-2])))
+@pytest.mark.parametrize("compiler", first_is_short(arm_compilers(m55.CPU)), ids=str)
+@pytest.mark.parametrize("kinds", first_is_short((*WINDOWS, *GROUPS[:-2])), ids=str)
 def test_vector_kernels_on_a_cortex_m55(kinds: str, compiler: Compiler, tmp_path: Path) -> None:
     cases = group(kinds)
     number = run_on_m55(cases, tmp_path, compiler, ["-O2"])

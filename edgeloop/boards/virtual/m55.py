@@ -1,8 +1,8 @@
 """A program for a Cortex-M55 with its vector instructions (Helium), run by QEMU: the emulator of core.py has no such core.
 
-The machine is `mps3-an547`. Under `-icount shift=0` an executed instruction, a vector's or not, takes a nanosecond of its clock, and SysTick
-counts down at 32 MHz, which START shows as `ticks_since`: so many times INSTRUCTIONS_PER_TICK instructions have been executed, to one tick.
-They are no time: a Cortex-M55 takes two cycles for most vector instructions, and overlaps them.
+The machine is `mps3-an547`. Under `-icount shift=0` an executed instruction, a vector's or not, takes a nanosecond of its clock, and
+SysTick counts down at 32 MHz, which START shows as `ticks_since`: so many times INSTRUCTIONS_PER_TICK instructions have been executed,
+to one tick. They are no time: a Cortex-M55 takes two cycles for most vector instructions, and overlaps them.
 """
 
 import os

@@ -18,7 +18,8 @@ class Work(ABC):
     """How its rows are computed, and from which rows of its inputs."""
 
     KERNEL: ClassVar[str | None] = None
-    """Name of its C: <KERNEL>.h and <KERNEL>.c lie beside its module, <KERNEL>_mve.c where it has vectors. None where it has none of its own."""
+    """Name of its C: <KERNEL>.h and <KERNEL>.c lie beside its module, and <KERNEL>_mve.c where vectors take much of their own.
+    None where it has none of its own."""
     READS_WHOLE: ClassVar[bool] = False
     """Whether its input must be stored whole."""
     SHOWS_BETWEEN: ClassVar[bool] = False

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from matrix import first_is_short
 
 from edgeloop.boards.virtual import m55
 from edgeloop.codegen.toolchain import Compiler, arm_compilers
@@ -34,7 +35,7 @@ uint32_t start(void)
 """
 
 
-@pytest.fixture(params=arm_compilers(m55.CPU), ids=str)
+@pytest.fixture(params=first_is_short(arm_compilers(m55.CPU)), ids=str)
 def compiler(request: pytest.FixtureRequest) -> Compiler:
     found: Compiler = request.param
     return found

@@ -105,7 +105,7 @@ EDGELOOP_INLINE int32x4_t early_lanes(const sums *s, uint32_t columns) {
 
 EDGELOOP_INLINE int32x4_t late_lanes(const sums *s, uint32_t columns) {
     const uint32_t last = columns - 1;
-    return lanes_of(s->first[last], s->second[last], s->first[last], s->second[last]);
+    return vsetq_lane_s32(s->first[last], vsetq_lane_s32(s->first[last], vdupq_n_s32(s->second[last]), 2), 0);
 }
 
 /* Where results go whose early and late lanes are in turn: columns and channels. */
