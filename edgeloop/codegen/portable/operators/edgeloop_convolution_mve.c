@@ -16,7 +16,7 @@ typedef struct {
     uint8_t flip;      /* what makes int8 of a stored value, by exclusive or */
 } work;
 
-static uint8_t *copy_bytes(uint8_t *to, const uint8_t *from, uint32_t count, uint8_t flip) {
+EDGELOOP_INLINE uint8_t *copy_bytes(uint8_t *to, const uint8_t *from, uint32_t count, uint8_t flip) {
     const uint8x16_t flips = vdupq_n_u8(flip);
     for (; count >= BLOCK; count -= BLOCK, from += BLOCK, to += BLOCK) vstrbq_u8(to, veorq_u8(vldrbq_u8(from), flips));
     if (count) {
@@ -124,14 +124,15 @@ static uint32_t lies_ready(const edgeloop_convolution *layer, const void *row) {
 void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *const *rows, uint32_t columns, int8_t *output, void *scratch) {
     const uint32_t run = layer->kernel_width * layer->input_channels, inputs = layer->kernel_height * run;
     const uint32_t is_pointwise = layer->kernel_height * layer->kernel_width == 1 && layer->stride_x == 1;
-    const uint32_t most = is_pointwise ? layer->output_width : columns; /* such a window is called without a number of columns */
+    /* Such a window is called without a number of columns. The memory of others is for values of 16 bits, so it has room for twice as many. */
+    const uint32_t at_once = is_pointwise ? layer->output_width : 2 * columns;
     const work w = {layer, rows, run, edgeloop_filled(inputs), is_complete(layer, rows), layer->input_is_unsigned ? 0x80 : 0};
     if (lies_ready(layer, rows[0])) {
         edgeloop_mve_multiply(layer, rows[0], layer->stride_x * layer->input_channels, inputs, layer->output_width, 0, output);
         return;
     }
-    for (uint32_t column = 0; column < layer->output_width; column += most, output += most * layer->output_channels) {
-        const uint32_t count = least(most, layer->output_width - column);
+    for (uint32_t column = 0; column < layer->output_width; column += at_once, output += at_once * layer->output_channels) {
+        const uint32_t count = least(at_once, layer->output_width - column);
         collect_columns(&w, column, count, scratch);
         /* The scratch memory has room for values of 16 bits, and for a channel pair behind them. */
         edgeloop_mve_multiply(layer, scratch, w.step, inputs, count, 1, output);
