@@ -126,6 +126,21 @@ def test_any_optimization_gives_equal_results(compiler: Compiler, flags: tuple[s
     assert number == 0, shown(cases, number)
 
 
+@M55
+@pytest.mark.parametrize(
+    ("compiler", "flags"),
+    [
+        pytest.param(compiler, flags, marks=marks(row, column), id=f"{compiler} {' '.join(flags)}")
+        for row, compiler in enumerate(arm_compilers(m55.CPU))
+        for column, flags in enumerate([*FLAGS[:3], ("-O2", "-DEDGELOOP_NO_MVE")])
+    ],
+)
+def test_any_optimization_gives_equal_results_with_vectors(compiler: Compiler, flags: tuple[str, ...], tmp_path: Path) -> None:
+    cases = [case for kind in KINDS for case in drawn_cases(kind, 5, seed=3)]
+    number = run_on_m55(cases, tmp_path, compiler, flags)
+    assert number == 0, shown(cases, number)
+
+
 @pytest.mark.parametrize(
     ("dsp", "extreme"),
     [
