@@ -50,7 +50,8 @@ def test_dsp_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) ->
     check_on_host(group(kinds), tmp_path, EMULATED)
 
 
-@pytest.mark.parametrize("kinds", first_is_short((*WINDOWS, *GROUPS[:-2])), ids=str)
+@pytest.mark.thorough
+@pytest.mark.parametrize("kinds", (*WINDOWS, *GROUPS[:-2]), ids=str)
 def test_vector_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) -> None:
     """Nothing outside the buffers is read, which no emulated core would tell."""
     check_on_host(group(kinds), tmp_path, *VECTORS_IN_C)
