@@ -37,6 +37,9 @@ _BARE_LIBRARIES: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Options before and behind the inputs: no C library, but the compiler's own helpers (64-bit division, soft floats)."""
 _ZIG_FEATURES = {"cortex-m33": "+dsp"}
 """What zig leaves out of a core because it is optional, though every STM32 with that core has it."""
+_HELIUM = ("cortex-m55", "cortex-m85")
+"""Cores with vector instructions (MVE), which zig leaves out as well. Where no floating-point unit is used they are not used either:
+they have its registers."""
 _ZIG_SINGLE = {"cortex-m4": "+vfp4d16sp", "cortex-m7": "-fp64+fp_armv8d16sp"}
 """Its floating-point unit, which zig leaves out as well, whatever the way in which floats are passed."""
 _ARM_GCC = "arm-none-eabi-gcc"
@@ -54,17 +57,25 @@ class Cpu:
     single_precision: bool = False
     """Whether a floating-point unit of single precision computes floats for sure, and doubles are computed in software. Without it a
     Cortex-M7 may compute doubles, and zig uses no unit at all."""
+    vectors: bool = True
+    """Whether vector instructions may be used, where the core has them."""
 
     def flags(self, kind: Kind) -> tuple[str, ...]:
         """The options by which a compiler of this kind is told."""
         if kind == "zig":
             abi = "eabihf" if self.float_abi == "hard" else "eabi"
             unit = _ZIG_SINGLE.get(self.name, "") if self.single_precision else ""
-            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "") + unit
+            helium = "+mve" if self._has_helium and self.vectors else ""
+            model = self.name.replace("-", "_") + _ZIG_FEATURES.get(self.name, "") + helium + unit
             return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={model}", f"-mfloat-abi={self.float_abi}")
         triple = ("--target=thumbv7em-none-eabi",) if kind == "clang" else ()
         single = ("-mfpu=fpv5-sp-d16",) if self.single_precision and self.name == "cortex-m7" else ()
-        return (*triple, f"-mcpu={self.name}", "-mthumb", f"-mfloat-abi={self.float_abi}", *single)
+        model = self.name if self.vectors or not self._has_helium else f"{self.name}+nomve"
+        return (*triple, f"-mcpu={model}", "-mthumb", f"-mfloat-abi={self.float_abi}", *single)
+
+    @property
+    def _has_helium(self) -> bool:
+        return self.name in _HELIUM and self.float_abi == "hard"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from kernel_cases import Case
 from numpy.typing import NDArray
 
+from edgeloop.boards.virtual import m55
 from edgeloop.boards.virtual.core import Core
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import MPS2_AN500
@@ -60,7 +61,12 @@ void *memcpy(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size) {{ char *at = to; while (size--) *at++ = (char)value; return to; }}
 void *memcpy(void *to, const void *from, size_t size) {{ char *at = to; const char *by = from; while (size--) *at++ = *by++; return to; }}
 #define GUARDED(type, name, count) static struct {{ uint8_t before[{GUARD_BYTES}]; type data[count]; uint8_t after[{GUARD_BYTES}]; }} name
-static uint32_t changed(const uint8_t *guard) {{ for (int i = 0; i < {GUARD_BYTES}; i++) if (guard[i] != 0xa5) return 1; return 0; }}
+/* Volatile: clang 22 makes vectors of this loop for a Cortex-M55 that it then cannot select. */
+static uint32_t changed(const volatile uint8_t *guard)
+{{
+    for (int i = 0; i < {GUARD_BYTES}; i++) if (guard[i] != 0xa5) return 1;
+    return 0;
+}}
 #define BEGIN(name) do {{ memset(&name, 0xa5, sizeof name); }} while (0)
 #define DAMAGED(name) (changed(name.before) || changed(name.after))
 #else
@@ -71,7 +77,7 @@ static uint32_t changed(const uint8_t *guard) {{ for (int i = 0; i < {GUARD_BYTE
 #endif
 static uint32_t differ(const void *a, const void *b, size_t size)
 {{
-    const uint8_t *first = a, *second = b;
+    const volatile uint8_t *first = a, *second = b;
     for (size_t i = 0; i < size; i++) if (first[i] != second[i]) return 1;
     return 0;
 }}
@@ -109,6 +115,19 @@ def run_on_core(cases: Sequence[Case], folder: Path, compiler: Compiler, flags: 
     )
     compiler.link(_sources(cases, folder), program, [*STRICT, *flags, f"-I{folder}", f"-Wl,-T,{script}"])
     return Core(MPS2_AN500, read_program(program)).call("run", deadline_s=DEADLINE_S)
+
+
+def run_on_m55(cases: Sequence[Case], folder: Path, compiler: Compiler, flags: Sequence[str]) -> int:
+    """Compile for a Cortex-M55 and run it on QEMU's."""
+    assert len(cases) < 254
+    program, script, start = folder / "cases.elf", folder / "cases.ld", folder / "start.c"
+    script.write_text(
+        f"ENTRY(reset) SECTIONS {{ . = {m55.FLASH.start:#x}; .text : {{ KEEP(*(.text*)) *(.rodata*) }} .ARM.exidx : {{ *(.ARM.exidx*) }}"
+        f" . = {m55.RAM.start:#x}; .data : {{ *(.data*) }} .bss : {{ *(.bss*) *(COMMON) }} }}"
+    )
+    start.write_text("#include <stdint.h>\nuint32_t run(void);\nuint32_t start(void);\nuint32_t start(void) { return run(); }\n")
+    compiler.link([*_sources(cases, folder), start, m55.START], program, [*STRICT, *flags, f"-I{folder}", f"-Wl,-T,{script}"])
+    return m55.run_program(program, folder, DEADLINE_S)
 
 
 def _sources(cases: Sequence[Case], folder: Path) -> list[Path]:

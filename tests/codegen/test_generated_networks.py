@@ -1,8 +1,10 @@
 """Generated C computes what LiteRT's reference kernels compute: every intermediate tensor, bit for bit.
 
-On this machine and on the emulated Cortex-M7; with all of the input in memory and with its rows streamed in; observed and not.
+On this machine, on the emulated Cortex-M7, and with vectors on QEMU's Cortex-M55; with all of the input in memory and with its rows
+streamed in; observed and not.
 """
 
+import importlib
 import os
 import shutil
 from collections.abc import Callable
@@ -18,10 +20,12 @@ from emulated_code import EmulatedNetwork
 from generated_code import DSP, HostNetwork, generate_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from m55_code import M55Network
 from numpy.typing import NDArray
 from random_models import random_images, random_model
 from reference import Reference
 
+from edgeloop.boards.virtual import m55
 from edgeloop.codegen.portable.importer import read_network
 from edgeloop.codegen.portable.layer import Layer
 from edgeloop.codegen.portable.operators import KINDS
@@ -37,9 +41,11 @@ EACH = [*NETWORKS][:1] + WIDE_ONES_ARE_LONG
 USUAL = ("ds_cnn", "camera", "mnist", "person_detection", "squeezenet", "mobilenet_v3_small")
 """Architectures that a merge is tested with: every operator and every ending among them."""
 EMULATED = [pytest.param("camera", marks=pytest.mark.thorough), *(pytest.param(name, marks=pytest.mark.long) for name in USUAL[::5])]
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 GRAPHS = int(os.environ.get("EDGELOOP_GRAPHS", "12"))
 WATCHED = ("-fsanitize=undefined", "-fno-sanitize-recover=all", "-fsanitize-undefined-trap-on-error")
 """What is not defined in C ends the process."""
+M55 = pytest.mark.skipif(not m55.is_here(), reason=f"{m55.QEMU} is not installed (Debian package qemu-system-arm)")
 NO_ARM = pytest.mark.skipif(not arm_compilers(CORTEX_M7), reason="there is no compiler for Arm here: pip install ziglang")
 
 
@@ -72,9 +78,20 @@ def check_equal_emulated(
     model: Path, folder: Path, images: list[NDArray[Any]], compiler: Compiler, level: str = "-O2"
 ) -> list[NDArray[Any]]:
     """Compare the code on the emulated core with the reference on every image; returns the outputs."""
-    reference = Reference(model)
     network, _ = generate_folder(model, folder / "emulated")
-    emulated = EmulatedNetwork(network, folder / "emulated", compiler, level)
+    return check_emulated(EmulatedNetwork(network, folder / "emulated", compiler, level), Reference(model), images)
+
+
+def check_equal_with_vectors(
+    model: Path, folder: Path, images: list[NDArray[Any]], compiler: Compiler, level: str = "-O2"
+) -> list[NDArray[Any]]:
+    """The same on a Cortex-M55, with its vector instructions."""
+    network, _ = generate_folder(model, folder / "vectors")
+    return check_emulated(M55Network(network, folder / "vectors", compiler, level), Reference(model), images)
+
+
+def check_emulated(emulated: EmulatedNetwork | M55Network, reference: Reference, images: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Compare what an emulated core computes of every layer; returns the outputs."""
     outputs = []
     for image in images:
         reference.run(image)
@@ -188,6 +205,68 @@ def test_published_architectures_equal_the_reference_on_the_emulated_core(name: 
     taken = Reference(model).input
     images = random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, 2, 8)
     assert all_differ(check_equal_emulated(model, tmp_path, images, arm_compilers(CORTEX_M7)[0]))
+
+
+VECTORS = ("mnist", "ds_cnn", "person_detection", "mobilenet_v2", "mcunet", "squeezenet")
+"""Architectures that are run with vectors, beside networks of ours and of MLPerf: grey images, windows of all sizes, values used twice."""
+
+
+@M55
+@pytest.mark.parametrize(
+    ("compiler", "name"),
+    [
+        pytest.param(compiler, name, marks=[] if (row, name) == (0, "mnist") else pytest.mark.thorough, id=f"{compiler} {name}")
+        for row, compiler in enumerate(arm_compilers(m55.CPU))
+        for name in VECTORS
+    ],
+)
+def test_published_architectures_equal_the_reference_with_vectors(compiler: Compiler, name: str, tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(architecture_model(name))
+    assert all_differ(check_equal_with_vectors(model, tmp_path, _noise(model, 2, 9), compiler))
+
+
+@M55
+@pytest.mark.thorough
+@pytest.mark.parametrize("compiler", arm_compilers(m55.CPU), ids=str)
+@pytest.mark.parametrize("name", ["fdmobilenet_0.25", "st_fdmobilenet_v1", "mobilenet_v2_0.35"])
+def test_networks_equal_the_reference_with_vectors(
+    name: str, compiler: Compiler, network_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    images = list(smooth_images(np.random.default_rng(14), 2, 96))
+    assert all_differ(check_equal_with_vectors(network_file(name, 96), tmp_path, images, compiler))
+
+
+@M55
+@pytest.mark.thorough
+@pytest.mark.parametrize("compiler", arm_compilers(m55.CPU), ids=str)
+@pytest.mark.parametrize(("name", "resolution"), [("mlperf_vww", 96), ("mlperf_resnet8", 32)])
+def test_networks_of_mlperf_equal_the_reference_with_vectors(
+    name: str, resolution: int, compiler: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    model = tmp_path / "model.tflite"
+    model.write_bytes(importlib.import_module("portable").random_model(name, resolution, 5))
+    assert all_differ(check_equal_with_vectors(model, tmp_path, _noise(model, 2, 10), compiler))
+
+
+@M55
+@pytest.mark.thorough
+@pytest.mark.parametrize("level", ["-O2", "-Os"])
+def test_random_graphs_equal_the_reference_with_vectors(level: str, tmp_path: Path) -> None:
+    """EDGELOOP_GRAPHS says how many."""
+    compilers = arm_compilers(m55.CPU)
+    for seed in range(GRAPHS):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        model, _, images = _random_case(10_000 * seed + 77, seed % 5 == 4, folder)
+        check_equal_with_vectors(model, folder, images[:1], compilers[seed % len(compilers)], level)
+        shutil.rmtree(folder)
+
+
+def _noise(model: Path, count: int, seed: int) -> list[NDArray[Any]]:
+    taken = Reference(model).input
+    return random_images(tuple(taken["shape"][1:]), np.dtype(taken["dtype"]).name, count, seed)
 
 
 def _random_case(seed: int, extreme: bool, folder: Path) -> tuple[Path, Path, list[NDArray[Any]]]:

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 from kernel_cases import KINDS, Case, drawn_cases, narrow_cases, reference_cases
-from kernel_program import run_on_core, run_on_host
+from kernel_program import run_on_core, run_on_host, run_on_m55
 from matrix import first_is_short
 
+from edgeloop.boards.virtual import m55
 from edgeloop.codegen.portable.operators.scaled import ROUND_EXACT, ROUND_FAST, ROUND_POSITIVE
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler, find_host_compiler, host_compilers
 
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 EMULATED = "-DEDGELOOP_EMULATE_DSP"
+VECTORS_IN_C = ("-DEDGELOOP_EMULATE_MVE", f"-isystem{Path(__file__).parent / 'vectors_in_c'}")
 M7 = Cpu("cortex-m7")
 SEED = int(os.environ.get("EDGELOOP_KERNEL_SEED", "0"))
 """Another number draws other cases."""
@@ -48,6 +50,13 @@ def test_dsp_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) ->
     check_on_host(group(kinds), tmp_path, EMULATED)
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("kinds", (*WINDOWS, *GROUPS[:-2]), ids=str)
+def test_vector_kernels_with_their_instructions_in_c(kinds: str, tmp_path: Path) -> None:
+    """Nothing outside the buffers is read, which no emulated core would tell."""
+    check_on_host(group(kinds), tmp_path, *VECTORS_IN_C)
+
+
 @pytest.mark.parametrize("compiler", arm_compilers(M7), ids=str)
 @pytest.mark.parametrize("kinds", first_is_short(WINDOWS))
 def test_dsp_kernels_on_a_cortex_m7(kinds: str, compiler: Compiler, tmp_path: Path) -> None:
@@ -56,9 +65,36 @@ def test_dsp_kernels_on_a_cortex_m7(kinds: str, compiler: Compiler, tmp_path: Pa
     assert number == 0, shown(cases, number)
 
 
+M55 = pytest.mark.skipif(not m55.is_here(), reason=f"{m55.QEMU} is not installed (Debian package qemu-system-arm)")
+"""With vector instructions, which no other emulator here has."""
+
+
+@M55
+@pytest.mark.parametrize("compiler", first_is_short(arm_compilers(m55.CPU)), ids=str)
+@pytest.mark.parametrize("kinds", first_is_short((*WINDOWS, *GROUPS[:-2])), ids=str)
+def test_vector_kernels_on_a_cortex_m55(kinds: str, compiler: Compiler, tmp_path: Path) -> None:
+    cases = group(kinds)
+    number = run_on_m55(cases, tmp_path, compiler, ["-O2"])
+    assert number == 0, shown(cases, number)
+
+
+@M55
+@pytest.mark.thorough
+@pytest.mark.parametrize("compiler", arm_compilers(m55.CPU), ids=str)
+def test_every_width_up_to_thirteen_columns_with_vectors(compiler: Compiler, tmp_path: Path) -> None:
+    cases = narrow_cases(seed=SEED)
+    number = run_on_m55(cases, tmp_path, compiler, ["-O2"])
+    assert number == 0, shown(cases, number)
+
+
 def test_every_width_up_to_thirteen_columns(tmp_path: Path) -> None:
     """However a row is cut into groups, wherever its padding is."""
     check_on_host(narrow_cases(seed=SEED), tmp_path, EMULATED)
+
+
+@pytest.mark.thorough
+def test_every_width_up_to_thirteen_columns_with_vectors_in_c(tmp_path: Path) -> None:
+    check_on_host(narrow_cases(seed=SEED), tmp_path, *VECTORS_IN_C)
 
 
 @pytest.mark.thorough
@@ -88,6 +124,21 @@ def marks(compiler: int, flags: int) -> pytest.MarkDecorator:
 def test_any_optimization_gives_equal_results(compiler: Compiler, flags: tuple[str, ...], tmp_path: Path) -> None:
     cases = [case for kind in KINDS for case in drawn_cases(kind, 5, seed=3)]
     number = run_on_core(cases, tmp_path, compiler, flags)
+    assert number == 0, shown(cases, number)
+
+
+@M55
+@pytest.mark.parametrize(
+    ("compiler", "flags"),
+    [
+        pytest.param(compiler, flags, marks=marks(row, column), id=f"{compiler} {' '.join(flags)}")
+        for row, compiler in enumerate(arm_compilers(m55.CPU))
+        for column, flags in enumerate([*FLAGS[:3], ("-O2", "-DEDGELOOP_NO_MVE")])
+    ],
+)
+def test_any_optimization_gives_equal_results_with_vectors(compiler: Compiler, flags: tuple[str, ...], tmp_path: Path) -> None:
+    cases = [case for kind in KINDS for case in drawn_cases(kind, 5, seed=3)]
+    number = run_on_m55(cases, tmp_path, compiler, flags)
     assert number == 0, shown(cases, number)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeloop.codegen.portable.kernels import write_kernels
+from edgeloop.codegen.targets import find_target, portable_cpu
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers, find_arm_compiler, find_host_compiler, host_compilers
 from edgeloop.errors import ToolchainError
 
@@ -60,6 +62,26 @@ def test_the_dsp_extension_is_on_where_the_core_has_it(cpu: Cpu, tmp_path: Path)
     path.write_text("#ifndef __ARM_FEATURE_DSP\n#error none\n#endif\nint here;\n")
     for compiler in arm_compilers(cpu):
         compiler.compile(path, tmp_path / "dsp.o")
+
+
+@pytest.mark.parametrize(
+    ("cpu", "expected"),
+    [
+        (portable_cpu(find_target("stm32n6")), 1),
+        (Cpu("cortex-m85", "hard"), 1),
+        (Cpu("cortex-m55", "hard", vectors=False), 0),
+        (Cpu("cortex-m55"), 0),
+        (portable_cpu(find_target("stm32u5")), 0),
+    ],
+    ids=str,
+)
+def test_vectors_are_on_where_the_core_has_them_and_floats_are_passed_in_registers(cpu: Cpu, expected: int, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.c"
+    path.write_text('#include "edgeloop_mve.h"\n#if EDGELOOP_MVE != EXPECTED\n#error not so\n#endif\nint here;\n')
+    write_kernels(tmp_path)
+    # gcc 12 does not know the Cortex-M85.
+    for compiler in [each for each in arm_compilers(cpu) if each.kind == "zig" or cpu.name != "cortex-m85"]:
+        compiler.compile(path, tmp_path / "vectors.o", [f"-DEXPECTED={expected}"])
 
 
 @pytest.mark.parametrize("compiler", host_compilers(), ids=str)

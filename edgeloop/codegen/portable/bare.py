@@ -66,8 +66,10 @@ def link_bare(
     ram: Memory,
     flags: Sequence[str] = ("-O2",),
     extra: str = "",
+    entry: str = "",
 ) -> None:
-    """Compile a folder of generated code, with the C text `extra` beside it, and link it for that memory map.
+    """Compile a folder of generated code, with the C text `extra` beside it, and link it for that memory map; what is kept is what
+    `entry` calls, a function of `extra`, else the network's `run`.
 
     Raises:
         ToolchainError: the compiler refuses it, or it does not fit.
@@ -77,7 +79,7 @@ def link_bare(
         library, own, script = work / "library.c", work / "extra.c", work / "memory.ld"
         library.write_text(_LIBRARY, encoding="utf-8")
         own.write_text(extra, encoding="utf-8")
-        script.write_text(_SCRIPT.format(entry=f"{name}_run", flash=flash, ram=ram), encoding="utf-8")
+        script.write_text(_SCRIPT.format(entry=entry or f"{name}_run", flash=flash, ram=ram), encoding="utf-8")
         kernels = [folder / kernel for kernel in kernel_sources()]
         sources = [folder / f"{name}.c", folder / f"{name}_data.c", *kernels, library, *([own] if extra else [])]
         objects = [work / f"{source.stem}.o" for source in sources]

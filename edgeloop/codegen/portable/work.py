@@ -18,7 +18,8 @@ class Work(ABC):
     """How its rows are computed, and from which rows of its inputs."""
 
     KERNEL: ClassVar[str | None] = None
-    """Name of its C: <KERNEL>.h and <KERNEL>.c lie beside its module. None where it has none of its own."""
+    """Name of its C: <KERNEL>.h and <KERNEL>.c lie beside its module, and <KERNEL>_mve.c where vectors take much of their own.
+    None where it has none of its own."""
     READS_WHOLE: ClassVar[bool] = False
     """Whether its input must be stored whole."""
     SHOWS_BETWEEN: ClassVar[bool] = False
@@ -66,6 +67,6 @@ class Work(ABC):
 
     @classmethod
     def kernel_files(cls) -> tuple[Path, ...]:
-        """Its header and its source."""
+        """Its header, its source, and what else of it is for some cores only."""
         room = Path(str(sys.modules[cls.__module__].__file__)).parent
-        return (room / f"{cls.KERNEL}.h", room / f"{cls.KERNEL}.c") if cls.KERNEL else ()
+        return (room / f"{cls.KERNEL}.h", room / f"{cls.KERNEL}.c", *sorted(room.glob(f"{cls.KERNEL}_mve.c"))) if cls.KERNEL else ()

@@ -1,7 +1,7 @@
 /* Tiles of four or three columns and two output channels: where most of a network's instructions are executed. */
 #include "edgeloop_tile.h"
 
-#if EDGELOOP_DSP
+#if EDGELOOP_TILES
 
 enum { MOST_COLUMNS = 4 };
 

@@ -11,11 +11,20 @@
 
 #include "edgeloop_convolution.h"
 #include "edgeloop_dsp.h"
+#include "edgeloop_mve.h"
+
+/* Where there are vectors, they are used instead. */
+#define EDGELOOP_TILES (EDGELOOP_DSP && !EDGELOOP_MVE)
 
 /* Inputs of one column, filled up. */
 EDGELOOP_INLINE uint32_t edgeloop_filled(uint32_t inputs) { return (inputs + 3u) & ~3u; }
 
-#if EDGELOOP_DSP
+/* 3x3 with three channels, the usual first layer: the ninth values of the three rows come last. */
+EDGELOOP_INLINE uint32_t edgeloop_is_3x9(const edgeloop_convolution *layer) {
+    return layer->kernel_height == 3 && layer->kernel_width * layer->input_channels == 9;
+}
+
+#if EDGELOOP_TILES
 
 typedef struct {
     uint32_t fours;

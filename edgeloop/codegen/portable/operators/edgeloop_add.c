@@ -2,6 +2,7 @@
 #include "edgeloop_add.h"
 
 #include "edgeloop_dsp.h"
+#include "edgeloop_mve.h"
 
 /* Both inputs are shifted to the left by as much before they are scaled (reference/add.h). */
 enum { ADD_LEFT_SHIFT = 20 };
@@ -29,7 +30,52 @@ EDGELOOP_INLINE int32_t scaled(int32_t value, const scaling *by) {
     return (product + by->half + ((product >> 31) & by->negative)) >> by->right;
 }
 
-#if EDGELOOP_DSP
+#if EDGELOOP_MVE
+
+enum { LANES = 8, EARLY_SHIFT = 4 };
+
+/* `right` is minus the shift to the right, `away` 1 where that is not 0: so much is taken off negative products (edgeloop_mve.h). */
+typedef struct {
+    int32_t multiplier;
+    int32_t right;
+    int32_t away;
+} vector_scaling;
+
+static vector_scaling vector_scaling_of(int32_t multiplier, int32_t shift) {
+    const vector_scaling result = {multiplier, shift, shift < 0};
+    return result;
+}
+
+EDGELOOP_INLINE int32x4_t scaled_lanes(int32x4_t lanes, vector_scaling by) {
+    const int32x4_t product = vqrdmulhq_n_s32(lanes, by.multiplier);
+    return vrshlq_n_s32(vmlaq_n_s32(product, vshrq_n_s32(product, 31), by.away), by.right);
+}
+
+/* A run of both operands, value by value. */
+static void add_run(const edgeloop_add *layer, const int8_t *first, const int8_t *second, int8_t *output) {
+    const vector_scaling one = vector_scaling_of(layer->input_multiplier[0], layer->input_shift[0]);
+    const vector_scaling other = vector_scaling_of(layer->input_multiplier[1], layer->input_shift[1]);
+    const vector_scaling both = vector_scaling_of(layer->output_multiplier, layer->output_shift);
+    const int16_t one_zero = (int16_t)layer->input_zero_point[0], other_zero = (int16_t)layer->input_zero_point[1];
+    const int16_t zero = (int16_t)layer->output_zero_point;
+    const int16x8_t low = vdupq_n_s16((int16_t)layer->low), high = vdupq_n_s16((int16_t)layer->high);
+    const uint32_t count = layer->channels;
+    for (uint32_t i = 0; i < count; i += LANES) {
+        const mve_pred16_t there = vctp16q(count - i);
+        /* Differences have nine bits, so the first part of the shift to the left has room in 16. */
+        const int16x8_t a = vshlq_n_s16(vsubq_n_s16(vldrbq_z_s16(first + i, there), one_zero), EARLY_SHIFT);
+        const int16x8_t b = vshlq_n_s16(vsubq_n_s16(vldrbq_z_s16(second + i, there), other_zero), EARLY_SHIFT);
+        const int32x4_t even = vaddq_s32(scaled_lanes(vshllbq_n_s16(a, ADD_LEFT_SHIFT - EARLY_SHIFT), one),
+                                         scaled_lanes(vshllbq_n_s16(b, ADD_LEFT_SHIFT - EARLY_SHIFT), other));
+        const int32x4_t odd = vaddq_s32(scaled_lanes(vshlltq_n_s16(a, ADD_LEFT_SHIFT - EARLY_SHIFT), one),
+                                        scaled_lanes(vshlltq_n_s16(b, ADD_LEFT_SHIFT - EARLY_SHIFT), other));
+        /* What 16 bits do not hold is clamped by any output's range. */
+        const int16x8_t sum = vqaddq_n_s16(edgeloop_mve_in_turn(scaled_lanes(even, both), scaled_lanes(odd, both)), zero);
+        vstrbq_p_s16(output + i, vminq_s16(vmaxq_s16(sum, low), high), there);
+    }
+}
+
+#elif EDGELOOP_DSP
 
 /* Of half a value, by a multiplier that is not negative: the sign is that of the product, and where that is rounded to 0, one less
  * does not matter. `offset` has half a unit, and what is added to the result. */
@@ -70,7 +116,14 @@ static void add_fast(const edgeloop_add *layer, const int8_t *first, const int8_
 #endif
 
 void edgeloop_add_row(const edgeloop_add *layer, const int8_t *first, const int8_t *second, int8_t *output) {
-#if EDGELOOP_DSP
+#if EDGELOOP_MVE
+    if (layer->channel_step[0] == 1 && layer->channel_step[1] == 1) {
+        for (uint32_t column = 0; column < layer->columns; column++, output += layer->channels) {
+            add_run(layer, first + column * layer->column_step[0], second + column * layer->column_step[1], output);
+        }
+        return;
+    }
+#elif EDGELOOP_DSP
     if (is_fast(layer)) {
         for (uint32_t column = 0; column < layer->columns; column++, output += layer->channels) {
             add_fast(layer, first + column * layer->column_step[0], second + column * layer->column_step[1], output);

@@ -2,12 +2,7 @@
 #include "edgeloop_convolution.h"
 #include "edgeloop_tile.h"
 
-/* 3x3 with three channels, the usual first layer: the ninth values of the three rows come last. */
-EDGELOOP_INLINE uint32_t is_3x9(const edgeloop_convolution *layer) {
-    return layer->kernel_height == 3 && layer->kernel_width * layer->input_channels == 9;
-}
-
-#if EDGELOOP_DSP
+#if EDGELOOP_TILES
 
 /* Up to this size the weights of all output channels are expanded once for a row (convolution.py: RESIDENT_WEIGHT_BYTES). */
 enum { RESIDENT_WEIGHT_BYTES = 2048 };
@@ -161,7 +156,7 @@ EDGELOOP_INLINE void expand_groups_3x9(const work *w, uint32_t is_unsigned, uint
 }
 
 static void expand_run_of_groups(const work *w, uint32_t gathered, uint32_t offset, uint32_t *group, uint32_t step, uint32_t count) {
-    if (!is_3x9(w->layer)) {
+    if (!edgeloop_is_3x9(w->layer)) {
         expand_any_groups(w, gathered, offset, group, step, count);
     } else if (!w->layer->input_is_unsigned) {
         expand_groups_3x9(w, 0, gathered, offset, group, step, count);
@@ -252,7 +247,7 @@ void edgeloop_convolution_row(const edgeloop_convolution *layer, const void *con
     }
 }
 
-#else
+#elif !EDGELOOP_MVE
 
 /* The stored value at a place of a row; outside it, and in a missing row, the input's zero point. */
 EDGELOOP_INLINE int32_t value_at(const edgeloop_convolution *layer, const void *row, uint32_t column, uint32_t channel) {
@@ -265,7 +260,7 @@ EDGELOOP_INLINE int32_t value_at(const edgeloop_convolution *layer, const void *
 static int32_t sum_at(const edgeloop_convolution *layer, const void *const *rows, uint32_t column, uint32_t channel) {
     const uint32_t run = layer->kernel_width * layer->input_channels;
     const uint32_t inputs = layer->kernel_height * run;
-    const uint32_t early = is_3x9(layer) ? 8 : run;
+    const uint32_t early = edgeloop_is_3x9(layer) ? 8 : run;
     const int32_t *weights = layer->weights + channel / 2 * edgeloop_filled(inputs) / 2 + channel % 2;
     const uint32_t first = column * layer->stride_x - layer->left;
     int32_t sum = layer->bias[channel];

@@ -1,6 +1,17 @@
 /* FULLY_CONNECTED on one vector. */
 #include "edgeloop_dense.h"
 #include "edgeloop_dsp.h"
+#include "edgeloop_mve.h"
+
+#if EDGELOOP_MVE
+
+static int32_t dot(const int8_t *weights, const int8_t *input, uint32_t count, int32_t sum) {
+    for (; count >= 16; count -= 16, weights += 16, input += 16) sum = vmladavaq_s8(sum, vldrbq_s8(weights), vldrbq_s8(input));
+    const mve_pred16_t there = vctp8q(count);
+    return vmladavaq_s8(sum, vldrbq_z_s8(weights, there), vldrbq_z_s8(input, there));
+}
+
+#else
 
 static int32_t dot(const int8_t *weights, const int8_t *input, uint32_t count, int32_t sum) {
 #if EDGELOOP_DSP
@@ -14,6 +25,8 @@ static int32_t dot(const int8_t *weights, const int8_t *input, uint32_t count, i
     for (uint32_t i = 0; i < count; i++) sum = edgeloop_wrapping_add(sum, weights[i] * input[i]);
     return sum;
 }
+
+#endif
 
 /* round(sum * factor), halves away from zero. What lies beyond the limit is clamped by any output's range. */
 static int32_t scaled_in_double(int32_t sum, double factor) {

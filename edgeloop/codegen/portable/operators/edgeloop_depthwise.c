@@ -31,7 +31,7 @@ static void plain_rows(const edgeloop_depthwise *layer, uint32_t stride_y, const
     }
 }
 
-#if EDGELOOP_DSP
+#if EDGELOOP_TILES
 
 /* One channel's input values under some tiles lie in a *plane*: rows of 16-bit values, columns next to each other, padding
  * included. So a word is a pair of neighbouring columns (0, 1), (2, 3), and a window that begins at an even column takes, of
@@ -524,12 +524,17 @@ void edgeloop_depthwise_groups(const edgeloop_depthwise *layer, uint32_t stride_
 
 void edgeloop_depthwise_rows(const edgeloop_depthwise *layer, uint32_t stride_y, const int8_t *const *rows, uint32_t count, int8_t *output,
                              uint32_t scratch_bytes, void *scratch) {
-#if EDGELOOP_DSP
+#if EDGELOOP_TILES
     if (has_tiles(layer)) {
         const places p = {
             (uint8_t *)output, 0, layer->channels, layer->output_width * layer->channels, (uint32_t *)scratch + scratch_bytes / 4,
             scratch_bytes / 4, 0};
         tiled_rows(layer, stride_y, rows, count, &p);
+        return;
+    }
+#elif EDGELOOP_MVE
+    if (layer->kernel_height * layer->kernel_width <= EDGELOOP_MVE_MOST_TAPS) {
+        edgeloop_mve_depthwise_rows(layer, stride_y, rows, count, output);
         return;
     }
 #endif
