@@ -124,6 +124,11 @@ INLINE int32_t vmladavaq_s8(int32_t sum, int8x16_t a, int8x16_t b)
     EACH(16) sum = wrapped((int64_t)sum + a.v[i] * b.v[i]);
     return sum;
 }
+INLINE int32_t vmladavaq_s16(int32_t sum, int16x8_t a, int16x8_t b)
+{
+    EACH(8) sum = wrapped((int64_t)sum + a.v[i] * b.v[i]);
+    return sum;
+}
 INLINE int32_t vaddvaq_s8(int32_t sum, int8x16_t a)
 {
     EACH(16) sum = wrapped((int64_t)sum + a.v[i]);
@@ -175,6 +180,7 @@ INLINE int8x16_t vqmovnbq_s16(int8x16_t into, int16x8_t a)
         return r;                           \
     }
 REINTERPRET(vreinterpretq_s16_s32, int16x8_t, int32x4_t)
+REINTERPRET(vreinterpretq_s16_u16, int16x8_t, uint16x8_t)
 REINTERPRET(vreinterpretq_s16_s8, int16x8_t, int8x16_t)
 REINTERPRET(vreinterpretq_s8_s16, int8x16_t, int16x8_t)
 REINTERPRET(vreinterpretq_s8_s32, int8x16_t, int32x4_t)
@@ -206,6 +212,8 @@ COUNTING(vidupq_n_u32, uint32x4_t, uint32_t, 4)
 LOAD(vldrbq_s8, vldrbq_z_s8, int8x16_t, 16, 1, int8_t)
 LOAD(vldrbq_u8, vldrbq_z_u8, uint8x16_t, 16, 1, uint8_t)
 LOAD(vldrbq_s16, vldrbq_z_s16, int16x8_t, 8, 2, int8_t)
+LOAD(vldrbq_u16, vldrbq_z_u16, uint16x8_t, 8, 2, uint8_t)
+LOAD(vld1q_s16, vld1q_z_s16, int16x8_t, 8, 2, int16_t)
 LOAD(vldrbq_s32, vldrbq_z_s32, int32x4_t, 4, 4, int8_t)
 LOAD(vldrwq_s32, vldrwq_z_s32, int32x4_t, 4, 4, int32_t)
 LOAD(vld1q_u16, vld1q_z_u16, uint16x8_t, 8, 2, uint16_t)
@@ -251,6 +259,7 @@ INLINE int32x4x2_t vld2q_s32(const int32_t *from)
 STORE(vstrbq_u8, vstrbq_p_u8, uint8x16_t, 16, 1, uint8_t)
 STORE(vstrbq_s16, vstrbq_p_s16, int16x8_t, 8, 2, int8_t)
 STORE(vstrbq_s32, vstrbq_p_s32, int32x4_t, 4, 4, int8_t)
+STORE(vst1q_s16, vstrhq_p_s16, int16x8_t, 8, 2, int16_t)
 STORE(vst1q_s32, vstrwq_p_s32, int32x4_t, 4, 4, int32_t)
 
 INLINE void vstrbq_scatter_offset_s16(int8_t *to, uint16x8_t offsets, int16x8_t a)

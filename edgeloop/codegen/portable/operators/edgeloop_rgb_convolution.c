@@ -2,8 +2,11 @@
 #include "edgeloop_rgb_convolution.h"
 
 #include "edgeloop_dsp.h"
+#include "edgeloop_mve.h"
 
-enum { ROWS = 3, CHANNELS = 3, RUN = 3 * CHANNELS, PAIRS = (RUN + 1) / 2, STRIDE = 2 };
+#if !EDGELOOP_MVE
+
+enum { ROWS = 3, CHANNELS = 3, RUN = 3 * CHANNELS, PAIRS = (RUN + 1) / 2, STRIDE = 2, PAIR_WORDS = 2 * (ROWS * PAIRS + 1) };
 
 /* Places in the scaling of a pair of channels, of the first one. */
 enum { BIAS = 0, MULTIPLIER = 2, OFFSET = 4, RIGHT = 6, SCALING = 8 };
@@ -234,7 +237,7 @@ void edgeloop_rgb_convolution_row(const edgeloop_rgb_convolution *layer, const v
         EDGELOOP_WRITTEN(planes);
         w.weights = layer->weights;
         w.scaling = layer->scaling;
-        for (uint32_t channel = 0; channel < w.channels; channel += 2, w.weights += 2 * ROWS * PAIRS, w.scaling += SCALING) {
+        for (uint32_t channel = 0; channel < w.channels; channel += 2, w.weights += PAIR_WORDS, w.scaling += SCALING) {
             w.stored = w.channels - channel < 2 ? 1 : 2;
             w.is_plain = w.stored == 2 && layer->rounding != EDGELOOP_ROUND_EXACT;
             multiply(&w, planes, columns, output + column * w.channels + channel);
@@ -252,7 +255,7 @@ EDGELOOP_INLINE int32_t value_at(const edgeloop_rgb_convolution *layer, const vo
 }
 
 static int32_t sum_at(const edgeloop_rgb_convolution *layer, const void *const *rows, uint32_t column, uint32_t channel) {
-    const int32_t *weights = layer->weights + channel / 2 * 2 * ROWS * PAIRS + channel % 2;
+    const int32_t *weights = layer->weights + channel / 2 * PAIR_WORDS + channel % 2;
     const uint32_t first = column * STRIDE - layer->left;
     int32_t sum = layer->scaling[channel / 2 * SCALING + channel % 2 + BIAS];
     for (uint32_t y = 0; y < ROWS; y++) {
@@ -275,4 +278,5 @@ void edgeloop_rgb_convolution_row(const edgeloop_rgb_convolution *layer, const v
     }
 }
 
+#endif
 #endif

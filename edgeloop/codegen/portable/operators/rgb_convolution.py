@@ -58,7 +58,8 @@ def _pairs_of_words(rows: NDArray[np.int16]) -> NDArray[np.int32]:
     """The weights of each output channel in the order and with the zeros that edgeloop_rgb_convolution.h states."""
     whole = np.zeros((aligned(len(rows), 2), SIZE, _PAIRS * 2), np.int16)
     whole[: len(rows), :, : SIZE * CHANNELS] = rows.reshape(len(rows), SIZE, -1)
-    words = whole.reshape(-1, 2, SIZE * _PAIRS, 2).transpose(0, 2, 1, 3)
+    # A whole number of vectors.
+    words = np.pad(whole.reshape(len(whole), -1), ((0, 0), (0, 2))).reshape(-1, 2, SIZE * _PAIRS + 1, 2).transpose(0, 2, 1, 3)
     return np.frombuffer(words.astype("<i2").tobytes(), "<i4").astype(np.int32)
 
 
