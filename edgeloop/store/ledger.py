@@ -21,6 +21,7 @@ from edgeloop.deadline import Deadline
 from edgeloop.errors import InputError, StoreError
 from edgeloop.records import LedgerEntry
 from edgeloop.store.target import Changed, Readable, Target
+from edgeloop.store.turns import wait_turn
 
 READERS = 8
 MOST_ASKED = 32
@@ -126,16 +127,24 @@ def append(target: Target, variant: str, make: Make) -> tuple[History, LedgerEnt
         content = f"{entry.model_dump_json(indent=2)}\n".encode()
         if _create(target, _key(variant, entry.number), content):
             return history.followed_by(entry, content), entry
-        if deadline.is_over:
-            raise StoreError(f"Others wrote to the history of {variant} for {APPEND_DEADLINE_S:.0f} s.", "Try again when they are done.")
+        wait_turn(target, f"the history of {variant}", deadline)
         history = read_history(target, variant, history)
     return history, None
 
 
 def keep_answers(target: Target, variant: str, content: bytes) -> str:
-    """Store what a champion said of each test image, under its digest; returns the digest."""
+    """Store what a champion said of each test image, under its digest; returns the digest.
+
+    Raises:
+        StoreError: something else is in its place, or the store refused it for five minutes.
+    """
     digest = hashlib.sha256(content).hexdigest()
-    _create(target, _answers_key(variant, digest), content)
+    key, deadline = _answers_key(variant, digest), Deadline.after(APPEND_DEADLINE_S)
+    while not _create(target, key, content):
+        there = target.read(key)
+        if there is not None and there.content != content:
+            raise StoreError(f"{target.address(key)} is damaged.", "Delete it and promote again.")
+        wait_turn(target, key, deadline)  # refused, and it is not there: somebody was writing it
     return digest
 
 

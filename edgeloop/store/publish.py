@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 from edgeloop.bundle.build import build
 from edgeloop.bundle.files import MANIFEST, Bundle, as_json
 from edgeloop.config import Params
+from edgeloop.deadline import Deadline
 from edgeloop.errors import InputError, StoreError
 from edgeloop.progress import Advance, progress
 from edgeloop.store.index import index_page
 from edgeloop.store.signing import Signer
 from edgeloop.store.summary import Summary, read_published, summarize
 from edgeloop.store.target import Changed, FolderTarget, Target
-from edgeloop.store.versions import make_current, put, read_json
+from edgeloop.store.turns import wait_turn
+from edgeloop.store.versions import DEADLINE_S, listed, make_current, put, read_json, renew
 from edgeloop.userpath import user_path
 from edgeloop.workspace import Workspace
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from edgeloop.store.s3 import S3Target
 
 UPLOADS = 8
-INDEX_ATTEMPTS = 8
 PROBE = "writable.txt"
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -151,7 +152,7 @@ def s3_target(workspace: Workspace, params: Params, to: str) -> "S3Target":
 
 def _publish(target: Target, version: Version, signer: Signer, advance: Advance) -> str:
     """Upload a version, its signature and its manifest when it is whole, and then the pointer; returns the page's address."""
-    folder = f"{version.variant}/{version.name}"
+    folder, before = f"{version.variant}/{version.name}", listed(target, version.variant)
 
     def upload(name: str) -> None:
         put(target, f"{folder}/{name}", version.files[name])
@@ -161,29 +162,34 @@ def _publish(target: Target, version: Version, signer: Signer, advance: Advance)
         list(pool.map(upload, sorted(version.files)))
     signer.sign_in(target, folder, version)
     put(target, f"{folder}/{MANIFEST}", version.manifest)
-    make_current(target, version.summary, version.name, f"{folder}/index.html")
+    make_current(target, version.summary, version.name, f"{folder}/index.html", before)
     return target.address(f"{folder}/index.html")
 
 
 def update_index(target: Target) -> None:
-    """Write the index of all published cards; when another publisher was quicker, read again what is there."""
-    for _ in range(INDEX_ATTEMPTS):
-        seen = target.read("index.json")
-        cards = _current_cards(target)
-        content = as_json({"cards": cards})
-        try:
-            if seen is None or seen.content != content:
-                target.replace("index.json", content, seen)
-        except Changed:
-            continue
-        put(target, "index.html", index_page([read_published(target.address("index.json"), one) for one in cards]).encode())
-        latest = target.read("index.json")
-        if latest is not None and latest.content == content:
-            return
-    raise StoreError(
-        f"{target.address('index.json')} was changed by others {INDEX_ATTEMPTS} times in a row; the cards themselves are published.",
-        "Publish again when the other publishers are done.",
-    )
+    """Write the index of all published cards, as file and as page; when another publisher was quicker, read again what is there.
+
+    Raises:
+        StoreError: a pointer is damaged, or others were quicker for two minutes; the cards themselves are published.
+    """
+    deadline = Deadline.after(DEADLINE_S)
+    while not _is_indexed(target):
+        wait_turn(target, "the index", deadline)
+
+
+def _is_indexed(target: Target) -> bool:
+    """Write both as the pointers are; whether nobody else wrote to one of them meanwhile."""
+    page, seen = target.read("index.html"), target.read("index.json")
+    cards = _current_cards(target)  # after those that follow them
+    content = as_json({"cards": cards})
+    shown = index_page([read_published(target.address("index.json"), one) for one in cards]).encode()
+    try:
+        renew(target, "index.json", content, seen)
+        renew(target, "index.html", shown, page)
+    except Changed:
+        return False
+    latest = target.read("index.json")
+    return latest is not None and latest.content == content
 
 
 def _current_cards(target: Target) -> list[dict[str, Any]]:

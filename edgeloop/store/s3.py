@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from edgeloop.errors import StoreError, StoreSilent
@@ -25,12 +27,26 @@ REGION = "us-east-1"
 DIGEST = "sha256"
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _NO_BUCKET = frozenset({"NoSuchBucket"})
+_NO_POLICY = frozenset({"NoSuchBucketPolicy"})
 _BAD_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"})
 _DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "AccountProblem"})
 _CHANGED = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+_BUSY = frozenset({"409", "OperationAborted", "ConditionalRequestConflict", "429"})
+"""Somebody else is at the same object, or there are too many: by itself, botocore tries again only after 500, 502, 503 and 504."""
 _UNKNOWN_CONDITION = frozenset({"501", "NotImplemented"})
 _ABSENT_ONLY = {"IfNoneMatch": "*"}
 _OURS_ALREADY = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+_PERMISSIONS = {
+    "HeadBucket": "s3:ListBucket on the bucket",
+    "ListObjectsV2": "s3:ListBucket on the bucket",
+    "HeadObject": "s3:GetObject below the prefix, or s3:ListBucket on the bucket",
+    "GetObject": "s3:GetObject below the prefix, or s3:ListBucket on the bucket",
+    "PutObject": "s3:PutObject below the prefix",
+}
+"""What an operation needs. An object that is not there is denied to whoever may not list the bucket."""
+PAUSE_S = 0.5
+"""The longest wait before the first further try; it doubles."""
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ class S3Target:
                     raise
                 self._make_bucket(create)
             if create:
-                self._client.put_bucket_policy(Bucket=self._bucket, Policy=self._readable_by_all())
+                self._open_to_all()
 
     def digest(self, key: str) -> str | None:
         from botocore.exceptions import ClientError
@@ -148,7 +164,7 @@ class S3Target:
 
     def put(self, key: str, content: bytes) -> None:
         with self._explained():
-            self._put(key, content, {})
+            _tried_again(lambda: self._put(key, content, {}))
 
     def create(self, key: str, content: bytes) -> None:
         from botocore.exceptions import ClientError
@@ -171,8 +187,7 @@ class S3Target:
 
         with self._explained():
             try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-                return Stored(answer["Body"].read(), answer["ETag"])
+                return _tried_again(lambda: self._get(key))
             except ClientError as error:
                 if _code(error) in _ABSENT:
                     return None
@@ -189,7 +204,7 @@ class S3Target:
                     raise Changed(key) from None
                 if _code(error) not in _UNKNOWN_CONDITION:
                     raise
-                self._put(key, content, {})  # a server without conditional writes: the last one wins
+                _tried_again(lambda: self._put(key, content, {}))  # a server without conditional writes: the last one wins
 
     def keys(self, name: str) -> list[str]:
         with self._explained():
@@ -208,6 +223,10 @@ class S3Target:
                 for found in page.get("Contents", []):
                     yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], f"{found['Size']} {found['ETag']}")
 
+    def _get(self, key: str) -> Stored:
+        answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+        return Stored(answer["Body"].read(), answer["ETag"])
+
     def _put(self, key: str, content: bytes, condition: dict[str, Any]) -> None:
         sha256 = hashlib.sha256(content).hexdigest()
         told: dict[str, Any] = {"ContentType": content_type(key), "CacheControl": cache_control(key), "Metadata": {DIGEST: sha256}}
@@ -222,15 +241,20 @@ class S3Target:
         with _tolerated(_OURS_ALREADY):
             self._client.create_bucket(Bucket=self._bucket)
 
-    def _readable_by_all(self) -> str:
-        """A policy for the local store, so that a browser on this machine opens what is published."""
+    def _open_to_all(self) -> None:
+        """Let a browser on this machine open what is published in the local store; what else its policy says stays."""
         statement = {
             "Effect": "Allow",
             "Principal": "*",
             "Action": ["s3:GetObject"],
             "Resource": [f"arn:aws:s3:::{self._bucket}/{self._prefix}*"],
         }
-        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        known: list[Any] = []
+        with _tolerated(_NO_POLICY):
+            known = json.loads(self._client.get_bucket_policy(Bucket=self._bucket)["Policy"])["Statement"]
+        if statement not in known:
+            policy = {"Version": "2012-10-17", "Statement": [*known, statement]}
+            self._client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(policy))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -246,10 +270,28 @@ def shown(endpoint: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def _tried_again(call: Callable[[], Answer]) -> Answer:
+    """Make a request that may be repeated, and again where its answer breaks off or the server is busy: botocore leaves that to us."""
+    from botocore import exceptions as aws
+
+    broken = (aws.ResponseStreamingError, aws.IncompleteReadError, aws.ReadTimeoutError, aws.FlexibleChecksumError)
+    for tried in range(ATTEMPTS - 1):
+        try:
+            return call()
+        except broken:
+            pass
+        except aws.ClientError as error:
+            if _code(error) not in _BUSY:
+                raise
+        time.sleep(random.uniform(0, PAUSE_S * 2**tried))
+    return call()
+
+
 @contextmanager
 def explained(what: str, endpoint: str) -> Iterator[None]:
     """Turn what boto3 raises into a StoreError with a remedy. Neither the keys nor the request are in its text."""
     from botocore import exceptions as aws
+    from botocore.parsers import ResponseParserError
 
     where = f"{what} at {shown(endpoint)}"
     try:
@@ -270,6 +312,10 @@ def explained(what: str, endpoint: str) -> Iterator[None]:
             f"{where} does not answer ({type(error).__name__}).",
             "Check publish.endpoint in params.yaml, the network, and that the server runs.",
         ) from None
+    except (aws.IncompleteReadError, aws.FlexibleChecksumError, ResponseParserError) as error:
+        raise StoreSilent(
+            f"{where} breaks off in the middle of its answers ({type(error).__name__}).", "Check the network and the server; try again."
+        ) from None
     except aws.ClientError as error:
         raise (StoreSilent if _is_overloaded(error) else StoreError)(*_refusal(where, error)) from None
     except (aws.BotoCoreError, ValueError) as error:
@@ -280,7 +326,7 @@ def explained(what: str, endpoint: str) -> Iterator[None]:
 def _is_overloaded(error: Any) -> bool:
     """Whether the server is in trouble, rather than refusing what was asked."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return isinstance(status, int) and status >= 500 and status != 501
+    return isinstance(status, int) and ((status >= 500 and status != 501) or _code(error) in _BUSY)
 
 
 def _refusal(where: str, error: Any) -> tuple[str, str]:
@@ -288,10 +334,13 @@ def _refusal(where: str, error: Any) -> tuple[str, str]:
     if code in _BAD_KEY:
         return f"{where} does not accept the access key ({code}).", "Check the access key, its secret, its region and this machine's clock."
     if code in _DENIED:
+        lacks = _PERMISSIONS.get(error.operation_name, f"s3:{error.operation_name}")
         return (
-            f"{where} denies {error.operation_name} ({code}).",
-            "The key needs s3:ListBucket on the bucket, and s3:GetObject and s3:PutObject below the prefix.",
+            f"{where} denies {error.operation_name} ({code}): the key lacks {lacks}.",
+            "Take another key, or allow that: docs/publish.md has the policies of a publisher and of a reader.",
         )
+    if _is_overloaded(error):
+        return f"{where} does not answer {error.operation_name}: it is in trouble or overloaded ({code}).", "Try again a little later."
     if code in _NO_BUCKET:
         return f"{where}: there is no such bucket.", "Create it, or name another one in params.yaml: publish.to."
     return (

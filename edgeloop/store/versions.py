@@ -4,14 +4,13 @@
     <to>/<variant>/index.html      the same as a page
     <to>/<variant>/latest.json     the current one
 
-`versions.json` is added to by conditional requests, and the other two are made from it: of several publishers of one variant, none is lost.
+`versions.json` is added to by conditional requests: of several publishers of one variant, none is lost. The other two follow it by
+conditional requests, too: each is read before the list, and replaced only if it is still as it was read, so that neither goes back.
 """
 
 import datetime as dt
 import hashlib
 import json
-import random
-import time
 from typing import Any
 
 from edgeloop.bundle.files import as_json
@@ -19,35 +18,56 @@ from edgeloop.deadline import Deadline
 from edgeloop.errors import StoreError
 from edgeloop.store.summary import Summary, read_published
 from edgeloop.store.target import Changed, Stored, Target
+from edgeloop.store.turns import wait_turn
 from edgeloop.store.versions_page import versions_page
 
 DEADLINE_S = 120.0
-PAUSE_S = 0.2
-"""The longest wait after another publisher was quicker."""
 Entry = dict[str, Any]
 """A `Published` as JSON: keys that another edgeloop added are kept."""
 
 
-def make_current(target: Target, summary: Summary, version: str, page: str) -> None:
+def listed(target: Target, variant: str) -> int:
+    """How many entries the list of a variant's versions has: those that a publish that begins now finds there.
+
+    Raises:
+        StoreError: the list is damaged.
+    """
+    return len(_entries(target, variant, target.read(f"{variant}/versions.json")))
+
+
+def make_current(target: Target, summary: Summary, version: str, page: str, before: int | None = None) -> None:
     """Add an uploaded version to the list of its variant's, and let the pointer and the page follow.
 
-    The version that is current already adds nothing; one from before is added once more, and is the current one again.
+    The version that is current already adds nothing; one from before is added once more, and is the current one again. `before`: how many
+    entries there were when the publish began (by default now); one of this version behind them was added by this very publish, whose answer
+    was lost on its way, or by one beside it, and stays the only one.
 
     Raises:
         StoreError: what the store holds of the variant is damaged, or others published it for two minutes.
     """
     deadline = Deadline.after(DEADLINE_S)
     told = summary.model_dump(mode="json") | {"version": version, "page": page}
-    while not _is_added(target, told):
-        _wait_turn(target, summary.variant, deadline)
+    before = listed(target, summary.variant) if before is None else before
+    while not _is_added(target, told, before):
+        wait_turn(target, summary.variant, deadline)
     while not _is_shown(target, summary.variant):
-        _wait_turn(target, summary.variant, deadline)
+        wait_turn(target, summary.variant, deadline)
 
 
 def put(target: Target, key: str, content: bytes) -> None:
     """Store an object unless the same bytes are there."""
     if target.digest(key) != hashlib.sha256(content).hexdigest():
         target.put(key, content)
+
+
+def renew(target: Target, key: str, content: bytes, seen: Stored | None) -> None:
+    """Store an object that is as it was `seen`, unless these bytes are there.
+
+    Raises:
+        Changed: somebody else replaced it since.
+    """
+    if seen is None or seen.content != content:
+        target.replace(key, content, seen)
 
 
 def read_json(target: Target, key: str, stored: Stored) -> Any:
@@ -62,20 +82,18 @@ def read_json(target: Target, key: str, stored: Stored) -> Any:
         raise StoreError(f"{target.address(key)} is damaged.", "Delete it and publish that variant again.") from None
 
 
-def _is_added(target: Target, told: Entry) -> bool:
-    """Whether the version is the last of the list now; False where somebody else wrote to it in between."""
+def _is_added(target: Target, told: Entry, before: int) -> bool:
+    """Whether the version is in the list now, behind the entries of before; False where somebody else wrote to it in between."""
     key = f"{told['variant']}/versions.json"
     seen = target.read(key)
     entries = _entries(target, told["variant"], seen)
     if entries and entries[-1]["version"] == told["version"]:
         entries[-1] = {**entries[-1], **told}
-    else:
+    elif told["version"] not in {one["version"] for one in entries[before:]}:
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         entries.append({**told, "published": now, "versions": len(entries) + 1})
-    content = as_json({"versions": entries})
     try:
-        if seen is None or seen.content != content:
-            target.replace(key, content, seen)
+        renew(target, key, as_json({"versions": entries}), seen)
     except Changed:
         return False
     return True
@@ -90,21 +108,17 @@ def _entries(target: Target, variant: str, seen: Stored | None) -> list[Entry]:
 
 
 def _is_shown(target: Target, variant: str) -> bool:
-    """Write the page and the pointer as the list has them; whether the list stayed as it was meanwhile."""
+    """Write the page and the pointer as the list has them; whether nobody else wrote to one of the three meanwhile."""
     key = f"{variant}/versions.json"
-    seen = target.read(key)
+    page, pointer = target.read(f"{variant}/index.html"), target.read(f"{variant}/latest.json")
+    seen = target.read(key)  # after those that follow it
     assert seen is not None, "it was added to before"
     entries = _entries(target, variant, seen)
-    put(target, f"{variant}/index.html", versions_page([read_published(target.address(key), one) for one in entries]).encode())
-    put(target, f"{variant}/latest.json", as_json(entries[-1]))
+    shown = versions_page([read_published(target.address(key), one) for one in entries]).encode()
+    try:
+        renew(target, f"{variant}/index.html", shown, page)
+        renew(target, f"{variant}/latest.json", as_json(entries[-1]), pointer)
+    except Changed:
+        return False
     latest = target.read(key)
     return latest is not None and latest.content == seen.content
-
-
-def _wait_turn(target: Target, variant: str, deadline: Deadline) -> None:
-    if deadline.is_over:
-        raise StoreError(
-            f"Others published {variant} at {target.address('')} for {DEADLINE_S:.0f} s.",
-            "Publish again when they are done: what was uploaded is there.",
-        )
-    time.sleep(random.uniform(0, PAUSE_S))
