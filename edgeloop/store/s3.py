@@ -37,7 +37,6 @@ _UNKNOWN_CONDITION = frozenset({"501", "NotImplemented"})
 _ABSENT_ONLY = {"IfNoneMatch": "*"}
 _OURS_ALREADY = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 _PERMISSIONS = {
-    "HeadBucket": "s3:ListBucket on the bucket",
     "ListObjectsV2": "s3:ListBucket on the bucket",
     "HeadObject": "s3:GetObject below the prefix, or s3:ListBucket on the bucket",
     "GetObject": "s3:GetObject below the prefix, or s3:ListBucket on the bucket",
@@ -143,7 +142,7 @@ class S3Target:
 
         with self._explained():
             try:
-                self._client.head_bucket(Bucket=self._bucket)
+                self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
             except ClientError as error:
                 if _code(error) not in _ABSENT | _NO_BUCKET:
                     raise

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from edgeloop.errors import StoreError
@@ -13,7 +13,21 @@ from edgeloop.files import create_bytes, sha256_file, write_bytes
 from edgeloop.services.locks import exclusive
 
 LOCK_DEADLINE_S = 120.0
-_TYPES = {".md": "text/markdown; charset=utf-8", ".html": "text/html; charset=utf-8", ".tflite": "application/octet-stream"}
+_TEXT = "text/plain; charset=utf-8"
+_SAVED = "application/octet-stream"
+_TYPES = {
+    ".md": "text/markdown; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".sig": "application/json",
+    ".parquet": "application/vnd.apache.parquet",
+    **dict.fromkeys((".c", ".h", ".jsonl", ".ld", ".log", ".txt", ".yaml"), _TEXT),
+    **dict.fromkeys((".bin", ".keras", ".tflite"), _SAVED),
+}
+_NAMES = {"SHA256SUMS": _TEXT, "LICENSE": _TEXT, "NOTICE": _TEXT, "Makefile": _TEXT}
+_KNOWN = mimetypes.MimeTypes()
+"""Python's own table: that of the machine would serve the same file differently from machine to machine."""
 _OF_A_VERSION = re.compile(r"[^/]+/[0-9a-f]{16}/(?!model\.sig$).")
 """Keys of objects that are written once: `<variant>/<version>/...`, the version being named by its content; not its signature, which
 another signer may replace."""
@@ -71,8 +85,8 @@ class Target(Readable, Protocol):
 
 def content_type(key: str) -> str:
     """The Content-Type by which a browser opens the object instead of saving it, where that makes sense."""
-    suffix = Path(key).suffix.lower()
-    return _TYPES.get(suffix) or mimetypes.guess_type(key)[0] or "application/octet-stream"
+    path = PurePosixPath(key)
+    return _NAMES.get(path.name) or _TYPES.get(path.suffix.lower()) or _KNOWN.guess_type(path.name)[0] or _SAVED
 
 
 def cache_control(key: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mimetypes
 import os
 import posixpath
 import re
@@ -28,11 +29,12 @@ from edgeloop.services import Running
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.publish import publish, with_cards
 from edgeloop.store.s3 import Credentials, S3Target, connect, shown
-from edgeloop.store.target import Changed, Stored
+from edgeloop.store.target import Changed, Stored, content_type
 from edgeloop.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE, FOOD, PLANT = "sample-fdmobilenet_0.25-96", "food-fdmobilenet_0.25-128", "plant-fdmobilenet_0.25-128"
+TEXT, SAVED = "text/plain; charset=utf-8", "application/octet-stream"
 READER = Credentials("reader-key", "reader-secret")
 AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -281,6 +283,15 @@ def test_a_browser_opens_what_was_published(project: Project, server: Server, bu
     latest = json.loads(urllib.request.urlopen(index.replace("index.html", f"{SAMPLE}/latest.json"), timeout=10).read())
     with urllib.request.urlopen(index.replace("index.html", latest["page"]), timeout=10) as answer:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("provenance.jsonl", TEXT), ("SHA256SUMS", TEXT), ("code/network.h", TEXT), ("model.sig", "application/json"), ("a.keras", SAVED)],
+)
+def test_the_type_of_a_file_is_the_same_on_every_machine(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mimetypes, "guess_type", lambda _: ("application/pgp-signature", None))
+    assert content_type(f"{SAMPLE}/0123456789abcdef/{name}") == kind
 
 
 def test_nothing_else_in_the_store_is_open_to_everybody(project: Project, server: Server, bucket: str) -> None:

@@ -216,7 +216,7 @@ def kills(number: int) -> int:
     return int(KILLS) if KILLS else number
 
 
-@pytest.mark.parametrize("number", [2, pytest.param(50, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("number", [2, pytest.param(50, marks=pytest.mark.long)])
 def test_a_publish_that_is_killed_leaves_only_whole_versions(shop: Shop, place: str, number: int, tmp_path: Path) -> None:
     shop.publish(shop.version(0), place)
     shop.proxy.begin()
@@ -378,7 +378,8 @@ def once(method: str, part: str, fate: Fate) -> Plan:
     return plan
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(12, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=pytest.mark.long)])
 def test_slow_and_failing_requests(shop: Shop, place: str, rounds: int, tmp_path: Path) -> None:
     """A promotion succeeds, or says that the store does not answer; the next one without troubles completes."""
     dice, before, outcomes = random.Random(SEED), shop.look(place), Counter[str]()
