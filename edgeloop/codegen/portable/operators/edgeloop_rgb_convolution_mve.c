@@ -94,10 +94,7 @@ EDGELOOP_INLINE int32x4_t lanes_of(int32_t a, int32_t b, int32_t c, int32_t d) {
 /* The sums of a tile: of the first two columns, and of the third one twice. */
 #define SUMS                                                                                \
     int32_t a0 = scaling[BIAS], a1 = a0, a2 = a0, b0 = scaling[BIAS + 1], b1 = b0, b2 = b0; \
-    PRODUCTS(0);                                                                            \
-    PRODUCTS(1);                                                                            \
-    PRODUCTS(2);                                                                            \
-    PRODUCTS(3);                                                                            \
+    for (uint32_t block = 0; block < BLOCKS; block++) PRODUCTS(block);                      \
     int32x4_t early = lanes_of(a0, b0, a1, b1), late = lanes_of(a2, b2, a2, b2)
 
 /* Whole tiles in fast rounding: sums are doubled, and all results go to memory at once, as lanes of 16 bits. */
