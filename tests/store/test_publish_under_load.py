@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -364,7 +365,9 @@ WRITTEN = {
 """What a promotion writes, as patterns of keys; all but the first by conditional requests."""
 
 
-@pytest.mark.parametrize("fate", ["412", "409", "500", "lost", "cut", "refused"])
+@pytest.mark.parametrize(
+    "fate", ["412", "lost", *(pytest.param(fate, marks=pytest.mark.long) for fate in ("409", "500", "cut", "refused"))]
+)
 @pytest.mark.parametrize("what", WRITTEN)
 @pytest.mark.thorough
 def test_each_trouble_at_each_thing_that_is_written(shop: Shop, place: str, what: str, fate: Fate) -> None:
@@ -378,6 +381,34 @@ def test_each_trouble_at_each_thing_that_is_written(shop: Shop, place: str, what
     history = read_history(shop.target(place), VARIANT)
     assert [one.version for one in history.entries] == [version]
     assert read_answers(shop.target(place), history.entries[0])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("what", ["page", "pointer", "index", "gallery"])
+def test_nothing_that_points_goes_back(shop: Shop, place: str, what: str) -> None:
+    """Somebody else publishes while a publisher, who has read the list before, is about to write: it shows the later version all the same."""
+    first, second = shop.version(1), shop.version(2)
+    beside = Project(second.workspace, shop.project.publishing(endpoint=shop.running.address))
+    published, shown = list[str](), list[bytes | None]()
+
+    def is_it(asked: Asked) -> bool:
+        return asked.method == "PUT" and asked.path == f"/{BUCKET}/{place}/{WRITTEN[what]}"
+
+    def plan(asked: Asked) -> Fate:
+        if is_it(asked) and not published:
+            published.append(shop.publish(beside, place))
+        return "pass"
+
+    def after(asked: Asked) -> None:
+        if is_it(asked):
+            shown.append(get(shop.client(), f"{place}/{WRITTEN[what]}"))
+
+    shop.proxy.begin(plan, after)
+    version = shop.publish(first, place)
+    assert published[0].encode() in (shown[0] or b"")
+    seen = shop.look(place)
+    assert seen.versions == [version, *published]
+    assert_settled(seen, published[0])
 
 
 def once(path: str, fate: Fate) -> Plan:
@@ -408,11 +439,12 @@ def test_slow_and_failing_requests(shop: Shop, place: str, rounds: int, tmp_path
 
 
 @pytest.mark.thorough
-def test_the_server_is_killed_and_started_again(shop: Shop, place: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_the_server_is_killed_and_started_again(shop: Shop, place: str, rounds: int, tmp_path: Path) -> None:
     dice, outcomes = random.Random(SEED), Counter[str]()
     promotes(shop, shop.version(0), place)
     requests, before = shop.proxy.count, shop.look(place)
-    for number in range(1, 1 + kills(6)):
+    for number in range(1, 1 + kills(rounds)):
         made, wanted, dead = shop.version(number), dice.randint(1, requests), threading.Event()
 
         def kill(asked: Asked, wanted: int = wanted, dead: threading.Event = dead) -> Fate:
@@ -440,7 +472,7 @@ def outcome(shop: Shop, made: Project, place: str, said: Path) -> str:
 def classed(words: str) -> str:
     """`done` or `silent`; nothing else may come of a store in trouble."""
     kind = words.split()[0]
-    assert kind in (DONE, SILENT), words
+    assert kind == DONE or (kind == SILENT and re.search("does not answer|breaks off", words)), words
     return kind
 
 
