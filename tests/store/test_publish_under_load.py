@@ -386,7 +386,7 @@ def test_each_trouble_at_each_thing_that_is_written(shop: Shop, place: str, what
 @pytest.mark.thorough
 @pytest.mark.parametrize("what", ["page", "pointer", "index", "gallery"])
 def test_nothing_that_points_goes_back(shop: Shop, place: str, what: str) -> None:
-    """Somebody else publishes while a publisher, who has read the list before, is about to write: it shows the later version all the same."""
+    """Somebody else publishes while a publisher, who has read the list before, is about to write: what is later stays."""
     first, second = shop.version(1), shop.version(2)
     beside = Project(second.workspace, shop.project.publishing(endpoint=shop.running.address))
     published, shown = list[str](), list[bytes | None]()
