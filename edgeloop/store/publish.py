@@ -26,7 +26,7 @@ from edgeloop.store.signing import Signer
 from edgeloop.store.summary import Summary, read_published, summarize
 from edgeloop.store.target import Changed, FolderTarget, Target
 from edgeloop.store.turns import wait_turn
-from edgeloop.store.versions import DEADLINE_S, listed, make_current, put, read_json, renew
+from edgeloop.store.versions import DEADLINE_S, listed_before, make_current, put, read_json, renew
 from edgeloop.userpath import user_path
 from edgeloop.workspace import Workspace
 
@@ -152,7 +152,7 @@ def s3_target(workspace: Workspace, params: Params, to: str) -> "S3Target":
 
 def _publish(target: Target, version: Version, signer: Signer, advance: Advance) -> str:
     """Upload a version, its signature and its manifest when it is whole, and then the pointer; returns the page's address."""
-    folder, before = f"{version.variant}/{version.name}", listed(target, version.variant)
+    folder, before = f"{version.variant}/{version.name}", listed_before(target, version.variant, version.name)
 
     def upload(name: str) -> None:
         put(target, f"{folder}/{name}", version.files[name])

@@ -26,28 +26,29 @@ Entry = dict[str, Any]
 """A `Published` as JSON: keys that another edgeloop added are kept."""
 
 
-def listed(target: Target, variant: str) -> int:
-    """How many entries the list of a variant's versions has: those that a publish that begins now finds there.
+def listed_before(target: Target, variant: str, version: str) -> int:
+    """How many entries a variant's list has in front of a publish that begins now; that of this version, where it is current, is its own.
 
     Raises:
         StoreError: the list is damaged.
     """
-    return len(_entries(target, variant, target.read(f"{variant}/versions.json")))
+    entries = _entries(target, variant, target.read(f"{variant}/versions.json"))
+    return len(entries) - (1 if entries and entries[-1]["version"] == version else 0)
 
 
 def make_current(target: Target, summary: Summary, version: str, page: str, before: int | None = None) -> None:
     """Add an uploaded version to the list of its variant's, and let the pointer and the page follow.
 
-    The version that is current already adds nothing; one from before is added once more, and is the current one again. `before`: how many
-    entries there were when the publish began (by default now); one of this version behind them was added by this very publish, whose answer
-    was lost on its way, or by one beside it, and stays the only one.
+    The version that is current already adds nothing; one from before is added once more, and is the current one again. `before`: what
+    `listed_before` said when the publish began (by default now); an entry of this version behind those was added by this very publish, the
+    answer being lost on its way, or by one beside it, and stays the only one.
 
     Raises:
         StoreError: what the store holds of the variant is damaged, or others published it for two minutes.
     """
     deadline = Deadline.after(DEADLINE_S)
     told = summary.model_dump(mode="json") | {"version": version, "page": page}
-    before = listed(target, summary.variant) if before is None else before
+    before = listed_before(target, summary.variant, version) if before is None else before
     while not _is_added(target, told, before):
         wait_turn(target, summary.variant, deadline)
     while not _is_shown(target, summary.variant):

@@ -336,6 +336,24 @@ def test_an_answer_that_was_lost_does_not_add_a_version_twice(shop: Shop, place:
     assert_settled(seen, published[0])
 
 
+@pytest.mark.thorough
+def test_a_version_that_is_current_is_not_added_again_when_another_one_overtakes_it(shop: Shop, place: str) -> None:
+    first, second = shop.version(1), shop.version(2)
+    version, published = shop.publish(first, place), list[str]()
+    beside = Project(second.workspace, shop.project.publishing(endpoint=shop.running.address))
+
+    def plan(asked: Asked) -> Fate:
+        if asked.path.endswith("/manifest.json") and not published:
+            published.append(shop.publish(beside, place))
+        return "pass"
+
+    shop.proxy.begin(plan)
+    assert shop.publish(first, place) == version
+    seen = shop.look(place)
+    assert seen.versions == [version, *published]
+    assert_settled(seen, published[0])
+
+
 def test_an_answer_that_was_lost_does_not_make_a_champion_twice(shop: Shop, place: str) -> None:
     first, second = shop.version(1), shop.version(2)
     beside = Project(second.workspace, shop.project.publishing(endpoint=shop.running.address))
