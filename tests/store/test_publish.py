@@ -294,6 +294,12 @@ def test_the_type_of_a_file_is_the_same_on_every_machine(name: str, kind: str, m
     assert content_type(f"{SAMPLE}/0123456789abcdef/{name}") == kind
 
 
+def test_what_is_published_to_another_prefix_closes_nothing(project: Project, server: Server, bucket: str) -> None:
+    addresses = [publish(project.workspace, project.params, [SAMPLE], to=f"{bucket}/{place}")[-1] for place in ("one", "two")]
+    for address in addresses:
+        assert urllib.request.urlopen(address, timeout=10).status == 200
+
+
 def test_nothing_else_in_the_store_is_open_to_everybody(project: Project, server: Server, bucket: str) -> None:
     publish(project.workspace, project.params, [SAMPLE], to=bucket)
     server.client().put_object(Bucket="edgeloop-tests", Key="private", Body=b"x")
