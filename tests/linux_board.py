@@ -59,7 +59,7 @@ class LinuxBoard:
         with (self.folder / "known_hosts").open("a", encoding="ascii") as known:
             known.write(f"[{LOOPBACK}]:{port} {public[0]} {public[1]}\n")
 
-    def is_clean(self, wait_s: float = 10.0) -> bool:
+    def is_clean(self, wait_s: float = 30.0) -> bool:
         """Whether the board's disk is empty and nothing runs from it, at the latest after `wait_s`."""
         deadline = time.monotonic() + wait_s
         while list(self.disk.iterdir()) or running_in(self.disk):

@@ -215,13 +215,13 @@ HELLO = frame(event="hello", version=1, folder="/nowhere/edgeloop-board-x")
     ("lines", "match"),
     [
         ("yes 'noise without an end'", "answers something that is no answer"),
-        (f"echo '{frame(event='hello', version=99)}'; sleep 20", "answers something that is no answer"),
-        (f"echo '{HELLO}'; echo '<html>'; sleep 20", "answers something that is no answer"),
-        (f"echo '{HELLO}'; echo 'EDGELOOP [1, 2]'; sleep 20", "answers something that is no answer"),
-        (f"echo '{HELLO}'; echo 'EDGELOOP {{'; sleep 20", "answers something that is no answer"),
-        (f"echo '{HELLO}'; echo '{frame(bytes=-1)}'; sleep 20", "answers something that is no answer"),
-        (f"echo '{HELLO}'; echo '{frame(bytes=1 << 40)}'; sleep 20", "answers something that is no answer"),
-        (f"echo '{HELLO}'; echo '{frame(sha256='0' * 64)}'; sleep 20", "does not arrive whole"),
+        (f"echo '{frame(event='hello', version=99)}'; sleep 60", "answers something that is no answer"),
+        (f"echo '{HELLO}'; echo '<html>'; sleep 60", "answers something that is no answer"),
+        (f"echo '{HELLO}'; echo 'EDGELOOP [1, 2]'; sleep 60", "answers something that is no answer"),
+        (f"echo '{HELLO}'; echo 'EDGELOOP {{'; sleep 60", "answers something that is no answer"),
+        (f"echo '{HELLO}'; echo '{frame(bytes=-1)}'; sleep 60", "answers something that is no answer"),
+        (f"echo '{HELLO}'; echo '{frame(bytes=1 << 40)}'; sleep 60", "answers something that is no answer"),
+        (f"echo '{HELLO}'; echo '{frame(sha256='0' * 64)}'; sleep 60", "does not arrive whole"),
     ],
 )
 def test_answers_that_are_none(linux: LinuxBoard, tmp_path: Path, lines: str, match: str) -> None:
