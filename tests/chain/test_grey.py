@@ -28,6 +28,7 @@ from edgeloop.training.train import train
 from edgeloop.validation.validate import validate
 from edgeloop.workspace import VariantPaths, Workspace
 
+pytestmark = pytest.mark.thorough
 LABELS = ("bar", "ring")
 VARIANT = "meter-mobilenet_v1_0.25-64x48"
 SHAPE = (48, 64, 1)
@@ -150,7 +151,6 @@ def foreign(path: Path) -> None:
     keras.Sequential([keras.Input((20, 28, 1)), *layers]).save(path)
 
 
-@pytest.mark.thorough
 def test_a_foreign_grey_model_goes_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, pictures = tmp_path / "model.keras", draw(tmp_path / "pictures", 4, 28, 20)
     foreign(model)

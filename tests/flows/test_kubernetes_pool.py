@@ -51,6 +51,7 @@ with get_client(sync_client=True) as client:
 """A machine that looks for pool and queue just before another one makes them."""
 
 
+@pytest.mark.thorough
 def test_prefects_server_takes_the_template_and_the_job_of_a_stage_is_whole(served: Project) -> None:
     made = served.ask("/work_pools/", {"name": "cluster", "type": "kubernetes", "base_job_template": TEMPLATE})
     assert made["base_job_template"] == TEMPLATE
@@ -63,6 +64,7 @@ def test_prefects_server_takes_the_template_and_the_job_of_a_stage_is_whole(serv
     assert container["envFrom"] == [{"secretRef": {"name": "edgeloop"}}]
 
 
+@pytest.mark.thorough
 def test_two_machines_may_make_a_pool_at_once(served: Project) -> None:
     assert served.run(sys.executable, "-c", SECOND).strip() == "shared"
 

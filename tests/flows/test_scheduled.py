@@ -51,6 +51,7 @@ def test_a_scheduled_run_builds_what_it_is_for_and_commits_it(committed: Project
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_somebodys_own_changes_are_left_to_them(committed: Project) -> None:
     params = committed.root / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")

@@ -117,6 +117,7 @@ def test_what_a_gate_refuses_is_not_published_and_says_why(project: Project) -> 
     assert project.run("promote", VARIANT, "--check", code=1)
 
 
+@pytest.mark.thorough
 def test_a_challenger_is_judged_on_the_images_of_the_champion(project: Project) -> None:
     gates = GOOD | {"champion": {"margin": 0.1}}
     project.build(STORY, **gates)
@@ -204,6 +205,7 @@ def champion_by_gto(repository: Path, name: str) -> str:
     return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
+@pytest.mark.thorough
 def test_git_tags_say_what_the_history_says_and_gto_reads_them(project: Project) -> None:
     for arguments in (["init", "-q"], ["config", "user.name", "Ada"], ["config", "user.email", "ada@localhost"]):
         project.git(*arguments)

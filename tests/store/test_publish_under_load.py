@@ -354,6 +354,7 @@ def test_a_version_that_is_current_is_not_added_again_when_another_one_overtakes
     assert_settled(seen, published[0])
 
 
+@pytest.mark.thorough
 def test_an_answer_that_was_lost_does_not_make_a_champion_twice(shop: Shop, place: str) -> None:
     first, second = shop.version(1), shop.version(2)
     beside = Project(second.workspace, shop.project.publishing(endpoint=shop.running.address))
