@@ -79,15 +79,24 @@ def check(folder: Path, trust: Trust, digests: Mapping[str, str]) -> None:
     if not path.is_file():
         raise BundleError(f"{SIGNATURE} is missing: nobody signed this.")
     content = path.read_bytes()
-    signed = _signed_digests(content)
-    if signed != dict(digests):
-        named = ", ".join(sorted(name for name in {*signed, *digests} if signed.get(name) != digests.get(name))[:5])
-        raise BundleError(f"{SIGNATURE} is of other files than these: {named}.")
+    check_form(content, digests)
     if trust.certificates:
         _check_chain(content, trust.certificates)
     with _verifier(trust) as verifier:
         verifier.set_hashing_config(_all_files())
         verifier.verify(folder, path)
+
+
+def check_form(content: bytes, digests: Mapping[str, str]) -> None:
+    """See that a signature is one and says that it is of these digests; by whom it is, is not looked at.
+
+    Raises:
+        BundleError: it is of something else, or is not as it was written.
+    """
+    signed = _signed_digests(content)
+    if signed != dict(digests):
+        named = ", ".join(sorted(name for name in {*signed, *digests} if signed.get(name) != digests.get(name))[:5])
+        raise BundleError(f"{SIGNATURE} is of other files than these: {named}.")
 
 
 def check_signer(settings: Sign, root: Path) -> None:
@@ -210,7 +219,8 @@ def _verifier(trust: Trust) -> "Iterator[verifying.Config]":
             config.use_sigstore_verifier(identity=str(trust.identity), oidc_issuer=str(trust.issuer))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            f"The key or certificate to check with cannot be used: {error}", "Give a public key as PEM, or certificates."
+            f"The key or certificate to check with cannot be used: {error}",
+            "Give a public key as PEM (`openssl ec -in key.pem -pubout`) with --key, or certificates with --certificate.",
         ) from None
     try:
         with contextlib.redirect_stdout(io.StringIO()):

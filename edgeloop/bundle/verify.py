@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from edgeloop.bundle.files import FLOAT_MODEL, MANIFEST, PROVENANCE, SIGNATURE, SUMS, manifest, read_sums, sha256, version_name
 from edgeloop.bundle.licenses import terms_of
 from edgeloop.bundle.provenance import must_be_stated, record_digests, subjects_of
-from edgeloop.bundle.sign import Trust, check
+from edgeloop.bundle.sign import Trust, check, check_form
 from edgeloop.bundle.stated import Stated
 from edgeloop.cards.chain import check_chain
 from edgeloop.errors import BundleError, InputError
@@ -24,6 +24,7 @@ BESIDE = (MANIFEST, SIGNATURE)
 REWRITTEN = ("README.md", "index.html")
 """Pages of the card whose links lead elsewhere in a bundle than in the project, so that `card.json` has other digests of them."""
 SHOWN = 20
+WHAT_TO_GIVE = "Give the folder of an export or of a published version."
 NOBODY = "nobody's signature was checked: give --key PUBLIC_KEY, or --certificate"
 
 
@@ -54,6 +55,8 @@ class Verdict:
     signed: str
     """Whose signature was checked, as a sentence."""
     faults: list[str] = field(default_factory=list)
+    is_whole: bool = True
+    """Whether the signature alone has faults, if any."""
 
     def in_words(self) -> str:
         """Lines for people, faults first."""
@@ -70,6 +73,11 @@ class Verdict:
         if self.faults:
             listed = "\n".join(f"  {fault}" for fault in self.faults[:SHOWN])
             more = f"\n  and {len(self.faults) - SHOWN} more" if len(self.faults) > SHOWN else ""
+            if self.is_whole:
+                raise BundleError(
+                    f"{where} is whole, and its signature is not the one that was asked for:\n{listed}{more}",
+                    "Ask its publisher whose signature it has. If this key or certificate is theirs, do not use it.",
+                )
             raise BundleError(f"{where} is not what was published:\n{listed}{more}", "Do not use it. Get it again from who published it.")
 
 
@@ -77,36 +85,51 @@ def verify(folder: Path, trust: Trust | None = None) -> Verdict:
     """Check a folder against its digests, its records against each other, and its signature against who is trusted.
 
     Raises:
-        InputError: there is no such folder, or the key or certificates cannot be used.
+        InputError: there is no such folder, it holds nothing of a bundle, something in it may not be read, or the key or certificates
+            cannot be used.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder.", "Give the folder of an export or of a published version.")
+        raise InputError(f"{folder} is no folder.", WHAT_TO_GIVE)
     faults: list[str] = []
-    files = dict(_files(folder, faults))
+    try:
+        files = dict(_files(folder, faults))
+    except OSError as error:
+        # Nothing is said of what this user may not see.
+        raise InputError(
+            f"{error.filename} cannot be read: {error.strerror}.", f"Let your user read it: chmod -R u+rX '{folder}'"
+        ) from None
+    if not files.keys() & {SUMS, *BESIDE}:
+        raise InputError(f"{folder} holds no bundle: none of {SUMS}, {MANIFEST} and {SIGNATURE} is there.", WHAT_TO_GIVE)
     content = {name: data for name, data in files.items() if name not in BESIDE}
     digests = {name: sha256(data) for name, data in sorted(content.items())}
     faults += _sums(files, digests)
     about = _manifest(files, content, digests, faults)
     faults += _contents(content, digests)
+    is_whole = not faults
     signed = _signature(folder, files, trust, faults)
-    return Verdict(about.variant, about.version, len(files), sum(map(len, files.values())), signed, faults)
+    return Verdict(about.variant, about.version, len(files), sum(map(len, files.values())), signed, faults, is_whole)
 
 
 def _files(folder: Path, faults: list[str]) -> Iterator[tuple[str, bytes]]:
     """Each plain file by name; everything else is a fault."""
-    for path in sorted(folder.rglob("*")):
+    for path in _below(folder):
         name, mode = path.relative_to(folder).as_posix(), path.lstat().st_mode
         if stat.S_ISLNK(mode):
             faults.append(f"{name}: is a link, and a bundle has none")
         elif stat.S_ISREG(mode):
-            try:
-                yield name, path.read_bytes()
-            except OSError as error:
-                faults.append(f"{name}: cannot be read: {error.strerror}")
+            yield name, path.read_bytes()
         elif not stat.S_ISDIR(mode):
             faults.append(f"{name}: is no file")
         elif not any(path.iterdir()):
             faults.append(f"{name}: is an empty folder, and a bundle has none")
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything in a folder, in order; `rglob` would pass over a folder that may not be read."""
+    for path in sorted(folder.iterdir()):
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _below(path)
 
 
 def _sums(files: Mapping[str, bytes], digests: Mapping[str, str]) -> Iterator[str]:
@@ -205,10 +228,13 @@ def _provenance(content: bytes | None, digests: Mapping[str, str]) -> Iterator[s
 
 
 def _signature(folder: Path, files: Mapping[str, bytes], trust: Trust | None, faults: list[str]) -> str:
-    if trust is None or not trust.is_given:
-        return f"signed, but {NOBODY}" if SIGNATURE in files else "not signed by anybody"
     signed = {name: sha256(content) for name, content in files.items() if name != SIGNATURE}
     try:
+        if trust is None or not trust.is_given:
+            if SIGNATURE not in files:
+                return "not signed by anybody"
+            check_form(files[SIGNATURE], signed)
+            return f"signed, but {NOBODY}"
         check(folder, trust, signed)
     except BundleError as error:
         faults.append(error.what)

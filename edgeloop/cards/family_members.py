@@ -77,7 +77,8 @@ def _networks(params: Params, name: str) -> set[str]:
     if name not in FAMILIES:
         known = sorted({*declared, *FAMILIES})
         raise InputError(f"There is no network or family '{name}'{near_match(name, known)}.", f"Choose one of: {', '.join(known)}.")
-    return {network for network in declared if family(network).paper == FAMILIES[name].paper}
+    # ST's variation is published with the family that it is of, and is one by itself, too.
+    return {network for network in declared if family(network).paper == FAMILIES[name].paper and network.rpartition("_")[0].endswith(name)}
 
 
 def drawings(members: Sequence[Member], links: dict[str, str]) -> list[Drawing]:

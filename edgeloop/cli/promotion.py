@@ -75,7 +75,7 @@ def _promote(options: argparse.Namespace) -> None:
         if done.entry is not None:
             events.tell(events.Result(name))
             say(f"champion of {name}: {done.decision.version}")
-        elif done.is_champion:
+        elif done.is_champion and (done.decision.promotes or not options.check):
             say(f"{done.decision.version} is champion of {name} already")
         elif not done.decision.promotes:
             refused.append(done.refusal())

@@ -139,12 +139,18 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _store(options: argparse.Namespace) -> "Readable":
+    from edgeloop.errors import InputError
     from edgeloop.store.reading import to_read
 
     if options.place is not None:
         return to_read(options.place, _project_if_any())
-    workspace, params = project()
-    return to_read(params.publish.to, (workspace, params))
+    known = _project_if_any()
+    if known is None:
+        raise InputError(
+            "Nothing says where to look: this folder is in no project.",
+            "Say where with --from (an address, s3://… or a folder), or change to the folder of your clone.",
+        )
+    return to_read(known[1].publish.to, known)
 
 
 def _project_if_any() -> "tuple[Workspace, Params] | None":

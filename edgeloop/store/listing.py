@@ -62,7 +62,7 @@ def listing(target: Readable) -> list[Listed]:
 
 def in_words(found: list[Listed]) -> Iterator[str]:
     """A table for people."""
-    rows = [("variant", "version", "champion", "top 1", "page")]
+    rows = [("variant", "latest", "champion", "top 1 of the latest", "page of the latest")]
     rows += [(one.variant, one.version, one.champion or "none", _accuracy(one), one.page) for one in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -1,6 +1,7 @@
 """What `verify` sees: every changed byte, what is missing, what is there besides, and files that do not follow from each other."""
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -158,6 +159,7 @@ def test_digests_that_were_made_anew_do_not_help(bundle: Path, team: Trust) -> N
         "models/per_channel.tflite: is not the model that the records speak of",
         "models/per_channel.tflite: is not what provenance.jsonl says was made",
         "plots/confusion.svg: is not what provenance.jsonl says was made",
+        "model.sig is of other files than these: SHA256SUMS, manifest.json, models/per_channel.tflite, plots/confusion.svg.",
     ]
     assert any("model.sig is of other files" in fault for fault in verify(bundle, team).faults)
 
@@ -173,7 +175,10 @@ def test_a_record_of_another_model_is_seen(bundle: Path, another: Path) -> None:
 def test_a_file_that_nothing_made_is_seen(bundle: Path) -> None:
     (bundle / "code" / "more.c").write_text("int more;\n")
     sealed_again(bundle)
-    assert verify(bundle).faults == ["code/more.c: provenance.jsonl does not say what made it"]
+    assert verify(bundle).faults == [
+        "code/more.c: provenance.jsonl does not say what made it",
+        "model.sig is of other files than these: SHA256SUMS, code/more.c, manifest.json.",
+    ]
 
 
 def test_the_signature_of_somebody_else_is_none(bundle: Path, tmp_path: Path) -> None:
@@ -194,6 +199,28 @@ def test_what_is_no_key_is_an_error_of_who_gave_it(bundle: Path, tmp_path: Path)
             verify(bundle, Trust(key=key))
     with pytest.raises(InputError, match="is no folder"):
         verify(tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no bundle"):
+        verify(tmp_path / "empty")
+
+
+def test_a_signature_that_is_none_is_seen_without_a_key(bundle: Path) -> None:
+    (bundle / "model.sig").write_text("{")
+    (fault,) = verify(bundle).faults
+    assert fault.startswith("model.sig is damaged")
+
+
+def test_a_key_that_is_not_the_signers_leaves_the_bundle_whole(bundle: Path, tmp_path: Path) -> None:
+    key_pair(tmp_path, "stranger")
+    with pytest.raises(BundleError, match="is whole, and its signature is not the one that was asked for"):
+        verify(bundle, Trust(key=tmp_path / "stranger.pub")).require(str(bundle))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_no_fault_of_the_bundle(bundle: Path) -> None:
+    (bundle / "README.md").chmod(0)
+    with pytest.raises(InputError, match=r"README\.md cannot be read"):
+        verify(bundle)
 
 
 def test_the_command_needs_no_project_and_nothing_heavy(genuine: Path, bundle: Path, tmp_path: Path) -> None:

@@ -115,6 +115,8 @@ def test_the_command_makes_the_card_of_one_network(
     page = Path(capsys.readouterr().out.strip())
     assert page == made[0].root / "cards" / "st_fdmobilenet_v1" / "index.html"
     assert "ST FdMobileNet v1" in page.read_text(encoding="utf-8") and "food-" not in page.read_text(encoding="utf-8")
+    assert main(["family", "st_fdmobilenet"]) == 0
+    assert "FdMobileNet 0.25" not in Path(capsys.readouterr().out.strip()).read_text(encoding="utf-8").partition("Published")[0]
     assert main(["family", "mobilenet_v2"]) == 1
     assert "No variant of mobilenet_v2 has a card" in capsys.readouterr().err
     assert main(["family", "fdmobilnet"]) == 1

@@ -105,6 +105,8 @@ def test_a_variant_that_keeps_every_gate_becomes_champion(project: Project) -> N
     assert project.champions == [decision.version]
     assert "is champion of" in project.run("promote", VARIANT)
     assert project.champions == [decision.version]  # nothing twice
+    project.build(STORY, top1_at_least=0.999)
+    assert "top1_at_least" in project.run("promote", VARIANT, "--check", code=1)  # judged, though it is champion
 
 
 def test_what_a_gate_refuses_is_not_published_and_says_why(project: Project) -> None:

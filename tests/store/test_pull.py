@@ -253,10 +253,10 @@ def test_a_card_leads_to_all_cards_only_where_it_lies_in_a_store(shelf: Shelf, t
     with chromium(tmp_path / "profile") as page:
         page.open(stored.as_uri())
         page.see("Network information")
-        assert page.run("document.getElementById('all-cards').hidden") is False
+        assert page.run("document.getElementById('ways').hidden") is False
         page.click("ALL CARDS")
         page.see("Models to choose from")
         page.open(copy.as_uri())
         page.see("Network information")
-        assert page.run("document.getElementById('all-cards').hidden") is True
+        assert page.run("document.getElementById('ways').hidden") is True
         assert "ALL CARDS" not in page.text().upper()
