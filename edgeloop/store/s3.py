@@ -43,6 +43,8 @@ _PERMISSIONS = {
     "PutObject": "s3:PutObject below the prefix",
 }
 """What an operation needs. An object that is not there is denied to whoever may not list the bucket."""
+MOST_OPENED = 64
+"""Prefixes of the local store that a browser may open."""
 PAUSE_S = 0.5
 """The longest wait before the first further try; it doubles."""
 Answer = TypeVar("Answer")
@@ -252,7 +254,10 @@ class S3Target:
         with _tolerated(_NO_POLICY):
             known = json.loads(self._client.get_bucket_policy(Bucket=self._bucket)["Policy"])["Statement"]
         if statement not in known:
-            policy = {"Version": "2012-10-17", "Statement": [*known, statement]}
+            # A policy has an end: of the prefixes that were opened like this, the last ones stay open.
+            ours = [one for one in known if {**one, "Resource": None} == {**statement, "Resource": None}]
+            kept = [one for one in known if one not in ours[: -MOST_OPENED + 1]]
+            policy = {"Version": "2012-10-17", "Statement": [*kept, statement]}
             self._client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(policy))
 
     @contextmanager
