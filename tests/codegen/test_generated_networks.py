@@ -211,11 +211,18 @@ VECTORS = ("mnist", "ds_cnn", "person_detection", "mobilenet_v2", "mcunet", "squ
 """Architectures that are run with vectors, beside networks of ours and of MLPerf: grey images, windows of all sizes, values used twice."""
 
 
+def _marks(compiler: int, name: str) -> list[pytest.MarkDecorator]:
+    """One of them is short; all with the first compiler belong to the rest."""
+    if compiler:
+        return [pytest.mark.long]
+    return [] if name == "mnist" else [pytest.mark.thorough]
+
+
 @M55
 @pytest.mark.parametrize(
     ("compiler", "name"),
     [
-        pytest.param(compiler, name, marks=[] if (row, name) == (0, "mnist") else pytest.mark.thorough, id=f"{compiler} {name}")
+        pytest.param(compiler, name, marks=_marks(row, name), id=f"{compiler} {name}")
         for row, compiler in enumerate(arm_compilers(m55.CPU))
         for name in VECTORS
     ],
@@ -252,7 +259,7 @@ def test_networks_of_mlperf_equal_the_reference_with_vectors(
 
 @M55
 @pytest.mark.thorough
-@pytest.mark.parametrize("level", ["-O2", "-Os"])
+@pytest.mark.parametrize("level", ["-O2", pytest.param("-Os", marks=pytest.mark.long)])
 def test_random_graphs_equal_the_reference_with_vectors(level: str, tmp_path: Path) -> None:
     """EDGELOOP_GRAPHS says how many."""
     compilers = arm_compilers(m55.CPU)

@@ -43,6 +43,7 @@ def at_commit(files: dict[str, bytes], commit: str) -> dict[str, bytes]:
     return files | {"records/card.json": json.dumps(card).encode()}
 
 
+@pytest.mark.long
 def test_a_variant_comes_out_again_without_its_data_and_models(
     built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
