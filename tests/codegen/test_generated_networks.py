@@ -235,8 +235,11 @@ def test_published_architectures_equal_the_reference_with_vectors(compiler: Comp
 
 @M55
 @pytest.mark.thorough
-@pytest.mark.parametrize("compiler", arm_compilers(m55.CPU), ids=str)
-@pytest.mark.parametrize("name", ["fdmobilenet_0.25", "st_fdmobilenet_v1", "mobilenet_v2_0.35"])
+@pytest.mark.parametrize(
+    "compiler",
+    [pytest.param(each, marks=[pytest.mark.long] if row else [], id=str(each)) for row, each in enumerate(arm_compilers(m55.CPU))],
+)
+@pytest.mark.parametrize("name", ["fdmobilenet_0.25", "st_fdmobilenet_v1", pytest.param("mobilenet_v2_0.35", marks=pytest.mark.long)])
 def test_networks_equal_the_reference_with_vectors(
     name: str, compiler: Compiler, network_file: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -274,7 +274,7 @@ def kill_at(shop: Shop, made: Project, place: str, wanted: int, is_done: bool, s
     return caught[0]
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_fifty_publishers_at_once_lose_nothing(shop: Shop, place: str, tmp_path: Path) -> None:
     """The first ten versions have three publishers each; every fifth publisher promotes. None writes before all have read the list."""
     numbers = [*range(PUBLISHERS - 20), *range(10), *range(10)]
@@ -443,7 +443,7 @@ def once(path: str, fate: Fate) -> Plan:
     return plan
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=pytest.mark.long)])
 def test_slow_and_failing_requests(shop: Shop, place: str, rounds: int, tmp_path: Path) -> None:
     """A promotion succeeds, or says that the store does not answer; the next one without troubles completes."""
@@ -457,7 +457,7 @@ def test_slow_and_failing_requests(shop: Shop, place: str, rounds: int, tmp_path
     report(f"{rounds} rounds of troubles: {dict(outcomes)}; requests: {dict(shop.proxy.met)}")
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])
 def test_the_server_is_killed_and_started_again(shop: Shop, place: str, rounds: int, tmp_path: Path) -> None:
     dice, outcomes = random.Random(SEED), Counter[str]()
