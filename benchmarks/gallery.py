@@ -22,8 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from chromium import chromium
 
 from edgeloop.bundle.files import as_json
+from edgeloop.store.index import update_index
+from edgeloop.store.ledger import History
 from edgeloop.store.local import local_store, owner_credentials
-from edgeloop.store.publish import UPLOADS, update_index
+from edgeloop.store.publish import UPLOADS
 from edgeloop.store.s3 import S3Target, connect
 from edgeloop.store.summary import Code, OnBoard, Published, Summary, Top1
 from edgeloop.store.target import FolderTarget, Target
@@ -121,7 +123,7 @@ def _write(target: Target, number: int, versions: int) -> list[str]:
     content = {
         f"{variant}/versions.json": as_json({"versions": entries}),
         f"{variant}/latest.json": as_json(entries[-1]),
-        f"{variant}/index.html": versions_page([Published.model_validate(one) for one in entries]).encode(),
+        f"{variant}/index.html": versions_page([Published.model_validate(one) for one in entries], History(variant)).encode(),
     }
     for key, one in content.items():
         target.put(key, one)

@@ -20,7 +20,7 @@ from edgeloop.cards.lint import check_text
 from edgeloop.cards.markdown import Table, to_html
 from edgeloop.cards.memory import kib
 from edgeloop.cards.metadata import family_metadata
-from edgeloop.cards.names import FAMILIES, family, network_title
+from edgeloop.cards.names import family, family_title, network_title
 from edgeloop.cards.page import html_page, markdown_page
 from edgeloop.cards.pareto import Drawing
 from edgeloop.cards.performance import resolution_text
@@ -33,11 +33,10 @@ from edgeloop.cards.tables import accuracy_table, interval, percent
 from edgeloop.config import Params
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.markup import code, text
-from edgeloop.records import FamilyCardRecord, provenance
+from edgeloop.records import FAMILY_CARD, FamilyCardRecord, provenance
 from edgeloop.workspace import Workspace
 
 TEMPLATE = "FAMILY.md.jinja"
-RECORD = "family.json"
 TOOLS = ["matplotlib", "huggingface-hub"]
 
 
@@ -80,7 +79,7 @@ def family_card(workspace: Workspace, params: Params, name: str, folder: Path) -
             files=files,
             provenance=provenance(workspace.root, {}, TOOLS, started),
         )
-        record.write(made / RECORD)
+        record.write(made / FAMILY_CARD)
     return record
 
 
@@ -90,7 +89,7 @@ def _write(made: Path, folder: Path, name: str, members: Sequence[Member]) -> No
     (made / "plots").mkdir()
     for one in drawn:
         one.draw(made / "plots" / one.picture)
-    title = FAMILIES[name].title if name in FAMILIES else network_title(name)
+    title = family_title(name)
     body = _body(title, members, drawn, links)
     check_text(body, _facts(members))
     (made / "README.md").write_text(family_metadata(title, [one.sources for one in members]) + "\n" + body, encoding="utf-8")

@@ -46,6 +46,11 @@ def family(network: str) -> Family:
     return FAMILIES.get(network.rpartition("_")[0], _FAST)
 
 
+def family_title(name: str) -> str:
+    """The title of the card of a family, or of a network."""
+    return FAMILIES[name].title if name in FAMILIES else network_title(name)
+
+
 def network_title(network: str) -> str:
     """A network's name as the published cards write it."""
     name, _, width = network.rpartition("_")

@@ -25,7 +25,7 @@ from edgeloop.records.benchmarks import (
     drift,
     read_benchmark,
 )
-from edgeloop.records.card import CardRecord, FamilyCardRecord
+from edgeloop.records.card import FAMILY_CARD, CardRecord, FamilyCardRecord
 from edgeloop.records.codegen import (
     CodegenBackend,
     CodegenLayer,
@@ -74,6 +74,7 @@ from edgeloop.records.models import (
 from edgeloop.records.provenance import committed_revision, committer, cpu_model, provenance
 
 __all__ = [
+    "FAMILY_CARD",
     "Accuracy",
     "BenchmarkRecord",
     "CardRecord",

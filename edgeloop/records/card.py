@@ -5,6 +5,9 @@ from typing import Literal
 from edgeloop.records.base import Record
 from edgeloop.resolution import AnyResolution
 
+FAMILY_CARD = "family.json"
+"""Its record, the last file of one that is written or published."""
+
 
 class FamilyCardRecord(Record):
     """A card over all variants of a network, or of its family, and the records it was made from."""

@@ -2,22 +2,25 @@
 
     <to>/families/<name>/README.md, index.html, plots/, family.json
 
-Its links lead to the page of each variant's versions. It says nothing of a version that is not the current one there.
+Its links lead to the page of each variant's versions and to the gallery, which leads to it. It says nothing of a version that is
+not the current one there.
 """
 
 from pathlib import Path
 
-from edgeloop.cards.family_card import RECORD, card_link
+from edgeloop.cards.family_card import card_link
 from edgeloop.config import Params
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
-from edgeloop.records import FamilyCardRecord
+from edgeloop.records import FAMILY_CARD, FamilyCardRecord
+from edgeloop.store.index import FAMILIES, update_index
 from edgeloop.store.publish import open_target
 from edgeloop.store.target import Target
 from edgeloop.store.versions import put, read_json
 from edgeloop.workspace import Workspace
 
-FOLDER = "families"
+_KIND = '<p class="kind">'
+_WAY = '<a href="../../index.html">All cards</a> · '
 
 
 def publish_family(workspace: Workspace, params: Params, folder: Path, *, to: str | None = None) -> str:
@@ -27,16 +30,17 @@ def publish_family(workspace: Workspace, params: Params, folder: Path, *, to: st
         InputError: a file is not the one that its record names, or one of its variants is not published as the card states it.
         StoreError: the place isn't there, doesn't answer, or refuses.
     """
-    record = FamilyCardRecord.read(folder / RECORD)
+    record = FamilyCardRecord.read(folder / FAMILY_CARD)
     links = {card_link(params.variant(name).paths(workspace).card, folder): f"../../{name}/index.html" for name in record.variants}
     with open_target(workspace, params, to) as target:
         for name, digests in record.variants.items():
             _check_published(target, name, digests)
         # The page last: what it shows is there then.
         for file, sha256 in sorted(record.files.items(), key=lambda entry: entry[0] == "index.html"):
-            put(target, f"{FOLDER}/{record.name}/{file}", _led(_checked(folder / file, sha256), file, links))
-        put(target, f"{FOLDER}/{record.name}/{RECORD}", (folder / RECORD).read_bytes())
-        return target.address(f"{FOLDER}/{record.name}/index.html")
+            put(target, f"{FAMILIES}{record.name}/{file}", _led(_checked(folder / file, sha256), file, links))
+        put(target, f"{FAMILIES}{record.name}/{FAMILY_CARD}", (folder / FAMILY_CARD).read_bytes())
+        update_index(target)
+        return target.address(f"{FAMILIES}{record.name}/index.html")
 
 
 def _check_published(target: Target, name: str, digests: dict[str, str]) -> None:
@@ -60,8 +64,9 @@ def _checked(path: Path, sha256: str) -> Path:
 
 def _led(path: Path, file: str, links: dict[str, str]) -> bytes:
     """With links to what is published beside it."""
-    content = path.read_bytes()
-    if file.endswith((".md", ".html")):
-        for link, published in links.items():
-            content = content.replace(link.encode(), published.encode())
-    return content
+    if not file.endswith((".md", ".html")):
+        return path.read_bytes()
+    text = path.read_text(encoding="utf-8").replace(_KIND, _KIND + _WAY, 1)
+    for link, published in links.items():
+        text = text.replace(link, published)
+    return text.encode()

@@ -1,43 +1,67 @@
-"""The gallery: one page that lists all published cards, to choose a model by. It needs nothing but itself, and no server."""
+"""The index of a store: the current card of every variant, and the families' cards, as a file and as the gallery's page.
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+Both follow the variants' pointers by conditional requests: each is read before them, and replaced only if it is still as it was read.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from edgeloop.cards.page import html_page
-from edgeloop.resolution import Size
-from edgeloop.store.pages import filled, part
-from edgeloop.store.row import Board, Row, boards_of, row
-from edgeloop.store.summary import Published
+from edgeloop.bundle.files import as_json
+from edgeloop.cards.names import family_title
+from edgeloop.deadline import Deadline
+from edgeloop.records import FAMILY_CARD
+from edgeloop.store.index_page import Family, index_page
+from edgeloop.store.summary import read_published
+from edgeloop.store.target import Changed, Target
+from edgeloop.store.turns import wait_turn
+from edgeloop.store.versions import DEADLINE_S, read_json, renew
 
-SCRIPTS = ("figures.js", "state.js", "table.js", "plot.js", "compare.js", "gallery.js")
-
-
-def index_page(cards: Sequence[Published]) -> str:
-    """The page of these cards."""
-    boards = boards_of(cards)
-    rows = [row(one, boards) for one in sorted(cards, key=lambda one: (one.dataset, Size.of(one.resolution), one.network))]
-    body = filled(
-        "gallery.html.jinja",
-        rows=rows,
-        datasets=sorted({one.dataset for one in rows}),
-        boards=boards,
-        data=_script_data({"boards": [_board(one) for one in boards], "rows": [_row(one) for one in rows]}),
-    )
-    return html_page("edgeloop", "Models to choose from", body, style=part("store.css", "gallery.css"), script=part(*SCRIPTS))
+READERS = 8
+FAMILIES = "families/"
 
 
-def _board(board: Board) -> dict[str, Any]:
-    return asdict(board) | {"title": board.title}
+def update_index(target: Target) -> None:
+    """Write the index of all published cards, as file and as page; when another publisher was quicker, read again what is there.
+
+    Raises:
+        StoreError: a pointer is damaged, or others were quicker for two minutes; the cards themselves are published.
+    """
+    deadline = Deadline.after(DEADLINE_S)
+    while not _is_indexed(target):
+        wait_turn(target, "the index", deadline)
 
 
-def _row(one: Row) -> dict[str, Any]:
-    return asdict(one) | {"formats": [each.model_dump() for each in one.formats]}
+def _is_indexed(target: Target) -> bool:
+    """Write both as the pointers are; whether nobody else wrote to one of them meanwhile."""
+    page, seen = target.read("index.html"), target.read("index.json")
+    cards, families = _current_cards(target), _families(target)  # after those that follow them
+    content = as_json({"cards": cards, "families": [one.page for one in families]})
+    shown = index_page([read_published(target.address("index.json"), one) for one in cards], families).encode()
+    try:
+        renew(target, "index.json", content, seen)
+        renew(target, "index.html", shown, page)
+    except Changed:
+        return False
+    latest = target.read("index.json")
+    return latest is not None and latest.content == content
 
 
-def _script_data(value: object) -> Any:
-    """JSON that no text in it can end."""
-    from markupsafe import Markup
+def _current_cards(target: Target) -> list[dict[str, Any]]:
+    """What the pointers say, by variant; a folder without a pointer was never completely published."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return [pointer for pointer in pool.map(partial(_pointer, target), target.keys("latest.json")) if pointer is not None]
 
-    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+def _pointer(target: Target, key: str) -> dict[str, Any] | None:
+    stored = target.read(key)
+    if stored is None:
+        return None
+    pointer: dict[str, Any] = read_json(target, key, stored)
+    return pointer
+
+
+def _families(target: Target) -> list[Family]:
+    """Those whose record, the last of their files, is there."""
+    names = [key.split("/")[1] for key in target.keys(FAMILY_CARD, FAMILIES) if target.read(key) is not None]
+    return [Family(family_title(name), f"{FAMILIES}{name}/index.html") for name in names]

@@ -68,6 +68,11 @@ class History:
             given_up |= {before.model_sha256} - {entry.model_sha256} if entry.action == "rollback" else set()
         return frozenset(given_up)
 
+    @property
+    def given_up(self) -> frozenset[str]:
+        """The versions that have been champion with one of these models."""
+        return frozenset(entry.version for entry in self.entries if entry.model_sha256 in self.rolled_back)
+
     def at(self, moment: dt.datetime) -> LedgerEntry | None:
         """Who was champion at that (aware) time; None before the first."""
         return next((entry for entry in reversed(self.entries) if dt.datetime.fromisoformat(entry.since_utc) <= moment), None)

@@ -12,9 +12,11 @@ from edgeloop.gates.facts import Facts
 from edgeloop.gates.judge import Candidate, Standing, answers_of, judge
 from edgeloop.lockfile import LOCK_FILE
 from edgeloop.records import DecisionRecord, LedgerEntry, Override, committed_revision, committer, provenance
+from edgeloop.store.index import update_index
 from edgeloop.store.ledger import History, append, keep_answers, read_answers, read_history, rollback_to
 from edgeloop.store.publish import open_target, publish, read_version
 from edgeloop.store.target import Target
+from edgeloop.store.versions import show
 from edgeloop.tflite.formats import DEPLOYED
 from edgeloop.workspace import Workspace
 
@@ -84,6 +86,7 @@ def promote(
             return now.placed(_promotion(decision, digest, committed_revision(workspace.root, [LOCK_FILE])))
 
         now, entry = append(target, name, follows)
+        _tell(target, name)
     decision.write(paths.decision)
     return Promotion(decision, entry, _is_champion(now, version.name))
 
@@ -109,6 +112,7 @@ def roll_back(workspace: Workspace, params: Params, name: str, by: str, reason: 
             return now.placed(LedgerEntry.model_validate(kept | {"provenance": made}))
 
         _, entry = append(target, name, follows)
+        _tell(target, name)
     assert entry is not None
     return entry
 
@@ -147,6 +151,12 @@ def who(workspace: Workspace, given: str | None) -> str:
     if name is None:
         raise InputError("Nobody knows who you are.", "Give --by NAME, or tell git: git config user.name NAME")
     return name
+
+
+def _tell(target: Target, name: str) -> None:
+    """Let the pages say who is champion now; a publish does the same, where this was killed."""
+    show(target, name)
+    update_index(target)
 
 
 def _standing(target: Target, history: History, is_compared: bool) -> Standing:

@@ -2,7 +2,7 @@
 
     <to>/<variant>/<version>/README.md, index.html, plots/, ... (edgeloop/bundle/files.py), then model.sig, and last manifest.json
     <to>/<variant>/versions.json, index.html, latest.json   its versions in the order published, and which is current
-    <to>/index.json, index.html                             the current card of every variant
+    <to>/index.json, index.html                             the current card of every variant (edgeloop/store/index.py)
 
 A publish that is killed at any moment leaves the former cards as they were; run again, it uploads what is missing.
 """
@@ -12,21 +12,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgeloop.bundle.build import build
-from edgeloop.bundle.files import MANIFEST, Bundle, as_json
+from edgeloop.bundle.files import MANIFEST, Bundle
 from edgeloop.config import Params
-from edgeloop.deadline import Deadline
 from edgeloop.errors import InputError, StoreError
 from edgeloop.progress import Advance, progress
-from edgeloop.store.index import index_page
+from edgeloop.store.index import update_index
 from edgeloop.store.signing import Signer
-from edgeloop.store.summary import Summary, read_published, summarize
-from edgeloop.store.target import Changed, FolderTarget, Target
-from edgeloop.store.turns import wait_turn
-from edgeloop.store.versions import DEADLINE_S, listed_before, make_current, put, read_json, renew
+from edgeloop.store.summary import Summary, summarize
+from edgeloop.store.target import FolderTarget, Target
+from edgeloop.store.versions import listed_before, make_current, put
 from edgeloop.userpath import user_path
 from edgeloop.workspace import Workspace
 
@@ -164,43 +161,3 @@ def _publish(target: Target, version: Version, signer: Signer, advance: Advance)
     put(target, f"{folder}/{MANIFEST}", version.manifest)
     make_current(target, version.summary, version.name, f"{folder}/index.html", before)
     return target.address(f"{folder}/index.html")
-
-
-def update_index(target: Target) -> None:
-    """Write the index of all published cards, as file and as page; when another publisher was quicker, read again what is there.
-
-    Raises:
-        StoreError: a pointer is damaged, or others were quicker for two minutes; the cards themselves are published.
-    """
-    deadline = Deadline.after(DEADLINE_S)
-    while not _is_indexed(target):
-        wait_turn(target, "the index", deadline)
-
-
-def _is_indexed(target: Target) -> bool:
-    """Write both as the pointers are; whether nobody else wrote to one of them meanwhile."""
-    page, seen = target.read("index.html"), target.read("index.json")
-    cards = _current_cards(target)  # after those that follow them
-    content = as_json({"cards": cards})
-    shown = index_page([read_published(target.address("index.json"), one) for one in cards]).encode()
-    try:
-        renew(target, "index.json", content, seen)
-        renew(target, "index.html", shown, page)
-    except Changed:
-        return False
-    latest = target.read("index.json")
-    return latest is not None and latest.content == content
-
-
-def _current_cards(target: Target) -> list[dict[str, Any]]:
-    """What the pointers say, by variant; a folder without a pointer was never completely published."""
-    with ThreadPoolExecutor(UPLOADS) as pool:
-        return [pointer for pointer in pool.map(partial(_pointer, target), target.keys("latest.json")) if pointer is not None]
-
-
-def _pointer(target: Target, key: str) -> dict[str, Any] | None:
-    stored = target.read(key)
-    if stored is None:
-        return None
-    pointer: dict[str, Any] = read_json(target, key, stored)
-    return pointer

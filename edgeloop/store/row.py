@@ -42,6 +42,17 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Champion:
+    """The champion of a row's variant."""
+
+    page: str
+    version: str
+    since: str
+    is_shown: bool
+    """Whether the row is about it; else it is about a later version."""
+
+
+@dataclass(frozen=True)
 class Row:
     """Sizes in bytes, accuracies from 0 to 1; null is what was not measured."""
 
@@ -63,6 +74,8 @@ class Row:
     commit: str | None
     evaluated: str
     published: str | None
+    champion: Champion | None
+    given_up: bool
     boards: list[Figure]
 
     @property
@@ -100,8 +113,18 @@ def row(card: Published, boards: list[Board]) -> Row:
         commit=card.commit,
         evaluated=card.evaluated[:10],
         published=card.published,
+        champion=_champion(card),
+        given_up=card.standing.given_up,
         boards=_figures(card.boards, shown, boards),
     )
+
+
+def _champion(card: Published) -> Champion | None:
+    found = card.standing.champion
+    if found is None:
+        return None
+    page = f"{quote(card.variant)}/{quote(found.version)}/index.html"
+    return Champion(page=page, version=found.version, since=found.since[:10], is_shown=found.version == card.version)
 
 
 def _format(card: Published) -> str | None:

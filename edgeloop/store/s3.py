@@ -207,9 +207,10 @@ class S3Target:
                     raise
                 _tried_again(lambda: self._put(key, content, {}))  # a server without conditional writes: the last one wins
 
-    def keys(self, name: str) -> list[str]:
+    def keys(self, name: str, below: str = "") -> list[str]:
+        begun = self._prefix + below
         with self._explained():
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix, Delimiter="/")
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=begun, Delimiter="/")
             folders = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", [])]
         return sorted(f"{folder.removeprefix(self._prefix)}{name}" for folder in folders)
 

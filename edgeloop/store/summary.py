@@ -87,6 +87,21 @@ class Summary(Part):
     boards: list[OnBoard] = []
 
 
+class Champion(Part):
+    """Who is champion of a variant."""
+
+    version: str
+    since: str
+
+
+class Standing(Part):
+    """What the history of a variant's champions says of its current version."""
+
+    champion: Champion | None = None
+    given_up: bool = False
+    """Whether a roll-back took it away."""
+
+
 class Published(Summary):
     """A version in the store: what its variant's `latest.json` and `versions.json`, and the index, say of it."""
 
@@ -97,6 +112,8 @@ class Published(Summary):
     """When; null in entries of before."""
     versions: int | None = None
     """How many of the variant had been published then, this one included; null in entries of before."""
+    standing: Standing = Standing()
+    """Of the current version alone, in `latest.json` and in the index."""
 
 
 def read_published(where: str, entry: object) -> Published:

@@ -61,6 +61,9 @@ class Readable(Protocol):
 class Target(Readable, Protocol):
     """A place to publish to."""
 
+    def keys(self, name: str, below: str = "") -> list[str]:
+        """The keys `<below><folder>/<name>`, sorted; `below` is empty or ends with `/`."""
+
     def digest(self, key: str) -> str | None:
         """The SHA-256 of the object's bytes; None when there is no such object, or when that cannot be known."""
 
@@ -131,8 +134,8 @@ class FolderTarget:
             raise Changed(key)
         self.put(key, content)
 
-    def keys(self, name: str) -> list[str]:
-        return sorted(path.relative_to(self._folder).as_posix() for path in self._folder.glob(f"*/{name}"))
+    def keys(self, name: str, below: str = "") -> list[str]:
+        return sorted(path.relative_to(self._folder).as_posix() for path in self._folder.glob(f"{below}*/{name}"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

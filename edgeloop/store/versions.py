@@ -4,8 +4,9 @@
     <to>/<variant>/index.html      the same as a page
     <to>/<variant>/latest.json     the current one
 
-`versions.json` is added to by conditional requests: of several publishers of one variant, none is lost. The other two follow it by
-conditional requests, too: each is read before the list, and replaced only if it is still as it was read, so that neither goes back.
+`versions.json` is added to by conditional requests: of several publishers of one variant, none is lost. The other two follow it, and the
+history of its champions, by conditional requests, too: each is read before both, and replaced only if it is still as it was read, so that
+neither goes back.
 """
 
 import datetime as dt
@@ -16,7 +17,8 @@ from typing import Any
 from edgeloop.bundle.files import as_json
 from edgeloop.deadline import Deadline
 from edgeloop.errors import StoreError
-from edgeloop.store.summary import Summary, read_published
+from edgeloop.store.ledger import History, read_history
+from edgeloop.store.summary import Champion, Standing, Summary, read_published
 from edgeloop.store.target import Changed, Stored, Target
 from edgeloop.store.turns import wait_turn
 from edgeloop.store.versions_page import versions_page
@@ -51,8 +53,18 @@ def make_current(target: Target, summary: Summary, version: str, page: str, befo
     before = listed_before(target, summary.variant, version) if before is None else before
     while not _is_added(target, told, before):
         wait_turn(target, summary.variant, deadline)
-    while not _is_shown(target, summary.variant):
-        wait_turn(target, summary.variant, deadline)
+    show(target, summary.variant)
+
+
+def show(target: Target, variant: str) -> None:
+    """Let the pointer and the page of a variant say what its list and the history of its champions say.
+
+    Raises:
+        StoreError: what the store holds of the variant is damaged, or others wrote to it for two minutes.
+    """
+    deadline = Deadline.after(DEADLINE_S)
+    while not _is_shown(target, variant):
+        wait_turn(target, variant, deadline)
 
 
 def put(target: Target, key: str, content: bytes) -> None:
@@ -112,14 +124,22 @@ def _is_shown(target: Target, variant: str) -> bool:
     """Write the page and the pointer as the list has them; whether nobody else wrote to one of the three meanwhile."""
     key = f"{variant}/versions.json"
     page, pointer = target.read(f"{variant}/index.html"), target.read(f"{variant}/latest.json")
-    seen = target.read(key)  # after those that follow it
-    assert seen is not None, "it was added to before"
+    seen, history = target.read(key), read_history(target, variant)  # after those that follow them
     entries = _entries(target, variant, seen)
-    shown = versions_page([read_published(target.address(key), one) for one in entries]).encode()
+    if not entries:
+        return True
+    shown = versions_page([read_published(target.address(key), one) for one in entries], history).encode()
+    current = {**entries[-1], "standing": _standing(history, entries[-1]["version"]).model_dump(mode="json")}
     try:
         renew(target, f"{variant}/index.html", shown, page)
-        renew(target, f"{variant}/latest.json", as_json(entries[-1]), pointer)
+        renew(target, f"{variant}/latest.json", as_json(current), pointer)
     except Changed:
         return False
     latest = target.read(key)
-    return latest is not None and latest.content == seen.content
+    return (latest and latest.content) == (seen and seen.content) and read_history(target, variant, history) == history
+
+
+def _standing(history: History, version: str) -> Standing:
+    entry = history.champion
+    champion = None if entry is None else Champion(version=entry.version, since=entry.since_utc)
+    return Standing(champion=champion, given_up=version in history.given_up)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from edgeloop.cards.memory import NOT_MEASURED, kib
 from edgeloop.cards.names import network_title
 from edgeloop.cards.page import html_page
+from edgeloop.store.ledger import History
 from edgeloop.store.pages import filled, part
 from edgeloop.store.row import Board, Figure, Row, boards_of, row
 from edgeloop.store.summary import Published, Top1
@@ -26,7 +27,8 @@ class Line:
     page: str
     version: str
     published: str
-    is_current: bool
+    marks: list[str]
+    """What it is among the others, in words."""
     accuracy: str
     interval: str
     ram: str
@@ -50,19 +52,22 @@ class Point:
     """Empty where there is no room for it."""
 
 
-def versions_page(versions: Sequence[Published]) -> str:
-    """The page of these versions of one variant, the oldest first."""
+def versions_page(versions: Sequence[Published], history: History) -> str:
+    """The page of these versions of one variant, the oldest first, and of which of them have been champion."""
     from markupsafe import Markup
 
     boards, current = boards_of(versions), versions[-1]
     rows = [row(one, boards) for one in versions]
-    lines = [_line(number, one, shown, boards, one is current) for number, (one, shown) in enumerate(zip(versions, rows, strict=True), 1)]
+    marks = [_marks(one, current, history) for one in versions]
+    lines = [_line(number, *one, boards) for number, one in enumerate(zip(versions, rows, marks, strict=True), 1)]
     drawn = [(line, shown.accuracy) for line, shown in zip(lines, rows, strict=True)][-MOST_DRAWN:]
     low, high = _range([found for _, found in drawn if found])
     points = _points(drawn, low, high)
     body = filled(
         "versions.html.jinja",
         lines=lines[::-1],
+        champion=history.champion,
+        place=next((line for line in lines[::-1] if history.champion and line.version == history.champion.version), None),
         archives=sorted({one.archive for one in versions}),
         points=points,
         pairs=list(pairwise(points)),
@@ -76,7 +81,17 @@ def versions_page(versions: Sequence[Published]) -> str:
     return html_page(kind, title, body, style=part("store.css", "versions.css"))
 
 
-def _line(number: int, one: Published, shown: Row, boards: Sequence[Board], is_current: bool) -> Line:
+def _marks(one: Published, current: Published, history: History) -> list[str]:
+    champion = history.champion
+    found = {
+        "current": one is current,
+        "champion": champion is not None and champion.version == one.version,
+        "given up": one.version in history.given_up,
+    }
+    return [mark for mark, holds in found.items() if holds]
+
+
+def _line(number: int, one: Published, shown: Row, marks: list[str], boards: Sequence[Board]) -> Line:
     found = shown.accuracy
     named = [(boards[figure.board], figure) for figure in shown.boards]
     return Line(
@@ -84,7 +99,7 @@ def _line(number: int, one: Published, shown: Row, boards: Sequence[Board], is_c
         page=f"{quote(one.version)}/index.html",
         version=one.version,
         published=one.published[:16].replace("T", " ") if one.published else "before times were kept",
-        is_current=is_current,
+        marks=marks,
         accuracy=f"{100 * found.top1:.2f} %" if found else NOT_MEASURED,
         interval=f"{100 * found.ci95[0]:.2f} - {100 * found.ci95[1]:.2f}, n = {found.n}" if found else "",
         ram=_kib(shown.ram),

@@ -68,6 +68,14 @@ class Project:
     def champions(self) -> list[str]:
         return [entry.version for entry in read_history(FolderTarget(self.workspace.root / "shelf"), VARIANT).entries]
 
+    @property
+    def pages(self) -> list[tuple[str, bool]]:
+        """The champion, and whether the current version was given up, as the variant's pointer and the index say."""
+        shelf = self.workspace.root / "shelf"
+        (listed,) = json.loads((shelf / "index.json").read_text(encoding="utf-8"))["cards"]
+        told = [json.loads((shelf / VARIANT / "latest.json").read_text(encoding="utf-8"))["standing"], listed["standing"]]
+        return [(one["champion"]["version"], one["given_up"]) for one in told]
+
     def git(self, *arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=self.workspace.root, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.strip()
@@ -159,7 +167,9 @@ def test_what_was_rolled_back_does_not_come_back_by_itself(project: Project) -> 
     project.build(replace(STORY, seed=6), top1_at_least=0.5)
     project.run("promote", VARIANT)
     first, second = project.champions
+    assert project.pages == [(second, False)] * 2
     assert f"{first} again" in project.run("rollback", VARIANT, "--reason", "blurred pictures", "--by", "Ada")
+    assert project.pages == [(first, True)] * 2
     said = project.run("promote", VARIANT, code=1)
     assert "rolled_back: this model was champion and was rolled back" in said
     project.run("promote", VARIANT, "--override", "the pictures were at fault", "--by", "Ada")

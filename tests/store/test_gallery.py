@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 from chromium import ABSENT, PROGRAM, Page, chromium
+from ledger_entries import enter
 
 from edgeloop.services import Running
+from edgeloop.store.index import update_index
 from edgeloop.store.local import local_store, owner_credentials
-from edgeloop.store.publish import update_index
 from edgeloop.store.s3 import S3Target, connect
 from edgeloop.store.summary import Code, OnBoard, Summary, Top1
 from edgeloop.store.target import FolderTarget, Target
 from edgeloop.store.versions import make_current
+from edgeloop.store.versions import show as tell
 from edgeloop.workspace import Workspace
 
 pytestmark = [pytest.mark.skipif(PROGRAM is None, reason=ABSENT)]
@@ -66,6 +68,14 @@ def fill(target: Target) -> None:
         plain = one.model_copy(update={"variant": one.variant.replace("</script><b>", "")})
         target.put(page, f"<title>card</title><h1>Card {number} of {plain.variant}</h1>".encode())
         make_current(target, plain, f"{number:016x}", page)
+    for version, action in ((0, "promote"), (1, "promote"), (0, "rollback")):
+        enter(target, QUARTER.variant, f"{version:016x}", action)
+    enter(target, HALF.variant, f"{2:016x}")
+    for one in (QUARTER, HALF):
+        tell(target, one.variant)
+    target.put("families/fdmobilenet/index.html", b"<title>card</title><h1>Card of a family</h1>")
+    target.put("families/fdmobilenet/family.json", b"{}")
+    target.put("families/half/index.html", b"not completely published")
     update_index(target)
 
 
@@ -160,6 +170,23 @@ def test_filters_leave_what_passes_and_count_what_was_not_measured(gallery: Call
     assert fill_in(page, "q", "flowers 1.0") == ["flowers-1.0"]
 
 
+def test_rows_tell_the_champion_and_can_be_chosen_by_it(gallery: Callable[..., Page]) -> None:
+    page = gallery()
+    page.see("given up", f"champion: {0:08x} since 20", "champion since 20")
+    assert fill_in(page, "champion", "shown") == ["flowers-0.5"]
+    assert fill_in(page, "champion", "none") == ["flowers-1.0", "plant-0.25"]
+    assert fill_in(page, "champion", "earlier") == ["flowers-0.25"]
+    page.run(f"document.querySelector('a[aria-label^=\"Champion of {QUARTER.variant}\"]').click()")
+    page.see(f"Card 0 of {QUARTER.variant}")
+
+
+def test_a_family_has_its_link_once_it_is_whole(gallery: Callable[..., Page]) -> None:
+    page = gallery(390)
+    assert page.run("[...document.querySelectorAll('.families a')].map(one => one.textContent)") == ["FdMobileNet"]
+    page.run("document.querySelector('.families a').click()")
+    page.see("Card of a family")
+
+
 def test_an_emulated_board_has_instructions_and_no_latency(gallery: Callable[..., Page]) -> None:
     page = gallery()
     place = page.run("DATA.boards.findIndex(board => board.how === 'emulated')")
@@ -173,7 +200,7 @@ def test_the_pareto_front_is_of_one_data_set_and_is_marked_in_both(gallery: Call
     page = gallery()
     on_front = "[...document.querySelectorAll('#plot a.on-front')].map(one => one.dataset.id)"
     assert page.run(on_front) == [QUARTER.variant, HALF.variant]
-    marked = "[...document.querySelectorAll('#models .badge')].length"
+    marked = "[...document.querySelectorAll('#models .badge')].filter(one => one.textContent === 'Pareto front').length"
     assert page.run(marked) == 2
     page.see("Not drawn, for want of a figure: 1.")
 
@@ -214,7 +241,9 @@ def test_two_are_shown_side_by_side(gallery: Callable[..., Page]) -> None:
 def test_a_variants_versions_lead_to_their_cards(gallery: Callable[..., Page], width: int) -> None:
     page = gallery(width)
     page.click("2 versions")
-    page.see("2 versions in the order published", "current", "80.00 %", "measured")
+    page.see("2 versions in the order published", "current given up", "80.00 %", "measured")
+    page.see("version 1, by a roll-back: a test.")
+    assert page.run("[...document.querySelectorAll('.badge')].map(one => one.textContent)") == ["current", "given up", "champion"]
     assert page.run("document.documentElement.scrollWidth") <= width
     page.run("document.querySelector('table tbody tr:last-child a').click()")
     page.see(f"Card 0 of {QUARTER.variant}")

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from ledger_entries import enter, entry
 
 from edgeloop.errors import InputError, StoreError
-from edgeloop.records import LedgerEntry, Provenance
-from edgeloop.store.ledger import History, append, keep_answers, read_answers, read_history, rollback_to
+from edgeloop.store.ledger import History, keep_answers, read_answers, read_history, rollback_to
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.s3 import S3Target, connect
 from edgeloop.store.target import Changed, FolderTarget, Target
@@ -29,31 +29,8 @@ Opened = Callable[[], Target]
 """Opens the place of a test, in any process."""
 
 
-def entry(version: str, action: str = "promote") -> LedgerEntry:
-    empty = dict.fromkeys(Provenance.model_fields)
-    known = {"time_utc": "", "command": "", "host": "", "cpu": "", "cpus": 1, "tools": {}, "params": {}, "duration_s": 0}
-    return LedgerEntry.model_validate(
-        {
-            "provenance": empty | known,
-            "number": 0,
-            "before_sha256": None,
-            "variant": VARIANT,
-            "action": action,
-            "version": version,
-            "model_sha256": hashlib.sha256(version.encode()).hexdigest(),
-            "answers_sha256": "",
-            "since_utc": "",
-            "revision": None,
-            "decision": None,
-            "by": None,
-            "reason": "a test",
-            "token": "",
-        }
-    )
-
-
 def add(target: Target, version: str, action: str = "promote") -> History:
-    return append(target, VARIANT, lambda history: history.placed(entry(version, action)))[0]
+    return enter(target, VARIANT, version, action)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +91,7 @@ def test_who_was_champion_when_and_what_a_roll_back_does(target: Target) -> None
 
 
 def test_at_a_time() -> None:
-    days = [entry(str(day)).model_copy(update={"since_utc": f"2026-03-{day:02}T12:00:00+00:00"}) for day in (1, 5, 9)]
+    days = [entry(VARIANT, str(day)).model_copy(update={"since_utc": f"2026-03-{day:02}T12:00:00+00:00"}) for day in (1, 5, 9)]
     history = History(VARIANT, tuple(days))
     found = [history.at(dt.datetime(2026, 3, day, 13, tzinfo=dt.UTC)) for day in (1, 4, 5, 30)]
     assert [one.version for one in found if one] == ["1", "1", "5", "9"]
@@ -140,7 +117,7 @@ def test_an_entry_that_was_changed_or_is_gone_is_refused(tmp_path: Path) -> None
 def test_answers_are_those_that_the_entry_names(target: Target) -> None:
     digest = keep_answers(target, VARIANT, b"what it said")
     assert keep_answers(target, VARIANT, b"what it said") == digest
-    named = entry("a").model_copy(update={"answers_sha256": digest})
+    named = entry(VARIANT, "a").model_copy(update={"answers_sha256": digest})
     assert read_answers(target, named) == b"what it said"
     with pytest.raises(StoreError, match="is not there"):
         read_answers(target, named.model_copy(update={"answers_sha256": "0" * 64}))

@@ -35,6 +35,10 @@ def test_it_is_refused_until_its_variants_are_published_as_it_states_them(made: 
     assert page == workspace.root / "public" / "families" / "fdmobilenet_0.25" / "index.html"
     assert f'href="../../{VARIANT}/index.html"' in page.read_text(encoding="utf-8")
     assert (page.parent / "family.json").is_file()
+    assert 'href="../../index.html">All cards' in page.read_text(encoding="utf-8")
+    assert 'href="families/fdmobilenet_0.25/index.html">FdMobileNet 0.25' in (workspace.root / "public/index.html").read_text(
+        encoding="utf-8"
+    )
     Story(seed=6).write(workspace)
     card(workspace, params, VARIANT)
     publish(workspace, params, [VARIANT], to="public")

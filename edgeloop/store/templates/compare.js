@@ -19,9 +19,11 @@ function comparison([one, two]) {
     const cell = each => (each ? `${written(each)}${[each.other_format, each.doubt].filter(Boolean).map(text => ` (${text})`).join("")}` : board.how === "emulated" ? "not emulated" : NONE);
     lines.push([`${kind}: ${board.title}`, cell(a), cell(b), a && b ? change(a.value, b.value) : ""]);
   });
+  lines.push(["Champion", championOf(one), championOf(two), ""]);
   lines.push(["Commit", (one.commit || "unknown").slice(0, 10), (two.commit || "unknown").slice(0, 10), ""], ["Evaluated", one.evaluated, two.evaluated, ""]);
   return { lines, comparable };
 }
+const championOf = ({ champion, given_up }) => `${champion === null ? "none" : champion.is_shown ? `this version, since ${champion.since}` : `${champion.version.slice(0, 8)}, since ${champion.since}`}${given_up ? "; this version was given up" : ""}`;
 function drawComparison() {
   const rows = chosenRows();
   if (rows.length < 2) return;

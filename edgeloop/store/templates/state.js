@@ -1,5 +1,5 @@
 // What the reader has chosen; it stands in the address, so that a choice can be handed on.
-const FIRST = { q: "", dataset: "", board: "", top1: "", ram: "", latency: "", sort: "name", down: "", axis: "ram", compare: "" };
+const FIRST = { q: "", dataset: "", board: "", champion: "", top1: "", ram: "", latency: "", sort: "name", down: "", axis: "ram", compare: "" };
 const state = { ...FIRST, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) };
 const chosenBoard = () => (state.board !== "" && DATA.boards[state.board] ? Number(state.board) : null);
 const chosenRows = () => state.compare.split(" ").map(id => DATA.rows.find(row => row.id === id)).filter(Boolean).slice(0, 2);
@@ -9,6 +9,8 @@ function remember() {
   const hash = new URLSearchParams(kept).toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.href.split("#")[0]);
 }
+
+const standing = row => (row.champion === null ? "none" : row.champion.is_shown ? "shown" : "earlier");
 
 // The rows that pass, and how many fail for want of a figure alone.
 function chosen() {
@@ -22,6 +24,7 @@ function chosen() {
   const rows = DATA.rows.filter(row => {
     if (!words.every(word => row.words.includes(word)) || (state.dataset && row.dataset !== state.dataset)) return false;
     if (board !== null && !on(row, board)) return false;
+    if (state.champion && state.champion !== standing(row)) return false;
     const verdicts = limits.map(([limit, read, passes]) => { const value = read(row); return value === null ? null : passes(value, Number(limit)); });
     if (verdicts.includes(false)) return false;
     if (verdicts.includes(null)) { unknown += 1; return false; }

@@ -11,6 +11,7 @@ const COLUMNS = [
   { key: "macs", head: "MACC", read: row => row.macs, cell: row => [millions(row.macs)] },
   { key: "evaluated", head: "Evaluated", read: row => row.evaluated, down: true, cell: row => [row.evaluated] },
 ];
+const badge = (text, title) => element("span", { className: "badge", title }, text);
 const note = text => (text ? element("small", {}, text) : null);
 
 function nameCell(row) {
@@ -19,7 +20,15 @@ function nameCell(row) {
   const versions = row.history ? element("a", { href: row.history, "aria-label": `${counted} of ${row.id}` }, counted) : null;
   const small = element("small", {}, row.dataset, versions ? " · " : "", versions || "");
   const box = element("input", { type: "checkbox", value: row.id, checked: state.compare.split(" ").includes(row.id) });
-  return [element("div", { className: "named" }, element("label", { className: "pick" }, box, element("span", { className: "hidden" }, `Compare ${row.id}`)), element("div", {}, link, small, row.onFront ? element("span", { className: "badge", title: "Nothing of its data set is both better and cheaper in the drawing" }, "Pareto front") : null))];
+  const front = row.onFront ? badge("Pareto front", "Nothing of its data set is both better and cheaper in the drawing") : null;
+  return [element("div", { className: "named" }, element("label", { className: "pick" }, box, element("span", { className: "hidden" }, `Compare ${row.id}`)), element("div", {}, link, small, ...standingBadges(row), ...(front ? [front] : [])))];
+}
+function standingBadges(row) {
+  const { champion } = row;
+  const found = row.given_up ? [badge("given up", "A roll-back took this version away")] : [];
+  if (champion && champion.is_shown) found.push(badge(`champion since ${champion.since}`, "The version that a gate or a person chose"));
+  if (champion && !champion.is_shown) found.push(element("small", {}, "champion: ", element("a", { href: champion.page, "aria-label": `Champion of ${row.id}, version ${champion.version.slice(0, 8)}` }, champion.version.slice(0, 8)), ` since ${champion.since}`));
+  return found;
 }
 function accuracyCell(row) {
   const one = row.accuracy;
