@@ -38,7 +38,7 @@ def with_source(workspace: Workspace, **source: str) -> Params:
 
 def test_the_source_of_a_data_set(workspace: Workspace, home: Path) -> None:
     first = fetch(workspace, with_source(workspace, folder="~/photos"), "sample")
-    assert (first.origin, first.note) == (str(home / "photos"), "packed from a folder")
+    assert (first.origin, first.note) == ("photos", "packed from a folder")
     workspace.dataset("sample").archive.rename(home / "photos.tar")
     assert fetch(workspace, with_source(workspace, address="~/photos.tar"), "sample").sha256 == first.sha256
     assert fetch(workspace, load_params(workspace), "sample", given="~/photos.tar").sha256 == first.sha256

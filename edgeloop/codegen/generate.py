@@ -25,6 +25,7 @@ from edgeloop.errors import InputError, ModelError
 from edgeloop.files import atomic_folder, sha256_file
 from edgeloop.records import CodegenBackend, CodegenLayer, CodegenRecord, CompiledSize, Provenance, provenance
 from edgeloop.tflite.formats import FILES
+from edgeloop.userpath import without_places
 from edgeloop.workspace import Workspace
 
 RECORD = "codegen.json"
@@ -94,7 +95,9 @@ def generate(workspace: Workspace, params: Params, name: str, options: Options |
     with atomic_folder(paths.generated) as folder:
         made = provenance(workspace.root, settings.model_dump(mode="json"), TOOLS, started)
         record = _generate(model, chosen, folder, paths.generate_record.with_suffix(".log"), made)
-        record = record.model_copy(update={"dataset": variant.dataset, "network": variant.network, "resolution": variant.resolution})
+        record = _told(record, workspace.root).model_copy(
+            update={"dataset": variant.dataset, "network": variant.network, "resolution": variant.resolution}
+        )
     record.write(paths.generate_record)
     return record
 
@@ -127,11 +130,18 @@ def generate_file(model: Path, out: Path, options: Options | None = None) -> Cod
         raise InputError(f"{out} holds something else than generated code, and would be replaced.", "Give another folder, or empty it.")
     with atomic_folder(out) as folder:
         log = out.parent / f"{out.name}.{LOG}"
-        record = _generate(model, options or Options(), folder, log, provenance(Path.cwd(), {}, TOOLS, started))
+        record = _told(_generate(model, options or Options(), folder, log, provenance(Path.cwd(), {}, TOOLS, started)), Path.cwd())
         record.write(folder / RECORD)
         if log.is_file() and record.backend.name == "stedgeai":
             log.replace(folder / LOG)
     return record
+
+
+def _told(record: CodegenRecord, root: Path) -> CodegenRecord:
+    """The record as others may read it: what the tool repeats of its command, and the note, name no folder of this machine."""
+    command = record.run.command if record.run else None
+    run = record.run.model_copy(update={"command": without_places(command, root)}) if record.run and command else record.run
+    return record.model_copy(update={"run": run, "note": without_places(record.note, root)})
 
 
 def _generate(model: Path, options: Options, folder: Path, log: Path, made: Provenance) -> CodegenRecord:

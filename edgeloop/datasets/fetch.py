@@ -19,7 +19,7 @@ from edgeloop.errors import FetchError, InputError
 from edgeloop.files import atomic_path, sha256_file, write_text
 from edgeloop.progress import progress
 from edgeloop.records import Exchanged, FetchRecord, provenance
-from edgeloop.userpath import user_path
+from edgeloop.userpath import named, user_path, without_login
 from edgeloop.workspace import DatasetPaths, Workspace
 
 UPSTREAM = "the upstream archive"
@@ -44,6 +44,7 @@ class _Origin:
     """Where an archive is taken from, and what it must be."""
 
     words: str
+    """As others may read it."""
     note: str
     given: bool
     wanted: Wanted | None = None
@@ -72,7 +73,7 @@ def fetch_images(
     """
     started = dt.datetime.now(dt.UTC)
     source, paths = params.dataset(dataset).source, workspace.dataset(dataset)
-    if given is None and (kept := _kept(paths, source, dataset)) is not None:
+    if given is None and (kept := _kept(paths, source, dataset, workspace.root)) is not None:
         _name_first(paths, kept)
         return Fetched(kept)
     changes: list[Exchanged | None] = []
@@ -83,7 +84,7 @@ def fetch_images(
         if keep:
             changes.append(keep_splits(workspace, dataset, params.dataset(dataset).prepare, archive))
 
-    origin = _declared(source, workspace) if given is None else _given(given)
+    origin = _declared(source, workspace) if given is None else _given(given, workspace)
     paths.folder.mkdir(parents=True, exist_ok=True)
     with _disk_explained(paths.folder), _remedy(dataset):
         hidden = _obtain(origin, source, paths.archive, accept, patience)
@@ -109,49 +110,52 @@ def _as_before(paths: DatasetPaths, record: FetchRecord) -> FetchRecord:
     return before if same and before.model_copy(update={"provenance": record.provenance}) == record else record
 
 
-def _kept(paths: DatasetPaths, source: Source, dataset: str) -> FetchRecord | None:
+def _kept(paths: DatasetPaths, source: Source, dataset: str, root: Path) -> FetchRecord | None:
     """The record of the archive that is there, if it is sound and still what is asked for."""
     if not (paths.archive.is_file() and paths.fetch_record.is_file()):
         return None
     record = FetchRecord.read(paths.fetch_record)
-    if not record.given and not _still_declared(record, source):
+    if not record.given and not _still_declared(record, source, root):
         return None
     if paths.archive.stat().st_size == record.bytes and sha256_file(paths.archive) == record.sha256:
         return record
     if record.given:
+        again = record.origin if _is_url(record.origin) else "PATH"
         raise FetchError(
-            f"{paths.archive} was changed or damaged: it is not what was given with --from {record.origin}.",
-            f"Give it again: edgeloop fetch {dataset} --from {record.origin}; or delete it and fetch what params.yaml declares.",
+            f"{paths.archive} was changed or damaged: it is not what was given with --from, {record.origin}.",
+            f"Give it again: edgeloop fetch {dataset} --from {again}; or delete it and fetch what params.yaml declares.",
         )
     return None
 
 
-def _still_declared(record: FetchRecord, source: Source) -> bool:
+def _still_declared(record: FetchRecord, source: Source, root: Path) -> bool:
     """Whether an archive that was not given is what params.yaml declares now. Local sources may change: they are read again."""
     if source.sha256 is not None:
         return record.sha256 == source.sha256
-    return source.drawn is not None and record.provenance.params == _params(source)
+    return source.drawn is not None and record.provenance.params == _params(source, root)
 
 
 def _declared(source: Source, workspace: Workspace) -> _Origin:
     if source.drawn is not None:
         return _Origin("drawn", DRAWN, given=False)
     if source.folder is not None:
-        return _Origin(str(source.folder), PACKED, given=False, folder=workspace.root / source.folder)
+        folder = workspace.root / source.folder
+        return _Origin(named(folder, workspace.root), PACKED, given=False, folder=folder)
     address = source.address or ""
     note = UPSTREAM if source.sha256 else DECLARED
     if _is_url(address):
-        return _Origin(address, note, given=False, wanted=Wanted(address, source.bytes, source.sha256))
-    return _Origin(address, note, given=False, file=workspace.root / user_path(address))
+        return _Origin(without_login(address), note, given=False, wanted=Wanted(address, source.bytes, source.sha256))
+    file = workspace.root / user_path(address)
+    return _Origin(named(file, workspace.root), note, given=False, file=file)
 
 
-def _given(given: str) -> _Origin:
+def _given(given: str, workspace: Workspace) -> _Origin:
     if _is_url(given):
-        return _Origin(given, NOT_UPSTREAM, given=True, wanted=Wanted(given))
+        return _Origin(without_login(given), NOT_UPSTREAM, given=True, wanted=Wanted(given))
     path = user_path(given.removeprefix("file://")).absolute()
     if path.is_dir():
-        return _Origin(str(path), f"{PACKED}, {NOT_UPSTREAM}", given=True, folder=path)
-    return _Origin(str(path), NOT_UPSTREAM, given=True, file=path)
+        return _Origin(named(path.resolve(), workspace.root), f"{PACKED}, {NOT_UPSTREAM}", given=True, folder=path)
+    return _Origin(named(path, workspace.root), NOT_UPSTREAM, given=True, file=path)
 
 
 def _is_url(text: str) -> bool:
@@ -208,12 +212,18 @@ def _record(workspace: Workspace, paths: DatasetPaths, dataset: str, source: Sou
         upstream=upstream,
         note=UPSTREAM if upstream else origin.note,
         given=origin.given,
-        provenance=provenance(workspace.root, _params(source), ["httpx"], started),
+        provenance=provenance(workspace.root, _params(source, workspace.root), ["httpx"], started),
     )
 
 
-def _params(source: Source) -> dict[str, Any]:
-    return {"source": source.model_dump(mode="json", exclude_none=True)}
+def _params(source: Source, root: Path) -> dict[str, Any]:
+    """What is declared, as others may read it."""
+    told = source.model_dump(mode="json", exclude_none=True)
+    if source.folder is not None:
+        told["folder"] = named(source.folder, root)
+    if source.address is not None:
+        told["address"] = without_login(source.address) if _is_url(source.address) else named(user_path(source.address), root)
+    return {"source": told}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ class FetchRecord(Record):
     kind: Literal["fetch"] = "fetch"
     dataset: str
     origin: str
-    """The address, path or `drawn` that the archive was taken from."""
+    """The address that the archive was taken from, `drawn`, or the path in the project; of a file or folder elsewhere its name."""
     bytes: int
     sha256: str
     upstream: bool

@@ -61,7 +61,7 @@ class McuFirmware(Part):
     sha256: str | None
     """The digest of the ELF file; null where the flash command builds it itself (n6_loader)."""
     build: list[list[str]]
-    """The commands, as they were run."""
+    """The commands, as they were run; paths in the project begin there, those of the home folder with `~`."""
     flash: list[list[str]]
     runtime: str
     runtime_version: str

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from edgeloop.records.base import Provenance
+from edgeloop.userpath import named_argument
 
 
 def provenance(root: Path, params: dict[str, Any], tools: list[str], started: dt.datetime, data_revision: str | None = None) -> Provenance:
     """The provenance of a result that this process made.
 
     `tools` names installed distributions whose versions go into the record; edgeloop and Python are always there.
-    `started` is an aware time; `root` is the workspace whose git commit counts.
+    `started` is an aware time; `root` is the workspace whose git commit counts. Records are published: of a path outside of it
+    the command states the last name only.
     """
     now = dt.datetime.now(dt.UTC)
     commit, dirty = _git_state(root)
     return Provenance(
         time_utc=now.isoformat(timespec="seconds"),
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=shlex.join([Path(sys.argv[0]).name, *(named_argument(word, root) for word in sys.argv[1:])]),
         git_commit=commit,
         git_dirty=dirty,
         host=platform.node(),

@@ -16,7 +16,7 @@ from edgeloop.networks.weights import CLASSIFIER, Weights, load_layer, read_weig
 from edgeloop.networks.widen import widened, width_factor
 from edgeloop.preprocessing import FILE_NAME, Preprocessing
 from edgeloop.records import StartingWeights
-from edgeloop.userpath import UserPath
+from edgeloop.userpath import UserPath, named, without_login
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import read_yaml
 
@@ -107,16 +107,18 @@ def read_start(workspace: Workspace, path: Path) -> Start:
     if not file.is_file():
         raise InputError(f"The starting weights {path} do not exist.", "Train the variant that they come from first, or correct `start`.")
     if file.suffix == ".keras":
-        return Start("keras", str(path), sha256_file(file), _inherited_license(file), read_weights_file(file), _range_beside(file))
+        return Start(
+            "keras", named(file, workspace.root), sha256_file(file), _inherited_license(file), read_weights_file(file), _range_beside(file)
+        )
     if file.suffix == ".h5":
-        return Start("keras2_h5", str(path), sha256_file(file), None, read_weights_file(file))
+        return Start("keras2_h5", named(file, workspace.root), sha256_file(file), None, read_weights_file(file))
     if file.suffix not in (".yaml", ".yml"):
         raise InputError(f"{path} is no starting point.", "It may be a .yaml of models/backbones, a .keras or a .h5.")
     backbone = read_yaml(file, Backbone)
     if backbone.kind == "scratch":
         return Start("scratch", "fresh weights", None, None, {})
     weights_file = fetch_backbone(workspace, backbone)
-    origin = str(backbone.address or backbone.path)
+    origin = without_login(backbone.address) if backbone.address else named(weights_file, workspace.root)
     return Start(backbone.kind, origin, backbone.sha256, backbone.license, read_weights_file(weights_file), backbone.input_range)
 
 

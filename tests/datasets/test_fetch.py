@@ -86,6 +86,32 @@ def test_a_given_folder_is_packed_the_same_way_each_time(workspace: Workspace, t
     assert (first.note, first.given) == ("packed from a folder, not the upstream archive", True)
 
 
+def test_what_others_read_names_no_folder_of_this_machine(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are published: of what lies outside the project they hold the name, of an address no password."""
+    folder, inside = folder_of(tmp_path / "home of mine" / "pictures"), folder_of(workspace.root / "photos")
+    archive = write_tar(tmp_path / "home of mine" / "pictures.tar", two_classes(2))
+    elsewhere = os.path.relpath(folder, Path.cwd())
+    for given, origin in (
+        (str(folder), "pictures"),
+        (f"file://{archive}", "pictures.tar"),
+        (elsewhere, "pictures"),
+        (str(inside), "photos"),
+    ):
+        monkeypatch.setattr("sys.argv", ["/opt/bin/edgeloop", "fetch", "flowers", f"--from={given}", str(folder)])
+        record = fetch(workspace, load_params(workspace), "flowers", given=given)
+        assert (record.origin, str(tmp_path) in record.model_dump_json()) == (origin, False)
+    with serving(archive.read_bytes()) as server:
+        given = server.address.replace("//", "//me:secret@")
+        monkeypatch.setattr("sys.argv", ["edgeloop", "fetch", "flowers", "--from", given])
+        record = fetch(workspace, load_params(workspace), "flowers", given=given)
+    assert record.origin == server.address and "secret" not in record.model_dump_json()
+    for declared in ({"folder": str(folder)}, {"address": str(archive)}):
+        monkeypatch.setattr("sys.argv", ["edgeloop", "fetch", "flowers"])
+        workspace.dataset("flowers").archive.unlink()
+        record = fetch(workspace, with_source(workspace, **declared), "flowers")
+        assert record.origin.startswith("pictures") and str(tmp_path) not in record.model_dump_json()
+
+
 def test_a_declared_folder_is_packed_again_when_it_changed(workspace: Workspace) -> None:
     folder = folder_of(workspace.root / "pictures")
     params = with_source(workspace, folder="pictures")
@@ -122,7 +148,7 @@ def test_another_declared_archive_is_fetched(workspace: Workspace, upstream: byt
     with serving(upstream) as server:
         fetch(workspace, with_source(workspace, address=server.address, sha256=digest(upstream)), "flowers")
     changed = with_source(workspace, address=str(mine), sha256=sha256_file(mine))
-    assert fetch(workspace, changed, "flowers").origin == str(mine)
+    assert fetch(workspace, changed, "flowers").origin == mine.name
 
 
 def test_a_given_archive_is_kept_whatever_params_declare(workspace: Workspace, mine: Path) -> None:

@@ -26,6 +26,7 @@ from edgeloop.errors import BoardSilent, FlashError, InputError, ProtocolError
 from edgeloop.records import CodegenRecord, McuCode, McuDevice, McuFirmware, McuLine, MeasuredDetails
 from edgeloop.tflite.ending import class_scores
 from edgeloop.tflite.interpreter import LiteModel
+from edgeloop.userpath import without_places
 
 START_S = 10.0
 """How long a board may take from the end of flashing until it answers: firmware prints its banner first."""
@@ -196,6 +197,10 @@ class McuBoard(Driver):
         clock = f"cycle counter of the board at {mhz}"
         return Identity(f"{board.kind.title}, {mhz}", clock, says, "MCU", system.clock_hz, microcontroller=device)
 
+    def _told(self, commands: list[list[str]]) -> list[list[str]]:
+        """Commands as others may read them."""
+        return [[without_places(word, self._used.project) for word in command] for command in commands]
+
     def _details(self, image: NDArray[Any]) -> MeasuredDetails:
         made, network, disturbances = self.flashed.firmware, self.flashed.network, self.flashed.client.disturbances
         clock = self.identify().clock
@@ -205,8 +210,8 @@ class McuBoard(Driver):
             code=code_of(made.codegen),
             firmware=McuFirmware(
                 sha256=made.sha256,
-                build=made.build,
-                flash=made.flash,
+                build=self._told(made.build),
+                flash=self._told(made.flash),
                 runtime=network.runtime_description,
                 runtime_version=network.runtime_version,
                 tool_version=network.tool_version,

@@ -57,7 +57,8 @@ def test_generated_built_flashed_verified_measured_and_recorded(
     assert firmware.runtime.startswith("TEST STAND-IN")
     assert bench.flashed == [str(workspace.board("h747") / "firmware.elf")]
     assert firmware.sha256 == sha256_file(Path(bench.flashed[0]))
-    assert firmware.flash[0][-1] == bench.flashed[0] and firmware.build[0][2] == str(workspace.board("h747") / "generated")
+    assert workspace.root / firmware.flash[0][-1] == Path(bench.flashed[0])
+    assert workspace.root / firmware.build[0][2] == workspace.board("h747") / "generated" != Path(firmware.build[0][2])
     latency = record.latency
     assert (latency.runs, len(latency.window_medians_ms), latency.warmup_runs) == (20, 5, 2)
     assert latency.min_ms <= latency.median_ms <= latency.max_ms
@@ -90,7 +91,13 @@ def test_a_board_without_a_build_command_gets_the_firmware_that_edgeloop_has_for
     assert (board.device_id, board.clock_hz) == (0x450, 400_000_000)
     assert record.firmware is not None and record.firmware.runtime.startswith("edgeloop ")
     assert record.firmware.build == [
-        ["edgeloop", "firmware", str(measurable.quantized / "per_channel.tflite"), "--board", "stm32h747i-disco"]
+        [
+            "edgeloop",
+            "firmware",
+            (measurable.quantized / "per_channel.tflite").relative_to(workspace.root).as_posix(),
+            "--board",
+            "stm32h747i-disco",
+        ]
     ]
     assert record.compared.equal_outputs == 2
     code, own = record.code, record.firmware
@@ -133,7 +140,10 @@ def test_one_line_of_lab_yaml_and_one_command_measure_on_a_board_that_was_plugge
     assert (port.serial, port.address, record.compared.equal_outputs) == (SERIAL, bench.terminal, 2)
     assert record.firmware is not None and record.firmware.signature_checked
     assert [Path(command[0]).name for command in record.firmware.flash] == ["openocd", "openocd"]
-    assert record.firmware.flash[1][-1] == f"program {{{workspace.board('h747') / 'firmware.elf'}}} verify reset exit"
+    assert (
+        record.firmware.flash[1][-1]
+        == f"program {{{(workspace.board('h747') / 'firmware.elf').relative_to(workspace.root)}}} verify reset exit"
+    )
     assert record.file_sha256 == sha256_file(desk.flash)
 
 
