@@ -18,9 +18,11 @@ from edgeloop.bundle.tools import differences
 from edgeloop.config import Quantize
 from edgeloop.errors import BundleError, EdgeloopError, InputError
 from edgeloop.files import sha256_file
+from edgeloop.plural import many
 from edgeloop.preprocessing import FILE_NAME as PREPROCESSING
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.records import CodegenRecord
+from edgeloop.records.base import misfit
 from edgeloop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def _converted(folder: Path, stated: Stated, workspace: Workspace | None, found:
             f"({pixels_digest(calibration.pixels)[:12]}, not {quantize.calibration_sha256[:12]}).",
             _why(quantize.provenance.tools) or "Is this another version of OpenCV or Pillow?",
         )
-    found.done.append(f"calibrated on {len(calibration.labels)} images with the recorded digest {quantize.calibration_sha256[:12]}")
+    found.done.append(f"calibrated on {many(len(calibration.labels), 'image')} with the recorded digest {quantize.calibration_sha256[:12]}")
     with tempfile.TemporaryDirectory(prefix="edgeloop-deep-") as place:
         again = Path(place) / "quantized"
         convert_all(folder / FLOAT_MODEL, sample, preprocessing, again, calibration.classes)
@@ -107,7 +109,7 @@ def _settings(stated: Stated) -> Quantize:
     try:
         return Quantize.model_validate(stated.quantize.provenance.params)
     except ValidationError as error:
-        raise BundleError(f"records/quantize.json states settings that this edgeloop does not know: {error}") from None
+        raise BundleError(f"records/quantize.json states settings that this edgeloop does not know: {misfit(error)}.") from None
 
 
 def _generated(folder: Path, stated: Stated, found: Deep) -> None:

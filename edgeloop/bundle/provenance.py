@@ -44,8 +44,8 @@ def subjects_of(content: bytes) -> list[tuple[str, str]]:
             told = json.loads(line)
             _check_form(told)
             found += [(one["name"], one["digest"]["sha256"]) for one in told["subject"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"provenance.jsonl, line {number}: it is no in-toto statement ({error}).") from None
+        except (ValueError, KeyError, TypeError):
+            raise BundleError(f"provenance.jsonl, line {number}: it is no in-toto statement with SLSA provenance.") from None
     return found
 
 

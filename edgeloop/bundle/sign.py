@@ -23,6 +23,9 @@ from edgeloop.errors import BundleError, EdgeloopError, InputError
 if TYPE_CHECKING:
     from model_signing import hashing, signing, verifying
 
+KEY_WANTED = "Give a private key as PEM, P-256, P-384 or P-521 (docs/trust.md)."
+PUBLIC_WANTED = "Give a public key as PEM (`openssl ec -in key.pem -pubout`) with --key, or certificates with --certificate."
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -80,6 +83,8 @@ def check(folder: Path, trust: Trust, digests: Mapping[str, str]) -> None:
         raise BundleError(f"{SIGNATURE} is missing: nobody signed this.")
     content = path.read_bytes()
     check_form(content, digests)
+    if links := [one.relative_to(folder).as_posix() for one in sorted(folder.rglob("*")) if one.is_symlink()]:
+        raise BundleError(f"{SIGNATURE} cannot be checked: it is of files, and {links[0]} is a link.")
     if trust.certificates:
         _check_chain(content, trust.certificates)
     with _verifier(trust) as verifier:
@@ -108,6 +113,19 @@ def check_signer(settings: Sign, root: Path) -> None:
     if not settings.keyless:
         with _signer(settings, root):
             return
+
+
+def kind_of(content: bytes) -> str:
+    """With what a signature was made, as it says itself.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    _signed_digests(content)
+    material = _bundle(content).verification_material
+    if material.public_key is not None:
+        return "a key"
+    return "a certificate" if material.x509_certificate_chain is not None else "an identity (Sigstore)"
 
 
 def is_by(content: bytes, settings: Sign, root: Path, digests: Mapping[str, str]) -> bool:
@@ -139,7 +157,7 @@ def _would_name(settings: Sign, root: Path) -> str:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-    with _explained_key():
+    with _explained_key(settings):
         if settings.certificate is not None:
             return x509.load_pem_x509_certificate((root / settings.certificate).read_bytes()).public_bytes(Encoding.DER).hex()
         public = load_pem_private_key((root / _key(settings)).read_bytes(), _password(settings)).public_key()
@@ -157,7 +175,7 @@ def _signer(settings: Sign, root: Path) -> "Iterator[signing.Config]":
     from model_signing import signing
 
     config = signing.Config()
-    with _explained_key():
+    with _explained_key(settings):
         if settings.keyless:
             config.use_sigstore_signer(use_ambient_credentials=True)
         elif settings.certificate is None:
@@ -172,18 +190,24 @@ def _signer(settings: Sign, root: Path) -> "Iterator[signing.Config]":
     except EdgeloopError:
         raise
     except Exception as error:  # of Sigstore's client, which raises what its parts raise
-        raise BundleError(f"Nothing was signed: {error}", "A keyless signature needs the internet, and somebody who logs in.") from error
+        if not settings.keyless:
+            raise BundleError("Nothing was signed: the key or certificate does not take it.", KEY_WANTED) from error
+        raise BundleError(
+            f"Nothing was signed. Sigstore's client says: {error}", "A keyless signature needs the internet, and somebody who logs in."
+        ) from error
 
 
 @contextmanager
-def _explained_key() -> Iterator[None]:
+def _explained_key(settings: Sign) -> Iterator[None]:
+    what = "What publish.sign of params.yaml names cannot be used"
     try:
         yield
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"What publish.sign of params.yaml names cannot be used: {error}",
-            "Give a private key as PEM, P-256, P-384 or P-521 (docs/trust.md).",
-        ) from None
+    except OSError as error:
+        raise InputError(f"{what}: {error.filename} cannot be read: {error.strerror}.", KEY_WANTED) from None
+    except (ValueError, TypeError) as error:
+        named = f"{settings.key} is no private key as PEM, or its password is another one"
+        named += f"; or {settings.certificate} is no certificate of it" if settings.certificate else ""
+        raise InputError(f"{what}: {named}.", KEY_WANTED) from error
 
 
 def _key(settings: Sign) -> Path:
@@ -217,16 +241,18 @@ def _verifier(trust: Trust) -> "Iterator[verifying.Config]":
             config.use_certificate_verifier(certificate_chain=trust.certificates)
         else:
             config.use_sigstore_verifier(identity=str(trust.identity), oidc_issuer=str(trust.issuer))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"The key or certificate to check with cannot be used: {error}",
-            "Give a public key as PEM (`openssl ec -in key.pem -pubout`) with --key, or certificates with --certificate.",
-        ) from None
+    except OSError as error:
+        named = f"{error.filename} cannot be read: {error.strerror}"
+        raise InputError(f"The key or certificate to check with cannot be used: {named}.", PUBLIC_WANTED) from None
+    except (ValueError, TypeError, AttributeError) as error:
+        named = f"{trust.key} is no public key as PEM" if trust.key else "it is no certificate as PEM"
+        raise InputError(f"The key or certificate to check with cannot be used: {named}.", PUBLIC_WANTED) from error
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield config
     except Exception as error:  # cryptography, OpenSSL, pydantic and json all raise their own
-        raise BundleError(f"{SIGNATURE} is not {trust.in_words()}: {str(error) or type(error).__name__}") from error
+        why = f"Sigstore's client says: {error}" if trust.identity else "somebody else made it, or it was changed since"
+        raise BundleError(f"{SIGNATURE} is not {trust.in_words()}: {why}") from error
 
 
 def _signed_digests(content: bytes) -> dict[str, str]:
@@ -241,7 +267,7 @@ def _signed_digests(content: bytes) -> dict[str, str]:
         payload = json.loads(bundle.dsse_envelope.payload)
         found = {one["name"]: one["digest"] for one in payload["predicate"]["resources"] if one["algorithm"] == "sha256"}
     except Exception as error:  # whatever a damaged file makes its parser raise
-        raise BundleError(f"{SIGNATURE} is damaged: {type(error).__name__}") from error
+        raise BundleError(f"{SIGNATURE} is damaged: it is no signature in the form of OpenSSF Model Signing.") from error
     if not is_canonical:
         raise BundleError(f"{SIGNATURE} is damaged: it is not as it was written.")
     return found
@@ -274,8 +300,9 @@ def _check_chain(content: bytes, trusted: Sequence[Path]) -> None:
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}.", "Give certificates as PEM: --certificate.") from None
     except Exception as error:  # whatever a damaged certificate makes its parser raise
-        reason = str(error) or type(error).__name__
-        raise BundleError(f"The certificates in {SIGNATURE} do not lead to one that is trusted: {reason}") from error
+        raise BundleError(
+            f"The certificates in {SIGNATURE} do not lead to one that is trusted: one was issued by somebody else, or is damaged."
+        ) from error
 
 
 def _issued_by_one(certificate: Any, roots: Sequence[Any]) -> None:

@@ -18,6 +18,7 @@ from edgeloop.records import (
     TrainRecord,
     ValidateRecord,
 )
+from edgeloop.records.base import misfit
 
 FOLDER = "records/"
 CARD = "records/card.json"
@@ -95,14 +96,14 @@ def _read(files: Mapping[str, bytes], name: str, kind: type[RecordType]) -> Reco
     except KeyError:
         raise BundleError(f"{name} is missing.") from None
     except ValidationError as error:
-        raise BundleError(f"{name} is not a {kind.__name__} that this edgeloop reads: {error}") from None
+        raise BundleError(f"{name} is not a {kind.__name__} that this edgeloop reads: {misfit(error)}.") from None
 
 
 def _benchmark(files: Mapping[str, bytes], name: str) -> BenchmarkRecord:
     try:
         return _BENCHMARK.validate_json(files[name])
     except ValidationError as error:
-        raise BundleError(f"{name} is not a benchmark that this edgeloop reads: {error}") from None
+        raise BundleError(f"{name} is not a benchmark that this edgeloop reads: {misfit(error)}.") from None
 
 
 def _text(value: object) -> str | None:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from edgeloop.bundle.files import FLOAT_MODEL, MANIFEST, PROVENANCE, SIGNATURE, SUMS, manifest, read_sums, sha256, version_name
 from edgeloop.bundle.licenses import terms_of
 from edgeloop.bundle.provenance import must_be_stated, record_digests, subjects_of
-from edgeloop.bundle.sign import Trust, check, check_form
+from edgeloop.bundle.sign import Trust, check, check_form, kind_of
 from edgeloop.bundle.stated import Stated
 from edgeloop.cards.chain import check_chain
 from edgeloop.errors import BundleError, InputError
@@ -25,6 +25,7 @@ REWRITTEN = ("README.md", "index.html")
 """Pages of the card whose links lead elsewhere in a bundle than in the project, so that `card.json` has other digests of them."""
 SHOWN = 20
 WHAT_TO_GIVE = "Give the folder of an export or of a published version."
+NOT_SIGNED = "not signed by anybody"
 NOBODY = "nobody's signature was checked: give --key PUBLIC_KEY, or --certificate"
 
 
@@ -232,9 +233,9 @@ def _signature(folder: Path, files: Mapping[str, bytes], trust: Trust | None, fa
     try:
         if trust is None or not trust.is_given:
             if SIGNATURE not in files:
-                return "not signed by anybody"
+                return NOT_SIGNED
             check_form(files[SIGNATURE], signed)
-            return f"signed, but {NOBODY}"
+            return f"signed with {kind_of(files[SIGNATURE])}, but {NOBODY}"
         check(folder, trust, signed)
     except BundleError as error:
         faults.append(error.what)

@@ -11,6 +11,17 @@ from edgeloop.files import read_text, write_text
 RecordType = TypeVar("RecordType", bound="Record")
 
 
+def misfit(error: ValidationError | UnicodeDecodeError) -> str:
+    """What of a file does not fit its form, by the first thing that does not."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text"
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    place = ".".join(map(str, found[0]["loc"]))
+    kinds = {"missing": "is missing", "extra_forbidden": "is not known"}
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{place} {kinds.get(found[0]['type'], 'has another form')}{more}" if place else "it is no JSON of that form"
+
+
 class Part(BaseModel):
     """A piece of a record: unknown keys are refused, values do not change."""
 
@@ -55,4 +66,4 @@ class Record(Part):
         except FileNotFoundError:
             raise InputError(f"{path} does not exist.", "Build it first: edgeloop plan says what that takes.") from None
         except (ValidationError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is not a {cls.__name__}: {error}", "Delete it and build it again.") from error
+            raise InputError(f"{path} is not a {cls.__name__}: {misfit(error)}.", "Delete it and build it again.") from error

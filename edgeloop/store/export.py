@@ -7,7 +7,7 @@ from edgeloop.bundle.files import MANIFEST, SIGNATURE, SUMS, Bundle, read_sums
 from edgeloop.config import Params
 from edgeloop.errors import BundleError, InputError
 from edgeloop.files import atomic_folder, sha256_file
-from edgeloop.store.signing import Signer
+from edgeloop.store.signing import NOBODY_SIGNS, Signer
 from edgeloop.workspace import Workspace
 
 
@@ -21,13 +21,14 @@ def export(workspace: Workspace, params: Params, variant: str, out: Path) -> lis
     """
     bundle = build(workspace, params, variant)
     check_place(out)
-    signature = Signer(workspace.root, params.publish.sign).signature(bundle)
+    signer = Signer(workspace.root, params.publish.sign)
+    signature = signer.signature(bundle)
     with atomic_folder(out) as folder:
         write(bundle, signature, folder)
     size = sum(map(len, bundle.files.values()))
     code = [] if any(name.startswith("code/") for name in bundle.files) else ["no C code: its target runs the .tflite file itself"]
     models = [] if any(name.endswith(".tflite") for name in bundle.files) else ["no models and no code: licenses/README.md says why"]
-    signed = ["signed"] if signature else []
+    signed = [f"signed with {signer.in_words()}" if signature else NOBODY_SIGNS]
     return [f"{out}: {variant} {bundle.name}, {len(bundle.files)} files, {size / 1e6:.1f} MB", *(models or code), *signed]
 
 

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from edgeloop.deadline import Deadline
 from edgeloop.errors import InputError, StoreError
 from edgeloop.records import LedgerEntry
+from edgeloop.records.base import misfit
 from edgeloop.store.target import Changed, Readable, Target
 from edgeloop.store.turns import wait_turn
 
@@ -218,7 +219,7 @@ def _entry(target: Readable, history: History, number: int, content: bytes) -> L
     try:
         entry = LedgerEntry.model_validate_json(content)
     except ValidationError as error:
-        raise StoreError(f"{where} is damaged, or of a later version of edgeloop: {error}", PUT_BACK) from None
+        raise StoreError(f"{where} is damaged, or of a later version of edgeloop: {misfit(error)}.", PUT_BACK) from None
     if (entry.number, entry.before_sha256, entry.variant) != (number, history.last_sha256, history.variant):
         raise StoreError(f"{where} does not follow the entry before it.", PUT_BACK)
     return entry

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from edgeloop.bundle.files import SIGNATURE
 from edgeloop.errors import StoreError
 from edgeloop.store.ledger import read_history
 from edgeloop.store.summary import Published, read_published
@@ -27,6 +28,8 @@ class Listed:
     """Of the deployed format, on the test split, 0 to 1."""
     n: int | None
     page: str
+    signed: bool
+    """Whether that version has a signature; whose it is, `verify` says."""
 
 
 def listing(target: Readable) -> list[Listed]:
@@ -54,6 +57,7 @@ def listing(target: Readable) -> list[Listed]:
             top1=top1.top1 if top1 else None,
             n=top1.n if top1 else None,
             page=target.address(card.page),
+            signed=target.read(f"{card.variant}/{card.version}/{SIGNATURE}") is not None,
         )
 
     with ThreadPoolExecutor(READERS) as pool:
@@ -62,8 +66,8 @@ def listing(target: Readable) -> list[Listed]:
 
 def in_words(found: list[Listed]) -> Iterator[str]:
     """A table for people."""
-    rows = [("variant", "latest", "champion", "top 1 of the latest", "page of the latest")]
-    rows += [(one.variant, one.version, one.champion or "none", _accuracy(one), one.page) for one in found]
+    rows = [("variant", "latest", "champion", "top 1 of the latest", "signature", "page of the latest")]
+    rows += [(one.variant, one.version, one.champion or "none", _accuracy(one), _signature(one), one.page) for one in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -71,3 +75,7 @@ def in_words(found: list[Listed]) -> Iterator[str]:
 
 def _accuracy(one: Listed) -> str:
     return "not stated" if one.top1 is None else f"{100 * one.top1:.2f} % (n = {one.n})"
+
+
+def _signature(one: Listed) -> str:
+    return "signed" if one.signed else "not signed"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from edgeloop.bundle.build import build
 from edgeloop.bundle.files import MANIFEST, Bundle
 from edgeloop.config import Params
+from edgeloop.console import notice
 from edgeloop.errors import InputError, StoreError
 from edgeloop.progress import Advance, progress
 from edgeloop.store.index import update_index
@@ -157,7 +158,8 @@ def _publish(target: Target, version: Version, signer: Signer, advance: Advance)
 
     with ThreadPoolExecutor(UPLOADS) as pool:
         list(pool.map(upload, sorted(version.files)))
-    signer.sign_in(target, folder, version)
+    signed = signer.sign_in(target, folder, version)
     put(target, f"{folder}/{MANIFEST}", version.manifest)
     make_current(target, version.summary, version.name, f"{folder}/index.html", before)
+    notice(f"{version.variant} {version.name}: {signed}")
     return target.address(f"{folder}/index.html")

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from string import hexdigits
 
 from edgeloop.bundle.files import VERSION_DIGITS
 from edgeloop.bundle.sign import Trust
@@ -16,20 +17,24 @@ from edgeloop.store.target import Readable
 from edgeloop.yamlfile import near_match
 
 CHAMPION, LATEST = "champion", "latest"
-_VERSION = re.compile(rf"[0-9a-f]{{4,{VERSION_DIGITS}}}")
+LEAST_DIGITS = 4
+_VERSION = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},{VERSION_DIGITS}}}")
 
 
 def pull(target: Readable, wanted: str, out: Path, trust: Trust | None = None) -> Verdict:
     """Copy `VARIANT`, `VARIANT@champion`, `VARIANT@latest` or `VARIANT@VERSION` to the folder `out`; returns what was checked.
 
-    Without a word behind the `@` it is the champion, and where there is none the version that was published last.
+    Of a variant alone it is the champion, and where there is none the version that was published last.
 
     Raises:
         InputError: there is no such variant or version, or `out` holds something else than an unchanged version.
         StoreError: the store cannot be read.
         BundleError: what it holds is not what was published. Nothing is written.
     """
-    variant, _, word = wanted.partition("@")
+    variant, at, word = wanted.partition("@")
+    if at and not word:
+        known = f"{variant}, {variant}@{CHAMPION}, {variant}@{LATEST}"
+        raise InputError(f"{wanted} names no version behind the @.", f"Give {known}, or the first digits of a version.")
     version = find_version(target, variant, word)
     check_place(out)
     with atomic_folder(out) as folder:
@@ -55,6 +60,11 @@ def find_version(target: Readable, variant: str, word: str = "") -> str:
         if word:
             raise InputError(f"{variant} has no champion in {target.address('')}.", f"Take {variant}@latest, or promote one.")
     known = _versions(target, variant)
+    if 0 < len(word) < LEAST_DIGITS and set(word) <= set(hexdigits):
+        raise InputError(
+            f"{variant}@{word} has too few digits to name a version: at least {LEAST_DIGITS} of its {VERSION_DIGITS}.",
+            f"There are: {', '.join(dict.fromkeys(known))}",
+        )
     if word in ("", LATEST):
         return known[-1]
     found = {one for one in known if _VERSION.fullmatch(word) and one.startswith(word)}

@@ -9,6 +9,8 @@ from edgeloop.bundle.files import MANIFEST, SIGNATURE, Bundle
 from edgeloop.config.steps import Sign
 from edgeloop.store.target import Target
 
+NOBODY_SIGNS = "not signed: publish.sign of params.yaml names nobody who signs (docs/trust.md)"
+
 
 class Signer:
     """Signs as `publish.sign` of params.yaml says; does nothing where it says nothing."""
@@ -40,18 +42,28 @@ class Signer:
 
         return sign(bundle.files | {MANIFEST: bundle.manifest}, self._settings, self._root, bundle.variant)
 
-    def sign_in(self, target: Target, folder: str, bundle: Bundle) -> None:
-        """Store the signature of a version; one by the same signer that is there already stays.
+    def in_words(self) -> str:
+        """With what it signs; empty where nobody does."""
+        if self._settings is None:
+            return ""
+        if self._settings.keyless:
+            return "an identity, by Sigstore"
+        return f"the certificate {self._settings.certificate}" if self._settings.certificate else f"the key {self._settings.key}"
+
+    def sign_in(self, target: Target, folder: str, bundle: Bundle) -> str:
+        """Store the signature of a version; one by the same signer that is there already stays. Returns in words what was done.
 
         Without a signer, the signature of another one stays, too: the version is the same to the byte.
         """
+        stored = target.read(f"{folder}/{SIGNATURE}")
         if self._settings is None:
-            return
+            return NOBODY_SIGNS if stored is None else "its signature stays as it was: publish.sign of params.yaml names nobody who signs"
         from edgeloop.bundle.sign import is_by
 
-        stored = target.read(f"{folder}/{SIGNATURE}")
         signed = bundle.digests | {MANIFEST: bundle.manifest_sha256}
-        if stored is None or not is_by(stored.content, self._settings, self._root, signed):
-            content = self.signature(bundle)
-            assert content is not None, "there are settings"
-            target.put(f"{folder}/{SIGNATURE}", content)
+        if stored is not None and is_by(stored.content, self._settings, self._root, signed):
+            return f"signed already with {self.in_words()}"
+        content = self.signature(bundle)
+        assert content is not None, "there are settings"
+        target.put(f"{folder}/{SIGNATURE}", content)
+        return f"signed with {self.in_words()}" + (", which replaces the signature that was there" if stored else "")

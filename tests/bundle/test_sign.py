@@ -78,7 +78,7 @@ def test_a_password_comes_from_the_environment(made: Project, tmp_path: Path, mo
 def test_a_key_that_cannot_be_used_is_named(spoil: Callable[[Path], object], made: Project, tmp_path: Path) -> None:
     key_pair(tmp_path, "key")
     spoil(tmp_path / "key.pem")
-    with pytest.raises(InputError, match=r"publish\.sign of params\.yaml names cannot be used"):
+    with pytest.raises(InputError, match=r"publish\.sign of params\.yaml names cannot be used: .*key\.pem (cannot be read|is no private)"):
         exported(made, tmp_path, key=tmp_path / "key.pem")
     assert not (tmp_path / "out").exists()
 
@@ -124,7 +124,10 @@ def test_a_key_without_a_certificate_is_not_believed_as_one_with(made: Project, 
     assert "by a key without a certificate" in fault
 
 
-def test_publishing_again_keeps_a_signature_and_another_signer_replaces_it(made: Project, tmp_path: Path) -> None:
+def test_publishing_again_keeps_a_signature_and_another_signer_replaces_it(
+    made: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And each time it is said who signs."""
     for name in ("first", "second"):
         key_pair(tmp_path, name)
     shelf = tmp_path / "shelf"
@@ -138,12 +141,17 @@ def test_publishing_again_keeps_a_signature_and_another_signer_replaces_it(made:
         return next((content for name, content in files.items() if name.endswith(SIGNATURE)), None)
 
     unsigned = published()
+    assert ": not signed: publish.sign of params.yaml names nobody" in capsys.readouterr().err
     first = published(sign=Sign(key=tmp_path / "first.pem"))
+    assert f": signed with the key {tmp_path / 'first.pem'}\n" in capsys.readouterr().err
     assert (signature(unsigned), {*first} - {*unsigned}) == (None, {name for name in first if name.endswith(SIGNATURE)})
     assert all(first[name] == content for name, content in unsigned.items()), "the version is the same"
     assert published(sign=Sign(key=tmp_path / "first.pem")) == first
+    assert f": signed already with the key {tmp_path / 'first.pem'}\n" in capsys.readouterr().err
     assert published() == first, "who does not sign takes no signature away"
+    assert ": its signature stays as it was" in capsys.readouterr().err
     second = published(sign=Sign(key=tmp_path / "second.pem"))
+    assert f"{tmp_path / 'second.pem'}, which replaces the signature that was there" in capsys.readouterr().err
     assert signature(second) != signature(first)
     (folder,) = shelf.glob(f"{VARIANT}/*/{MANIFEST}")
     assert verify(folder.parent, Trust(key=tmp_path / "second.pub")).faults == []

@@ -110,7 +110,7 @@ def test_every_bit_of_the_signature_counts(bundle: Path, team: Trust) -> None:
 def test_without_a_key_digests_are_checked_and_nobodys_signature(bundle: Path) -> None:
     found = verify(bundle)
     assert found.faults == []
-    assert "nobody's signature was checked" in found.in_words()
+    assert "signed with a key, but nobody's signature was checked" in found.in_words()
     (bundle / "model.sig").unlink()
     assert verify(bundle).signed == "not signed by anybody"
     (bundle / "data.json").write_text("{}")
@@ -184,7 +184,7 @@ def test_a_file_that_nothing_made_is_seen(bundle: Path) -> None:
 def test_the_signature_of_somebody_else_is_none(bundle: Path, tmp_path: Path) -> None:
     key_pair(tmp_path, "stranger")
     (fault,) = verify(bundle, Trust(key=tmp_path / "stranger.pub")).faults
-    assert f"model.sig is not by the owner of {tmp_path / 'stranger.pub'}: Key mismatch" in fault
+    assert f"model.sig is not by the owner of {tmp_path / 'stranger.pub'}: somebody else made it, or it was changed since" in fault
 
 
 def test_the_signature_of_another_bundle_is_none(bundle: Path, team: Trust, another: Path) -> None:
@@ -204,10 +204,25 @@ def test_what_is_no_key_is_an_error_of_who_gave_it(bundle: Path, tmp_path: Path)
         verify(tmp_path / "empty")
 
 
-def test_a_signature_that_is_none_is_seen_without_a_key(bundle: Path) -> None:
-    (bundle / "model.sig").write_text("{")
-    (fault,) = verify(bundle).faults
-    assert fault.startswith("model.sig is damaged")
+def test_a_signature_that_is_none_is_seen_without_a_key(bundle: Path, team: Trust) -> None:
+    for content in (b"{", b"\xff\xfe", b"[]", b'{"mediaType": 1}'):
+        (bundle / "model.sig").write_bytes(content)
+        assert verify(bundle).faults == ["model.sig is damaged: it is no signature in the form of OpenSSF Model Signing."]
+        assert verify(bundle, team).faults == verify(bundle).faults
+
+
+def test_what_is_wrong_is_said_in_our_words(bundle: Path, team: Trust) -> None:
+    """Not in those of the libraries that find it."""
+    (bundle / "more.txt").symlink_to("/etc/hostname")
+    assert verify(bundle, team).faults == [
+        "more.txt: is a link, and a bundle has none",
+        "model.sig cannot be checked: it is of files, and more.txt is a link.",
+    ]
+    (bundle / "more.txt").unlink()
+    for content, said in ((b"{}", "provenance is missing, and"), (b"\xff", "it is no JSON of that form.")):
+        (bundle / "records" / "train.json").write_bytes(content)
+        fault = next(one for one in verify(bundle, team).faults if one.startswith("records/train.json is not"))
+        assert fault.startswith(f"records/train.json is not a TrainRecord that this edgeloop reads: {said}")
 
 
 def test_a_key_that_is_not_the_signers_leaves_the_bundle_whole(bundle: Path, tmp_path: Path) -> None:

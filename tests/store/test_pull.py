@@ -25,7 +25,7 @@ from edgeloop.config.steps import Sign
 from edgeloop.errors import BundleError, InputError, StoreError
 from edgeloop.records import Override
 from edgeloop.store.download import download
-from edgeloop.store.listing import listing
+from edgeloop.store.listing import in_words, listing
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.promote import promote
 from edgeloop.store.publish import publish
@@ -80,11 +80,18 @@ def test_without_a_champion_it_is_the_latest(shelf: Shelf, tmp_path: Path) -> No
         ("sample-fdmobilenet_0.25-97", "", r"has no variant .*did you mean 'sample-fdmobilenet_0\.25-96'"),
         (VARIANT, "champoin", "did you mean 'champion'"),
         (VARIANT, "ffffffffffff", "is no version"),
+        (VARIANT, "2F", "@2F has too few digits to name a version: at least 4 of its 16"),
     ],
 )
 def test_what_is_not_there_is_named_with_the_near_match(variant: str, word: str, said: str, shelf: Shelf) -> None:
     with pytest.raises(InputError, match=f"(?i){said}"):
         find_version(to_read(str(shelf.folder)), variant, word)
+
+
+def test_an_at_with_nothing_behind_it_is_not_the_latest(shelf: Shelf, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{VARIANT}@ names no version behind the @"):
+        pull(to_read(str(shelf.folder)), f"{VARIANT}@", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_pulled_version_is_what_was_published(shelf: Shelf, tmp_path: Path) -> None:
@@ -140,7 +147,13 @@ def test_the_list_names_version_champion_and_accuracy(shelf: Shelf, tmp_path: Pa
     assert (one.variant, one.version, one.champion, one.top1, one.n) == (VARIANT, shelf.second, shelf.first, top1["value"], top1["n"])
     assert main(["list", "--from", str(shelf.folder), "--json", str(tmp_path / "list.json")]) == 0
     assert [shelf.second, shelf.first] == capsys.readouterr().out.splitlines()[1].split()[1:3]
-    assert json.loads((tmp_path / "list.json").read_text())[0]["champion"] == shelf.first
+    told = json.loads((tmp_path / "list.json").read_text())[0]
+    assert (told["champion"], told["signed"]) == (shelf.first, True)
+    signature = shelf.folder / VARIANT / shelf.second / "model.sig"
+    signature.rename(tmp_path / "model.sig")
+    (one,) = listing(to_read(str(shelf.folder)))
+    (tmp_path / "model.sig").rename(signature)
+    assert not one.signed and "not signed" in "\n".join(in_words([one]))
     with pytest.raises(StoreError, match="has no index"):
         listing(to_read(str(tmp_path)))
 
