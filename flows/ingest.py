@@ -17,6 +17,7 @@ from edgeloop.ingest.incoming import incoming
 from edgeloop.ingest.ingest import Ingested, NothingNew, in_words
 from edgeloop.ingest.ingest import ingest as ingest_images
 from edgeloop.lockfile import LOCK_FILE
+from edgeloop.plural import many
 from edgeloop.records import IngestRecord
 from edgeloop.workspace import Workspace
 from flows.cancel import Cancellable
@@ -169,7 +170,7 @@ class _Ingesting:
     def _build(self) -> list[str]:
         """Build what stands on the data, and commit what was finished of it, also where a stage failed."""
         variants, others = self._params.standing_on(self._dataset), self._others_changes()
-        lines = [f"{len(variants)} variant{'s' * (len(variants) != 1)} brought up to date"]
+        lines = [f"{many(len(variants), 'variant')} brought up to date"]
         if variants:
             try:
                 retrain(str(self._workspace.root), variants, self._source.publish, self._slots)
@@ -222,9 +223,9 @@ def data_message(record: IngestRecord) -> str:
     count = sum(sum(classes.values()) for classes in record.added.values())
     rejected = len(record.quarantined_files)
     head = (
-        f"Data: {count} new image{'s' * (count != 1)} of {record.dataset}"
+        f"Data: {many(count, 'new image')} of {record.dataset}"
         if count
-        else f"Data: {rejected} files for {record.dataset} quarantined"
+        else f"Data: {many(rejected, 'file')} for {record.dataset} quarantined"
     )
     details = [f"Ingest {record.number} from {record.source}: {count} added, {record.known} known, {rejected} quarantined."]
     details += [f"{split}: " + ", ".join(f"{label} {n}" for label, n in classes.items()) for split, classes in record.added.items()]

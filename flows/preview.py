@@ -8,6 +8,7 @@ from edgeloop.datasets.archive import list_members
 from edgeloop.datasets.filenames import is_picture
 from edgeloop.datasets.folder import walk_folder
 from edgeloop.errors import EdgeloopError
+from edgeloop.plural import many
 from edgeloop.times import in_words
 from edgeloop.workspace import Workspace
 from flows.before import before_a_run
@@ -68,7 +69,7 @@ def preview(workspace: Workspace, params: Params, variants: Sequence[str]) -> Pr
     ]
     cards = [name for name in variants if f"card@{name}" in runs]
     if cards:
-        notes.append(f"with --publish, {len(cards)} card{'s' * (len(cards) > 1)} would go to {params.publish.to}")
+        notes.append(f"with --publish, {many(len(cards), 'card')} would go to {params.publish.to}")
     return Preview(shown, len(rows) - len(shown), notes, plan_words(plan))
 
 
@@ -95,7 +96,7 @@ def _folders(workspace: Workspace, params: Params, plan: Sequence[PlannedStage])
         known = {path.partition("/")[2] for path in packed if is_picture(path)}
         for text, paths in (("came into", here - known), ("went from", known - here)):
             if paths:
-                yield f"{len(paths)} pictures {text} {folder}, such as {min(paths)}: edgeloop fetch {name} takes that over"
+                yield f"{many(len(paths), 'picture')} {text} {folder}, such as {min(paths)}: edgeloop fetch {name} takes that over"
 
 
 def _boards(workspace: Workspace, plan: Sequence[PlannedStage], runs: set[str]) -> Iterator[str]:

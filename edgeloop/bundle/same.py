@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from edgeloop.boards.side_by_side import Ratio, side_by_side
+from edgeloop.plural import many
 from edgeloop.records import (
     BenchmarkRecord,
     CodegenRecord,
@@ -96,7 +97,7 @@ def code(before: Mapping[str, str], rebuilt: Rebuilt) -> Iterator[Compared]:
         return
     other = sorted(name for name in {*before, *rebuilt.code} if before.get(name) != rebuilt.code.get(name))
     if not other:
-        yield Compared(what="C code", verdict="equal", said=f"{len(before)} files")
+        yield Compared(what="C code", verdict="equal", said=many(len(before), "file"))
         return
     listed = ", ".join(name.removeprefix("code/") for name in other[:5]) + (", ..." if len(other) > 5 else "")
     yield Compared(what="C code", verdict="differs", said=f"{len(other)} of {len(before)} files: {listed}")
@@ -110,7 +111,7 @@ def accuracies(before: EvaluateRecord, after: EvaluateRecord) -> Iterator[Compar
         if now is None:
             yield Compared(what=what, verdict="not compared", said="it was not evaluated")
         elif (was.value, was.n) == (now.value, now.n):
-            yield Compared(what=what, verdict="equal", said=f"{was.value:.4f} on {was.n} images")
+            yield Compared(what=what, verdict="equal", said=f"{was.value:.4f} on {many(was.n, 'image')}")
         else:
             low, high = was.ci95
             inside = "within" if low <= now.value <= high else "outside"

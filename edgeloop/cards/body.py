@@ -1,6 +1,5 @@
 """The text of a card below its metadata: sentences from the records, tables, and the template that joins them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,20 +12,22 @@ from edgeloop.cards.links import record_links
 from edgeloop.cards.names import family, network_title
 from edgeloop.cards.page import markdown_page
 from edgeloop.cards.performance import Section, format_text, missing_targets
+from edgeloop.cards.pictures import credited, not_upstream, taken_from
 from edgeloop.cards.platforms import platform_table
 from edgeloop.cards.reference import reference_parts
 from edgeloop.cards.sources import Sources
 from edgeloop.confidence import Bin
 from edgeloop.config import Dataset
+from edgeloop.datasets.fetch import PACKED
 from edgeloop.datasets.outside import outside_of
 from edgeloop.evaluation.doubts import in_evaluation, in_training
 from edgeloop.markup import code, text
-from edgeloop.records import Confidence, FitResult
+from edgeloop.plural import many
+from edgeloop.records import Accuracy, Confidence, FitResult, PrepareRecord
 from edgeloop.resolution import CHANNELS, Size
 
 TEMPLATE = "README.md.jinja"
-NOT_UPSTREAM = "not the upstream archive"
-_LINK = re.compile(r"https?://[\x21-\x3b=\x3f-\x7e]+")
+COMMIT_BELOW = "the commit named below"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def body(
         class_heading=_class_heading(len(evaluate.classes)),
         per_class=tables.class_table(sources.headline),
         hardest=tables.hardest_table(drawn.samples),
-        gallery=_gallery(declared, drawn.shown) if drawn.shown else "",
+        gallery=_gallery(declared, prepare, drawn.shown) if drawn.shown else "",
         no_gallery=_no_gallery(declared),
         sections=sections,
         code_layers=layers_table(sources),
@@ -114,22 +115,18 @@ def body(
     )
 
 
-def caveats(declared: Dataset, sources: Sources) -> list[str]:
-    """What a reader must know before comparing figures."""
+def caveats(declared: Dataset, sources: Sources, commit: str = COMMIT_BELOW) -> list[str]:
+    """What a reader must know before comparing figures; `commit` is what the card calls the one that the model was trained at."""
     archive, found = sources.prepare.archive, []
     if archive.origin == "drawn":
         found.append(
             "**Drawn pictures.** The project drew this data set itself to try out the whole loop; "
             "accuracy on it says nothing about photographs."
         )
-    elif not archive.upstream and declared.source.folder is None:
-        note = "" if archive.note == NOT_UPSTREAM else f" ({text(archive.note)})"
-        found.append(
-            f"**Not the upstream archive**{note}. The accuracy below holds for the pictures that were used "
-            "and cannot be compared with figures published for the full data set."
-        )
+    elif other := not_upstream(declared, archive):
+        found.append(other)
     if sources.train.provenance.git_dirty:
-        found.append("**Trained with changes that are in no commit**, so the commit named below does not reproduce this model exactly.")
+        found.append(f"**Trained with changes that are in no commit**, so {commit} does not reproduce this model exactly.")
     doubts = [*in_training(sources.train, sources.history), *in_evaluation(sources.evaluate)]
     found += [f"**Doubtful.** {text(doubt)}" for doubt in doubts]
     return found
@@ -138,7 +135,7 @@ def caveats(declared: Dataset, sources: Sources) -> list[str]:
 def dataset_details(declared: Dataset, sources: Sources) -> str:
     """As the published cards give them, with how many of the images the figures are of."""
     prepare = sources.prepare
-    where = _address(declared) or text(prepare.archive.note)
+    where = taken_from(declared, prepare.archive)
     counted = f"Number of classes: {len(prepare.classes)}, number of files: {prepare.images}"
     return f"Dataset details: {where}, License {text(declared.license or 'not stated')}\n\n{counted}"
 
@@ -163,7 +160,7 @@ def _class_heading(classes: int) -> str:
     return "By class"
 
 
-def _gallery(declared: Dataset, samples: Sequence[Sample]) -> str:
+def _gallery(declared: Dataset, prepare: PrepareRecord, samples: Sequence[Sample]) -> str:
     wrong = sum(not one.is_right for one in samples)
     mistakes = (
         "below, the mistakes it was most confident about"
@@ -178,7 +175,7 @@ def _gallery(declared: Dataset, samples: Sequence[Sample]) -> str:
     if not needs_attribution(declared.license):
         return shown
     names = ", ".join(code(one.path) for one in samples)
-    return f"{shown}\n\nPictures by their own authors, {text(declared.license)}; the archive's license file names them by file: {names}."
+    return f"{shown}\n\n{credited(declared, prepare)}. These are: {names}."
 
 
 def _no_gallery(declared: Dataset) -> str:
@@ -191,13 +188,20 @@ def _archive(declared: Dataset, sources: Sources) -> str:
     archive = sources.prepare.archive
     title = text(declared.title or sources.prepare.dataset)
     found = f"**{title}**, license {text(declared.license or 'not stated')}"
-    counted = f"{sources.prepare.images} images of {len(sources.prepare.classes)} classes"
+    counted = f"{many(sources.prepare.images, 'image')} of {many(len(sources.prepare.classes), 'class')}"
     left = sum(sources.prepare.quarantined.values())
     outside = outside_of(sources.prepare)
     set_aside = f", {left} more in quarantine" if left else ""
     set_aside += f", {outside.pictures} more outside the class folders" if outside.pictures else ""
     set_aside += f", {outside.left_out} more not below the declared folder" if outside.left_out else ""
-    return f"{found}: {counted}{set_aside}. Archive: {text(archive.note)}, {archive.bytes:,} bytes, SHA-256 {code(archive.sha256)}."
+    size = f"{archive.bytes:,} bytes, SHA-256 {code(archive.sha256)}"
+    return f"{found}: {counted}{set_aside}. Archive: {_named_archive(declared, sources)}, {size}."
+
+
+def _named_archive(declared: Dataset, sources: Sources) -> str:
+    """What was used, and what is said of it."""
+    used, note = taken_from(declared, sources.prepare.archive), text(sources.prepare.archive.note)
+    return note if used in note else used + note.removeprefix(PACKED) if used.endswith(PACKED) else f"{used}, {note}"
 
 
 def _start(sources: Sources) -> str:
@@ -207,15 +211,15 @@ def _start(sources: Sources) -> str:
     digest = f", SHA-256 {code(start.sha256)}" if start.sha256 else ""
     licensed = f", license {text(start.license)}" if start.license else ""
     wider = f", for a network {start.widened} times as wide" if start.widened > 1 else ""
-    return f"Started from the weights of {code(start.origin)} ({start.layers_loaded} layers{digest}{licensed}){wider}."
+    return f"Started from the weights of {code(start.origin)} ({many(start.layers_loaded, 'layer')}{digest}{licensed}){wider}."
 
 
 def _training(sources: Sources) -> str:
     train, estimate, final = sources.train, sources.train.estimate, sources.train.fits[-1]
     resumed = sum(fit.resumed for fit in train.fits)
-    again = f" It was cut off and taken up again {resumed} time{'s' if resumed > 1 else ''}." if resumed else ""
+    again = f" It was cut off and taken up again {many(resumed, 'time')}." if resumed else ""
     scored = tables.with_interval(estimate.held_accuracy)
-    again += _confidence(train.confidence)
+    again += _confidence(train.confidence, estimate.held_accuracy)
     if final.purpose == "refit":
         return (
             f"The recipe was tried on {estimate.train_images} images: its last weights score {scored} on the {estimate.held_images} "
@@ -231,14 +235,22 @@ def _training(sources: Sources) -> str:
 def _repeated(refit: FitResult) -> str:
     if not refit.begun_after:
         return "it ran once more, from its start,"
-    return f"its last {refit.epoch - refit.begun_after} epochs ran once more, from epoch {refit.begun_after},"
+    return f"its last {many(refit.epoch - refit.begun_after, 'epoch')} ran once more, from epoch {refit.begun_after},"
 
 
-def _confidence(confidence: Confidence) -> str:
+def _confidence(confidence: Confidence, held: Accuracy | None) -> str:
+    """What was done to the logits, and why; `held` is the accuracy on the very images that the temperature was fitted to."""
     before, after = (tables.percent(error) for error in (confidence.calibration_error_before, confidence.calibration_error_after))
+    errors = f"the expected calibration error there went from {before} % to {after} %"
+    if held is not None and held.value == 1:
+        return (
+            f" Its confidence could not be fitted: all {confidence.n} images of validation were classified right, and only mistakes show "
+            f"how sure is too sure. The logits were divided by {confidence.temperature:.2f}, within the last layer's weights, as "
+            f"far as is allowed: {errors}."
+        )
     return (
-        f" Its confidence was set right on the {confidence.n} images of validation (logits divided by {confidence.temperature:.2f}, within "
-        f"the last layer's weights): the expected calibration error there went from {before} % to {after} %."
+        f" Its confidence was fitted to the {confidence.n} images of validation (logits divided by {confidence.temperature:.2f}, within "
+        f"the last layer's weights): {errors}."
     )
 
 
@@ -247,7 +259,7 @@ def _quantization(sources: Sources) -> str:
     formats = ", ".join(format_text(model.format).lower() for model in quantize.models if model.format != "float")
     return (
         f"Full int8 with uint8 input and float32 output ({formats}), by the TensorFlow Lite converter, "
-        f"calibrated with {quantize.calibration_images} training images of {len(quantize.calibration_per_class)} classes "
+        f"calibrated with {many(quantize.calibration_images, 'training image')} of {many(len(quantize.calibration_per_class), 'class')} "
         f"(SHA-256 of their pixels {code(quantize.calibration_sha256[:16])})."
         + "".join(f" {format_text(model.format)}: {text(model.conversion.in_words())}." for model in quantize.models if model.conversion)
     )
@@ -261,9 +273,8 @@ def _license(declared: Dataset, licensed: ModelLicense) -> str:
 
 def _machine(sources: Sources) -> str:
     step = sources.train.provenance
-    return (
-        f"Trained on {text(step.cpu)} ({step.cpus} CPUs). Data revision (SHA-256 of the manifest): {code(sources.prepare.manifest_sha256)}."
-    )
+    revision = code(sources.prepare.manifest_sha256)
+    return f"Trained on {text(step.cpu)} ({many(step.cpus, 'CPU')}). Data revision (SHA-256 of the manifest): {revision}."
 
 
 def _reproduce(variant: str, sources: Sources) -> str:
@@ -274,11 +285,4 @@ def _reproduce(variant: str, sources: Sources) -> str:
 
 
 def _origin(declared: Dataset, sources: Sources) -> str:
-    where = _address(declared) or ("drawn by edgeloop" if declared.source.drawn else "own pictures")
-    return f"{text(declared.title or sources.prepare.dataset)}, {where}."
-
-
-def _address(declared: Dataset) -> str:
-    """Of the archive, as Markdown; empty where there is none."""
-    address = declared.source.address
-    return "" if not address else f"<{address}>" if _LINK.fullmatch(address) else code(address)
+    return f"{text(declared.title or sources.prepare.dataset)}, {taken_from(declared, sources.prepare.archive)}."

@@ -31,7 +31,7 @@ from edgeloop.cards.tables import HARDEST, interval, kib, percent, worst_pairs
 from edgeloop.config import Dataset, Params, Resize
 from edgeloop.errors import InputError
 from edgeloop.files import atomic_folder, sha256_file
-from edgeloop.records import CardRecord, provenance
+from edgeloop.records import CardRecord, CodegenRecord, TfliteModel, provenance
 from edgeloop.resolution import Size
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 
@@ -95,7 +95,7 @@ def key_figures(sources: Sources) -> list[Figure]:
     best = sources.headline
     figures = [Figure("Top 1 accuracy", percent(best.top1.value), "%", f"{best.format}, n = {best.top1.n}, 95 %: {interval(best.top1)}")]
     weights = [model for model in sources.quantize.models if model.format == best.format]
-    figures += [Figure("Weights", kib(model.weight_bytes), "KiB", f"{model.format}, in flash") for model in weights]
+    figures += [_weights(model, sources.codegen) for model in weights]
     if sources.codegen and sources.codegen.activation_ram_bytes is not None:
         figures.append(
             Figure("Activation RAM", kib(sources.codegen.activation_ram_bytes), "KiB", f"{sources.codegen.backend.name} code, planned")
@@ -103,6 +103,16 @@ def key_figures(sources: Sources) -> list[Figure]:
     figures.append(Figure("MACC", f"{sources.train.macs / 1e6:.2f}", "M", "multiply-accumulates per image"))
     figures.append(Figure("Params", f"{sources.train.parameters_folded / 1000:.1f}", "k", "batch normalization folded"))
     return figures
+
+
+def _weights(model: TfliteModel, code: CodegenRecord | None) -> Figure:
+    """What they take of flash in the code that was generated of the model, else of the model's file."""
+    if code is None or code.model_sha256 != model.sha256 or code.weight_bytes is None:
+        return Figure("Weights", kib(model.weight_bytes), "KiB", f"{model.format}, in the model file")
+    note = f"flash of the {code.backend.name} code"
+    if code.weight_bytes != model.weight_bytes:
+        note += f"; {kib(model.weight_bytes)} KiB in the {model.format} file"
+    return Figure("Weights", kib(code.weight_bytes), "KiB", note)
 
 
 def _plot(folder: Path, declared: Dataset, sources: Sources, dataset: DatasetPaths, paths: VariantPaths) -> Drawn:

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from edgeloop.config import Dataset
+from edgeloop.plural import many
 from edgeloop.records import PrepareRecord
 from edgeloop.workspace import DatasetPaths
 
@@ -78,15 +79,15 @@ def croissant(declared: Dataset, prepare: PrepareRecord, dataset: DatasetPaths) 
         "distribution": [*_archive(declared, prepare), _manifest(prepare, dataset)],
         "recordSet": [_classes(prepare), _splits(prepare), _images()],
     }
-    if address := _address(declared):
+    if prepare.archive.upstream and (address := _address(declared)):
         told["url"] = address
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
 def _description(prepare: PrepareRecord) -> str:
+    counted = f"{many(prepare.images, 'image')} of {many(len(prepare.classes), 'class')}"
     return (
-        f"{prepare.images} images of {len(prepare.classes)} classes. Archive: {prepare.archive.note}. Split rule: {prepare.split_rule}. "
-        f"SHA-256 of the manifest: {prepare.manifest_sha256}."
+        f"{counted}. Archive: {prepare.archive.note}. Split rule: {prepare.split_rule}. SHA-256 of the manifest: {prepare.manifest_sha256}."
     )
 
 

@@ -37,6 +37,8 @@ from edgeloop.records import FAMILY_CARD, FamilyCardRecord, provenance
 from edgeloop.workspace import Workspace
 
 TEMPLATE = "FAMILY.md.jinja"
+PUBLISHED_TOP1 = "Published Top 1 Accuracy (%)"
+COMMIT = "the commit on its card"
 TOOLS = ["matplotlib", "huggingface-hub"]
 
 
@@ -48,6 +50,8 @@ class Beside:
     tables: Sequence[Table]
     notes: Sequence[str]
     published: Table | None
+    footnote: str
+    """Of the published table."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class OfDataset:
     parts: Sequence[Beside]
     details: str
     accuracy: Sequence[Table]
+
+    @property
+    def is_published(self) -> bool:
+        """Whether a figure of ST's stands beside ours."""
+        return any(part.published for part in self.parts) or any(PUBLISHED_TOP1 in table.heads for table in self.accuracy)
 
 
 def family_card(workspace: Workspace, params: Params, name: str, folder: Path) -> FamilyCardRecord:
@@ -115,11 +124,12 @@ def _facts(members: Sequence[Member]) -> Facts:
     facts.add(STATED, len(members))
     for cell in published().numbers:
         facts.say(PUBLISHED, cell, cell.removesuffix(" KiB"))
-    facts.say(PUBLISHED, published().card)
+    facts.say(PUBLISHED, published().card, *(one.footnote for one in published().tables if one.footnote))
     return facts
 
 
 def _body(title: str, members: Sequence[Member], drawn: Sequence[Drawing], links: dict[str, str]) -> str:
+    datasets = [_of_dataset(list(group)) for _, group in groupby(members, key=lambda one: one.sources.train.dataset)]
     return markdown_page(
         TEMPLATE,
         {"text": text, "code": code},
@@ -130,7 +140,8 @@ def _body(title: str, members: Sequence[Member], drawn: Sequence[Drawing], links
         platforms=platform_table([one.sources for one in members]),
         drawings=drawn,
         variants=_variants_table(members, links),
-        datasets=[_of_dataset(list(group)) for _, group in groupby(members, key=lambda one: one.sources.train.dataset)],
+        datasets=datasets,
+        is_published=any(one.is_published for one in datasets),
         card=published().card,
         licenses=list(dict.fromkeys(_license(one) for one in members)),
         origins=list(dict.fromkeys(f"{text(one.dataset_title)}: {text(one.declared.license or 'license not stated')}." for one in members)),
@@ -158,7 +169,7 @@ def _variants_table(members: Sequence[Member], links: dict[str, str]) -> Table:
     """All of them, with what one chooses by and the calibration error; the rest is on their own cards."""
     heads = [
         "Variant", "Data set", "Network", "Resolution", "Format", "Top 1 Accuracy (%)", "95 % interval", "n",
-        "Calibration error (%)", "MACC", "Weights (KiB)", "Boards",
+        "Calibration error (%)", "MACC", "Weights in the file (KiB)", "Boards",
     ]  # fmt: skip
     rows = []
     for one in members:
@@ -185,14 +196,23 @@ def _variants_table(members: Sequence[Member], links: dict[str, str]) -> Table:
 
 def _of_dataset(members: Sequence[Member]) -> OfDataset:
     first = members[0]
-    said = (caveat for one in members for caveat in caveats(one.declared, one.sources))
     return OfDataset(
         title=first.dataset_title,
-        caveats=list(dict.fromkeys(said)),
+        caveats=list(_caveats(members)),
         parts=list(_parts(members)),
         details=dataset_details(first.declared, first.sources),
         accuracy=merged(_with_published(one) for one in members),
     )
+
+
+def _caveats(members: Sequence[Member]) -> Iterator[str]:
+    """Each one once; of one that does not hold for all of them it is said for which."""
+    said: dict[str, list[str]] = {}
+    for one in members:
+        for caveat in caveats(one.declared, one.sources, COMMIT):
+            said.setdefault(caveat, []).append(one.variant)
+    for caveat, variants in said.items():
+        yield caveat if len(variants) == len(members) else f"{caveat} ({', '.join(map(text, variants))})"
 
 
 def _parts(members: Sequence[Member]) -> Iterator[Beside]:
@@ -206,23 +226,28 @@ def _parts(members: Sequence[Member]) -> Iterator[Beside]:
     for target in TARGETS:
         for what in ("memory", "time"):
             kind = f"{target.lower()} {what}"
-            theirs = published().table(kind, dataset, networks)
+            theirs, footnote = published().table(kind, dataset, networks), published().footnote(kind, dataset, networks)
             if part := ours.get(kind):
-                yield Beside(part.title, part.tables, part.notes, theirs)
+                yield Beside(part.title, part.tables, part.notes, theirs, footnote)
             elif theirs:
                 long = "memory footprint" if what == "memory" else "inference time"
-                yield Beside(f"Reference **{target}** {long} on {text(title)} dataset", [], ["Ours: not measured."], theirs)
+                yield Beside(f"Reference **{target}** {long} on {text(title)} dataset", [], ["Ours: not measured."], theirs, footnote)
 
 
 def _with_published(member: Member) -> Table:
-    """Our accuracies with the published ones of the same data set, network, resolution and format, and the files that they belong to."""
+    """Our accuracies with the published ones of the same data set, network, resolution and format, and the files that they belong to.
+
+    Of a data set that ST's card does not have, ours alone.
+    """
     train, card = member.sources.train, published()
     found: dict[str, tuple[str, str]] = {}
     for row, kind, top1 in card.accuracies(train.dataset):
         if (row.network, row.resolution) == (train.network, train.resolution):
             found[{"Float": "float", "Int8": "int8 per-channel"}[kind]] = (f"{top1}, {NO_N}", card.file_of(row))
     ours = accuracy_table(network_title(train.network), member.sources)
+    if not any(card.accuracies(train.dataset)):
+        return ours
     rows: list[list[Any]] = [
         [*row, *found.get(result.format, ("none", "-"))] for row, result in zip(ours.rows, member.sources.evaluate.formats, strict=True)
     ]
-    return Table([*ours.heads, "Published Top 1 Accuracy (%)", "Published file"], rows)
+    return Table([*ours.heads, PUBLISHED_TOP1, "Published file"], rows)

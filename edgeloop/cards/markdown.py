@@ -57,7 +57,7 @@ def write_part(page: Path, mark: str, text: str) -> None:
 def to_html(markdown: str, folder: Path) -> str:
     """Render Markdown (no raw HTML) as HTML; pictures below `folder` are put into the page as data.
 
-    Tables that are wider than the page scroll by themselves, with the keyboard, too; each is named by the heading above it.
+    Tables and pictures that are wider than the page scroll by themselves, with the keyboard, too; a table is named by the heading above it.
     """
     from markdown_it import MarkdownIt
 
@@ -72,6 +72,8 @@ def to_html(markdown: str, folder: Path) -> str:
             token.meta["heading"] = heading
         if token.type == "td_open" and len(_visible(tokens[place + 1].children or [])) > LONG_CELL:
             token.attrSet("class", "long")
+        if token.type == "inline" and (picture := _only_picture(token.children or [])):
+            _make_box(tokens[place - 1], tokens[place + 1], picture)
         for child in token.children or []:
             if child.type == "image":
                 child.attrSet("src", _data_address(folder / str(child.attrGet("src"))))
@@ -83,6 +85,18 @@ def _table_open(heading: str) -> str:
     from html import escape
 
     return f'<div class="table" role="group" tabindex="0" aria-label="Table: {escape(heading)}"><table>\n'
+
+
+def _only_picture(children: "Sequence[Token]") -> "Token | None":
+    """The picture of a line that holds nothing else, linked or not."""
+    pictures = [child for child in children if child.type == "image"]
+    others = [child for child in children if child.type not in ("image", "link_open", "link_close")]
+    return pictures[0] if len(pictures) == 1 and not others else None
+
+
+def _make_box(opening: "Token", closing: "Token", picture: "Token") -> None:
+    opening.tag = closing.tag = "div"
+    opening.attrs = {"class": "plot", "role": "group", "tabindex": "0", "aria-label": f"Picture: {picture.content}"}
 
 
 def _visible(children: "Sequence[Token]") -> str:

@@ -13,6 +13,7 @@ from edgeloop.cards.memory import NOT_MEASURED, kib, memory_table, tool_cells, t
 from edgeloop.cards.sources import Sources
 from edgeloop.errors import InputError
 from edgeloop.markup import text
+from edgeloop.plural import many
 from edgeloop.records import CpuFrequency, EmulatedBenchmark, FarmBenchmark, MeasuredBenchmark, Measurement
 from edgeloop.resolution import image_text
 
@@ -225,7 +226,8 @@ def _code_notes(one: Measurement) -> Iterable[str]:
     if one.no_layer_times:
         yield f"No times of layers: {text(one.no_layer_times)}."
     if one.protocol_errors:
-        yield f"{one.protocol_errors} protocol errors, {one.retries} runs repeated."
+        repeated = "" if one.retries is None else f", {many(one.retries, 'run')} repeated"
+        yield f"{many(one.protocol_errors, 'protocol error')}{repeated}."
 
 
 def _clock(frequency: CpuFrequency) -> str:

@@ -18,6 +18,8 @@ Kind = Literal["npu memory", "npu time", "mcu memory", "mcu time", "mpu time", "
 FILE, TOP1, FORMAT = "File", "Top 1 Accuracy (%)", "Format"
 NO_FILE = "the card links none"
 NO_N = "n not stated"
+MARK = "**"
+"""Behind a cell to which a table's footnote belongs."""
 
 
 class _Part(BaseModel):
@@ -41,6 +43,8 @@ class PublishedTable(_Part):
     kind: Kind
     dataset: str
     columns: list[str]
+    footnote: str | None = None
+    """What the card says below the table of the cells that end with `**`."""
     rows: list[PublishedRow]
 
 
@@ -62,6 +66,14 @@ class Published(_Part):
             if row.network in networks
         ]
         return Table(["Model", *found[0].columns, FILE], rows) if rows else None
+
+    def footnote(self, kind: str, dataset: str, networks: set[str]) -> str:
+        """What the card says of marked cells of these rows, as Markdown; empty where none is marked."""
+        for one in self.tables:
+            marked = any(cell.endswith(MARK) for row in one.rows if row.network in networks for cell in row.cells)
+            if (one.kind, one.dataset) == (kind, dataset) and marked and one.footnote:
+                return f"{text(MARK)} {text(one.footnote)}"
+        return ""
 
     def accuracies(self, dataset: str) -> Iterator[tuple[PublishedRow, str, str]]:
         """The rows of a data set's accuracies with their format and top 1 accuracy in per cent."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgeloop.cli.common import Command, add_id, name_or_path, path, project, reason
 from edgeloop.console import interruption, say
+from edgeloop.plural import many
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
@@ -79,7 +80,7 @@ def _fetch(options: argparse.Namespace) -> None:
     with _alone(workspace, options.name) if by_hand and options.name in params.datasets else nullcontext():
         fetched = fetch_images(workspace, params, options.name, given=options.given)
     record = fetched.record
-    hidden = f"; {record.hidden} hidden files left out" if record.hidden else ""
+    hidden = f"; {many(record.hidden, 'hidden file')} left out" if record.hidden else ""
     say(f"{workspace.dataset(options.name).archive}: {record.bytes / 1e6:.1f} MB from {record.origin}, {record.note}{hidden}")
     if fetched.exchanged is not None:
         say(f"  {fetched.exchanged.in_words()}; what is known keeps its split")
@@ -119,7 +120,9 @@ def _prepare(options: argparse.Namespace) -> None:
 
     record = prepare(workspace, params, options.dataset)
     splits = ", ".join(f"{name} {split.images}" for name, split in record.splits.items())
-    say(f"{record.images} images of {len(record.classes)} classes ({splits}); {sum(record.quarantined.values())} quarantined")
+    say(
+        f"{many(record.images, 'image')} of {many(len(record.classes), 'class')} ({splits}); {sum(record.quarantined.values())} quarantined"
+    )
     dropped = record.quarantined.get(DROPPED, 0)
     if record.relabelled or dropped:
         say(f"  corrections: {record.relabelled} of another class than their folder's, {dropped} of the quarantined taken out by hand")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgeloop.cli.common import FILE, VARIANT, Command, Parser, add_id, duration, name_or_path, path, project, resolution, subject
 from edgeloop.console import say, warn
+from edgeloop.plural import many
 
 if TYPE_CHECKING:
     from edgeloop.records import TfliteModel
@@ -72,7 +73,7 @@ def _estimate(options: argparse.Namespace) -> None:
     (_, _, first), *again = training.fits
     refits = "".join(f", then the last {training.recipe.phases[-1].epochs} once more on {len(fold.train)}" for _, _, fold in again)
     takes = f"about {in_words(found.total_s)}, by some steps on this machine"
-    say(f"{training.recipe.epochs} epochs on {len(first.train)} images{refits}: {takes}")
+    say(f"{many(training.recipe.epochs, 'epoch')} on {many(len(first.train), 'image')}{refits}: {takes}")
     if options.budget is not None:
         say(fit_into(training, found, options.budget))
 

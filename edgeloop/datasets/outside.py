@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from edgeloop.datasets.filenames import is_picture, lies_hidden
 from edgeloop.datasets.layout import ClassLayout
+from edgeloop.plural import many
 from edgeloop.records import Outside, PrepareRecord
 
 TOP = "the top folder"
@@ -48,13 +49,13 @@ def in_words(outside: Outside) -> list[str]:
     """Lines for what there is, none where there is nothing."""
     lines = []
     if outside.pictures:
-        lines.append(f"{_many(outside.pictures, 'picture')} outside the class folders: {places_in_words(outside)}")
+        lines.append(f"{many(outside.pictures, 'picture')} outside the class folders: {places_in_words(outside)}")
     if outside.left_out:
-        lines.append(f"{_many(outside.left_out, 'picture')} not below prepare.layout.root")
+        lines.append(f"{many(outside.left_out, 'picture')} not below prepare.layout.root")
     if outside.empty_class_folders:
         lines.append(f"class folders without pictures: {', '.join(outside.empty_class_folders)}")
     if outside.hidden:
-        lines.append(f"{_many(outside.hidden, 'hidden file')} left out")
+        lines.append(f"{many(outside.hidden, 'hidden file')} left out")
     return lines
 
 
@@ -65,10 +66,6 @@ def places_in_words(outside: Outside) -> str:
     rest = ordered[_SHOWN_PLACES:]
     more = [f"{sum(count for _, count in rest):,} in {len(rest):,} more folders"] if rest else []
     return ", ".join(shown + more)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _places(paths: Iterable[str]) -> dict[str, int]:

@@ -38,6 +38,7 @@ from edgeloop.ingest.arrivals import Arrival, Incoming
 from edgeloop.ingest.lookalikes import Archives, groups_with, key
 from edgeloop.ingest.memory import Digests, known_by_name, quarantined_digests, records
 from edgeloop.ingest.screen import Candidate, Past, Screened, screen
+from edgeloop.plural import many
 from edgeloop.records import IngestRecord, KnownElsewhere, Outside, PrepareRecord, QuarantinedFile, provenance
 from edgeloop.workspace import DatasetPaths, Workspace
 
@@ -233,7 +234,7 @@ def in_words(record: IngestRecord) -> list[str]:
 def _lines(record: IngestRecord) -> Iterator[str]:
     count = sum(sum(classes.values()) for classes in record.added.values())
     splits = ", ".join(f"{sum(classes.values())} to {split}" for split, classes in record.added.items())
-    added = f"{count} image{'s' * (count != 1)} added{f' ({splits})' if splits else ''}"
+    added = f"{many(count, 'image')} added{f' ({splits})' if splits else ''}"
     yield f"{added}, {record.known} known, {len(record.quarantined_files)} quarantined"
     for file in record.quarantined_files:
         yield f"  quarantined: {file.path}: {file.reason}"
@@ -257,4 +258,4 @@ def _not_taken(
         yield f"  {len(unreadable)} cannot be read: {', '.join(unreadable[:_NAMED])}{', …' * (len(unreadable) > _NAMED)}"
     yield from (f"  not looked at: {line}" for line in words_of(outside))
     if other_files:
-        yield f"  not looked at: {other_files} other file{'s' * (other_files != 1)} outside the class folders"
+        yield f"  not looked at: {many(other_files, 'other file')} outside the class folders"

@@ -3,6 +3,7 @@
 import math
 from typing import Literal
 
+from edgeloop.plural import many
 from edgeloop.records.base import Part, Record
 from edgeloop.resolution import AnyResolution, Color
 
@@ -60,7 +61,7 @@ class FitResult(Part):
     def in_words(self) -> str:
         """What it learned from, and what it scored where."""
         begun = f" from epoch {self.begun_after} of the fit before" if self.begun_after else ""
-        learned = f"{self.purpose}: {self.train_images} images{begun}, weights of epoch {self.epoch}"
+        learned = f"{self.purpose}: {many(self.train_images, 'image')}{begun}, weights of epoch {self.epoch}"
         if self.held_accuracy is None:
             return f"{learned}; no images held out"
         return f"{learned}; val accuracy {self.held_accuracy.value:.4f} (n = {self.held_images})"

@@ -15,6 +15,7 @@ from edgeloop.config import load_params
 from edgeloop.datasets.outside import in_words, outside_of
 from edgeloop.errors import EdgeloopError
 from edgeloop.markup import text as literal
+from edgeloop.plural import many
 from edgeloop.records import PrepareRecord, ValidateRecord
 from edgeloop.workspace import VariantPaths, Workspace
 from flows.show.best_effort import best_effort
@@ -117,7 +118,7 @@ def validation_text(record: ValidateRecord, prepared: PrepareRecord, page: Path)
         state = _GAUGE[result.holds] + ("" if result.holds else f" ({result.severity})")
         lines.append(f"| {state} | {_cell(result.description)} | {_cell(observed)} | {_cell(result.expected)} | {rows} |")
     splits = prepared.splits
-    lines += ["", f"{prepared.images:,} images of {len(prepared.classes)} classes", ""]
+    lines += ["", f"{many(prepared.images, 'image')} of {many(len(prepared.classes), 'class')}", ""]
     lines += [line for said in in_words(outside_of(prepared)) for line in (literal(said), "")]
     lines += ["| Class | " + " | ".join(splits) + " |", "| --- |" + " --- |" * len(splits)]
     for label in prepared.classes:

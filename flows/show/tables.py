@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from edgeloop.markup import text as literal
+from edgeloop.plural import many
 from flows.pipeline import GRAPH, PlannedStage
 from flows.schedule import FAILED, ready
 
@@ -48,7 +49,7 @@ def plan_words(plan: Sequence[PlannedStage], slots: int | None = None) -> str:
     """The plan in a line, with the CPU slots that it has."""
     kinds = [row["plan"] for row in plan_rows(plan)]
     counted = [f"{kinds.count(kind)} {words}" for kind, words in _KINDS.items() if kind in kinds]
-    return f"{len(plan)} stages: {', '.join(counted)}" + (f"; {slots} CPU slots" if slots else "")
+    return f"{many(len(plan), 'stage')}: {', '.join(counted)}" + (f"; {slots} CPU slots" if slots else "")
 
 
 def _listed(addresses: Sequence[str]) -> str:
@@ -79,7 +80,7 @@ def result_words(rows: Sequence[Row]) -> str:
     outcomes = [str(row["outcome"]) for row in rows]
     warned = sum(len(row["warnings"]) for row in rows)
     counted = [f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes)]
-    return f"{len(rows)} stages: " + ", ".join([*counted, *([f"{warned} warning{'s' if warned > 1 else ''}"] if warned else [])])
+    return f"{many(len(rows), 'stage')}: " + ", ".join([*counted, *([f"{many(warned, 'warning')}"] if warned else [])])
 
 
 def failure_rows(rows: Sequence[Row], links: Mapping[str, Iterable[str]], task_runs: Mapping[str, UUID]) -> list[Row]:
@@ -145,7 +146,7 @@ def board_words(rows: Sequence[Row]) -> str:
     waiting = sum(str(row["place"]).isdigit() for row in rows)
     done = sum(row["place"] == "" and row["state"] != NOT_READY for row in rows)
     boards = len({row["board"] for row in rows})
-    return f"{boards} boards, {len(rows)} benchmarks: {on_boards} at work, {waiting} waiting in a queue, {done} done"
+    return f"{many(boards, 'board')}, {many(len(rows), 'benchmark')}: {on_boards} at work, {waiting} waiting in a queue, {done} done"
 
 
 def seconds(took_s: float | None) -> str:

@@ -197,7 +197,7 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
             "| Board | Execution Engine | Frequency | Inference time (ms) | STM32Cube.AI version | STEdgeAI Core version |",
             "| STM32H747I-DISCO | CPU | 400 MHz | 4.321 | 12.0.1-RC2 | 4.0.1 | 0.011 | 4.271 - 4.721 | 350 | yes |",
             "| 60 of 64, by 0.0117 at most |",
-            "2 protocol errors, 1 runs repeated",
+            "2 protocol errors, 1 run repeated",
             f"| Series | {PUBLISHED} | STM32Cube.AI version | STEdgeAI Core version |",
             "| STM32H7 | 50.00 KiB | 2.00 KiB | 128.00 KiB | 40.00 KiB | 52.00 KiB | 168.00 KiB | 12.0.1-RC2 | 4.0.1 |",
             "takes 256.00 KiB of flash and 64.00 KiB of RAM. The most that an inference took of the stack: 1,024 bytes.",
@@ -244,8 +244,23 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
     "another archive makes figures incomparable": (
         Story(variant=FLOWERS, origin="flowers.tgz", note="not the upstream archive"),
         WHOLE,
-        ["cannot be compared with figures published"],
-        [],
+        [
+            "**Not the upstream archive**. The accuracy",
+            "cannot be compared with figures published",
+            "Dataset details: `flowers.tgz`, License cc-by-2.0",
+            "Archive: `flowers.tgz`, not the upstream archive, 12,345,678 bytes",
+        ],
+        ["flower_photos.tgz"],
+    ),
+    "a folder that was given is said by its name, once": (
+        Story(variant=FLOWERS, origin="/home/me/pictures", note="packed from a folder, not the upstream archive"),
+        WHOLE,
+        [
+            "**Not the upstream archive** (packed from a folder). The accuracy",
+            "Dataset details: `pictures`, packed from a folder, License cc-by-2.0",
+            "Archive: `pictures`, packed from a folder, not the upstream archive, 12,345,678 bytes",
+        ],
+        ["flower_photos.tgz", "/home/me"],
     ),
     "the upstream archive needs no caveat": (
         Story(variant=FLOWERS, origin="x", upstream=True, note="the upstream archive"),
@@ -256,7 +271,7 @@ SAID: dict[str, tuple[Story, str, list[str], list[str]]] = {
     "pictures that may be shown are credited": (
         Story(variant=FLOWERS),
         WHOLE,
-        ["plots/samples.svg", "Pictures by their own authors, cc-by-2.0"],
+        ["plots/samples.svg", "Pictures by their own authors, cc-by-2.0; see `LICENSE.txt` in the archive"],
         [],
     ),
     "pictures that may not be shown are left out": (

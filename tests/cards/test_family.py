@@ -79,10 +79,32 @@ def test_the_shipped_figures_are_the_whole_card() -> None:
     assert all(len(row.cells) == len(one.columns) for one in published().tables for row in one.rows)
 
 
+def test_the_footnote_of_a_published_table_stands_below_its_marked_rows(made: tuple[Workspace, FamilyCardRecord, Path]) -> None:
+    mpu = text_of(made[2]).partition("### Reference **MPU** inference time")[2].partition("\n### ")[0]
+    assert mpu.count(r"per-channel\*\* | STM32MP257F-DK2 |") == 4 and "per-channel | STM32MP157F-DK2" in mpu
+    assert r"\*\* To get the most out of MP25 NPU hardware acceleration, please use per-tensor quantization" in mpu
+    assert text_of(made[2]).count("per-tensor quantization") == 1
+
+
+def test_what_is_not_there_is_not_spoken_of(workspace: Workspace) -> None:
+    """One variant of a data set that ST's card does not have: no published figure, no commit, and references that count on."""
+    story = Story(git_dirty=True)
+    card(workspace, story.write(workspace), story.variant)
+    family_card(workspace, load_params(workspace), "fdmobilenet", workspace.root / "out")
+    page = text_of(workspace.root / "out")
+    assert "Published" not in page and "1 variant of this family" in page
+    assert "so the commit on its card does not" in page and "named below" not in page
+    assert re.findall(r"^(\d)\. ", page.partition("# References")[2], re.MULTILINE) == ["1", "2"]
+
+
+def test_references_are_numbered_in_order(made: tuple[Workspace, FamilyCardRecord, Path]) -> None:
+    assert re.findall(r"^(\d)\. ", text_of(made[2]).partition("# References")[2], re.MULTILINE) == ["1", "2", "3", "4"]
+
+
 @pytest.mark.shared
 def test_they_are_those_of_the_published_card(shared: object) -> None:
     assert callable(shared)
-    page = shared("facts/published-fdmobilenet-card.md").read_text(encoding="utf-8").replace("**", "").replace(" ms |", " |")
+    page = shared("facts/published-fdmobilenet-card.md").read_text(encoding="utf-8").replace(" ms |", " |")
     rows = [[cell.strip() for cell in line.strip("| ").split("|")][1:] for line in page.splitlines() if line.startswith("|")]
     assert [row.cells for one in published().tables for row in one.rows if row.cells not in rows] == []
 
