@@ -17,6 +17,7 @@ from edgeloop.bundle.sign import Trust, check, check_form, kind_of
 from edgeloop.bundle.stated import Stated
 from edgeloop.cards.chain import check_chain
 from edgeloop.errors import BundleError, InputError
+from edgeloop.plural import many
 from edgeloop.records.base import Part
 
 BESIDE = (MANIFEST, SIGNATURE)
@@ -51,8 +52,11 @@ class Verdict:
     version: str
     """As the manifest says; empty where it does not."""
     files: int
+    """Those that the version is named after, as they were published: without manifest and signature."""
     size: int
-    """Bytes."""
+    """Their bytes."""
+    beside: tuple[str, ...]
+    """Which of manifest and signature there are."""
     signed: str
     """Whose signature was checked, as a sentence."""
     faults: list[str] = field(default_factory=list)
@@ -62,7 +66,8 @@ class Verdict:
     def in_words(self) -> str:
         """Lines for people, faults first."""
         more = [f"and {len(self.faults) - SHOWN} more"] if len(self.faults) > SHOWN else []
-        told = f"{self.variant} {self.version}: {self.files} files, {self.size / 1e6:.1f} MB"
+        beside = f", and beside them {' and '.join(self.beside)}" if self.beside else ""
+        told = f"{self.variant} {self.version}: {many(self.files, 'file')}, {self.size / 1e6:.1f} MB{beside}"
         return "\n".join([*self.faults[:SHOWN], *more, told, self.signed])
 
     def require(self, where: str) -> None:
@@ -108,7 +113,8 @@ def verify(folder: Path, trust: Trust | None = None) -> Verdict:
     faults += _contents(content, digests)
     is_whole = not faults
     signed = _signature(folder, files, trust, faults)
-    return Verdict(about.variant, about.version, len(files), sum(map(len, files.values())), signed, faults, is_whole)
+    beside = tuple(name for name in BESIDE if name in files)
+    return Verdict(about.variant, about.version, len(content), sum(map(len, content.values())), beside, signed, faults, is_whole)
 
 
 def _files(folder: Path, faults: list[str]) -> Iterator[tuple[str, bytes]]:

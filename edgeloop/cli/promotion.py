@@ -75,8 +75,8 @@ def _promote(options: argparse.Namespace) -> None:
         if done.entry is not None:
             events.tell(events.Result(name))
             say(f"champion of {name}: {done.decision.version}")
-        elif done.is_champion and (done.decision.promotes or not options.check):
-            say(f"{done.decision.version} is champion of {name} already")
+        elif done.is_champion and (done.decision.promotes or override is not None or not options.check):
+            say(f"{done.decision.version} is champion of {name} already: nothing was changed")
         elif not done.decision.promotes:
             refused.append(done.refusal())
         else:

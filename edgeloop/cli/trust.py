@@ -97,8 +97,9 @@ def _reproduce(options: argparse.Namespace) -> None:
     workspace, params = project()
     from edgeloop.bundle.build import build
     from edgeloop.bundle.verify import verify
-    from edgeloop.errors import BundleError
+    from edgeloop.errors import BundleError, InputError
     from edgeloop.files import write_text
+    from edgeloop.yamlfile import near_match
     from flows.reproduce import reproduce
 
     with ExitStack() as stack:
@@ -107,6 +108,10 @@ def _reproduce(options: argparse.Namespace) -> None:
             variant, version, files = bundle.variant, bundle.name, bundle.files
         else:
             folder = _folder(options.card, stack)
+            if not folder.is_dir():
+                hint = near_match(options.card, params.variants)
+                what = f"'{options.card}' is neither a folder, nor an address, nor a variant of params.yaml{hint}."
+                raise InputError(what, "Give an export, a published version or its card; or a VARIANT as it is built here.")
             found = verify(folder, _trust(options))
             found.require(options.card)
             say(found.signed)

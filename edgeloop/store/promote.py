@@ -39,10 +39,9 @@ class Promotion:
         if not decision.checks:
             what = f"{decision.variant} is not promoted: params.yaml declares no gates for it, so that nothing says that it may be."
             return NotPromoted(what, "Declare some (docs/gates.md), or promote it by hand: --override REASON")
-        said = "\n".join(check.in_words() for check in decision.against)
         count = f"{len(decision.against)} of {len(decision.checks)} gates refuse it"
         return NotPromoted(
-            f"{decision.variant} {decision.version} is not promoted: {count}.\n{said}",
+            f"{decision.variant} {decision.version} is not promoted: {count}, as told above.",
             "The champion stays as it is. A person may promote it: --override REASON",
         )
 
@@ -68,6 +67,8 @@ def promote(
     with open_target(workspace, params, to) as target:
         history = read_history(target, name)
         decision = decide(_standing(target, history, is_compared))
+    if _is_champion(history, version.name):
+        decision = decision.model_copy(update={"override": None})  # there is nothing to override
     decision.write(paths.decision)
     if _is_champion(history, version.name) or dry or not decision.promotes:
         return Promotion(decision, None, _is_champion(history, version.name))

@@ -1,5 +1,6 @@
 """Places to read published versions from: the project's store, another one, or an address; with a project or without."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,4 +54,6 @@ def _s3(place: str, project: "tuple[Workspace, Params] | None") -> Readable:
     if project is not None:
         return s3_target(*project, place)
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    return s3.S3Target(s3.connect("", None, "when_supported"), bucket, prefix, "", browsable=False)
+    # boto3 reads these by itself; errors name where it went.
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    return s3.S3Target(s3.connect(endpoint, None, "when_supported"), bucket, prefix, endpoint, browsable=False)

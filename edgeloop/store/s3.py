@@ -310,12 +310,13 @@ def explained(what: str, endpoint: str) -> Iterator[None]:
     ):
         raise StoreError(
             f"There are no usable credentials for {where}.",
-            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the local store set publish.endpoint to local.",
+            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; outside a project AWS_ENDPOINT_URL where it is not AWS. "
+            "In a project publish.endpoint of params.yaml says where: local for the local store.",
         ) from None
     except (aws.ConnectionError, aws.HTTPClientError) as error:
         raise StoreSilent(
             f"{where} does not answer ({type(error).__name__}).",
-            "Check publish.endpoint in params.yaml, the network, and that the server runs.",
+            "Check publish.endpoint in params.yaml (outside a project AWS_ENDPOINT_URL), the network, and that the server runs.",
         ) from None
     except (aws.IncompleteReadError, aws.FlexibleChecksumError, ResponseParserError) as error:
         raise StoreSilent(
@@ -325,7 +326,10 @@ def explained(what: str, endpoint: str) -> Iterator[None]:
         raise (StoreSilent if _is_overloaded(error) else StoreError)(*_refusal(where, error)) from None
     except (aws.BotoCoreError, ValueError) as error:
         reason = str(error).replace(endpoint, shown(endpoint)) if endpoint else str(error)
-        raise StoreError(f"{where} cannot be used: {reason}", "Correct publish.to and publish.endpoint in params.yaml.") from None
+        raise StoreError(
+            f"{where} cannot be used: {reason}",
+            "Correct publish.to and publish.endpoint in params.yaml, or outside a project --from and AWS_ENDPOINT_URL.",
+        ) from None
 
 
 def _is_overloaded(error: Any) -> bool:

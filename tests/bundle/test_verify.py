@@ -60,6 +60,8 @@ def test_a_genuine_bundle_is_whole_and_its_signer_is_named(bundle: Path, team: T
     assert (found.faults, found.variant) == ([], VARIANT)
     assert found.version == json.loads((bundle / "manifest.json").read_text())["version"]
     assert found.signed == f"signed by the owner of {team.key}"
+    listed = len((bundle / "SHA256SUMS").read_text().splitlines()) + 1
+    assert f": {listed} files, " in found.in_words() and "and beside them manifest.json and model.sig" in found.in_words()
     assert {path.name for path in bundle.iterdir()} == {
         *(
             "README.md",

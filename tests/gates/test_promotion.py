@@ -184,8 +184,23 @@ def test_without_gates_only_a_person_promotes(project: Project) -> None:
     assert len(project.champions) == 1
 
 
+def test_the_gates_are_told_once_and_a_champion_is_not_overridden(project: Project) -> None:
+    project.build(STORY, top1_at_least=0.99)
+    told = project.run("promote", VARIANT, code=1)
+    assert told.count("top1_at_least") == 1 and "1 of 1 gates refuse it, as told above" in told
+    project.run("promote", VARIANT, "--override", "a person decided", "--by", "Ada")
+    told = project.run("promote", VARIANT, "--override", "and again", "--by", "Ada")
+    assert f"is champion of {VARIANT} already: nothing was changed" in told and "overridden" not in told
+    assert len(project.champions) == 1 and project.decision.override is None
+
+
 def test_wrong_use_is_explained(project: Project) -> None:
     project.build(STORY, top1_at_least=0.5)
+    told = project.run("reproduce", "sample-fdmobilenet_0.25-97", code=1)
+    assert (
+        f"neither a folder, nor an address, nor a variant of params.yaml (did you mean '{VARIANT}'?)" in told
+        and "or a VARIANT as it" in told
+    )
     assert "--by says who overrides" in project.run("promote", VARIANT, "--by", "Ada", code=1)
     assert "had no champion" in project.run("champion", VARIANT, code=1)
     assert "no variant 'rose'" in project.run("history", "rose", code=1)

@@ -28,6 +28,7 @@ from edgeloop.errors import InputError, StoreError
 from edgeloop.services import Running
 from edgeloop.store.local import local_store, owner_credentials
 from edgeloop.store.publish import publish, with_cards
+from edgeloop.store.reading import to_read
 from edgeloop.store.s3 import Credentials, S3Target, connect, shown
 from edgeloop.store.target import Changed, Stored, content_type
 from edgeloop.workspace import Workspace
@@ -415,6 +416,10 @@ def test_no_credentials_are_asked_for_by_name(project: Project, server: Server, 
     with pytest.raises(StoreError, match="no usable credentials") as caught:
         publish(project.workspace, project.publishing(endpoint=server.running.address), [SAMPLE], to=bucket)
     assert "AWS_ACCESS_KEY_ID" in caught.value.remedy
+    aws.setenv("AWS_ENDPOINT_URL", server.running.address)
+    with pytest.raises(StoreError, match=f"no usable credentials for {bucket}/ at {server.running.address}") as outside:
+        to_read(bucket).read("index.json")
+    assert "AWS_ENDPOINT_URL" in outside.value.remedy
 
 
 def test_a_missing_bucket_is_not_made_behind_the_users_back(project: Project, server: Server, aws: pytest.MonkeyPatch) -> None:

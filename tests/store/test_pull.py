@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import socket
+import struct
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +25,9 @@ from edgeloop.bundle.verify import verify
 from edgeloop.cards.card import card
 from edgeloop.cli import main
 from edgeloop.config.steps import Sign
-from edgeloop.errors import BundleError, InputError, StoreError
+from edgeloop.errors import BundleError, InputError, StoreError, StoreSilent
 from edgeloop.records import Override
+from edgeloop.store import web
 from edgeloop.store.download import download
 from edgeloop.store.listing import in_words, listing
 from edgeloop.store.local import local_store, owner_credentials
@@ -203,13 +207,40 @@ def test_over_http_as_from_a_folder(
     assert main(["verify", f"{address}/{VARIANT}"]) == 75, "nobody answers there any more"
 
 
+@pytest.mark.parametrize("trouble", ["503", "reset", "cut"])
+def test_what_breaks_off_is_asked_for_again(trouble: str, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first two answers for each file come to nothing; of four that do, the last is told."""
+    monkeypatch.setattr(web, "PAUSE_S", 0.01)
+    with serving(shelf.folder, trouble, times=2) as address:
+        assert pull(to_read(address), VARIANT, tmp_path / "out", shelf.trust).version == shelf.first
+    with serving(shelf.folder, trouble, times=4) as address, pytest.raises(StoreSilent, match="503" if trouble == "503" else "breaks off"):
+        to_read(address).read("index.json")
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """A plain HTTP server of a folder."""
+def serving(folder: Path, trouble: str = "", times: int = 0) -> Iterator[str]:
+    """A plain HTTP server of a folder, whose first answers for each file meet that trouble."""
+    asked: Counter[str] = Counter()
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
+
+        def do_GET(self) -> None:
+            asked[self.path] += 1
+            if asked[self.path] > times:
+                super().do_GET()
+            elif trouble == "503":
+                self.send_error(503)
+            elif trouble == "cut":
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b"half of it")
+            else:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                self.close_connection = True
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
         thread = Thread(target=server.serve_forever)
