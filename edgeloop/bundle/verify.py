@@ -62,6 +62,8 @@ class Verdict:
     faults: list[str] = field(default_factory=list)
     is_whole: bool = True
     """Whether the signature alone has faults, if any."""
+    is_asked: bool = False
+    """Whether somebody's signature was asked for."""
 
     def in_words(self) -> str:
         """Lines for people, faults first."""
@@ -79,6 +81,9 @@ class Verdict:
         if self.faults:
             listed = "\n".join(f"  {fault}" for fault in self.faults[:SHOWN])
             more = f"\n  and {len(self.faults) - SHOWN} more" if len(self.faults) > SHOWN else ""
+            if self.is_whole and not self.is_asked:
+                remedy = "Get it again from who published it."
+                raise BundleError(f"{where} is whole, and its signature is none of these files:\n{listed}{more}", remedy)
             if self.is_whole:
                 raise BundleError(
                     f"{where} is whole, and its signature is not the one that was asked for:\n{listed}{more}",
@@ -113,8 +118,9 @@ def verify(folder: Path, trust: Trust | None = None) -> Verdict:
     faults += _contents(content, digests)
     is_whole = not faults
     signed = _signature(folder, files, trust, faults)
+    is_asked = trust is not None and trust.is_given
     beside = tuple(name for name in BESIDE if name in files)
-    return Verdict(about.variant, about.version, len(content), sum(map(len, content.values())), beside, signed, faults, is_whole)
+    return Verdict(about.variant, about.version, len(content), sum(map(len, content.values())), beside, signed, faults, is_whole, is_asked)
 
 
 def _files(folder: Path, faults: list[str]) -> Iterator[tuple[str, bytes]]:

@@ -211,6 +211,8 @@ def test_a_signature_that_is_none_is_seen_without_a_key(bundle: Path, team: Trus
         (bundle / "model.sig").write_bytes(content)
         assert verify(bundle).faults == ["model.sig is damaged: it is no signature in the form of OpenSSF Model Signing."]
         assert verify(bundle, team).faults == verify(bundle).faults
+    with pytest.raises(BundleError, match="is whole, and its signature is none of these files"):
+        verify(bundle).require("that")
 
 
 def test_what_is_wrong_is_said_in_our_words(bundle: Path, team: Trust) -> None:

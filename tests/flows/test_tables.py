@@ -73,7 +73,7 @@ def test_a_queue_outside_the_run_is_told_by_the_stage_itself() -> None:
 
 def test_the_boards_in_a_line() -> None:
     rows = board_rows(PLAN, {"prepare": "ran", "train": "ran"}, {"bench-c"}, {})
-    assert board_words(rows) == "1 boards, 3 benchmarks: 1 at work, 2 waiting in a queue, 0 done"
+    assert board_words(rows) == "1 board, 3 benchmarks: 1 at work, 2 waiting in a queue, 0 done"
 
 
 def row(name: str, outcome: str, why: str = "", took_s: float | None = None, tries: int = 0) -> Row:

@@ -193,7 +193,7 @@ def watched(drawn: Project, page: Page, run: str) -> None:
     results = open_artifact(drawn, page, run, "results", train, "took", "validation report", "confusion matrix", "not run")
     assert "8 ran" in results
     open_artifact(drawn, page, run, "failures", f"dvc repro evaluate@{SECOND}", "The drawing board is empty")
-    open_artifact(drawn, page, run, "boards", "1 boards, 2 benchmarks: 0 at work, 0 waiting in a queue, 2 done")
+    open_artifact(drawn, page, run, "boards", "1 board, 2 benchmarks: 0 at work, 0 waiting in a queue, 2 done")
     open_artifact(drawn, page, run, "validation-sample", "accepted", "rules hold", "Observed", "sunflower")
     key = VARIANT.replace("_", "-").replace(".", "-")
     open_artifact(drawn, page, run, f"train-{key}", "train: 4/4 epochs", "val 0.830, best 0.830", "100%")
