@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from card_records import Story
+from chromium import ABSENT, PROGRAM, chromium
 from huggingface_hub import ModelCard
 
 from edgeloop.cards.card import card
@@ -119,6 +120,19 @@ def test_the_page_needs_nothing_else(made: tuple[Workspace, FamilyCardRecord, Pa
     page = (made[2] / "index.html").read_text(encoding="utf-8")
     assert all(address.startswith("data:image/svg") for address in re.findall(r'src="([^"]+)"', page))
     assert "<script" not in page
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=ABSENT)
+def test_plots_scroll_in_their_own_box_on_a_narrow_screen(made: tuple[Workspace, FamilyCardRecord, Path], tmp_path: Path) -> None:
+    """So that their text is no smaller than 8 pixels: 9 points of a drawing that is 9.6 inches wide."""
+    with chromium(tmp_path / "profile") as page:
+        page.call("Emulation.setDeviceMetricsOverride", width=390, height=900, deviceScaleFactor=1, mobile=False)
+        page.open((made[2] / "index.html").as_uri())
+        page.see("License")
+        widths = page.run("[...document.querySelectorAll('.plot')].map(one => [one.querySelector('img').clientWidth, one.clientWidth])")
+        assert len(widths) == len(list((made[2] / "plots").iterdir()))
+        assert all(shown > 640 and box < 390 for shown, box in widths)
+        assert page.run("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.thorough

@@ -22,7 +22,7 @@ PAPER_PX = 688
 """A4 without its margins of 14 mm, at 96 pixels an inch."""
 PAGES = ("card", "family", "gallery", "versions")
 FIRST = [PAGES[0], *(pytest.param(name, marks=pytest.mark.thorough) for name in PAGES[1:])]
-WIDER = """[...document.querySelectorAll('main *')].filter(one => !one.closest('.table, [hidden], .list thead')
+WIDER = """[...document.querySelectorAll('main *')].filter(one => !one.closest('.table, .plot, [hidden], .list thead')
   && one.getClientRects().length && one.getBoundingClientRect().right > innerWidth + 0.5).map(one => one.outerHTML.slice(0, 100))"""
 TABLES = "[...document.querySelectorAll('.table')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
 
