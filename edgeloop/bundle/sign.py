@@ -144,12 +144,13 @@ def is_by(content: bytes, settings: Sign, root: Path, digests: Mapping[str, str]
         return False
 
 
-def _named(content: bytes) -> str:
-    """The key or certificate that a signature names."""
+def _named(content: bytes) -> str | None:
+    """The key or certificate that a signature names; None of an identity's, whose certificate is nobody's own."""
     material = _bundle(content).verification_material
     if material.public_key is not None:
         return str(material.public_key.hint)
-    return bytes(material.x509_certificate_chain.certificates[0].raw_bytes).hex()
+    chain = material.x509_certificate_chain
+    return None if chain is None else bytes(chain.certificates[0].raw_bytes).hex()
 
 
 def _would_name(settings: Sign, root: Path) -> str:

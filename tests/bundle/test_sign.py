@@ -1,5 +1,7 @@
 """Who signs, and whose signature is believed: keys of three curves, a password, certificates; and what is refused in params.yaml."""
 
+import base64
+import json
 import shutil
 import subprocess
 import sys
@@ -8,15 +10,18 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from once import Once
 from pydantic import ValidationError
 from signed_bundle import VARIANT, Project, certificate, finished, key_pair
+from sigstore_models.bundle.v1 import Bundle
 
 from edgeloop.bundle.files import MANIFEST, SIGNATURE
-from edgeloop.bundle.sign import Trust
+from edgeloop.bundle.sign import Trust, check_form, is_by, kind_of
 from edgeloop.bundle.verify import verify
 from edgeloop.config.steps import Sign
 from edgeloop.errors import InputError
+from edgeloop.files import sha256_file
 from edgeloop.store.export import export
 from edgeloop.store.publish import check_target, publish
 
@@ -60,6 +65,20 @@ def test_the_tool_of_the_standard_checks_what_we_sign(made: Project, tmp_path: P
     assert done.returncode == 0, done.stderr
     (out / "data.json").write_text("{}")
     assert subprocess.run(argv, capture_output=True, timeout=120, check=False).returncode != 0
+
+
+def test_a_signature_by_an_identity_is_nobodys_own(made: Project, tmp_path: Path) -> None:
+    key_pair(tmp_path, "key")
+    out = exported(made, tmp_path, key=tmp_path / "key.pem")
+    told = json.loads((out / SIGNATURE).read_bytes())
+    raw = certificate(tmp_path, "Ada", key_pair(tmp_path, "ada")).public_bytes(Encoding.DER)
+    told["verificationMaterial"] = {"certificate": {"rawBytes": base64.b64encode(raw).decode()}, "tlogEntries": []}
+    content = Bundle.from_json(json.dumps(told)).to_json().encode()
+    digests = {path.relative_to(out).as_posix(): sha256_file(path) for path in out.rglob("*") if path.is_file() and path.name != SIGNATURE}
+    check_form(content, digests)
+    assert kind_of(content) == "an identity (Sigstore)"
+    assert not is_by(content, Sign(key=tmp_path / "key.pem"), tmp_path, digests)
+    assert is_by((out / SIGNATURE).read_bytes(), Sign(key=tmp_path / "key.pem"), tmp_path, digests)
 
 
 def test_a_password_comes_from_the_environment(made: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
