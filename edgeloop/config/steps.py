@@ -67,7 +67,7 @@ class Sign(Section):
     """The name of an environment variable that holds the key's password."""
     certificate: UserPath | None = None
     chain: Some[UserPath] = ()
-    """The certificates between that one and the one that others trust, if there are any."""
+    """The certificates that this one leads to, its issuer's first; the root's own where that issued it."""
     keyless: bool = False
     """By a short-lived certificate of Sigstore's public service, which asks who one is. Needs the internet."""
 
@@ -86,6 +86,8 @@ class Sign(Section):
             raise ValueError("chain leads from a certificate: give that, too")
         if self.certificate and self.password:
             raise ValueError("with a certificate the key has no password: model-signing takes none")
+        if self.certificate and not self.chain:
+            raise ValueError("a certificate needs chain: its issuer's certificate, and those that this one leads to")
         return self
 
 

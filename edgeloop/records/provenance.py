@@ -13,6 +13,9 @@ from typing import Any
 from edgeloop.records.base import Provenance
 from edgeloop.userpath import named_argument
 
+WRITTEN = ("dvc.lock", "graph.yaml")
+"""What follows from the files that somebody wrote."""
+
 
 def provenance(root: Path, params: dict[str, Any], tools: list[str], started: dt.datetime, data_revision: str | None = None) -> Provenance:
     """The provenance of a result that this process made.
@@ -61,11 +64,11 @@ def committed_revision(root: Path, names: list[str]) -> str | None:
 
 
 def _git_state(root: Path) -> tuple[str | None, bool | None]:
-    """The commit and whether tracked files differ from it; (None, None) outside git or before the first commit."""
+    """The commit and whether tracked files differ from it, but for those that builds write themselves; (None, None) without a commit."""
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return None, None
-    return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock"))
+    return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{name}" for name in WRITTEN)))
 
 
 def _git(root: Path, *arguments: str) -> str | None:

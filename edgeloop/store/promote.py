@@ -15,6 +15,7 @@ from edgeloop.records import DecisionRecord, LedgerEntry, Override, committed_re
 from edgeloop.store.index import update_index
 from edgeloop.store.ledger import History, append, keep_answers, read_answers, read_history, rollback_to
 from edgeloop.store.publish import open_target, publish, read_version
+from edgeloop.store.signing import Signer
 from edgeloop.store.target import Target
 from edgeloop.store.versions import show
 from edgeloop.tflite.formats import DEPLOYED
@@ -54,9 +55,10 @@ def promote(
     The decision is written beside the variant's records. `dry`: nothing else is done. A version that is champion already stays so.
 
     Raises:
-        InputError: the variant is unknown or has no card, or its files do not belong together.
+        InputError: the variant is unknown or has no card, its files do not belong together, or nobody could sign it.
         StoreError: the place cannot be used, or holds a damaged history.
     """
+    Signer(workspace.root, params.publish.sign).check()
     version = read_version(workspace, params, name)
     paths = params.variant(name).paths(workspace)
     facts = Facts(version.files, version.digests, params.variant(name).boards)

@@ -54,6 +54,7 @@ def publish(workspace: Workspace, params: Params, variants: list[str], *, to: st
         StoreError: the place isn't there, doesn't answer, or refuses.
     """
     signer = Signer(workspace.root, params.publish.sign)
+    signer.check()
     versions = [read_version(workspace, params, name) for name in variants]
     count = sum(len(version.files) for version in versions)
     with (
@@ -113,7 +114,9 @@ def open_target(workspace: Workspace, params: Params, to: str | None = None) -> 
     Raises:
         StoreError: it cannot be used.
     """
-    to = to or params.publish.to
+    to = params.publish.to if to is None else to
+    if not to.strip():
+        raise InputError("The place to publish to is empty.", "Give s3://bucket/prefix or a folder (--to), or leave --to out.")
     if not to.startswith("s3://"):
         if "://" in to:
             raise StoreError(

@@ -25,6 +25,8 @@ def to_read(where: str, project: "tuple[Workspace, Params] | None" = None) -> Re
     Raises:
         StoreError: that is no such place.
     """
+    if not where.strip():
+        raise InputError("The place to read from is empty.", "Give http(s)://…, s3://bucket/prefix or a folder.")
     place = folder_of(where)
     if place.startswith(WEB):
         from edgeloop.store.web import WebTarget

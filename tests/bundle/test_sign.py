@@ -124,6 +124,13 @@ def test_a_certificate_that_leads_to_a_trusted_one_is_believed(made: Project, tm
     assert "model.sig is not by the owner of" in fault
 
 
+def test_a_certificate_that_the_root_itself_issued(made: Project, tmp_path: Path) -> None:
+    root, team = (key_pair(tmp_path, name) for name in ("root", "team"))
+    certificate(tmp_path, "team", team, (certificate(tmp_path, "root", root, is_authority=True), root))
+    out = exported(made, tmp_path, key=tmp_path / "team.pem", certificate=tmp_path / "team.crt", chain=[tmp_path / "root.crt"])
+    assert verify(out, Trust(certificates=(tmp_path / "root.crt",))).faults == []
+
+
 @pytest.mark.thorough
 def test_every_part_of_the_certificates_in_a_signature_counts(made: Project, tmp_path: Path) -> None:
     out, trust = with_certificates(made, tmp_path), Trust(certificates=(tmp_path / "root.crt",))
@@ -195,6 +202,7 @@ def test_nothing_is_published_where_the_key_is_not_there(made: Project, tmp_path
         ({"key": "k.pem", "chain": ["c.crt"]}, "give that, too"),
         ({"key": "k.pem", "password": "hunter 2"}, "a password is a secret"),
         ({"key": "k.pem", "password": "A", "certificate": "c.crt"}, "no password"),
+        ({"key": "k.pem", "certificate": "c.crt"}, "needs chain"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings: dict[str, object], said: str) -> None:

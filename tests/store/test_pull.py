@@ -100,7 +100,7 @@ def test_an_at_with_nothing_behind_it_is_not_the_latest(shelf: Shelf, tmp_path: 
 
 def test_a_pulled_version_is_what_was_published(shelf: Shelf, tmp_path: Path) -> None:
     out = tmp_path / "taken"
-    found = pull(to_read(str(shelf.folder)), VARIANT, out, shelf.trust)
+    found = pull(to_read(str(shelf.folder)), VARIANT, out, shelf.trust).found
     assert (found.version, found.signed) == (shelf.first, f"signed by the owner of {shelf.trust.key}")
     published = shelf.folder / VARIANT / shelf.first
     files = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -133,6 +133,17 @@ def test_a_version_in_the_place_of_another_one_is_not_taken(shelf: Shelf, tmp_pa
     with pytest.raises(BundleError, match=f"is {VARIANT} {shelf.second}"):
         pull(to_read(str(tmp_path / "store")), VARIANT, tmp_path / "out", shelf.trust)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_champion_whose_model_is_another_one_is_not_taken(shelf: Shelf, tmp_path: Path) -> None:
+    shutil.copytree(shelf.folder, tmp_path / "store")
+    entry = tmp_path / "store" / VARIANT / "champions" / "000001.json"
+    told = json.loads(entry.read_text(encoding="utf-8"))
+    entry.write_text(json.dumps(told | {"model_sha256": "0" * 64}), encoding="utf-8")
+    with pytest.raises(BundleError, match="with a model that is not in it"):
+        pull(to_read(str(tmp_path / "store")), VARIANT, tmp_path / "out", shelf.trust)
+    assert not (tmp_path / "out").exists()
+    assert pull(to_read(str(tmp_path / "store")), f"{VARIANT}@{shelf.first}", tmp_path / "out", shelf.trust).champion is None
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/../../b", "model.sig", "a\\b", ""])
@@ -212,7 +223,7 @@ def test_what_breaks_off_is_asked_for_again(trouble: str, shelf: Shelf, tmp_path
     """The first two answers for each file come to nothing; of four that do, the last is told."""
     monkeypatch.setattr(web, "PAUSE_S", 0.01)
     with serving(shelf.folder, trouble, times=2) as address:
-        assert pull(to_read(address), VARIANT, tmp_path / "out", shelf.trust).version == shelf.first
+        assert pull(to_read(address), VARIANT, tmp_path / "out", shelf.trust).found.version == shelf.first
     with serving(shelf.folder, trouble, times=4) as address, pytest.raises(StoreSilent, match="503" if trouble == "503" else "breaks off"):
         to_read(address).read("index.json")
 
@@ -265,7 +276,7 @@ def test_over_http_and_s3_as_from_a_folder(
     assert main(["list", "--from", served["index"]]) == 0
     assert shelf.second in capsys.readouterr().out
     s3 = to_read("s3://models/cards", (shelf.made.workspace, served["params"]))
-    assert pull(s3, VARIANT, tmp_path / "by s3", shelf.trust).version == shelf.second
+    assert pull(s3, VARIANT, tmp_path / "by s3", shelf.trust).found.version == shelf.second
     owner = owner_credentials(shelf.made.workspace)
     monkeypatch.setenv("AWS_ENDPOINT_URL", served["index"].partition("/models/")[0])
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", owner.access_key)
