@@ -123,7 +123,7 @@ def _write(target: Target, number: int, versions: int) -> list[str]:
     ]
     content = {
         f"{variant}/versions.json": as_json({"versions": entries}),
-        f"{variant}/latest.json": as_json({**entries[-1], "standing": _standing(number, versions)}),
+        f"{variant}/latest.json": as_json({**entries[-1], "champion": _champion(number, entries), "given_up": False}),
         f"{variant}/index.html": versions_page([Published.model_validate(one) for one in entries], History(variant)).encode(),
     }
     for key, one in content.items():
@@ -131,10 +131,10 @@ def _write(target: Target, number: int, versions: int) -> list[str]:
     return list(content)
 
 
-def _standing(number: int, versions: int) -> dict[str, Any]:
+def _champion(number: int, entries: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Of three variants, one has its current version as champion, one an earlier one, and one none."""
-    place = (versions - 1, versions // 2, None)[number % 7 % 3]
-    return {"champion": None if place is None else {"version": f"{place:016x}", "since": "2026-11-21T03:00:00+00:00"}, "given_up": False}
+    place = (len(entries) - 1, len(entries) // 2, None)[number % 7 % 3]
+    return None if place is None else {**entries[place], "since": "2026-11-21T03:00:00+00:00"}
 
 
 def drawn(number: int, version: int) -> Summary:

@@ -12,7 +12,7 @@ from edgeloop.cards.names import family_title
 from edgeloop.deadline import Deadline
 from edgeloop.records import FAMILY_CARD
 from edgeloop.store.index_page import Family, index_page
-from edgeloop.store.summary import read_published
+from edgeloop.store.summary import read_current
 from edgeloop.store.target import Changed, Target
 from edgeloop.store.turns import wait_turn
 from edgeloop.store.versions import DEADLINE_S, read_json, renew
@@ -37,7 +37,7 @@ def _is_indexed(target: Target) -> bool:
     page, seen = target.read("index.html"), target.read("index.json")
     cards, families = _current_cards(target), _families(target)  # after those that follow them
     content = as_json({"cards": cards, "families": [one.page for one in families]})
-    shown = index_page([read_published(target.address("index.json"), one) for one in cards], families).encode()
+    shown = index_page([read_current(target.address("index.json"), one) for one in cards], families).encode()
     try:
         renew(target, "index.json", content, seen)
         renew(target, "index.html", shown, page)

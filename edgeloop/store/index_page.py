@@ -8,8 +8,8 @@ from typing import Any
 from edgeloop.cards.page import html_page
 from edgeloop.resolution import Size
 from edgeloop.store.pages import filled, part
-from edgeloop.store.row import Board, Row, boards_of, row
-from edgeloop.store.summary import Published
+from edgeloop.store.row import Board, Row, boards_of, row_to_choose
+from edgeloop.store.summary import Current
 
 SCRIPTS = ("figures.js", "state.js", "table.js", "plot.js", "compare.js", "gallery.js")
 
@@ -23,10 +23,10 @@ class Family:
     """Its address, relative to the index."""
 
 
-def index_page(cards: Sequence[Published], families: Sequence[Family] = ()) -> str:
+def index_page(cards: Sequence[Current], families: Sequence[Family] = ()) -> str:
     """The page of these cards, with links to those of the families."""
-    boards = boards_of(cards)
-    rows = [row(one, boards) for one in sorted(cards, key=lambda one: (one.dataset, Size.of(one.resolution), one.network))]
+    boards = boards_of(one.champion or one for one in cards)
+    rows = [row_to_choose(one, boards) for one in sorted(cards, key=lambda one: (one.dataset, Size.of(one.resolution), one.network))]
     body = filled(
         "gallery.html.jinja",
         rows=rows,

@@ -1,13 +1,13 @@
 """A row of the gallery: a variant's deployed format with what it takes and how long, ready for the page to sort, filter and draw."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from urllib.parse import quote
 
 from edgeloop.cards.names import network_title
 from edgeloop.resolution import image_text
-from edgeloop.store.summary import How, OnBoard, Published, Top1
+from edgeloop.store.summary import Current, How, OnBoard, Published, Top1
 from edgeloop.tflite.formats import DEPLOYED
 
 
@@ -42,14 +42,13 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The champion of a row's variant."""
+class Later:
+    """A version that was published behind the champion."""
 
     page: str
     version: str
-    since: str
-    is_shown: bool
-    """Whether the row is about it; else it is about a later version."""
+    given_up: bool
+    """Whether a roll-back took it away."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,10 @@ class Row:
     commit: str | None
     evaluated: str
     published: str | None
-    champion: Champion | None
-    given_up: bool
     boards: list[Figure]
+    since: str | None = None
+    """Since when it is champion."""
+    later: Later | None = None
 
     @property
     def accuracy(self) -> Top1 | None:
@@ -113,18 +113,18 @@ def row(card: Published, boards: list[Board]) -> Row:
         commit=card.commit,
         evaluated=card.evaluated[:10],
         published=card.published,
-        champion=_champion(card),
-        given_up=card.standing.given_up,
         boards=_figures(card.boards, shown, boards),
     )
 
 
-def _champion(card: Published) -> Champion | None:
-    found = card.standing.champion
-    if found is None:
-        return None
-    page = f"{quote(card.variant)}/{quote(found.version)}/index.html"
-    return Champion(page=page, version=found.version, since=found.since[:10], is_shown=found.version == card.version)
+def row_to_choose(current: Current, boards: list[Board]) -> Row:
+    """The row of a variant: its champion's where there is one, else that of the version that was published last."""
+    champion = current.champion
+    if champion is None:
+        return row(current, boards)
+    is_latest = champion.version == current.version
+    later = None if is_latest else Later(page=quote(current.page), version=current.version, given_up=current.given_up)
+    return replace(row(champion, boards), since=champion.since[:10], later=later, versions=current.versions)
 
 
 def _format(card: Published) -> str | None:

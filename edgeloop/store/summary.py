@@ -1,7 +1,7 @@
 """What the index tells of a published version, from the records that are published with it; entries of before have fewer fields."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -18,8 +18,10 @@ from edgeloop.records import (
     QuantizeRecord,
     TrainRecord,
 )
+from edgeloop.records.base import misfit
 from edgeloop.resolution import AnyResolution, Color
 
+Entry = TypeVar("Entry", bound=BaseModel)
 How = Literal["measured", "farm", "no target", "emulated"]
 """Measured on a target here, by ST's farm (one figure without a spread), on a machine that is no target; or counted by an emulator."""
 _BENCHMARK: TypeAdapter[BenchmarkRecord] = TypeAdapter(BenchmarkRecord)
@@ -87,21 +89,6 @@ class Summary(Part):
     boards: list[OnBoard] = []
 
 
-class Champion(Part):
-    """Who is champion of a variant."""
-
-    version: str
-    since: str
-
-
-class Standing(Part):
-    """What the history of a variant's champions says of its current version."""
-
-    champion: Champion | None = None
-    given_up: bool = False
-    """Whether a roll-back took it away."""
-
-
 class Published(Summary):
     """A version in the store: what its variant's `latest.json` and `versions.json`, and the index, say of it."""
 
@@ -112,20 +99,45 @@ class Published(Summary):
     """When; null in entries of before."""
     versions: int | None = None
     """How many of the variant had been published then, this one included; null in entries of before."""
-    standing: Standing = Standing()
-    """Of the current version alone, in `latest.json` and in the index."""
+
+
+class Champion(Published):
+    """The version that is champion of its variant."""
+
+    since: str
+
+
+class Current(Published):
+    """The version that was published last, in its variant's `latest.json` and in the index; with the champion beside it."""
+
+    champion: Champion | None = None
+    given_up: bool = False
+    """Whether a roll-back took it away."""
 
 
 def read_published(where: str, entry: object) -> Published:
-    """An entry of the small file at that address.
+    """An entry of the list of versions at that address.
 
     Raises:
         StoreError: it lacks what every entry has had.
     """
+    return _read(Published, where, entry)
+
+
+def read_current(where: str, entry: object) -> Current:
+    """A variant's entry in the index at that address.
+
+    Raises:
+        StoreError: it lacks what every entry has had.
+    """
+    return _read(Current, where, entry)
+
+
+def _read(kind: type[Entry], where: str, entry: object) -> Entry:
     try:
-        return Published.model_validate(entry)
+        return kind.model_validate(entry)
     except ValidationError as error:
-        raise StoreError(f"{where} is damaged: {error}", "Delete it and publish that variant again.") from None
+        raise StoreError(f"{where} is damaged: {misfit(error)}.", "Delete it and publish that variant again.") from None
 
 
 def summarize(files: Mapping[str, bytes], name: str) -> Summary:

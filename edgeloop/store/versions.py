@@ -12,13 +12,14 @@ neither goes back.
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from edgeloop.bundle.files import as_json
 from edgeloop.deadline import Deadline
 from edgeloop.errors import StoreError
 from edgeloop.store.ledger import History, read_history
-from edgeloop.store.summary import Champion, Standing, Summary, read_published
+from edgeloop.store.summary import Summary, read_published
 from edgeloop.store.target import Changed, Stored, Target
 from edgeloop.store.turns import wait_turn
 from edgeloop.store.versions_page import versions_page
@@ -129,7 +130,7 @@ def _is_shown(target: Target, variant: str) -> bool:
     if not entries:
         return True
     shown = versions_page([read_published(target.address(key), one) for one in entries], history).encode()
-    current = {**entries[-1], "standing": _standing(history, entries[-1]["version"]).model_dump(mode="json")}
+    current = {**entries[-1], "champion": _champion(history, entries), "given_up": entries[-1]["version"] in history.given_up}
     try:
         renew(target, f"{variant}/index.html", shown, page)
         renew(target, f"{variant}/latest.json", as_json(current), pointer)
@@ -139,7 +140,8 @@ def _is_shown(target: Target, variant: str) -> bool:
     return (latest and latest.content) == (seen and seen.content) and read_history(target, variant, history) == history
 
 
-def _standing(history: History, version: str) -> Standing:
+def _champion(history: History, entries: Sequence[Entry]) -> Entry | None:
+    """What the list says of the champion, and since when it is."""
     entry = history.champion
-    champion = None if entry is None else Champion(version=entry.version, since=entry.since_utc)
-    return Standing(champion=champion, given_up=version in history.given_up)
+    told = next((one for one in reversed(entries) if entry is not None and one["version"] == entry.version), None)
+    return {**told, "since": entry.since_utc} if entry and told else None

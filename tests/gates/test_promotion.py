@@ -73,8 +73,8 @@ class Project:
         """The champion, and whether the current version was given up, as the variant's pointer and the index say."""
         shelf = self.workspace.root / "shelf"
         (listed,) = json.loads((shelf / "index.json").read_text(encoding="utf-8"))["cards"]
-        told = [json.loads((shelf / VARIANT / "latest.json").read_text(encoding="utf-8"))["standing"], listed["standing"]]
-        return [(one["champion"]["version"], one["given_up"]) for one in told]
+        pointer = json.loads((shelf / VARIANT / "latest.json").read_text(encoding="utf-8"))
+        return [(one["champion"]["version"], one["given_up"]) for one in (pointer, listed)]
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=self.workspace.root, capture_output=True, text=True, timeout=60, check=True)

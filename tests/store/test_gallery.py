@@ -172,12 +172,13 @@ def test_filters_leave_what_passes_and_count_what_was_not_measured(gallery: Call
 
 def test_rows_tell_the_champion_and_can_be_chosen_by_it(gallery: Callable[..., Page]) -> None:
     page = gallery()
-    page.see("given up", f"champion: {0:08x} since 20", "champion since 20")
-    assert fill_in(page, "champion", "shown") == ["flowers-0.5"]
+    page.see("latest: 00000000, given up", "champion since 20")
+    assert fill_in(page, "champion", "has") == ["flowers-0.25", "flowers-0.5"]
     assert fill_in(page, "champion", "none") == ["flowers-1.0", "plant-0.25"]
-    assert fill_in(page, "champion", "earlier") == ["flowers-0.25"]
-    page.run(f"document.querySelector('a[aria-label^=\"Champion of {QUARTER.variant}\"]').click()")
-    page.see(f"Card 0 of {QUARTER.variant}")
+    assert fill_in(page, "champion", "later") == ["flowers-0.25"]
+    assert "0.00 M" in page.text(), "the MACC are the champion's, not those of the version that was given up"
+    page.run(f"document.querySelector('a[aria-label^=\"Latest version of {QUARTER.variant}\"]').click()")
+    page.see(f"Card 1 of {QUARTER.variant}")
 
 
 def test_a_family_has_its_link_once_it_is_whole(gallery: Callable[..., Page]) -> None:

@@ -23,7 +23,7 @@ function comparison([one, two]) {
   lines.push(["Commit", (one.commit || "unknown").slice(0, 10), (two.commit || "unknown").slice(0, 10), ""], ["Evaluated", one.evaluated, two.evaluated, ""]);
   return { lines, comparable };
 }
-const championOf = ({ champion, given_up }) => `${champion === null ? "none" : champion.is_shown ? `this version, since ${champion.since}` : `${champion.version.slice(0, 8)}, since ${champion.since}`}${given_up ? "; this version was given up" : ""}`;
+const championOf = ({ since, later }) => (since === null ? "none yet" : `since ${since}${later === null ? "" : `; ${later.version.slice(0, 8)} is later${later.given_up ? ", and given up" : ""}`}`);
 function drawComparison() {
   const rows = chosenRows();
   if (rows.length < 2) return;

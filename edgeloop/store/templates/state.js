@@ -10,7 +10,7 @@ function remember() {
   history.replaceState(null, "", hash ? `#${hash}` : location.href.split("#")[0]);
 }
 
-const standing = row => (row.champion === null ? "none" : row.champion.is_shown ? "shown" : "earlier");
+const stands = { has: row => row.since !== null, later: row => row.later !== null, none: row => row.since === null };
 
 // The rows that pass, and how many fail for want of a figure alone.
 function chosen() {
@@ -24,7 +24,7 @@ function chosen() {
   const rows = DATA.rows.filter(row => {
     if (!words.every(word => row.words.includes(word)) || (state.dataset && row.dataset !== state.dataset)) return false;
     if (board !== null && !on(row, board)) return false;
-    if (state.champion && state.champion !== standing(row)) return false;
+    if (stands[state.champion] && !stands[state.champion](row)) return false;
     const verdicts = limits.map(([limit, read, passes]) => { const value = read(row); return value === null ? null : passes(value, Number(limit)); });
     if (verdicts.includes(false)) return false;
     if (verdicts.includes(null)) { unknown += 1; return false; }

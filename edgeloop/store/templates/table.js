@@ -23,11 +23,9 @@ function nameCell(row) {
   const front = row.onFront ? badge("Pareto front", "Nothing of its data set is both better and cheaper in the drawing") : null;
   return [element("div", { className: "named" }, element("label", { className: "pick" }, box, element("span", { className: "hidden" }, `Compare ${row.id}`)), element("div", {}, link, small, ...standingBadges(row), ...(front ? [front] : [])))];
 }
-function standingBadges(row) {
-  const { champion } = row;
-  const found = row.given_up ? [badge("given up", "A roll-back took this version away")] : [];
-  if (champion && champion.is_shown) found.push(badge(`champion since ${champion.since}`, "The version that a gate or a person chose"));
-  if (champion && !champion.is_shown) found.push(element("small", {}, "champion: ", element("a", { href: champion.page, "aria-label": `Champion of ${row.id}, version ${champion.version.slice(0, 8)}` }, champion.version.slice(0, 8)), ` since ${champion.since}`));
+function standingBadges({ id, since, later }) {
+  const found = since === null ? [] : [badge(`champion since ${since}`, "The version that gates or a person chose")];
+  if (later !== null) found.push(element("small", {}, "latest: ", element("a", { href: later.page, "aria-label": `Latest version of ${id}, ${later.version.slice(0, 8)}` }, later.version.slice(0, 8)), later.given_up ? ", given up" : ", not champion"));
   return found;
 }
 function accuracyCell(row) {
