@@ -2,7 +2,7 @@
 
 It writes `README.md` (Hugging Face format), `.eval_results/`, `croissant.json` (the data set), `index.html` (the card as one page) and
 `plots/`. Equal records,
-history, predictions and pictures give equal bytes.
+history, predictions and pictures give equal bytes; a card that comes out as it was keeps its record, and so its version.
 """
 
 import datetime as dt
@@ -64,8 +64,20 @@ def card(workspace: Workspace, params: Params, variant: str) -> CardRecord:
             workspace.root, {"title": declared.title, "license": declared.license}, TOOLS, started, sources.prepare.manifest_sha256
         ),
     )
+    if (before := _same_as_before(record, paths.card_record)) is not None:
+        return before
     record.write(paths.card_record)
     return record
+
+
+def _same_as_before(record: CardRecord, path: Path) -> CardRecord | None:
+    """The record on disk, where it says the same but for when and how: the same records give the same bytes, that one's, too."""
+    try:
+        before = CardRecord.read(path)
+    except InputError:
+        return None  # none, or a damaged one
+    said, told = ({**one.model_dump(), "provenance": (one.provenance.params, one.provenance.data_revision)} for one in (before, record))
+    return before if said == told else None
 
 
 def _write(folder: Path, variant: str, declared: Dataset, sources: Sources, dataset: DatasetPaths, paths: VariantPaths) -> None:

@@ -11,9 +11,9 @@ from edgeloop.cards.pareto import Drawing, Point
 from edgeloop.cards.sources import Sources, read_sources
 from edgeloop.config import Dataset, Params
 from edgeloop.errors import InputError
-from edgeloop.records import Accuracy, EmulatedBenchmark, FarmBenchmark, MeasuredBenchmark
+from edgeloop.records import Accuracy, CardRecord, EmulatedBenchmark, FarmBenchmark, MeasuredBenchmark
 from edgeloop.resolution import Size
-from edgeloop.workspace import Workspace
+from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 from edgeloop.yamlfile import near_match
 
 
@@ -56,18 +56,31 @@ def family_members(workspace: Workspace, params: Params, name: str) -> list[Memb
     """The variants of a network, or of all networks of its family, that have a card.
 
     Raises:
-        InputError: there is no such network or family, none of it has a card, or records of one data set are of different revisions.
+        InputError: there is no such network or family, none of it has a card, a record is not the one that its card was made with, or
+            records of one data set are of different revisions.
     """
     networks = _networks(params, name)
     members = []
     for variant, chosen in params.variants.items():
         paths = chosen.paths(workspace)
         if chosen.network in networks and paths.card_record.is_file():
-            sources = read_sources(workspace.dataset(chosen.dataset), paths)
+            sources = _as_on_card(workspace.dataset(chosen.dataset), paths, variant)
             members.append(Member(variant, paths.card, params.dataset(chosen.dataset), sources))
     if not members:
         raise InputError(f"No variant of {name} has a card.", "Make one: edgeloop run DATASET NETWORK RESOLUTION")
     return sorted(members, key=lambda one: (one.sources.train.dataset, one.network, Size.of(one.sources.train.resolution)))
+
+
+def _as_on_card(dataset: DatasetPaths, paths: VariantPaths, variant: str) -> Sources:
+    """The records of a variant, where they are those that its card states."""
+    sources, stated = read_sources(dataset, paths), CardRecord.read(paths.card_record).records
+    if other := sorted(name for name in {*stated, *sources.digests} if stated.get(name) != sources.digests.get(name)):
+        of_data = {path.name: path for path in (dataset.prepare_record, dataset.validate_record)}
+        raise InputError(
+            f"{of_data.get(other[0], paths.folder / other[0])} is not the file that the card of {variant} was made with.",
+            f"Build the card again: dvc repro card@{variant}",
+        )
+    return sources
 
 
 def _networks(params: Params, name: str) -> set[str]:

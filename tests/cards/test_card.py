@@ -372,6 +372,27 @@ def test_the_record_names_every_file_and_record(sample: Made) -> None:
     assert CardRecord.read(folder.parent / "card.json") == record
 
 
+def test_a_card_that_comes_out_as_it_was_keeps_its_record(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each making would be another version of the same."""
+    story = Story()
+    params = story.write(workspace)
+    path = params.variant(story.variant).paths(workspace).card_record
+    card(workspace, params, story.variant)
+    before = path.read_bytes()
+    monkeypatch.setattr("sys.argv", ["edgeloop", "card", "given in other words"])
+    assert card(workspace, params, story.variant) == CardRecord.read(path)
+    assert path.read_bytes() == before
+    path.write_text("{", encoding="utf-8")
+    assert "other words" in card(workspace, params, story.variant).provenance.command
+    declared = params.dataset("sample").model_copy(update={"license": "CC-BY-4.0"})
+    other = params.model_copy(update={"datasets": {**params.datasets, "sample": declared}})
+    assert (
+        card(workspace, other, story.variant).provenance.params["license"]
+        == "CC-BY-4.0"
+        == CardRecord.read(path).provenance.params["license"]
+    )
+
+
 def test_equal_records_give_equal_bytes(sample: Made, make: Callable[[Story], Made]) -> None:
     assert make(Story())[0].files == sample[0].files
 

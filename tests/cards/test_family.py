@@ -170,6 +170,24 @@ def test_variants_of_different_data_are_refused(workspace: Workspace) -> None:
     assert not (workspace.root / "out").exists()
 
 
+@pytest.mark.parametrize("file", ["evaluate.json", "prepare.json"])
+def test_a_record_that_the_card_was_not_made_with_is_refused(file: str, workspace: Workspace) -> None:
+    """As publishing does, and before anything is overwritten."""
+    story, out = Story(), workspace.root / "out"
+    params = story.write(workspace)
+    card(workspace, params, story.variant)
+    family_card(workspace, params, "fdmobilenet", out)
+    before = text_of(out)
+    chosen = params.variant(story.variant)
+    paths = {"evaluate.json": chosen.paths(workspace).evaluate_record, "prepare.json": workspace.dataset(chosen.dataset).prepare_record}
+    with paths[file].open("a", encoding="utf-8") as record:
+        record.write("\n")
+    with pytest.raises(InputError, match="is not the file that the card of") as refused:
+        family_card(workspace, params, "fdmobilenet", out)
+    assert str(paths[file]) in refused.value.what and refused.value.remedy == f"Build the card again: dvc repro card@{story.variant}"
+    assert text_of(out) == before
+
+
 def point(variant: str, hits: int, cost: float, dataset: str = "flowers") -> Point:
     return Point(variant, "", variant, dataset, "int8 per-channel", Accuracy.of(hits, 100), cost, f"{cost:g}")
 
