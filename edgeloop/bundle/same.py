@@ -28,6 +28,8 @@ class Compared(Part):
     what: str
     verdict: Verdict
     said: str
+    is_time: bool = False
+    """Whether it was measured by a clock: no two measurements are alike."""
 
     def in_words(self) -> str:
         """One line."""
@@ -56,6 +58,8 @@ class Reproduction(Part):
         lines = [head, *(one.in_words() for one in self.compared)]
         if self.explained:
             lines += ["not as it was:", *(f"  {one}" for one in self.explained)]
+        elif self.differs and all(one.is_time for one in self.differs):
+            lines.append("nothing but times differs: the machine was busy, or it is another one")
         elif self.differs:
             lines.append("nothing that the records name is otherwise: is a step not deterministic on this machine?")
         return "\n".join(lines)
@@ -165,10 +169,45 @@ def _board(before: BenchmarkRecord, after: BenchmarkRecord) -> Iterator[Compared
     if isinstance(before, MeasuredBenchmark) and isinstance(after, MeasuredBenchmark) and before.device != after.device:
         yield Compared(what=what, verdict="not compared", said=f"this is another device: {before.device} -> {after.device}")
         return
-    for ratio in side_by_side("recorded", before, "again", after).ratios:
-        by_value = isinstance(before, EmulatedBenchmark)
-        verdict: Verdict = "differs" if (ratio.a != ratio.b if by_value else _is_other(ratio)) else "equal"
-        yield Compared(what=f"{what}, {ratio.figure}", verdict=verdict, said=ratio.in_words().partition(": ")[2])
+    ratios = side_by_side("recorded", before, "again", after).ratios
+    if isinstance(before, EmulatedBenchmark):
+        for ratio in ratios:
+            yield Compared(what=f"{what}, {ratio.figure}", verdict="equal" if ratio.a == ratio.b else "differs", said=_figures(ratio))
+        return
+    unstable = _unstable(before, after)
+    for ratio, reason in zip(ratios, unstable or [""] * len(ratios), strict=True):
+        yield _time(f"{what}, {ratio.figure}", ratio, reason)
+
+
+def _time(what: str, ratio: Ratio, unstable: str) -> Compared:
+    """Two times; `unstable` says why they say nothing, if they do not."""
+    if unstable:
+        return Compared(what=what, verdict="not compared", said=f"{unstable} ({ratio.a:,.6g} -> {ratio.b:,.6g} {ratio.unit})", is_time=True)
+    if not _is_other(ratio):
+        return Compared(what=what, verdict="equal", said=_figures(ratio), is_time=True)
+    how = "slower" if ratio.difference > 0 else "faster"
+    return Compared(what=what, verdict="differs", said=f"{how} than recorded: {_figures(ratio)}", is_time=True)
+
+
+def _figures(ratio: Ratio) -> str:
+    return ratio.in_words().partition(": ")[2]
+
+
+def _unstable(before: BenchmarkRecord, after: BenchmarkRecord) -> list[str]:
+    """For each format that both measured which measurement was unstable; nothing of what was not measured here."""
+    if not (isinstance(before, MeasuredBenchmark) and isinstance(after, MeasuredBenchmark)):
+        return []
+    again = {model.format: model.latency for model in after.models}
+    return [_which(model.latency.stable, again[model.format].stable) for model in before.models if model.format in again]
+
+
+def _which(recorded: bool, again: bool) -> str:
+    """In words, which of two measurements was not stable."""
+    if recorded and again:
+        return ""
+    if not recorded and not again:
+        return "both measurements were unstable"
+    return f"the {'measurement made again' if recorded else 'recorded measurement'} was unstable"
 
 
 def _is_other(ratio: Ratio) -> bool:

@@ -32,6 +32,12 @@ def slower(record: Any, factor: float) -> MeasuredBenchmark:
     return record.model_copy(update={"models": told})
 
 
+def steady(record: Any, is_stable: bool) -> MeasuredBenchmark:
+    assert isinstance(record, MeasuredBenchmark)
+    told = [model.model_copy(update={"latency": model.latency.model_copy(update={"stable": is_stable})}) for model in record.models]
+    return record.model_copy(update={"models": told})
+
+
 def stretched(latency: MeasuredLatency, factor: float) -> MeasuredLatency:
     windows = [factor * one for one in latency.window_medians_ms]
     return latency.model_copy(update={"median_ms": factor * latency.median_ms, "window_medians_ms": windows})
@@ -82,6 +88,40 @@ def test_a_latency_is_compared_by_its_interval(factor: float, verdict: str, stat
     again = rebuilt(stated, benchmarks={**stated.benchmarks, HOST: slower(stated.benchmarks[HOST], factor)})
     found = {one.verdict for one in benchmarks({HOST: stated.benchmarks[HOST]}, again)}
     assert found == {verdict}
+    if verdict == "differs":
+        how = "slower than recorded" if factor > 1 else "faster than recorded"
+        assert all(one.said.startswith(how) for one in benchmarks({HOST: stated.benchmarks[HOST]}, again))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        (True, False, "the measurement made again was unstable"),
+        (False, True, "the recorded measurement was unstable"),
+        (False, False, "both measurements were unstable"),
+    ],
+)
+def test_a_latency_that_was_unstable_is_not_compared(was: bool, now: bool, said: str, stated: Stated) -> None:
+    before, after = steady(stated.benchmarks[HOST], was), steady(slower(stated.benchmarks[HOST], 1.2), now)
+    found = list(benchmarks({HOST: before}, rebuilt(stated, benchmarks={HOST: after})))
+    assert found and {one.verdict for one in found} == {"not compared"}
+    assert all(one.said.startswith(said) for one in found)
+
+
+def test_one_unstable_latency_leaves_the_others_compared(stated: Stated) -> None:
+    record = stated.benchmarks[HOST]
+    assert isinstance(record, MeasuredBenchmark)
+    first, *rest = record.models
+    shaky = first.model_copy(update={"latency": first.latency.model_copy(update={"stable": False})})
+    again = rebuilt(stated, benchmarks={HOST: record.model_copy(update={"models": [shaky, *rest]})})
+    assert [one.verdict for one in benchmarks({HOST: record}, again)] == ["not compared", *["equal"] * len(rest)]
+
+
+def test_where_only_times_differ_no_step_is_suspected(stated: Stated) -> None:
+    again = rebuilt(stated, benchmarks={HOST: slower(stated.benchmarks[HOST], 1.2)})
+    times = list(benchmarks({HOST: stated.benchmarks[HOST]}, again))
+    told = Reproduction(variant=VARIANT, version="v", commit="c" * 40, code="that code", compared=times, explained=[]).in_words()
+    assert "nothing but times differs" in told and "deterministic" not in told
 
 
 def test_another_device_and_a_board_that_is_not_here_are_not_compared(stated: Stated) -> None:
