@@ -19,8 +19,10 @@ MAY_PASS = 75
 INTERRUPTED = 130
 READER_GONE = 141
 """As a shell tells of a program that the signal SIGPIPE ended (128 + 13)."""
-_STEERS = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, bytes of a file's name that are no text, marks that turn the direction of writing."""
+_STEERS = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, bytes of a file's name that are no text, line ends of Unicode, marks that turn the direction of writing."""
+
+_BREAKS = re.compile(r"[\n\t]")
 
 
 def program(body: Callable[[], object]) -> int:
@@ -91,7 +93,16 @@ def warn(text: str) -> None:
 
 def printable(text: str) -> str:
     """The text with escapes such as `\\x1b` instead of characters that a terminal obeys or cannot show; line ends and tabs stay."""
-    return _STEERS.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+    return _STEERS.sub(_escaped, text)
+
+
+def in_one_line(text: str) -> str:
+    """As `printable`, with escapes for line ends and tabs, too: a name or a reason that others chose makes no line of its own."""
+    return _BREAKS.sub(_escaped, printable(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _flush(stream: TextIO | None) -> None:

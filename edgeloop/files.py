@@ -15,11 +15,16 @@ _FULL = {errno.ENOSPC: "it is full", errno.EDQUOT: "your quota is used up", errn
 _CLOSED = {errno.EROFS: "it is read-only", errno.EACCES: "that is not allowed", errno.EPERM: "that is not allowed"}
 
 
+def no_room(error: OSError) -> str:
+    """Why a disk takes no more; empty for every other error."""
+    return _FULL.get(error.errno or 0, "")
+
+
 def disk_error(error: OSError) -> DiskError | None:
     """What a user is told when a disk is full or may not be written to; None for every other error."""
     place = error.filename2 or error.filename
     what = os.fsdecode(place) if isinstance(place, str | bytes | Path) else f"A file of {Path.cwd()}"
-    if reason := _FULL.get(error.errno or 0):
+    if reason := no_room(error):
         return DiskError(
             f"{what} cannot be written: the disk has no room ({reason}).", "Free some space, then give the same command again."
         )

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from edgeloop.console import printable
+from edgeloop.console import in_one_line
 from edgeloop.errors import ConfigError
 from edgeloop.files import read_text, write_text
 
@@ -109,7 +109,7 @@ def _explain(path: Path, tree: Any, model: type[BaseModel], details: ErrorDetail
     if location and location[-1] == KEY:
         location = location[:-1]
     where = f"{path}:{_line_of(tree, location)}"
-    dotted = printable(".".join(str(part) for part in location)).replace("\n", "\\n")
+    dotted = in_one_line(".".join(str(part) for part in location))
     if details["type"] == "extra_forbidden":
         return f"{where}: unknown key '{dotted}'{near_match(str(location[-1]), _keys_at(model, location[:-1]))}"
     if details["type"] == "missing":

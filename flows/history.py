@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeloop.console import in_one_line
 from edgeloop.errors import InputError
 from edgeloop.lockfile import LOCK_FILE, locked_stage, outputs
 from edgeloop.workspace import Workspace
@@ -39,7 +40,7 @@ class DataRevision:
         counts = ", ".join(f"{name} {count}" for name, count in self.splits.items()) or "counts are not here: dvc pull has them"
         changes = ", ".join(f"{name} {count:+d}" for name, count in self.differences.items())
         number = f"  data {self.manifest_sha256[:12]}" if self.manifest_sha256 else ""
-        head = f"{self.commit[:12]}  {self.date[:16].replace('T', ' ')}  {self.who}{number}  {self.reason}"
+        head = in_one_line(f"{self.commit[:12]}  {self.date[:16].replace('T', ' ')}  {self.who}{number}  {self.reason}")
         return f"{head}\n    {counts}{f'; {changes}' if changes else ''}"
 
     def as_json(self) -> dict[str, Any]:

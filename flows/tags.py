@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgeloop.console import in_one_line
 from edgeloop.errors import InputError
 from edgeloop.store.ledger import History
 from edgeloop.workspace import Workspace
@@ -46,7 +47,7 @@ def tags_of(history: History) -> Iterator[Tag]:
         if new:
             yield Tag(f"{name}@v{number}.0.0", entry.revision, f"{history.variant} {entry.version}", last)
         who = f" by {entry.by}" if entry.by else ""
-        yield Tag(f"{name}#{STAGE}#{entry.number}", entry.revision, f"{entry.action}{who}: {entry.reason}", last)
+        yield Tag(f"{name}#{STAGE}#{entry.number}", entry.revision, in_one_line(f"{entry.action}{who}: {entry.reason}"), last)
 
 
 def write_tags(workspace: Workspace, history: History) -> list[str]:

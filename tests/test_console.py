@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from matrix import first_is_short
 
-from edgeloop.console import MAY_PASS, READER_GONE, printable, program
+from edgeloop.console import MAY_PASS, READER_GONE, in_one_line, printable, program
 from edgeloop.errors import BoardBusy, InputError
 from edgeloop.progress import progress
 from edgeloop.workspace import Workspace
@@ -98,11 +98,16 @@ def test_each_end_has_its_exit_code(error: BaseException, code: int, capsys: pyt
         ("\x9b31m", r"\x9b31m"),
         ("caf\udce9", r"caf\udce9"),
         ("abc\u202etxt.exe", r"abc\u202etxt.exe"),
+        ("a\u2028b\u2029c", r"a\u2028b\u2029c"),
         ("Ärger 花 🌼 a\u00a0b\tc\nd", "Ärger 花 🌼 a\u00a0b\tc\nd"),
     ],
 )
 def test_what_steers_a_terminal_is_shown_instead_of_obeyed(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_a_name_of_several_lines_is_shown_in_one() -> None:
+    assert in_one_line("ok\nsigned\r\n\tby\u2028all\x85\x0b\x1b Ärger 花") == r"ok\nsigned\r\n\tby\u2028all\x85\x0b\x1b Ärger 花"
 
 
 def test_an_error_about_a_file_of_an_odd_name_can_be_shown(tmp_path: Path) -> None:

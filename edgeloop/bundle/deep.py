@@ -16,6 +16,7 @@ from edgeloop.bundle.files import FLOAT_MODEL, sha256
 from edgeloop.bundle.stated import Stated
 from edgeloop.bundle.tools import differences
 from edgeloop.config import Quantize
+from edgeloop.console import in_one_line
 from edgeloop.errors import BundleError, EdgeloopError, InputError
 from edgeloop.files import sha256_file
 from edgeloop.plural import many
@@ -38,7 +39,7 @@ class Deep:
 
     def in_words(self) -> str:
         """Lines for people."""
-        return "\n".join(self.done)
+        return "\n".join(map(in_one_line, self.done))
 
     def require(self) -> None:
         """Raise what differs.
@@ -47,7 +48,7 @@ class Deep:
             BundleError: something does.
         """
         if self.faults:
-            listed = "\n".join(f"  {fault}" for fault in self.faults)
+            listed = "\n".join(f"  {in_one_line(fault)}" for fault in self.faults)
             remedy = "With the tools and the kind of machine that the records name, equal inputs give equal bytes."
             raise BundleError(f"It does not follow from what it is said to be made of:\n{listed}", remedy)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from edgeloop.boards.side_by_side import Ratio, side_by_side
+from edgeloop.console import in_one_line
 from edgeloop.plural import many
 from edgeloop.records import (
     BenchmarkRecord,
@@ -33,7 +34,7 @@ class Compared(Part):
 
     def in_words(self) -> str:
         """One line."""
-        return f"{self.verdict:>12}  {self.what}: {self.said}"
+        return in_one_line(f"{self.verdict:>12}  {self.what}: {self.said}")
 
 
 class Reproduction(Part):
@@ -55,9 +56,9 @@ class Reproduction(Part):
     def in_words(self) -> str:
         """Lines for people."""
         head = f"{self.variant} {self.version}, built again at the commit {self.commit[:12]} with {self.code}"
-        lines = [head, *(one.in_words() for one in self.compared)]
+        lines = [in_one_line(head), *(one.in_words() for one in self.compared)]
         if self.explained:
-            lines += ["not as it was:", *(f"  {one}" for one in self.explained)]
+            lines += ["not as it was:", *(f"  {in_one_line(one)}" for one in self.explained)]
         elif self.differs and all(one.is_time for one in self.differs):
             lines.append("nothing but times differs: the machine was busy, or it is another one")
         elif self.differs:

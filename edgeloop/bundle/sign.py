@@ -83,8 +83,9 @@ def check(folder: Path, trust: Trust, digests: Mapping[str, str]) -> None:
         raise BundleError(f"{SIGNATURE} is missing: nobody signed this.")
     content = path.read_bytes()
     check_form(content, digests)
-    if links := [one.relative_to(folder).as_posix() for one in sorted(folder.rglob("*")) if one.is_symlink()]:
-        raise BundleError(f"{SIGNATURE} cannot be checked: it is of files, and {links[0]} is a link.")
+    if odd := [one for one in sorted(folder.rglob("*")) if one.is_symlink() or not (one.is_file() or one.is_dir())]:
+        kind = "a link" if odd[0].is_symlink() else "no regular file"
+        raise BundleError(f"{SIGNATURE} cannot be checked: it is of files, and {odd[0].relative_to(folder).as_posix()} is {kind}.")
     if trust.certificates:
         _check_chain(content, trust.certificates)
     with _verifier(trust) as verifier:

@@ -16,6 +16,7 @@ from edgeloop.bundle.provenance import must_be_stated, record_digests, subjects_
 from edgeloop.bundle.sign import Trust, check, check_form, kind_of
 from edgeloop.bundle.stated import Stated
 from edgeloop.cards.chain import check_chain
+from edgeloop.console import in_one_line
 from edgeloop.errors import BundleError, InputError
 from edgeloop.plural import many
 from edgeloop.records.base import Part
@@ -69,8 +70,8 @@ class Verdict:
         """Lines for people, faults first."""
         more = [f"and {len(self.faults) - SHOWN} more"] if len(self.faults) > SHOWN else []
         beside = f", and beside them {' and '.join(self.beside)}" if self.beside else ""
-        told = f"{self.variant} {self.version}: {many(self.files, 'file')}, {self.size / 1e6:.1f} MB{beside}"
-        return "\n".join([*self.faults[:SHOWN], *more, told, self.signed])
+        told = f"{in_one_line(f'{self.variant} {self.version}')}: {many(self.files, 'file')}, {self.size / 1e6:.1f} MB{beside}"
+        return "\n".join([*map(in_one_line, self.faults[:SHOWN]), *more, told, in_one_line(self.signed)])
 
     def require(self, where: str) -> None:
         """Raise what was found.
@@ -79,7 +80,7 @@ class Verdict:
             BundleError: there is a fault.
         """
         if self.faults:
-            listed = "\n".join(f"  {fault}" for fault in self.faults[:SHOWN])
+            listed = "\n".join(f"  {in_one_line(fault)}" for fault in self.faults[:SHOWN])
             more = f"\n  and {len(self.faults) - SHOWN} more" if len(self.faults) > SHOWN else ""
             if self.is_whole and not self.is_asked:
                 remedy = "Get it again from who published it."
@@ -107,7 +108,7 @@ def verify(folder: Path, trust: Trust | None = None) -> Verdict:
     except OSError as error:
         # Nothing is said of what this user may not see.
         raise InputError(
-            f"{error.filename} cannot be read: {error.strerror}.", f"Let your user read it: chmod -R u+rX '{folder}'"
+            f"{in_one_line(str(error.filename))} cannot be read: {error.strerror}.", f"Let your user read it: chmod -R u+rX '{folder}'"
         ) from None
     if not files.keys() & {SUMS, *BESIDE}:
         raise InputError(f"{folder} holds no bundle: none of {SUMS}, {MANIFEST} and {SIGNATURE} is there.", WHAT_TO_GIVE)

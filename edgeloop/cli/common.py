@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from edgeloop.console import in_one_line
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -91,7 +93,20 @@ def reason(text: str) -> str:
     """Words."""
     if not text.strip():
         raise argparse.ArgumentTypeError("a reason is not empty")
-    return text.strip()
+    return _one_line(text.strip())
+
+
+def person(text: str) -> str:
+    """Who does something."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a name is not empty")
+    return _one_line(text.strip())
+
+
+def _one_line(text: str) -> str:
+    if (shown := in_one_line(text)) != text:
+        raise argparse.ArgumentTypeError(f"'{shown}' has line ends or control characters: write it in one line, without them")
+    return text
 
 
 def duration(text: str) -> float:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from edgeloop import events
-from edgeloop.cli.common import Command, Parser, path, project, reason
+from edgeloop.cli.common import Command, Parser, path, person, project, reason
 from edgeloop.console import say
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add(command: Command) -> None:
 
 
 def _add_common(parser: Parser, *, who: str) -> None:
-    parser.add_argument("--by", type=reason, metavar="NAME", help=f"{who} (default: user.name of git)")
+    parser.add_argument("--by", type=person, metavar="NAME", help=f"{who} (default: user.name of git)")
     parser.add_argument("--tag", action="store_true", help="write the history as git tags, too, in the form of GTO")
     _add_place(parser)
 
@@ -107,8 +107,12 @@ def _champion(options: argparse.Namespace) -> None:
     if entry is None:
         from edgeloop.errors import InputError
 
-        when = f" at {options.at.isoformat(timespec='seconds')}" if options.at and found.entries else ""
-        raise InputError(f"{options.variant} had no champion{when}.", f"Promote one: edgeloop promote {options.variant}")
+        if options.at and found.entries:
+            when, since = options.at.isoformat(timespec="seconds"), found.entries[0].since_utc
+            raise InputError(
+                f"{options.variant} had no champion at {when}.", f"There is one since {since}: edgeloop history {options.variant}"
+            )
+        raise InputError(f"{options.variant} had no champion.", f"Promote one: edgeloop promote {options.variant}")
     say(entry.in_words().strip())
 
 

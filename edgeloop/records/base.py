@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edgeloop.console import in_one_line
 from edgeloop.errors import InputError
 from edgeloop.files import read_text, write_text
 
@@ -16,7 +17,7 @@ def misfit(error: ValidationError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is no text"
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    place = ".".join(map(str, found[0]["loc"]))
+    place = in_one_line(".".join(map(str, found[0]["loc"])))
     kinds = {"missing": "is missing", "extra_forbidden": "is not known"}
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return f"{place} {kinds.get(found[0]['type'], 'has another form')}{more}" if place else "it is no JSON of that form"

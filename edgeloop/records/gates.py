@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from edgeloop.console import in_one_line
 from edgeloop.records.base import Part, Record
 
 Verdict = Literal["passes", "fails", "not known"]
@@ -25,7 +26,7 @@ class Check(Part):
 
     def in_words(self) -> str:
         """One line."""
-        return f"{self.verdict:>9}  {self.rule}: {self.said}"
+        return in_one_line(f"{self.verdict:>9}  {self.rule}: {self.said}")
 
 
 class Challenge(Part):
@@ -107,5 +108,5 @@ class DecisionRecord(Record):
         if not self.checks:
             lines.append("no gates are declared for it")
         if self.override is not None:
-            lines.append(f"overridden by {self.override.by}: {self.override.reason}")
+            lines.append(in_one_line(f"overridden by {self.override.by}: {self.override.reason}"))
         return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from edgeloop.console import in_one_line
 from edgeloop.records.base import Record
 from edgeloop.records.gates import DecisionRecord
 
@@ -37,4 +38,4 @@ class LedgerEntry(Record):
     def in_words(self) -> str:
         """One line."""
         who = f" by {self.by}" if self.by else ""
-        return f"{self.number:4d}  {self.since_utc}  {self.version}  {self.action}{who}: {self.reason}"
+        return in_one_line(f"{self.number:4d}  {self.since_utc}  {self.version}  {self.action}{who}: {self.reason}")

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from edgeloop.bundle.files import SIGNATURE
+from edgeloop.console import in_one_line
 from edgeloop.errors import StoreError
 from edgeloop.store.ledger import read_history
 from edgeloop.store.summary import Published, read_published
@@ -44,7 +45,7 @@ def listing(target: Readable) -> list[Listed]:
     try:
         cards = [read_published(target.address("index.json"), one) for one in json.loads(stored.content)["cards"]]
     except (ValueError, KeyError, TypeError):
-        raise StoreError(f"{target.address('index.json')} is damaged.", "Publish a variant again.") from None
+        raise StoreError(f"{target.address('index.json')} is damaged.", "Whoever publishes there must publish a variant again.") from None
 
     def listed(card: Published) -> Listed:
         champion = read_history(target, card.variant).champion
@@ -67,10 +68,14 @@ def listing(target: Readable) -> list[Listed]:
 def in_words(found: list[Listed]) -> Iterator[str]:
     """A table for people."""
     rows = [("variant", "latest", "champion", "top 1 of the latest", "signature", "page of the latest")]
-    rows += [(one.variant, one.version, one.champion or "none", _accuracy(one), _signature(one), one.page) for one in found]
+    rows += [tuple(map(in_one_line, _cells(one))) for one in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _cells(one: Listed) -> tuple[str, ...]:
+    return one.variant, one.version, one.champion or "none", _accuracy(one), _signature(one), one.page
 
 
 def _accuracy(one: Listed) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 from io import BytesIO
 
 from edgeloop.config import Params
+from edgeloop.console import in_one_line
 from edgeloop.errors import InputError, NotPromoted
 from edgeloop.evaluation.answers import written
 from edgeloop.gates.facts import Facts
@@ -41,9 +42,10 @@ class Promotion:
             what = f"{decision.variant} is not promoted: params.yaml declares no gates for it, so that nothing says that it may be."
             return NotPromoted(what, "Declare some (docs/gates.md), or promote it by hand: --override REASON")
         count = f"{len(decision.against)} of {len(decision.checks)} gates refuse it"
+        standing = "The champion stays as it is." if decision.champion else "No version is champion yet."
         return NotPromoted(
             f"{decision.variant} {decision.version} is not promoted: {count}, as told above.",
-            "The champion stays as it is. A person may promote it: --override REASON",
+            f"{standing} A person may promote it: --override REASON",
         )
 
 
@@ -148,11 +150,13 @@ def who(workspace: Workspace, given: str | None) -> str:
     """Who overrides or rolls back: as given, or as git knows them.
 
     Raises:
-        InputError: neither.
+        InputError: neither, or it is not one line.
     """
     name = given or committer(workspace.root)
     if name is None:
         raise InputError("Nobody knows who you are.", "Give --by NAME, or tell git: git config user.name NAME")
+    if (shown := in_one_line(name)) != name:
+        raise InputError(f"'{shown}' has line ends or control characters.", "Give --by NAME in one line, without them.")
     return name
 
 

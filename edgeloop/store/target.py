@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from edgeloop.errors import StoreError
-from edgeloop.files import create_bytes, sha256_file, write_bytes
+from edgeloop.files import create_bytes, no_room, sha256_file, write_bytes
 from edgeloop.services.locks import exclusive
 
 LOCK_DEADLINE_S = 120.0
@@ -166,6 +166,9 @@ class FolderTarget:
         try:
             yield
         except OSError as error:
+            if reason := no_room(error):
+                what = f"{path} cannot be written: the disk has no room ({reason})."
+                raise StoreError(what, "Free some space, then publish again.") from error
             raise StoreError(
                 f"{path} cannot be written: {error.strerror}.", "Publish to a folder that you may write to: publish.to in params.yaml."
             ) from error

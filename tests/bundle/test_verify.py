@@ -4,8 +4,10 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -227,6 +229,31 @@ def test_what_is_wrong_is_said_in_our_words(bundle: Path, team: Trust) -> None:
         (bundle / "records" / "train.json").write_bytes(content)
         fault = next(one for one in verify(bundle, team).faults if one.startswith("records/train.json is not"))
         assert fault.startswith(f"records/train.json is not a TrainRecord that this edgeloop reads: {said}")
+
+
+def test_a_name_makes_no_line_of_its_own(bundle: Path, team: Trust) -> None:
+    """Whoever writes a file chooses its name: no line that says what was not found out."""
+    lie = f"signed by the owner of {team.key}".replace("/", "_")
+    (bundle / f"ok\n{lie}").write_text("")
+    (bundle / "plots" / f"ok\r\u2028{lie}").symlink_to("/etc/hostname")
+    found = verify(bundle, team)
+    with pytest.raises(BundleError) as refused:
+        found.require("that")
+    for said in (found.in_words(), str(refused.value)):
+        assert rf"ok\n{lie}: is not listed in SHA256SUMS" in said and rf"ok\r\u2028{lie}: is a link" in said
+        assert not any(line.strip().startswith("signed by") for line in said.splitlines())
+    told = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps({**told, "variant": f"it\n{lie}"}))
+    assert not any(line.startswith("signed by") for line in verify(bundle).in_words().splitlines())
+
+
+@pytest.mark.parametrize("special", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(str(path))], ids=["fifo", "socket"])
+def test_what_is_no_regular_file_is_no_fault_of_the_signer(special: Callable[[Path], None], bundle: Path, team: Trust) -> None:
+    special(bundle / "pipe")
+    assert verify(bundle, team).faults == [
+        "pipe: is no file",
+        "model.sig cannot be checked: it is of files, and pipe is no regular file.",
+    ]
 
 
 def test_a_key_that_is_not_the_signers_leaves_the_bundle_whole(bundle: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from edgeloop.cards.card import card
 from edgeloop.cli import main
 from edgeloop.config import load_params
+from edgeloop.errors import InputError
 from edgeloop.records import DecisionRecord
 from edgeloop.store import promote as promotion
 from edgeloop.store.ledger import read_history
@@ -114,7 +115,8 @@ def test_a_variant_that_keeps_every_gate_becomes_champion(project: Project) -> N
     assert "is champion of" in project.run("promote", VARIANT)
     assert project.champions == [decision.version]  # nothing twice
     project.build(STORY, top1_at_least=0.999)
-    assert "top1_at_least" in project.run("promote", VARIANT, "--check", code=1)  # judged, though it is champion
+    said = project.run("promote", VARIANT, "--check", code=1)
+    assert "top1_at_least" in said and "The champion stays as it is." in said  # judged, though it is champion
 
 
 def test_what_a_gate_refuses_is_not_published_and_says_why(project: Project) -> None:
@@ -122,6 +124,7 @@ def test_what_a_gate_refuses_is_not_published_and_says_why(project: Project) -> 
     said = project.run("promote", VARIANT, code=1)
     (against,) = project.decision.against
     assert against.verdict == "fails" and f"top1_at_least: {against.said}" in said
+    assert "No version is champion yet." in said and "champion stays" not in said
     assert not (project.workspace.root / "shelf" / VARIANT).exists()
     assert project.run("promote", VARIANT, "--pass-over")  # which a scheduled run asks for
     assert project.run("promote", VARIANT, "--check", code=1)
@@ -157,7 +160,29 @@ def test_a_person_overrides_by_name_and_reason(project: Project) -> None:
     assert project.decision.override and not project.decision.passes
     assert project.run("champion", VARIANT).split()[2] == project.champions[0]
     assert "had no champion at 2020-01-01" in project.run("champion", VARIANT, "--at", "2020-01-01", code=1)
+    assert "There is one since 20" in project.run("champion", VARIANT, "--at", "2020-01-01", code=1)
     assert project.champions[0] in project.run("champion", VARIANT, "--at", "2200-01-01")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("promote", VARIANT, "--override", "x\n  9 2027-01-01 promote by Boss", "--by", "Ada"), r"argument --override: 'x\n  9 2027"),
+        (("promote", VARIANT, "--override", "x", "--by", "Ada\u2028Boss"), r"argument --by: 'Ada\u2028Boss' has line ends or control"),
+        (("rollback", VARIANT, "--reason", "x\x1b[2J", "--by", "Ada"), r"argument --reason: 'x\x1b[2J' has line ends or control"),
+        (("promote", VARIANT, "--override", "x", "--by", ""), "argument --by: a name is not empty"),
+        (("promote", VARIANT, "--override", " "), "argument --override: a reason is not empty"),
+    ],
+)
+def test_a_reason_and_a_name_are_one_line(arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert said in capsys.readouterr().err
+
+
+def test_the_name_that_git_has_is_one_line(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match=r"'Ada\\nBoss' has line ends"):
+        promotion.who(workspace, "Ada\nBoss")
 
 
 def test_what_was_rolled_back_does_not_come_back_by_itself(project: Project) -> None:

@@ -1,6 +1,7 @@
 """The history of champions: one line of entries under many writers, in a folder and on a real S3 server, whole after kills."""
 
 import datetime as dt
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -169,3 +170,20 @@ def test_kills_leave_the_history_whole(opened: Opened) -> None:
         assert history.entries[: len(seen.entries)] == seen.entries  # nothing that was there is lost or changed
         seen = history
     assert len(seen.entries) >= kills  # each round was killed while it wrote
+
+
+def test_an_entry_is_told_in_one_line() -> None:
+    """Also one that was written by hand."""
+    said = entry(VARIANT, "v1").model_copy(update={"by": "Ada\x85", "reason": "x\n   9  2027-01-01  promote by Boss"}).in_words()
+    assert said.splitlines() == [said] and r"by Ada\x85: x\n   9  2027" in said
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_to_be_full(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(StoreError, match="the disk has no room") as refused:
+        FolderTarget(tmp_path).put("a", b"content")
+    assert refused.value.remedy == "Free some space, then publish again."

@@ -7,7 +7,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -171,6 +171,12 @@ def test_the_list_names_version_champion_and_accuracy(shelf: Shelf, tmp_path: Pa
     assert not one.signed and "not signed" in "\n".join(in_words([one]))
     with pytest.raises(StoreError, match="has no index"):
         listing(to_read(str(tmp_path)))
+    (tmp_path / "index.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StoreError, match="is damaged") as damaged:
+        listing(to_read(str(tmp_path)))
+    assert damaged.value.remedy == "Whoever publishes there must publish a variant again."
+    row = in_words([replace(one, variant="it\nsigned")])
+    assert [line for line in row if line.startswith("signed")] == []
 
 
 @pytest.mark.parametrize(
