@@ -108,5 +108,6 @@ class DecisionRecord(Record):
         if not self.checks:
             lines.append("no gates are declared for it")
         if self.override is not None:
-            lines.append(in_one_line(f"overridden by {self.override.by}: {self.override.reason}"))
+            told = "not needed, as every gate passes: the override" if self.passes else "overridden"
+            lines.append(in_one_line(f"{told} by {self.override.by}: {self.override.reason}"))
         return "\n".join(lines)
