@@ -28,7 +28,7 @@ def disk_error(error: OSError) -> DiskError | None:
         return DiskError(
             f"{what} cannot be written: the disk has no room ({reason}).", "Free some space, then give the same command again."
         )
-    if reason := _CLOSED.get(error.errno or 0):
+    if reason := _CLOSED.get(error.errno or 0, ""):
         return DiskError(
             f"{what} cannot be written: {reason}.", "Work in a folder that you may write to, then give the same command again."
         )

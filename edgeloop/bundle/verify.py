@@ -70,7 +70,7 @@ class Verdict:
         """Lines for people, faults first."""
         more = [f"and {len(self.faults) - SHOWN} more"] if len(self.faults) > SHOWN else []
         beside = f", and beside them {' and '.join(self.beside)}" if self.beside else ""
-        told = f"{in_one_line(f'{self.variant} {self.version}')}: {many(self.files, 'file')}, {self.size / 1e6:.1f} MB{beside}"
+        told = f"{self.variant} {self.version}: {many(self.files, 'file')}, {self.size / 1e6:.1f} MB{beside}"
         return "\n".join([*map(in_one_line, self.faults[:SHOWN]), *more, told, in_one_line(self.signed)])
 
     def require(self, where: str) -> None:
@@ -121,7 +121,8 @@ def verify(folder: Path, trust: Trust | None = None) -> Verdict:
     signed = _signature(folder, files, trust, faults)
     is_asked = trust is not None and trust.is_given
     beside = tuple(name for name in BESIDE if name in files)
-    return Verdict(about.variant, about.version, len(content), sum(map(len, content.values())), beside, signed, faults, is_whole, is_asked)
+    variant, version = map(in_one_line, (about.variant, about.version))
+    return Verdict(variant, version, len(content), sum(map(len, content.values())), beside, signed, faults, is_whole, is_asked)
 
 
 def _files(folder: Path, faults: list[str]) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgeloop import events
 from edgeloop.cli.common import Command, Parser, path, person, project, reason
-from edgeloop.console import say
+from edgeloop.console import in_one_line, say
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
@@ -121,7 +121,7 @@ def _rollback(options: argparse.Namespace) -> None:
     from edgeloop.store.promote import roll_back, who
 
     entry = roll_back(workspace, params, options.variant, who(workspace, options.by), options.reason, to=options.to)
-    say(f"champion of {options.variant}: {entry.version} again")
+    say(in_one_line(f"champion of {options.variant}: {entry.version} again"))
     say("the models in this folder stay as they are; a scheduled run does not promote again what was given up")
     if options.tag:
         _tag(workspace, params, options.variant, options.to)

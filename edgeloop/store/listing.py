@@ -67,15 +67,15 @@ def listing(target: Readable) -> list[Listed]:
 
 def in_words(found: list[Listed]) -> Iterator[str]:
     """A table for people."""
-    rows = [("variant", "latest", "champion", "top 1 of the latest", "signature", "page of the latest")]
-    rows += [tuple(map(in_one_line, _cells(one))) for one in found]
+    rows = [["variant", "latest", "champion", "top 1 of the latest", "signature", "page of the latest"]]
+    rows += [list(map(in_one_line, _cells(one))) for one in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _cells(one: Listed) -> tuple[str, ...]:
-    return one.variant, one.version, one.champion or "none", _accuracy(one), _signature(one), one.page
+def _cells(one: Listed) -> list[str]:
+    return [one.variant, one.version, one.champion or "none", _accuracy(one), _signature(one), one.page]
 
 
 def _accuracy(one: Listed) -> str:
