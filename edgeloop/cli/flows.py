@@ -83,7 +83,10 @@ def _watch(options: argparse.Namespace) -> None:
 
     found = [one for name in options.benchmarks for one in watch(workspace, params, name, say)]
     if found:
-        raise Slower("\n".join(one.in_words() for one in found), "If it is meant to be so: promote the variant anew; where it has no champion, commit dvc.lock.")
+        raise Slower(
+            "\n".join(one.in_words() for one in found),
+            "If it is meant to be so: promote the variant anew; where it has no champion, commit dvc.lock.",
+        )
     say("nothing got slower")
 
 
