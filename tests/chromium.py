@@ -85,8 +85,13 @@ class Page:
         self.call("Page.navigate", url=address)
 
     def text(self) -> str:
-        """What is visible, as one line."""
-        return " ".join(str(self.run(_TEXT)).split())
+        """What is visible, as one line; nothing in the moment in which another page is opened."""
+        try:
+            return " ".join(str(self.run(_TEXT)).split())
+        except AssertionError as error:
+            if "navigated" not in str(error):
+                raise
+            return ""
 
     def see(self, *wanted: str, seconds: float = SHOWS_S) -> str:
         """Wait until all of `wanted` are visible; returns the whole text."""

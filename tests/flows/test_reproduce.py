@@ -97,6 +97,7 @@ def test_data_that_nothing_leads_to_are_named(built: Path) -> None:
     assert git(root, "worktree", "list").count("\n") == 0
 
 
+@pytest.mark.long
 def test_data_come_from_the_revision_that_dvc_has(once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "dvc"))
     here, there = Workspace(first_data_revision(once, tmp_path, "", "")), Workspace(tmp_path / "worktree")
