@@ -40,6 +40,7 @@ def test_what_was_built_comes_out_again_to_the_bit(
     assert "generated again, and equal to the bit" in said
 
 
+@pytest.mark.long
 def test_what_does_not_follow_is_named_with_the_tools_that_differ(built: Path, tmp_path: Path) -> None:
     bundle = shutil.copytree(built / "bundle", tmp_path / "bundle")
     model = bundle / "models" / "per_tensor.tflite"

@@ -94,7 +94,7 @@ def test_a_failed_stage_stops_those_that_need_it_and_no_others_and_lost_outputs_
 WAIT = "touch {own}.here && for i in $(seq 300); do test -e {other}.here && break; sleep 0.1; done; test -e {other}.here"
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_independent_stages_run_at_once(served: Project) -> None:
     """`train` and `other` each end only when the other one has begun."""
     pipeline = served.root / "dvc.yaml"

@@ -72,7 +72,7 @@ def test_a_stage_that_may_pass_is_tried_three_times_at_most_and_the_ui_says_so(s
     assert states.count("AwaitingRetry") == 2
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_what_is_wrong_is_tried_once(served: Project) -> None:
     trouble(served, train="1 train.log 99", other="1 other.log 99")
     served.retrain(ok=False)
@@ -105,7 +105,7 @@ def test_of_a_command_that_tells_nothing_the_end_of_its_output_is_shown(project:
     assert error.endswith("Repeat it with: dvc repro fetch")
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_what_became_of_a_stage_is_told_and_not_read(project: Project) -> None:
     address = f"train@{VARIANT}"
 

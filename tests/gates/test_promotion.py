@@ -283,7 +283,7 @@ def test_git_tags_say_what_the_history_says_and_gto_reads_them(project: Project)
     assert "the history says" in project.run("history", VARIANT, "--tag", code=1)
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_the_same_on_a_real_s3_server(project: Project) -> None:
     store = local_store(project.workspace)
     try:
