@@ -138,11 +138,11 @@ class Site:
         return Server(f"{known['address']}/api")
 
     def services(self, action: str) -> str:
-        return self.project.run(sys.executable, "-m", "edgeloop", action, timeout=400)
+        return self.project.run(sys.executable, "-m", "edgeloop", action)
 
     def run(self) -> str:
         """`edgeloop run sample all all --publish`, to its end."""
-        return self.project.run(*run_command(), timeout=300)
+        return self.project.run(*run_command())
 
     def clear(self, place: str) -> None:
         """Nothing is built, and what is published goes to another place."""

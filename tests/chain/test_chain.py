@@ -205,7 +205,7 @@ def test_the_other_archives_are_prepared_too(
     change(project, "build: [sample]", f"build: [{dataset}-fdmobilenet_0.25-128]")
     edgeloop(project, "graph")
     edgeloop(project, "fetch", dataset, "--from", str(shared(f"datasets/{archive}")))
-    project.run(sys.executable, "-m", "dvc", "repro", f"prepare@{dataset}", timeout=300)
+    project.run(sys.executable, "-m", "dvc", "repro", f"prepare@{dataset}")
     record = PrepareRecord.read(project.root / "data" / dataset / "prepare.json")
     assert len(record.classes) == classes
     assert min(split.images for split in record.splits.values()) > 0

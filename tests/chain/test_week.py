@@ -112,4 +112,4 @@ def test_each_command_of_the_week_prints_what_the_page_says(clone: Project) -> N
                 line = missing(printed.splitlines(), command.printed)
                 assert line is None, f"$ {command.typed}\ndoes not print\n{line}\nbut\n{printed}"
     finally:
-        clone.run("edgeloop", "down", timeout=120)
+        clone.run("edgeloop", "down")

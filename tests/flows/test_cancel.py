@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import ROOT, VARIANT, Project, sleepers, until
+from flows_in_miniature import HANGS_S, ROOT, VARIANT, Project, sleepers, until
 
 from edgeloop.boards.lock import occupancy
 
@@ -47,7 +47,7 @@ def start(project: Project) -> "subprocess.Popen[str]":
     """A run, once both of its stages have begun."""
     argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--slots", "2"]
     flow = subprocess.Popen(argv, cwd=project.root, env=project.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    until(lambda: all((project.root / f"{name}.here").exists() for name in ("train", "other")), 60)
+    until(lambda: all((project.root / f"{name}.here").exists() for name in ("train", "other")), HANGS_S)
     return flow
 
 
@@ -115,12 +115,12 @@ def installed(project: Project) -> Iterator[Project]:
     """The small project with its own services, a worker among them."""
     (project.root / "flows").symlink_to(ROOT / "flows")
     (project.root / "prefect.yaml").write_bytes((ROOT / "prefect.yaml").read_bytes())
-    project.run(sys.executable, "-m", "edgeloop", "up", timeout=400)
+    project.run(sys.executable, "-m", "edgeloop", "up")
     address = json.loads((project.root / ".edgeloop" / "services" / "prefect.json").read_text(encoding="utf-8"))["address"]
     yield Project(
         project.root, project.env | {"PREFECT_API_URL": f"{address}/api", "PREFECT_HOME": str(project.root / ".edgeloop/prefect")}
     )
-    project.run(sys.executable, "-m", "edgeloop", "down", timeout=400)
+    project.run(sys.executable, "-m", "edgeloop", "down")
 
 
 @pytest.mark.long
@@ -129,7 +129,7 @@ def test_a_run_of_the_worker_is_cancelled_too(installed: Project) -> None:
     deployment = installed.ask("/deployments/name/retrain/scheduled")["id"]
     parameters = {"root": str(installed.root), "publish": False, "slots": 2}
     run = installed.ask(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
-    until(lambda: all(Path(installed.root / f"{name}.here").exists() for name in ("train", "other")), 90)
+    until(lambda: all(Path(installed.root / f"{name}.here").exists() for name in ("train", "other")), HANGS_S)
     began = time.monotonic()
     cancel(installed, run)
     assert_it_ended_well(installed, run, began)

@@ -34,7 +34,7 @@ def mine(project: Project, first: Path) -> Project:
 
 
 def edgeloop(project: Project, *arguments: str, ok: bool = True) -> str:
-    return project.run(sys.executable, "-m", "edgeloop", *arguments, ok=ok, timeout=200)
+    return project.run(sys.executable, "-m", "edgeloop", *arguments, ok=ok)
 
 
 def labels(project: Project) -> dict[str, tuple[str, str | None]]:
@@ -147,7 +147,7 @@ def test_a_restore_that_is_killed_is_gone_on_with_by_the_same_command(mine: Proj
     assert restoring.poll() is None or after_s > 1
     restoring.send_signal(signal.SIGKILL)
     restoring.wait(timeout=10)
-    said = mine.run(*argv, ok=mine.run("git", "rev-parse", "HEAD~1").strip() == head, timeout=200)
+    said = mine.run(*argv, ok=mine.run("git", "rev-parse", "HEAD~1").strip() == head)
     assert "committed as" in said or "is at the revision" in said
     assert labels(mine) == before
     assert not begun.exists()

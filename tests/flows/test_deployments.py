@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def services(project: Project, action: str, ok: bool = True) -> str:
-    return project.run(sys.executable, "-m", "edgeloop", action, ok=ok, timeout=400)
+    return project.run(sys.executable, "-m", "edgeloop", action, ok=ok)
 
 
 def schedule(project: Project, line: str) -> None:

@@ -67,7 +67,7 @@ def installed(project: Project, first_revision: Path) -> Iterator[Project]:
     made.run("git", "add", "--all")
     made.run("git", "commit", "--quiet", "--amend", "--no-edit")
     yield made
-    made.run(sys.executable, "-m", "edgeloop", "down", timeout=400)
+    made.run(sys.executable, "-m", "edgeloop", "down")
 
 
 def grown(project: Project, revision: Path) -> Project:
@@ -77,7 +77,7 @@ def grown(project: Project, revision: Path) -> Project:
 
 
 def ingest(project: Project, *arguments: str, ok: bool = True) -> str:
-    return project.run(sys.executable, "-m", "edgeloop", "ingest", "sample", *arguments, ok=ok, timeout=200)
+    return project.run(sys.executable, "-m", "edgeloop", "ingest", "sample", *arguments, ok=ok)
 
 
 def splits(project: Project) -> dict[str, str | None]:
@@ -130,7 +130,7 @@ def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_i
     text = text.replace("variants:", sample.replace("  sample:", "  absent:") + "variants:", 1).replace("[sample]", "[sample, absent]")
     params.write_text(f"{text}ingest:\n  absent: {{from: not/there}}\n  sample: {{from: {folder}, retrain: false}}\n", encoding="utf-8")
     call = f"from flows.ingest import ingest; ingest({str(growing.root)!r})"
-    said = growing.run(sys.executable, "-c", call, ok=False, timeout=200)
+    said = growing.run(sys.executable, "-c", call, ok=False)
     assert "1 of 2 ingests failed" in said
     assert "not/there is not a folder" in said
     assert commits(growing) == ["Data: 3 new images of sample", "First revision"]
@@ -149,12 +149,12 @@ def test_a_scheduled_ingest_takes_what_lies_in_a_bucket_and_then_nothing(install
         declared = """ingest:\n  sample: {from: "s3://cameras/north", endpoint: local}\nschedules:\n  ingest: "* * * * *"\n"""
         params.write_text(params.read_text(encoding="utf-8") + declared, encoding="utf-8")
         installed.run("git", "commit", "--quiet", "--all", "--amend", "--no-edit")
-        said = installed.run(sys.executable, "-m", "edgeloop", "up", timeout=400)
+        said = installed.run(sys.executable, "-m", "edgeloop", "up")
         assert "by themselves run: ingest (* * * * * UTC)" in said
         until(lambda: commits(installed) == [MODELS, "Data: 3 new images of sample", "First revision"], 240)
     finally:
         params.write_text(params.read_text(encoding="utf-8").replace('"* * * * *"', '"off"'), encoding="utf-8")
-        installed.run(sys.executable, "-m", "edgeloop", "up", timeout=400)
+        installed.run(sys.executable, "-m", "edgeloop", "up")
     record = IngestRecord.read(installed.root / "additions" / "sample" / "00001.json")
     assert (record.source, sum(record.quarantined.values())) == ("s3://cameras/north", 1)
     after = splits(installed)
@@ -278,7 +278,7 @@ def test_what_is_pushed_is_built_by_a_worker_elsewhere_and_is_there_for_every_cl
     assert growing.run("git", "rev-parse", "HEAD") == growing.run("git", "rev-parse", "origin/main")
     clone = Project(tmp_path / "clone", growing.env)
     growing.run("git", "clone", "--quiet", str(tmp_path / "origin.git"), str(clone.root))
-    clone.run(sys.executable, "-m", "dvc", "pull", timeout=200)
+    clone.run(sys.executable, "-m", "dvc", "pull")
     assert (clone.root / FOLDER / "carded").read_bytes() == (growing.root / FOLDER / "carded").read_bytes()
     assert splits(clone) == splits(growing)
     _another_commit(clone)

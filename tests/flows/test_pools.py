@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows_in_miniature import FOLDER, PARAMS, VARIANT, Project, environment, until
+from flows_in_miniature import FOLDER, HANGS_S, PARAMS, VARIANT, Project, environment, until
 
 from edgeloop.graph import refresh
 from edgeloop.services import Running, Service
@@ -64,8 +64,6 @@ stages:
 LAB = "boards:\n  rig: {kind: virtual-h7, lab: lab1}\n"
 AWAY_S = float(os.environ.get("EDGELOOP_STORE_AWAY", "2"))
 POOLS = "pools: {train: [train]}\n"
-FLOW_S = 500
-"""Guards against a flow that hangs. One takes half a minute alone, and minutes on a machine that does much else."""
 
 
 @dataclass
@@ -221,7 +219,7 @@ def test_a_stage_goes_to_a_worker_and_its_result_comes_back_by_the_run_cache(sit
     refresh(Workspace(site.project.root))
     site.commit("The board is on this desk")
     with site.worker("trainer", "train"), site.flow() as flow:
-        assert flow.wait(timeout=FLOW_S) == 0, site.said
+        assert flow.wait(timeout=HANGS_S) == 0, site.said
     assert site.ran == ["prepare here", "train trainer", "benchmark here", "card here"]
     assert "taken over from trainer: ran" in site.said
     assert f"ran  train@{VARIANT}\n            warning: It learned nothing." in site.said
@@ -237,7 +235,7 @@ def test_a_stage_goes_to_a_worker_and_its_result_comes_back_by_the_run_cache(sit
 @pytest.mark.long
 def test_stages_go_to_a_host_and_to_a_container_and_the_lock_is_that_of_a_local_run(site: Site) -> None:
     with site.worker("trainer", "train"), site.container("bench", "bench-lab1"), site.flow() as flow:
-        assert flow.wait(timeout=FLOW_S) == 0, site.said
+        assert flow.wait(timeout=HANGS_S) == 0, site.said
     assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
     assert "taken over from bench: ran" in site.said
     assert site.lock() == done_here(site)
@@ -247,16 +245,16 @@ def test_stages_go_to_a_host_and_to_a_container_and_the_lock_is_that_of_a_local_
 def test_a_killed_job_and_a_store_that_is_away_leave_the_lock_of_a_local_run(site: Site) -> None:
     (site.notes / "hold-train").touch()
     with site.worker("trainer", "train"), site.worker("bench", "bench-lab1"), site.flow() as flow:
-        until(lambda: "train trainer" in site.ran, 90)
+        until(lambda: "train trainer" in site.ran, HANGS_S)
         os.kill(site.job(), signal.SIGKILL)
         until(lambda: not processes_in(site.host("trainer").root / ".edgeloop" / "clones"), 10)
-        until(lambda: site.ran.count("train trainer") == 2, 60)
+        until(lambda: site.ran.count("train trainer") == 2, HANGS_S)
         os.kill(site.stored.pid, signal.SIGKILL)
         (site.notes / "hold-train").unlink()
-        until(lambda: any("the store does not answer: waiting" in line for line in said_there(site)), 60)
+        until(lambda: any("the store does not answer: waiting" in line for line in said_there(site)), HANGS_S)
         time.sleep(AWAY_S)
         site.store.up()
-        assert flow.wait(timeout=FLOW_S) == 0, site.said
+        assert flow.wait(timeout=HANGS_S) == 0, site.said
     assert "Try 1 of 3." in site.said
     assert "4 of 4 stages built" in site.said
     # Nothing that was finished is done twice, here or there.
@@ -276,7 +274,7 @@ def said_there(site: Site) -> list[str]:
 def test_the_stage_of_a_host_that_dies_is_done_by_another_one_and_a_job_outlives_its_worker(site: Site) -> None:
     (site.notes / "hold-train").touch()
     with site.worker("first", "train") as first, site.worker("bench", "bench-lab1"), site.flow() as flow:
-        until(lambda: "train first" in site.ran, 90)
+        until(lambda: "train first" in site.ran, HANGS_S)
         for dead in (first.pid, site.job()):
             os.kill(dead, signal.SIGKILL)
         died = time.monotonic()
@@ -286,7 +284,7 @@ def test_the_stage_of_a_host_that_dies_is_done_by_another_one_and_a_job_outlives
             os.kill(second.pid, signal.SIGKILL)
             second.wait(timeout=10)
             (site.notes / "hold-train").unlink()
-            assert flow.wait(timeout=FLOW_S) == 0, site.said
+            assert flow.wait(timeout=HANGS_S) == 0, site.said
     assert "Its job has given no sign of life for 40 s. Try 1 of 3." in site.said
     assert site.ran == ["prepare here", "train first", "train second", "benchmark bench", "card here"]
     assert site.lock() == done_here(site)
@@ -308,7 +306,7 @@ def silent_server(site: Site) -> Iterator[None]:
 def test_a_job_that_is_killed_between_its_push_and_its_report_has_not_worked_in_vain(site: Site) -> None:
     (site.notes / "hold-train").touch()
     with site.worker("trainer", "train"), site.worker("bench", "bench-lab1"), site.flow() as flow:
-        until(lambda: "train trainer" in site.ran, 90)
+        until(lambda: "train trainer" in site.ran, HANGS_S)
         job, clones = site.job(), site.host("trainer").root / ".edgeloop" / "clones"
         with silent_server(site):
             (site.notes / "hold-train").unlink()
@@ -318,7 +316,7 @@ def test_a_job_that_is_killed_between_its_push_and_its_report_has_not_worked_in_
                     quiet_since = time.monotonic()
                 time.sleep(0.1)
             os.kill(job, signal.SIGKILL)
-        assert flow.wait(timeout=FLOW_S) == 0, site.said
+        assert flow.wait(timeout=HANGS_S) == 0, site.said
     assert "Try 1 of 3." in site.said
     assert "taken over from trainer: restored" in site.said
     assert site.ran == ["prepare here", "train trainer", "benchmark bench", "card here"]
@@ -329,7 +327,7 @@ def test_a_job_that_is_killed_between_its_push_and_its_report_has_not_worked_in_
 def test_a_worker_that_is_ended_ends_its_stages_and_a_flow_that_waits_for_one_can_be_ended(site: Site) -> None:
     (site.notes / "hold-train").touch()
     with site.worker("trainer", "train") as worker, site.flow() as flow:
-        until(lambda: "train trainer" in site.ran, 90)
+        until(lambda: "train trainer" in site.ran, HANGS_S)
         site.stop(worker)
         until(lambda: not processes_in(site.host("trainer").root / ".edgeloop" / "clones"), 10)
         flow.send_signal(signal.SIGINT)
@@ -342,7 +340,7 @@ def test_ctrl_c_ends_the_stage_on_its_worker_and_after_a_kill_the_next_run_takes
     with site.worker("trainer", "train") as worker, site.worker("bench", "bench-lab1"):
         clones = site.host("trainer").root / ".edgeloop" / "clones"
         with site.flow() as flow:
-            until(lambda: "train trainer" in site.ran, 90)
+            until(lambda: "train trainer" in site.ran, HANGS_S)
             assert processes_in(clones)
             flow.send_signal(signal.SIGINT)
             until(lambda: not processes_in(clones), 10)
@@ -351,13 +349,13 @@ def test_ctrl_c_ends_the_stage_on_its_worker_and_after_a_kill_the_next_run_takes
         assert worker.poll() is None
         until(lambda: site.runs()[0]["state_type"] == "CANCELLED", 20)
         with site.flow() as flow:
-            until(lambda: site.ran.count("train trainer") == 2, 90)
+            until(lambda: site.ran.count("train trainer") == 2, HANGS_S)
             flow.kill()
             flow.wait(timeout=10)
         with site.flow() as flow:
-            until(lambda: "on trainer (flow run" in site.said, 60)
+            until(lambda: "on trainer (flow run" in site.said, HANGS_S)
             (site.notes / "hold-train").unlink()
-            assert flow.wait(timeout=FLOW_S) == 0, site.said
+            assert flow.wait(timeout=HANGS_S) == 0, site.said
     assert len([run for run in site.runs() if run["name"].startswith("train")]) == 2, "the third run found what the second had sent"
     assert site.ran == ["prepare here", "train trainer", "train trainer", "benchmark bench", "card here"]
 

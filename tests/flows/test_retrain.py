@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from flows_in_miniature import FOLDER, VARIANT, Project, sleepers, until
+from flows_in_miniature import FOLDER, HANGS_S, VARIANT, Project, sleepers, until
 
 from edgeloop.config import load_params
 from edgeloop.errors import InputError
@@ -65,7 +65,7 @@ def test_a_place_that_takes_no_cards_is_found_out_before_the_first_stage(served:
     declared = params.read_text(encoding="utf-8")
     argv = (sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--publish")
     params.write_text(f"{declared}publish: {{to: 's3://edgeloop/cards', endpoint: 'http://127.0.0.1:9'}}\n", encoding="utf-8")
-    said = served.run(*argv, ok=False, timeout=200)
+    said = served.run(*argv, ok=False)
     assert "http://127.0.0.1:9" in said
     assert not (served.root / "data").exists(), "nothing was built in vain"
     params.write_text(f"{declared}publish: {{to: input.txt}}\n", encoding="utf-8")
@@ -114,7 +114,7 @@ def test_ctrl_c_ends_every_running_stage_and_a_rerun_goes_on(served: Project) ->
     pipeline.write_text(slow, encoding="utf-8")
     argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all"]
     flow = subprocess.Popen(argv, cwd=served.root, env=served.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    until(lambda: all((served.root / f"{name}.here").exists() for name in ("train", "other")), 60)
+    until(lambda: all((served.root / f"{name}.here").exists() for name in ("train", "other")), HANGS_S)
     flow.send_signal(signal.SIGINT)
     said = flow.communicate(timeout=30)[1]
     assert flow.returncode == 130, said
@@ -129,7 +129,7 @@ def test_a_killed_flow_is_shown_as_crashed_at_the_next_start_which_goes_on(serve
     pipeline.write_text(text.replace("test ! -e broken", "touch train.here; sleep 987.1"), encoding="utf-8")
     argv = [sys.executable, "-m", "edgeloop", "run", "sample", "all", "all"]
     flow = subprocess.Popen(argv, cwd=served.root, env=served.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until((served.root / "train.here").exists, 60)
+    until((served.root / "train.here").exists, HANGS_S)
     flow.kill()
     flow.wait(timeout=10)
     until(lambda: not sleepers(served.root), 10)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from chromium import ABSENT, PROGRAM, Page, chromium
-from flows_in_miniature import ROOT, Project, environment, initialised, until
+from flows_in_miniature import HANGS_S, ROOT, Project, environment, initialised, until
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -75,7 +75,7 @@ def show(project: Project, page: Page, path: str, *wanted: str) -> None:
 
 
 def show_artifact(project: Project, page: Page, key: str, *wanted: str) -> None:
-    until(lambda: bool(newest(project, key)), 60)
+    until(lambda: bool(newest(project, key)), HANGS_S)
     show(project, page, f"/artifacts/artifact/{newest(project, key)[0]['id']}", *wanted)
 
 
@@ -106,7 +106,7 @@ def running(project: Project, *arguments: str) -> Iterator[str]:
     flow = subprocess.Popen(argv, cwd=project.root, env=project.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wanted = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
     try:
-        until(lambda: bool(project.ask("/flow_runs/filter", wanted)), 60)
+        until(lambda: bool(project.ask("/flow_runs/filter", wanted)), HANGS_S)
         yield str(project.ask("/flow_runs/filter", wanted)[0]["id"])
         flow.wait(timeout=400)
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from card_records import Story
 from chromium import ABSENT, PROGRAM, Page, chromium
-from flows_in_miniature import FOLDER, PARAMS, VARIANT, Project, sleepers, until
+from flows_in_miniature import FOLDER, HANGS_S, PARAMS, VARIANT, Project, sleepers, until
 
 from edgeloop.boards.lock import hold
 from edgeloop.cards.card import card
@@ -130,7 +130,7 @@ def running(project: Project) -> str:
         found[:] = [run["id"] for run in project.flow_runs() if run["state_type"] == "RUNNING"]
         return bool(found)
 
-    until(runs, 60)
+    until(runs, HANGS_S)
     return found[0]
 
 
@@ -172,7 +172,7 @@ def watched_while_it_waits(drawn: Project, page: Page) -> str:
     """What is shown while somebody else has the board; returns the run."""
     with hold(BOARD, "somebody else's work", 5):
         run = running(drawn)
-        until(lambda: waits_outside(drawn, run), 60)
+        until(lambda: waits_outside(drawn, run), HANGS_S)
         open_artifact(drawn, page, run, "boards", "place 1 in the queue", "somebody else's work", "waits for it")
         page.open(address(drawn, f"/runs/flow-run/{run}"))
         page.see("Running", "Cancel", "2 variants")
@@ -222,7 +222,7 @@ def test_the_button_in_the_ui_cancels_a_run_that_was_started_in_a_terminal(drawn
         pipeline.read_text(encoding="utf-8").replace("python stage.py train", "touch train.here; sleep 987.1"), encoding="utf-8"
     )
     with started(drawn) as flow:
-        until((drawn.root / "train.here").exists, 60)
+        until((drawn.root / "train.here").exists, HANGS_S)
         page.open(address(drawn, f"/runs/flow-run/{running(drawn)}"))
         page.see("Running")
         page.click("Cancel")

@@ -54,7 +54,7 @@ def fill(project: Project) -> Path:
 
 def refused(project: Project, *argv: str) -> str:
     """What a command says that must fail, at its end; never a trace of Python as the last word."""
-    said = project.run(sys.executable, "-m", *argv, ok=False, timeout=200)
+    said = project.run(sys.executable, "-m", *argv, ok=False)
     last = said.rstrip().splitlines()[-3:]
     assert not any(line.startswith(("Traceback", "OSError")) for line in last), said
     return said

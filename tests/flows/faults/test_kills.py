@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import Project, environment, initialised, until
+from flows_in_miniature import HANGS_S, Project, environment, initialised, until
 from killing import (
     BOARD,
     MARK,
@@ -125,7 +125,7 @@ def start(site: Site, by_worker: bool) -> "subprocess.Popen[bytes] | None":
                 run_command(), cwd=site.root, env=site.project.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
     site.start_by_worker()
-    until(lambda: any(VICTIMS["flow"](line) for line in processes(site.mark).values()), 60)
+    until(lambda: any(VICTIMS["flow"](line) for line in processes(site.mark).values()), HANGS_S)
     return None
 
 

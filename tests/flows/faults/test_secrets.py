@@ -135,7 +135,7 @@ def test_no_secret_is_anywhere_after_the_loop_ran(site: Site, canaries: Canaries
         text = params.read_text(encoding="utf-8").split("publish:")[0]
         address = f"http://edgeloop:{canaries.endpoint}@127.0.0.1:9/"
         params.write_text(f"{text}publish:\n  to: s3://edgeloop/cards\n  endpoint: '{address}'\n", encoding="utf-8")
-        said += site.project.run(sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--publish", ok=False, timeout=300)
+        said += site.project.run(sys.executable, "-m", "edgeloop", "run", "sample", "all", "all", "--publish", ok=False)
         assert "publish failed" in said
         said += site.services("status")
     assert any("edgeloop publish" in line for line in lines), "the command lines were not seen"
@@ -158,7 +158,7 @@ def test_the_password_of_a_database_that_does_not_answer_is_not_shown(site: Site
     address = f"postgresql+asyncpg://edgeloop:{canaries.database}@127.0.0.1:9/prefect"
     project = Project(site.root, site.project.env | {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address})
     with watched_command_lines(site.mark) as lines:
-        said = project.run(sys.executable, "-m", "edgeloop", "up", ok=False, timeout=400)
+        said = project.run(sys.executable, "-m", "edgeloop", "up", ok=False)
     assert "prefect ended with code" in said
     assert found_in(said.encode(), canaries) == set()
     assert {line: names for line in lines if (names := found_in(line.encode(), canaries))} == {}
