@@ -38,4 +38,5 @@ fi
 python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "$marked" --durations 15 --durations-min 5 \
     --junitxml ".venv/tests-$part.xml" "$@"
 [ -z "$types" ] || wait "$types" || { cat .venv/mypy.log; exit 1; }
-printf '%s' "$digest" >".venv/tested-$part"
+# With a limit (EDGELOOP_TESTS_UNTIL, seconds since 1970) some may have been left out.
+[ -n "${EDGELOOP_TESTS_UNTIL:-}" ] || printf '%s' "$digest" >".venv/tested-$part"

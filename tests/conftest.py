@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "shared" in item.keywords:
                 item.add_marker(reason)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """A run with a limit begins no test after it; the summary counts those that it left out."""
+    if time.time() > float(os.environ.get("EDGELOOP_TESTS_UNTIL", "inf")):
+        pytest.skip("the time of this run was up (EDGELOOP_TESTS_UNTIL)")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from edgeloop.codegen.portable.pipeline import Batch, Buffer, Pipeline, Stage, T
 from edgeloop.codegen.portable.plan import Plan, make_plan, rows_bytes
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), streamed=st.booleans())
 def test_no_byte_that_is_still_needed_is_overwritten(seed: int, streamed: bool) -> None:
     pipeline = random_pipeline(seed, streamed=streamed)
