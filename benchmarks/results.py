@@ -6,8 +6,8 @@
 The data sets must be prepared in this project. `--recipes` is a file as `benchmarks/recipes.py` takes it (recipes-flowers.yaml): a name,
 and what it changes of the data set's `train` in params.yaml; without it, the declared recipe alone. **This reads `test`**: choose by
 recipes.py, and come here once. Each run (variant, recipe, seed) is a line of JSON in `--out`, which is committed; runs that are there are
-not repeated, and one that was cut off goes on. `--keep` holds the trained models: a run whose line is taken out of `--out` is then
-converted and tested anew, not trained.
+not repeated; one that was cut off goes on (what it took is then not known: null). `--keep` holds the trained models: a run whose line is
+taken out of `--out` is then converted and tested anew, not trained.
 """
 
 import argparse
@@ -92,10 +92,10 @@ def _run(out: Path, keep: Path | None, name: str, recipe: str, changes: dict[str
     with out.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
     top1 = ", ".join(f"{result.format} {100 * result.top1.value:.2f}" for result in tested.formats)
-    print(f"{name} {recipe} seed {seed}: {top1} %, {took['train_wall_s']:.0f} s", flush=True)
+    print(f"{name} {recipe} seed {seed}: {top1} %", flush=True)
 
 
-def _trained(beside: Workspace, params: Params, name: str) -> tuple[TrainRecord, dict[str, float]]:
+def _trained(beside: Workspace, params: Params, name: str) -> tuple[TrainRecord, dict[str, float | None]]:
     """The record of a training and what it took; of an earlier run where that was kept."""
     cost = beside.root / "cost.json"
     variant = params.variant(name)
@@ -104,7 +104,12 @@ def _trained(beside: Workspace, params: Params, name: str) -> tuple[TrainRecord,
         return TrainRecord.read(kept.train_record), json.loads(cost.read_text("utf-8"))
     begun, cpu = time.perf_counter(), time.process_time()
     trained = train(beside, params, name)
-    took = {"train_wall_s": round(time.perf_counter() - begun, 1), "train_cpu_s": round(time.process_time() - cpu, 1)}
+    took: dict[str, float | None] = {
+        "train_wall_s": round(time.perf_counter() - begun, 1),
+        "train_cpu_s": round(time.process_time() - cpu, 1),
+    }
+    if any(fit.resumed for fit in trained.fits):
+        took = dict.fromkeys(took, None)
     cost.write_text(json.dumps(took), "utf-8")
     return trained, took
 
@@ -155,7 +160,8 @@ def table(lines: list[dict[str, Any]]) -> str:
             drop = np.mean([100 * (_unpacked(line, "float").mean() - _unpacked(line, kind).mean()) for line in runs])
             agrees = np.mean([100 * line["agreement"][kind] for line in runs])
             cells += [f"{_mean(runs, kind)}, {drop:.2f}", f"{agrees:.1f}"]
-        rows.append(f"| {' | '.join(cells)} | {np.mean([line['train_cpu_s'] for line in runs]) / 60:.1f} |")
+        costs = [line["train_cpu_s"] for line in runs if line["train_cpu_s"] is not None]
+        rows.append(f"| {' | '.join([*cells, f'{np.mean(costs) / 60:.1f}' if costs else '-'])} |")
     return "\n".join(rows) + "\n"
 
 
