@@ -1,6 +1,7 @@
 """Which way of conversion an int8 file takes: plain, unless another one is clearly nearer to the float model.
 
-The ways are tried in order of cost, until one agrees with float on enough images.
+Bias correction is always tried: it costs a second or two, and images that a model has learned, as those of `val` after a refit, show
+less of what plain conversion loses than new ones. The other ways follow in order of cost, until one agrees with float on enough images.
 """
 
 import math
@@ -24,9 +25,9 @@ from edgeloop.tflite.interpreter import Scores
 EQUALIZATION, BIAS_CORRECTION, FINE_TUNING = "cross-layer equalization", "bias correction", "fine-tuning"
 Applied = tuple[str, ...]
 WAYS: tuple[Applied, ...] = ((BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION), (FINE_TUNING,))
-"""What is tried beside plain conversion; fine-tuning begins at the equalized model where that is kept so far."""
+"""What is tried beside plain conversion, the first one always; fine-tuning begins at the equalized model where that is kept so far."""
 ENOUGH: Mapping[Format, float] = {"int8 per-channel": 0.99, "int8 per-tensor": 0.98}
-"""The agreement with float at which the search stops: half a point or a point above what is wanted of new images, because a few hundred
+"""The agreement with float at which nothing further is tried: half a point or a point above what is wanted of new images, because a few hundred
 images tell it no more exactly.
 """
 SIGNIFICANCE = 0.01
@@ -78,12 +79,14 @@ def choose(kind: Format, make: Make, reference: Scores | None, sample: Sample, p
 def search(judge: Callable[[Applied], Judged], enough: float, *, judges_apart: bool) -> tuple[Judged, list[ConversionTrial], str]:
     """Try plain conversion and then the ways; returns the one to keep, all that were tried, and why.
 
+    The first way is tried always, the others while what is kept agrees on fewer images than `enough` (a share).
+
     `judge` raises a ModelError where a way is refused. `judges_apart`: whether others are judged on than those that are learned of.
     """
     tried, notes = [judge(())], list[str]()
     kept = tried[0]
     for way in WAYS:
-        if kept.trial.agreement >= enough:
+        if kept.trial.agreement >= enough and way != WAYS[0]:
             break
         applied = (EQUALIZATION, *way) if way == (FINE_TUNING,) and EQUALIZATION in kept.trial.applied else way
         try:
@@ -122,7 +125,8 @@ def reason_for(kept: Judged, tried: list[Judged], enough: float) -> str:
         won, lost = nearer(kept, plain)
         return f"its scores are nearer to float than those of plain conversion on {won} images, farther on {lost}"
     if kept.trial.agreement >= enough:
-        return f"plain conversion agrees on {kept.trial.agreement:.2%}: {enough:.1%} is enough"
+        beside = ", and bias correction is not clearly nearer" if len(tried) > 1 else ""
+        return f"plain conversion agrees on {kept.trial.agreement:.2%}: {enough:.1%} is enough{beside}"
     return "no other way is clearly nearer to float with as many equal classes"
 
 

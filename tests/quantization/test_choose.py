@@ -106,7 +106,10 @@ def found(*ways: tuple[int, float] | None) -> tuple[Applied, int, str]:
 @pytest.mark.parametrize(
     ("ways", "applied"),
     [
-        ([(99, 0.01)], ()),
+        ([(99, 0.01), (99, 0.01)], ()),
+        ([(99, 0.02), (99, 0.01)], (BIAS_CORRECTION,)),
+        ([(99, 0.02), (98, 0.01)], ()),
+        ([(99, 0.02), None], ()),
         ([(80, 0.02), (80, 0.02), (99, 0.01)], (EQUALIZATION,)),
         ([(80, 0.02), (99, 0.01)], (BIAS_CORRECTION,)),
         ([(80, 0.02), (85, 0.01), (85, 0.01), (85, 0.01), (85, 0.01)], (BIAS_CORRECTION,)),
@@ -120,7 +123,7 @@ def test_another_way_must_be_clearly_nearer_and_the_cheaper_of_equals_is_taken(
 ) -> None:
     kept, tried, why = found(*ways)
     assert kept == applied
-    assert tried == len([way for way in ways if way]), "nothing is tried after enough"
+    assert tried == len([way for way in ways if way]), "nothing but bias correction is tried after enough"
     assert why.count("cannot be tried: LiteRT refuses it.") == ways.count(None)
 
 
