@@ -27,8 +27,8 @@ Applied = tuple[str, ...]
 WAYS: tuple[Applied, ...] = ((BIAS_CORRECTION,), (EQUALIZATION,), (EQUALIZATION, BIAS_CORRECTION), (FINE_TUNING,))
 """What is tried beside plain conversion, the first one always; fine-tuning begins at the equalized model where that is kept so far."""
 ENOUGH: Mapping[Format, float] = {"int8 per-channel": 0.99, "int8 per-tensor": 0.98}
-"""The agreement with float at which nothing further is tried: half a point or a point above what is wanted of new images, because a few hundred
-images tell it no more exactly.
+"""The agreement with float at which nothing further is tried: half a point or a point above what is wanted of new images, because a few
+hundred images tell it no more exactly.
 """
 SIGNIFICANCE = 0.01
 """Another way must be nearer on more images than chance alone would make it in one case of a hundred."""
