@@ -87,6 +87,7 @@ def test_every_width_up_to_thirteen_columns_with_vectors(compiler: Compiler, tmp
     assert number == 0, shown(cases, number)
 
 
+@pytest.mark.thorough
 def test_every_width_up_to_thirteen_columns(tmp_path: Path) -> None:
     """However a row is cut into groups, wherever its padding is."""
     check_on_host(narrow_cases(seed=SEED), tmp_path, EMULATED)
