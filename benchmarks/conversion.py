@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.quantization.convert import to_float, to_int8
-from edgeloop.quiet import load_tensorflow, quiet
+from edgeloop.quiet import quiet
 
 GOAL_CPU_S = 6.0
 

@@ -3,19 +3,21 @@
     python benchmarks/determinism.py [--folders 2] [PYTHON ...]
 
 Each PYTHON is the interpreter of an environment with edgeloop (default: this one). In each, so many new project folders are built from
-nothing by its own `edgeloop` commands. Prints the SHA-256 of what each has built; exit status 1 when two differ. TensorFlow's sums depend
-on its number of threads: compare runs on equal numbers of cores.
+nothing by its own `edgeloop` commands, every second one by processes that may run on one core only. Prints the SHA-256 of what each has
+built; exit status 1 when two differ.
 """
 
 import argparse
+import functools
 import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edgeloop.plural import many
 from edgeloop.tflite.formats import FILES
 
 VARIANT = "sample-fdmobilenet_0.25-128"
@@ -65,7 +67,10 @@ def main() -> int:
     parser.add_argument("--folders", type=int, default=2, help="of each Python")
     parser.add_argument("pythons", nargs="*", type=Path, default=[Path(sys.executable)], metavar="PYTHON")
     options = parser.parse_args()
-    runs = [list(_digests(python)) for python in options.pythons for _ in range(options.folders)]
+    every = os.sched_getaffinity(0)
+    runs = [
+        list(_digests(python, {min(every)} if number % 2 else every)) for python in options.pythons for number in range(options.folders)
+    ]
     differ = 0
     for name, found in zip(BUILT, zip(*runs, strict=True), strict=True):
         digests = dict.fromkeys(digest[:12] for digest in found)
@@ -75,8 +80,8 @@ def main() -> int:
     return 1 if differ else 0
 
 
-def _digests(python: Path) -> Iterator[str]:
-    """Of what a project in a new folder builds, in the order of BUILT."""
+def _digests(python: Path, cores: Set[int]) -> Iterator[str]:
+    """Of what a project in a new folder builds on these cores, in the order of BUILT."""
     with TemporaryDirectory(prefix="edgeloop determinism ") as scratch:
         folder = Path(scratch)
         (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
@@ -87,10 +92,13 @@ def _digests(python: Path) -> Iterator[str]:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         for step in STEPS:
             command = [str(python.absolute()), "-m", "edgeloop", *step]
-            done = subprocess.run(command, cwd=folder, env=environment, timeout=DEADLINE_S, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, cwd=folder, env=environment, timeout=DEADLINE_S, capture_output=True, text=True, check=False,
+                preexec_fn=functools.partial(os.sched_setaffinity, 0, cores),
+            )  # fmt: skip
             if done.returncode:
                 sys.exit(f"{python} {' '.join(step)} failed:\n{done.stderr}")
-        print(f"{python}: built in {folder}", file=sys.stderr)
+        print(f"{python}: built in {folder}, {many(len(cores), 'core')}", file=sys.stderr)
         for name in BUILT:
             yield hashlib.sha256((folder / name).read_bytes()).hexdigest()
 

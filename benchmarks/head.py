@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from edgeloop.config import Phase, load_params
 from edgeloop.datasets.pixels import SplitPixels
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
-from edgeloop.quiet import load_tensorflow
 from edgeloop.training.batches import Examples, ahead
 from edgeloop.training.features import cached_features, compute_features
 from edgeloop.training.loop import Trainer

@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.datasets.folder import read_picture, walk_folder
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks.files import read_model
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.quantization.calibration import Sample
 from edgeloop.quantization.choose import score
 from edgeloop.quantization.convert import convert_network, to_int8
-from edgeloop.quiet import load_tensorflow
 from edgeloop.tflite.formats import FILES, Format
 
 GOALS: dict[Format, float] = {"int8 per-channel": 0.985, "int8 per-tensor": 0.97}

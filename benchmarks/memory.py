@@ -24,9 +24,9 @@ from portable import random_model
 
 from edgeloop.codegen.generate import plan_model
 from edgeloop.codegen.portable.plan import rows_bytes
+from edgeloop.framework import load_tensorflow
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quantization.convert import to_int8
-from edgeloop.quiet import load_tensorflow
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tests" / room) for room in ("", "codegen")]
 

@@ -5,7 +5,7 @@ Weights are random: these are for memory and instructions, not for accuracy.
 
 from typing import TYPE_CHECKING
 
-from edgeloop.quiet import load_tensorflow
+from edgeloop.framework import load_tensorflow
 
 if TYPE_CHECKING:
     import keras

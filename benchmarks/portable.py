@@ -31,10 +31,10 @@ from edgeloop.codegen.portable.codesize import measure
 from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.targets import find_target, portable_cpu
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quantization.convert import to_int8
-from edgeloop.quiet import load_tensorflow
 
 SEED = 127
 CORES = ("cortex-m7", "cortex-m4")

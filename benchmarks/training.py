@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from edgeloop.config import Compute, Phase, load_params
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
-from edgeloop.quiet import load_tensorflow
 from edgeloop.training.augment import Augmenter, one_thread
 from edgeloop.training.batches import Batch, Examples, ahead
 from edgeloop.training.compute import computing

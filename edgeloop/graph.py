@@ -34,7 +34,7 @@ def graph_of(params: Params, lab: Lab) -> dict[str, Entries]:
     datasets = dict.fromkeys(variant.dataset for variant in trained)
     return {
         "datasets": {name: {step: params.stated(name, step) for step in STEPS} for name in datasets},
-        "trained": {one.id: _item(one) | {"start": one.start.as_posix(), "train": params.stated(one.dataset, "train")} for one in trained},
+        "trained": {one.id: _item(one) | _training(one, params) for one in trained},
         "variants": {one.id: _item(one) for one in built},
         "benchmarks": {f"{one.id}-{board}": _item(one) | _measured(board, lab) for one in built for board in one.boards},
     }
@@ -79,6 +79,12 @@ def _present(workspace: Workspace) -> str:
 def _item(variant: Variant) -> dict[str, Any]:
     folder = variant.paths(Workspace(Path())).folder.as_posix()
     return {"dataset": variant.dataset, "network": variant.network, "resolution": variant.resolution, "folder": folder}
+
+
+def _training(variant: Variant, params: Params) -> dict[str, Any]:
+    """What it starts from, where its settings stand, and how many cores it takes."""
+    stated, threads = params.stated(variant.dataset, "train"), params.train_settings(variant).threads
+    return {"start": variant.start.as_posix(), "train": stated, "threads": threads}
 
 
 def _measured(board: str, lab: Lab) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 What they wrote is shown when something fails. Other output of the process in that time is held back as well.
 """
 
-import importlib
 import os
 import sys
 import tempfile
@@ -40,21 +39,6 @@ def quiet_at_first(library: str) -> Iterator[None]:
         _seen.add(library)
     with quiet() if first else nullcontext():
         yield
-
-
-def load_tensorflow() -> None:
-    """Import TensorFlow and Keras (some seconds, once in a process) without their start-up notes, and with oneDNN's kernels.
-
-    By itself TensorFlow takes those where the processor has AVX512 or AMX alone; with AVX2 they train twice as fast (docs/train.md).
-    TF_ENABLE_ONEDNN_OPTS=0 in the environment keeps them out.
-    """
-    if "tensorflow" in sys.modules and "keras" in sys.modules:
-        return
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # read once, while TensorFlow is imported
-    with quiet():
-        tensorflow = importlib.import_module("tensorflow")
-        importlib.import_module("keras")
-        tensorflow.config.list_logical_devices()  # the first look at the processor is noted too
 
 
 def _redirect(target: IO[bytes]) -> list[tuple[int, int]]:

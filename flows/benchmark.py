@@ -1,6 +1,5 @@
 """The flow `benchmark`: measure variants on boards anew, whether or not anything changed; nightly, or when one wants to know."""
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from edgeloop.config import ALL, Params, load_params
+from edgeloop.cpus import usable_cpus
 from edgeloop.errors import InputError, StageError
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
@@ -55,7 +55,7 @@ def benchmark(
     kept = committed(workspace, message("Benchmarks: a scheduled run", words)) if scheduled else nullcontext()
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled, kept:
         try:
-            rows = carry_out(root, read_plan(Path(root), sorted(wanted)), slots or os.cpu_count() or 1, forced=wanted)
+            rows = carry_out(root, read_plan(Path(root), sorted(wanted)), slots or usable_cpus(), forced=wanted)
         except StageError:  # of the boards that were there while another one failed
             alert(workspace, params, measured)
             raise

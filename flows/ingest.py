@@ -1,6 +1,5 @@
 """The flow `ingest`: new images are validated and become a data revision, and what stands on the data is built again."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from edgeloop.config import Ingest, Params, load_params
+from edgeloop.cpus import usable_cpus
 from edgeloop.errors import EdgeloopError, InputError, StageError
 from edgeloop.files import sha256_file, write_text
 from edgeloop.ingest.incoming import incoming
@@ -70,7 +70,7 @@ def ingest(
     def one(name: str) -> list[str]:
         source = _source(params, name, wishes)
         with alone(workspace, name):
-            return _Ingesting(workspace, params, name, source, again, slots or os.cpu_count() or 1).run()
+            return _Ingesting(workspace, params, name, source, again, slots or usable_cpus()).run()
 
     with marked_alive(workspace, str(flow_run.id)), Cancellable() as cancelled:
         return one(dataset) if dataset is not None else _every(params, one)

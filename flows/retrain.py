@@ -1,6 +1,5 @@
 """The flow `retrain`: from data to model cards, for any subset of the variants. Its graph is read from dvc.yaml."""
 
-import os
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from edgeloop.config import ALL, load_params
+from edgeloop.cpus import usable_cpus
 from edgeloop.workspace import Workspace
 from flows.before import before_a_run
 from flows.boards import boards_needed
@@ -56,7 +56,7 @@ def retrain(
         words = variants or (params.schedules.retrain.variants if scheduled else [ALL])
         chosen = some_built(params, words)
         with committed(workspace, message("Models: a scheduled retraining", words)) if scheduled else nullcontext():
-            rows = _retrain(root, chosen, publish, slots or os.cpu_count() or 1)
+            rows = _retrain(root, chosen, publish, slots or usable_cpus())
         # After the commit: a champion's entry names the revision that holds it.
         if scheduled and publish and (gated := [name for name in chosen if params.gates_of(name) is not None]):
             promote_gated(root, gated)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.quantization.convert import to_int8
-from edgeloop.quiet import load_tensorflow, quiet
+from edgeloop.quiet import quiet
 
 if TYPE_CHECKING:
     import keras

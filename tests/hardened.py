@@ -6,8 +6,8 @@ import numpy as np
 from converted_models import enliven, smooth_images
 from numpy.typing import NDArray
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.preprocessing import Pixels, Preprocessing
-from edgeloop.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     import keras

@@ -86,7 +86,7 @@ def _run_in_threads(work: Callable[[], None], count: int) -> None:
 
 @pytest.mark.thorough
 def test_tensorflow_starts_without_a_word() -> None:
-    script = "from edgeloop.quiet import load_tensorflow; load_tensorflow(); import tensorflow as tf; tf.constant(1.0) + 1.0"
+    script = "from edgeloop.framework import load_tensorflow; load_tensorflow(); import tensorflow as tf; tf.constant(1.0) + 1.0"
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True, env=environment)
     assert (done.stdout, done.stderr) == ("", "")
@@ -96,7 +96,7 @@ def test_tensorflow_starts_without_a_word() -> None:
 @pytest.mark.parametrize(("asked", "fast"), [(None, "True"), ("0", "False")])
 def test_tensorflow_takes_the_fast_kernels_on_every_processor_unless_told_not_to(asked: str | None, fast: str) -> None:
     script = """
-from edgeloop.quiet import load_tensorflow
+from edgeloop.framework import load_tensorflow
 load_tensorflow()
 from tensorflow.python.util import _pywrap_util_port
 print(_pywrap_util_port.IsMklEnabled())

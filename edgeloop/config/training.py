@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edgeloop.augmentation import Augmentation
 from edgeloop.config.section import Network, Positive, Resize, Resolution, Section
+from edgeloop.framework import THREADS
 
 
 class Phase(Section):
@@ -46,6 +47,8 @@ class FixedSettings(Section):
     weight_average: Annotated[float, Field(ge=0, lt=1)] = 0.98
     resize: Resize = "area"
     stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
+    threads: Positive = THREADS
+    """What an operation of TensorFlow runs on: the weights depend on it, and not on how many cores there are."""
     compute: Compute = "exact"
     """In float32 on one device, to the bit; or in bfloat16 on all GPUs (see `training.compute`)."""
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edgeloop.cpus import usable_cpus
 from edgeloop.datasets.manifest import ShardReader, class_names, manifest_color, read_manifest
 from edgeloop.errors import DiskError, InputError
 from edgeloop.files import atomic_path, sha256_file
@@ -150,7 +151,7 @@ def _decode(
                 pixels[index] = preprocessing.stored_pixels(encoded)
             return len(chunk)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cpus()) as pool:
             for done in pool.map(fill, range(0, len(rows), CHUNK)):
                 advance(done)
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from edgeloop.config import Limits, Params, Prepare
+from edgeloop.cpus import usable_cpus
 from edgeloop.datasets.additions import read_additions
 from edgeloop.datasets.archive import Entry, list_members, read_members
 from edgeloop.datasets.duplicates import duplicate_groups
@@ -127,7 +127,7 @@ def _stored(
         return len(item[1] or b"")
 
     encoded = _encoded(archive, labels.__contains__, settings.limits)
-    examined = map_in_order(look, encoded, os.cpu_count() or 1, weight, WAITING_BYTES)
+    examined = map_in_order(look, encoded, usable_cpus(), weight, WAITING_BYTES)
     for entry, found in tracked(examined, what, len(labels), "images"):
         place = writer.add(found.stored) if found.look else None
         label = memory.label(found.sha256, labels[entry.path])

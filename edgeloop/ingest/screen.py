@@ -1,11 +1,11 @@
 """Each incoming file looked at on its own: does it decode, is it within the limits, does it keep the rules for single images?"""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgeloop.config import Dataset
+from edgeloop.cpus import usable_cpus
 from edgeloop.datasets.images import Examined, Look, examine, refused
 from edgeloop.datasets.kept import Memory
 from edgeloop.datasets.parallel import map_in_order
@@ -117,7 +117,7 @@ def screen(
 
 
 def _in_threads(look: Callable[[Arrival], tuple[Arrival, _Seen]], arrivals: list[Arrival]) -> Iterator[tuple[Arrival, _Seen]]:
-    return map_in_order(look, arrivals, os.cpu_count() or 1, lambda arrival: arrival.bytes, WAITING_BYTES)
+    return map_in_order(look, arrivals, usable_cpus(), lambda arrival: arrival.bytes, WAITING_BYTES)
 
 
 def _examined(source: Incoming, arrival: Arrival, is_class: bool, dataset: Dataset, past: Past, cache: Digests) -> _Seen:

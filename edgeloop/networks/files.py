@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeloop.errors import InputError, ModelError
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks.keras2 import read_keras2_model
-from edgeloop.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     import keras

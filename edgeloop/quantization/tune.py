@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from edgeloop.errors import ModelError
+from edgeloop.framework import load_tensorflow
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.quantization.replica import Replica, obstacle
-from edgeloop.quiet import load_tensorflow
 
 STEPS, BATCH = 120, 32
 """The bound of its cost. Most is gained in the first 60 steps; five times as many gave half a decibel more."""

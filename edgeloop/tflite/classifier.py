@@ -4,7 +4,6 @@ Measured (int8 FdMobileNet 0.25 @128, 2 cores): an interpreter that splits one i
 the CPU of two interpreters with one thread each; batches of 4 to 32 take about 7 % less than single images.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
+from edgeloop.cpus import usable_cpus
 from edgeloop.datasets.pixels import batches
 from edgeloop.errors import ModelError
 from edgeloop.preprocessing import Pixels, Preprocessing
@@ -22,11 +22,6 @@ from edgeloop.tflite.image import check_fits
 from edgeloop.tflite.interpreter import LiteModel, Scores
 
 Advance = Callable[[int], None]
-
-
-def usable_cpus() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Classifier:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgeloop.datasets.pixels import SplitPixels, batches
 from edgeloop.files import atomic_path
+from edgeloop.framework import running_threads
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.progress import progress
 from edgeloop.workspace import Workspace
@@ -41,9 +42,9 @@ def compute_features(network: "keras.Model", images: SplitPixels, preprocessing:
 
 
 def cached_features(workspace: Workspace, network: "keras.Model", images: SplitPixels, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """As `compute_features`, but mapped from disk when the same weights have seen the same images before."""
+    """As `compute_features`, but mapped from disk when the same weights have seen the same images before, on as many threads."""
     splits = "+".join(sorted(set(images.rows["split"])))
-    digest = hashlib.sha256(f"{images.manifest_sha256} {preprocessing.model_dump_json()} {splits}".encode())
+    digest = hashlib.sha256(f"{images.manifest_sha256} {preprocessing.model_dump_json()} {splits} {running_threads()}".encode())
     for weight in network.get_weights()[:-2]:  # the classifier's two do not matter
         digest.update(np.ascontiguousarray(weight).tobytes())
     cached = workspace.cache / "features" / f"{digest.hexdigest()[:32]}.npy"

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from edgeloop.config import TrainSettings, Variant
 from edgeloop.datasets.pixels import LEARNING, SplitImages, split_images
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
-from edgeloop.quiet import load_tensorflow
 from edgeloop.records import StartingWeights
 from edgeloop.training.before import check_phases
 from edgeloop.training.fold import Fold, declared_fold, whole
@@ -99,8 +99,9 @@ class Training:
 
         Raises:
             ModelError: the starting weights do not fit the network.
+            ConfigError: TensorFlow runs in this process already, on another number of threads than the recipe's.
         """
-        load_tensorflow()
+        load_tensorflow(self.recipe.threads)
         import keras
         import tensorflow as tf
 

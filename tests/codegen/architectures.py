@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from converted_models import converted, enliven, smooth_images
 
-from edgeloop.quiet import load_tensorflow
+from edgeloop.framework import load_tensorflow
 
 if TYPE_CHECKING:
     import keras

@@ -11,10 +11,10 @@ from edgeloop.datasets.folder import read_picture, walk_folder
 from edgeloop.datasets.pack import pack_folder
 from edgeloop.errors import InputError, PictureError
 from edgeloop.evaluation.folder import evaluate_folder
+from edgeloop.framework import load_tensorflow
 from edgeloop.ingest.incoming import IncomingFolder
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quantization.quantize import quantize_file
-from edgeloop.quiet import load_tensorflow
 
 Step = Callable[[Path], object]
 

@@ -12,8 +12,9 @@ from miniature import CLASSES, class_folders, coloured, png
 
 from edgeloop.errors import DataError, InputError, ModelError
 from edgeloop.evaluation.folder import FolderReport, evaluate_folder
+from edgeloop.framework import load_tensorflow
 from edgeloop.preprocessing import Preprocessing
-from edgeloop.quiet import load_tensorflow, quiet
+from edgeloop.quiet import quiet
 from edgeloop.tflite.classifier import Classifier
 
 PLANT = "pretrained/plant-village_fdmobilenet_0.25_128_int8.tflite"

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
-from edgeloop.quiet import load_tensorflow
 
 SIDE = 96
 

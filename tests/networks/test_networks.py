@@ -8,11 +8,11 @@ import pytest
 from matrix import first_is_short
 
 from edgeloop.errors import InputError
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import NETWORKS, build, multiply_accumulates, network, parameters_folded
 from edgeloop.networks.weights import load_layer, read_weights
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quantization.convert import to_float, to_int8
-from edgeloop.quiet import load_tensorflow
 from edgeloop.resolution import CHANNELS, Color, Size
 from edgeloop.tflite.inspect import ModelReport, inspect_model
 

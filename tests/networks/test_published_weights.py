@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.networks.weights import Weights, read_keras2
 from edgeloop.preprocessing import Preprocessing
-from edgeloop.quiet import load_tensorflow
 from edgeloop.training.start import Start
 
 pytestmark = pytest.mark.shared

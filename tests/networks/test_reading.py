@@ -10,9 +10,9 @@ import pytest
 from keras2_files import teachable_machine, write_keras2_model
 
 from edgeloop.errors import InputError, ModelError
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks.files import read_model
 from edgeloop.networks.weights import read_keras2
-from edgeloop.quiet import load_tensorflow
 
 IMAGES = np.random.default_rng(1).uniform(0, 1, (4, 96, 96, 3)).astype(np.float32)
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.networks.weights import Weights, read_weights
 from edgeloop.networks.widen import widened, width_factor
-from edgeloop.quiet import load_tensorflow
 from edgeloop.training.start import Start
 
 

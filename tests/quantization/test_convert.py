@@ -9,12 +9,12 @@ from miniature import CLASSES, SIDE, class_folders, coloured
 
 from edgeloop.cli import main
 from edgeloop.errors import DataError, InputError, ModelError
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import FILE_NAME, Pixels, Preprocessing
 from edgeloop.quantization.calibration import Sample
 from edgeloop.quantization.convert import convert_network
 from edgeloop.quantization.quantize import quantize_file
-from edgeloop.quiet import load_tensorflow
 from edgeloop.tflite.classifier import Classifier
 from edgeloop.tflite.graph import read_graph
 from edgeloop.tflite.inspect import WEIGHT_PLACE, inspect_model

@@ -8,10 +8,10 @@ import pytest
 from converted_models import enliven, random_network, smooth_images
 from hardened import PREPROCESSING, classifier, harden, pictures
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.preprocessing import Pixels
 from edgeloop.quantization.convert import to_float
 from edgeloop.quantization.equalize import channel_ranges, equalized
-from edgeloop.quiet import load_tensorflow
 from edgeloop.tflite.graph import graph_of
 from edgeloop.tflite.interpreter import ObservedModel
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from edgeloop.errors import ModelError
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks.files import read_model
 from edgeloop.quantization.form import check_form
-from edgeloop.quiet import load_tensorflow
 
 PATH = Path("model.keras")
 

@@ -13,10 +13,10 @@ from variant_in_miniature import COUNTS, DATASET, NETWORK, VARIANT, project, wri
 from edgeloop.config import load_params
 from edgeloop.errors import InputError
 from edgeloop.files import sha256_file
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quantization.quantize import quantize
-from edgeloop.quiet import load_tensorflow
 from edgeloop.records import QuantizeRecord
 from edgeloop.workspace import VariantPaths, Workspace
 

@@ -8,6 +8,7 @@ import pytest
 from converted_models import enliven, random_network, smooth_images
 from hardened import PREPROCESSING, SIDE, classifier, pictures
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.preprocessing import Pixels
 from edgeloop.quantization import tune
 from edgeloop.quantization.calibration import Sample
@@ -16,7 +17,6 @@ from edgeloop.quantization.compare import scores_sqnr_db
 from edgeloop.quantization.convert import Maker, to_float, to_int8
 from edgeloop.quantization.replica import Replica, obstacle
 from edgeloop.quantization.tune import fine_tuned
-from edgeloop.quiet import load_tensorflow
 from edgeloop.tflite.graph import graph_of
 
 if TYPE_CHECKING:

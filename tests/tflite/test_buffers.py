@@ -3,9 +3,9 @@
 import numpy as np
 from hardened import PREPROCESSING, SIDE, pictures
 
+from edgeloop.framework import load_tensorflow
 from edgeloop.quantization.choose import score
 from edgeloop.quantization.convert import to_int8
-from edgeloop.quiet import load_tensorflow
 from edgeloop.tflite.buffers import apart
 from edgeloop.tflite.graph import graph_of
 

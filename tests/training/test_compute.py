@@ -14,7 +14,7 @@ from miniature import SIDE
 from variant_in_miniature import DATASET, NETWORK, VARIANT, project, write_params
 
 from edgeloop.config import Compute, TrainSettings
-from edgeloop.quiet import load_tensorflow
+from edgeloop.framework import load_tensorflow
 from edgeloop.records import TrainRecord
 from edgeloop.training.compute import computing
 from edgeloop.workspace import VariantPaths, Workspace

@@ -15,9 +15,9 @@ import pytest
 from variant_in_miniature import NETWORK, project
 
 from edgeloop.errors import ConfigError, FetchError, InputError, ModelError
+from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.networks.weights import read_weights
-from edgeloop.quiet import load_tensorflow
 from edgeloop.training.start import fetch_named_backbone, is_backbone, read_start
 from edgeloop.workspace import Workspace
 
