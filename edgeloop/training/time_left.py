@@ -4,9 +4,11 @@ An epoch at another resolution than those that ran is reckoned by its pixels; a 
 """
 
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
+from statistics import median_low
 from typing import TypeVar
 
 from edgeloop.resolution import Size
@@ -19,6 +21,8 @@ LONG_S = 180.0
 """Less is not worth a word."""
 WATCHED_S = 10.0
 """Seconds of steps before the first estimate."""
+LATEST = 3
+"""Timings whose median counts: one that a pause of the machine has made long says nothing."""
 LEARNING = 3.0
 """A training step takes about three times the arithmetic of scoring the same image: forward, and the gradients of inputs and weights."""
 
@@ -62,23 +66,22 @@ def stretches(recipe: Recipe, resolution: int | str, fits: Sequence[tuple[str, F
 
 
 class TimeLeft:
-    """Reckons with seconds per work, by the resolution."""
+    """Reckons with seconds per work, by the resolution: the median of the latest timings."""
 
     def __init__(self, planned: Sequence[Stretch]) -> None:
         self._planned = planned
-        self._rates: dict[int | str | None, float] = {}
-        self._latest: float | None = None
+        self._timed: dict[int | str | None, deque[float]] = defaultdict(lambda: deque(maxlen=LATEST))
+        self._latest: int | str | None = None
 
     def knows(self, purpose: str, phase: int) -> bool:
         """Whether something at the resolution of this phase has been timed."""
-        return self._of(purpose, phase)[0].resolution in self._rates
+        return self._of(purpose, phase)[0].resolution in self._timed
 
     def took(self, purpose: str, phase: int, steps: int, seconds: float) -> None:
         """So many steps of this phase took so long."""
         stretch = self._of(purpose, phase)[0]
-        rate = self._rates[stretch.resolution] = seconds / (steps * stretch.step_work)
-        if stretch.resolution is not None:
-            self._latest = rate
+        self._timed[stretch.resolution].append(seconds / (steps * stretch.step_work))
+        self._latest = self._latest if stretch.resolution is None else stretch.resolution
 
     def seconds(self, purpose: str, phase: int, epochs_done: int) -> float | None:
         """From behind so many epochs of this phase to the training's end; None where nothing like what is to come has run."""
@@ -87,11 +90,16 @@ class TimeLeft:
         works[0] = ahead[0].resolution, (ahead[0].epochs - epochs_done) * ahead[0].epoch_work
         total = 0.0
         for size, work in works:
-            rate = self._rates.get(size, None if size is None else self._latest)
+            rate = self._rate(size)
             if work and rate is None:
                 return None
             total += work * (rate or 0.0)
         return total
+
+    def _rate(self, size: int | str | None) -> float | None:
+        """Seconds per work at that resolution, or else at the latest one; None where neither says anything."""
+        timed = self._timed.get(size) or (None if None in (size, self._latest) else self._timed.get(self._latest))
+        return median_low(timed) if timed else None
 
     def in_words(self, purpose: str, phase: int, epochs_done: int) -> str:
         """Such as "about 2 h 10 min left"; empty where it is not known, or not long."""

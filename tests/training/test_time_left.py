@@ -49,6 +49,14 @@ def test_a_phase_at_a_larger_side_is_reckoned_by_its_pixels() -> None:
     assert left.seconds("select", 0, 59) == pytest.approx((STEPS * STEP_S + score_s) + 40 * (STEPS * larger + score_s))
 
 
+def test_an_epoch_in_which_the_machine_slept_changes_nothing() -> None:
+    left = after_an_epoch(LAST)
+    expected = left.seconds("select", 0, 3)
+    for slept_s in (0.0, 8 * 3600.0):
+        left.took("select", 0, STEPS - 1, (STEPS - 1) * STEP_S + slept_s)
+    assert left.seconds("select", 0, 3) == pytest.approx(expected)
+
+
 def test_a_head_says_nothing_about_the_phases_behind_it() -> None:
     left = after_an_epoch(HEAD, LAST)
     assert left.seconds("select", 0, 1) is None
