@@ -46,6 +46,6 @@ def _settle(threads: int) -> None:
 
 
 def running_threads() -> int:
-    """How many threads TensorFlow has for an operation: by its own choice, one a core."""
+    """How many threads TensorFlow has for an operation: by its own choice those of its environment variable, or one a core."""
     settled: int = importlib.import_module("tensorflow").config.threading.get_intra_op_parallelism_threads()
-    return settled or usable_cpus()
+    return settled or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or usable_cpus()

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from edgeloop.boards.lockfiles import VARIABLE
+from edgeloop.framework import THREADS
 from edgeloop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ SHARED = ROOT.parent / "shared"
 
 # Several test processes start services at once, beside those that a user may run.
 os.environ["EDGELOOP_PORTS"] = "any"
+
+# Tests import TensorFlow by themselves too: it is to run as edgeloop's trainings in the same process ask for, on any number of cores.
+os.environ["TF_NUM_INTRAOP_THREADS"] = str(THREADS)
 
 # A background job of a shell without job control ignores Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
