@@ -5,7 +5,7 @@ import http.server
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -243,3 +243,16 @@ def test_weights_for_rgb_start_a_grey_network_that_says_the_same_of_grey_images(
     expected = colored(np.repeat(images, 3, axis=3), training=False)
     np.testing.assert_allclose(grey(images, training=False), expected, rtol=1e-4, atol=1e-5)
     assert not read_start(workspace, Path("colored.keras")).load_into(trained()).summed_over_colors
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "factor"), [("fdmobilenet_0.25", 1), ("fdmobilenet_0.5", 2), ("fdmobilenet_0.75", 3), ("fdmobilenet_1.0", 4)]
+)
+def test_all_widths_start_from_the_published_weights(workspace: Workspace, shared: Callable[[str], Path], name: str, factor: int) -> None:
+    for side in (128, 224):
+        file = f"models/backbones/st-food101-{name}-{side}.yaml"
+        (workspace.root / file).write_bytes((Path(__file__).parents[2] / file).read_bytes())
+        fetch_named_backbone(workspace, Path(file).stem, shared(f"pretrained/food-101_fdmobilenet_0.25_{side}.h5"))
+        started = read_start(workspace, Path(file)).load_into(build(network(name), side, 5))
+        assert (started.layers_loaded, started.widened) == (LAYERS - 1, factor)
