@@ -107,6 +107,7 @@ class Maker:
         floats: list[bytes] = []
 
         def before(floating: bytes) -> bytes:
+            floating = apart(floating) if applied else floating
             if EQUALIZATION in applied:
                 floating = self._equalized(floating)
             floats.append(floating)
@@ -155,7 +156,7 @@ def to_int8(
 
     `calibration` is (n, height, width, channels) uint8. Weights have one scale for each output channel, or one for the
     whole tensor (which the STM32MP2's NPU needs). `before` reworks the float file that is calibrated and quantized, `after`
-    the int8 file; each sees every constant in a buffer of its own.
+    the int8 file.
 
     Raises:
         ModelError: the converter refuses the model.

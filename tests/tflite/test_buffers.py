@@ -1,21 +1,24 @@
 """Biases that share a buffer get one each, and the model computes the same."""
 
 import numpy as np
+import pytest
 from hardened import PREPROCESSING, SIDE, pictures
 
 from edgeloop.framework import load_tensorflow
 from edgeloop.quantization.choose import score
-from edgeloop.quantization.convert import to_int8
-from edgeloop.tflite.buffers import apart
+from edgeloop.quantization.convert import to_float, to_int8
+from edgeloop.quantization.replica import obstacle
+from edgeloop.tflite.buffers import BIAS, BIASED, apart
 from edgeloop.tflite.graph import graph_of
 
 
-def constants(content: bytes) -> list[int]:
+def biases(content: bytes) -> list[int]:
     graph = graph_of(content)
-    return [tensor.buffer for tensor in graph.tensors if tensor.constant_bytes and tensor.dtype == "INT32"]
+    return [bias.buffer for one in graph.operators if one.name in BIASED and (bias := graph.operand(one, BIAS)) is not None]
 
 
-def test_equal_biases_share_until_they_are_set_apart() -> None:
+@pytest.mark.parametrize("rounded", [True, False])
+def test_equal_biases_share_until_they_are_set_apart(rounded: bool) -> None:
     load_tensorflow()
     import keras
     from keras import layers
@@ -23,10 +26,15 @@ def test_equal_biases_share_until_they_are_set_apart() -> None:
     keras.utils.set_random_seed(3)
     image = keras.Input((SIDE, SIDE, 3))
     x = layers.Conv2D(8, 3, activation="relu")(layers.Conv2D(8, 3, activation="relu")(image))
-    model = keras.Model(image, layers.Softmax()(layers.Dense(4)(layers.GlobalAveragePooling2D()(x))))
-    content = to_int8(model, pictures(8), PREPROCESSING, per_channel=True)
-    assert len(constants(content)) > len(set(constants(content))), "the biases of both convolutions are zero"
+    x = layers.Conv2D(8, 1)(layers.DepthwiseConv2D(3)(layers.DepthwiseConv2D(3)(x)))
+    model = keras.Model(image, layers.Softmax()(layers.Dense(4, bias_initializer="ones")(layers.GlobalAveragePooling2D()(x))))
+    floating = to_float(model, SIDE)
+    content = to_int8(model, pictures(8), PREPROCESSING, per_channel=True) if rounded else floating
+    assert len(biases(content)) > len(set(biases(content))), "the biases of the convolutions are zero"
     single = apart(content)
-    assert len(constants(single)) == len(set(constants(single))) == len(constants(content))
+    assert len(biases(single)) == len(set(biases(single))) == len(biases(content))
     assert apart(single) == single
     assert np.array_equal(score(single, PREPROCESSING, pictures(8)), score(content, PREPROCESSING, pictures(8)))
+    if rounded:
+        assert "of its own" in obstacle(floating, content), "fine-tuning would change all at once"
+        assert "of its own" not in obstacle(apart(floating), single)
