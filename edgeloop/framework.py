@@ -11,7 +11,7 @@ from edgeloop.quiet import quiet
 
 THREADS = 2
 """What an operation runs on where nothing else is said, however many cores there are: what TensorFlow adds up, and so the trained
-weights, depends on it to the last bit. More of them help networks as small as these little."""
+weights, depends on it to the last bit."""
 
 
 def load_tensorflow(threads: int | None = None) -> None:

@@ -47,7 +47,7 @@ class FixedSettings(Section):
     weight_average: Annotated[float, Field(ge=0, lt=1)] = 0.98
     resize: Resize = "area"
     stored_scale: Annotated[float, Field(ge=1, le=2)] = 1.15
-    threads: Positive = THREADS
+    threads: Annotated[int, Field(gt=0, le=1024)] = THREADS
     """What an operation of TensorFlow runs on: the weights depend on it, and not on how many cores there are."""
     compute: Compute = "exact"
     """In float32 on one device, to the bit; or in bfloat16 on all GPUs (see `training.compute`)."""
