@@ -90,11 +90,12 @@ class Link:
         Raises:
             BoardError: it does not fall silent.
         """
-        taken, last, end = bytearray(), time.monotonic(), Deadline.after(seconds)
-        while time.monotonic() - last < QUIET_S:
-            if more := self._available(4096):
-                taken += more
-                last = time.monotonic()
+        taken, quiet_s, end = bytearray(), 0.0, Deadline.after(seconds)
+        while quiet_s < QUIET_S:
+            asked = time.monotonic()
+            taken += (more := self._available(4096))
+            # A wait that took longer was held up, as what sends on this machine may have been with it: it counts as one wait.
+            quiet_s = 0.0 if more else quiet_s + min(time.monotonic() - asked, POLL_S)
             if end.is_over or len(taken) > MOST_DRAINED_BYTES:
                 raise BoardError(
                     f"The board on {self.address} does not stop sending ({len(taken)} bytes without being asked).",

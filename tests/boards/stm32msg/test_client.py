@@ -13,6 +13,7 @@ from device import CYCLES, SIGNATURE, Reset, ScriptedDevice, colour_sums
 
 from edgeloop.boards.stm32msg.client import BoardClient
 from edgeloop.boards.stm32msg.exchange import VERSIONS
+from edgeloop.boards.stm32msg.link import QUIET_S, Link
 from edgeloop.boards.stm32msg.run import Mode, Patience
 from edgeloop.errors import BoardError, BoardRefusal, BoardSilent, InputError, ProtocolError
 
@@ -163,6 +164,24 @@ def test_a_device_that_never_stops_sending_is_given_up() -> None:
     patience = replace(QUICK, boot_s=0.5)
     with ScriptedDevice(boot_text=b"x" * 100_000_000) as device, pytest.raises(BoardError, match="does not stop sending"):
         BoardClient(device.address, patience=patience)
+
+
+def test_a_port_is_not_quiet_because_the_machine_was_held_up() -> None:
+    """And with this process what sends: a virtual board, a server of ports. A single wait has seen nothing then, however long it was."""
+    heard = [b"x", b"", b"x"]
+
+    class HeldUp(Link):
+        def _available(self, most: int) -> bytes:
+            if not heard:
+                return super()._available(most)
+            if not (taken := heard.pop(0)):
+                time.sleep(3 * QUIET_S)
+            return taken
+
+    with ScriptedDevice(boot_text=b"") as device:
+        link = HeldUp(device.address)
+        assert link.drain(10.0) == b"xx"
+        link.close()
 
 
 def test_the_rest_of_a_broken_run_is_waited_for_however_large_it_is() -> None:
