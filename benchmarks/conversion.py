@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeloop.console import program
 from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Pixels, Preprocessing
@@ -76,4 +77,4 @@ def _cpu_s(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

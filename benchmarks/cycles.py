@@ -22,6 +22,7 @@ from edgeloop.boards.virtual.cycles import estimated_cycles, since
 from edgeloop.boards.virtual.elf import read_program
 from edgeloop.boards.virtual.parts import STM32F405
 from edgeloop.codegen.toolchain import Cpu, find_arm_compiler
+from edgeloop.console import program
 
 RAM = STM32F405.memory(STM32F405.data).start
 
@@ -108,4 +109,4 @@ def assembled(source: Path, entry: str, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

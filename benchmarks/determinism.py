@@ -17,6 +17,7 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edgeloop.console import program
 from edgeloop.plural import many
 from edgeloop.tflite.formats import FILES
 
@@ -104,4 +105,4 @@ def _digests(python: Path, cores: Set[int]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeloop.config import load_params
+from edgeloop.console import program
 from edgeloop.datasets.manifest import SCHEMA, ShardReader, read_manifest, write_manifest
 from edgeloop.datasets.pixels import split_pixels
 from edgeloop.evaluation.evaluate import SPLIT
@@ -168,4 +169,4 @@ def _report(subject: Subject, count: int, costs: dict[str, list[Cost]]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

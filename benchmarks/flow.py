@@ -28,6 +28,7 @@ from statistics import median
 from ruamel.yaml import YAML
 
 from edgeloop.config import Variant, load_params
+from edgeloop.console import program
 from edgeloop.graph import refresh
 from edgeloop.workspace import DatasetPaths, VariantPaths, Workspace
 from flows.api import Server
@@ -303,4 +304,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

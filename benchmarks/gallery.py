@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from chromium import chromium
 
 from edgeloop.bundle.files import as_json
+from edgeloop.console import program
 from edgeloop.store.index import update_index
 from edgeloop.store.ledger import History
 from edgeloop.store.local import local_store, owner_credentials
@@ -173,4 +174,4 @@ def drawn(number: int, version: int) -> Summary:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

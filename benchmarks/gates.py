@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edgeloop.config import AgainstChampion
+from edgeloop.console import program
 from edgeloop.evaluation.mcnemar import ALPHA, chance, shown_difference
 from edgeloop.evaluation.paired import Answers
 from edgeloop.gates.challenge import challenge, least_wins, passes
@@ -116,4 +117,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edgeloop.config import Phase, load_params
+from edgeloop.console import program
 from edgeloop.datasets.pixels import SplitPixels
 from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
@@ -38,7 +39,7 @@ Features = NDArray[np.float32]
 
 def main() -> int:
     options = _options()
-    settings = load_params(find_workspace()).datasets["flowers"].train.settings(options.network, options.resolution)
+    settings = load_params(find_workspace()).dataset("flowers").train.settings(options.network, options.resolution)
     recipe = choose(settings, images=options.images, resolution=options.resolution, fresh=False, start_range=(-1.0, 1.0))
     load_tensorflow()
     preprocessing = Preprocessing(resolution=options.resolution, resize=recipe.resize, input_range=recipe.input_range)
@@ -113,4 +114,4 @@ def _report(options: argparse.Namespace, first_s: float, baseline_s: float, ours
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

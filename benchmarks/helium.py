@@ -24,6 +24,7 @@ from edgeloop.codegen.portable.bare import link_bare
 from edgeloop.codegen.portable.codesize import measure
 from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.toolchain import Compiler, arm_compilers
+from edgeloop.console import program
 
 CLASSES = 5
 RUN = """\
@@ -108,4 +109,4 @@ def ran(generated: Path, compiler: Compiler, level: str, weight_bytes: int) -> R
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

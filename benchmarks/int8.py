@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeloop.console import program
 from edgeloop.datasets.folder import read_picture, walk_folder
 from edgeloop.framework import load_tensorflow
 from edgeloop.networks.files import read_model
@@ -172,4 +173,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

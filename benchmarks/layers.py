@@ -22,6 +22,7 @@ from edgeloop.boards.lab.use import in_use
 from edgeloop.boards.stm32msg.run import Mode
 from edgeloop.boards.virtual.driver import VirtualBoard
 from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.console import program
 
 CLASSES = 5
 MODES = (Mode.IO_ONLY, Mode.PER_LAYER, Mode.PER_LAYER_WITH_DATA)
@@ -67,4 +68,4 @@ def measured(network: str, resolution: int, name: str, runs: int) -> tuple[dict[
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main))

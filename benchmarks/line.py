@@ -26,6 +26,7 @@ from edgeloop.boards.stm32msg.framing import CheckedFraming, Framing
 from edgeloop.boards.stm32msg.link import RATE
 from edgeloop.boards.virtual.driver import PATIENCE, VirtualBoard
 from edgeloop.codegen.generate import Options, generate_file
+from edgeloop.console import program
 from edgeloop.firmware.protocol.messages import Data
 from edgeloop.firmware.protocol.wire import delimited, encode
 
@@ -92,4 +93,4 @@ def measured(resolution: int, name: str, runs: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main))

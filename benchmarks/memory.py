@@ -24,6 +24,7 @@ from portable import random_model
 
 from edgeloop.codegen.generate import plan_model
 from edgeloop.codegen.portable.plan import rows_bytes
+from edgeloop.console import program
 from edgeloop.framework import load_tensorflow
 from edgeloop.preprocessing import Preprocessing
 from edgeloop.quantization.convert import to_int8
@@ -141,4 +142,4 @@ def tflm_arena(python: str, model: Path) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

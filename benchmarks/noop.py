@@ -5,6 +5,7 @@ files of the same names, as many shards as the full data sets have included: wha
 number of stages and files, not on what is in them. The baseline is `dvc --version`, the price of starting DVC at all.
 """
 
+import argparse
 import os
 import resource
 import shlex
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edgeloop.console import program
 from edgeloop.graph import refresh
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import change_yaml
@@ -89,6 +91,7 @@ def dvc(folder: Path, env: dict[str, str], *arguments: str) -> tuple[float, str]
 
 def main() -> int:
     """Measure; returns 1 when the goal is missed."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         env = project(folder)
@@ -110,4 +113,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

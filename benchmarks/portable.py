@@ -31,6 +31,7 @@ from edgeloop.codegen.portable.codesize import measure
 from edgeloop.codegen.portable.emit import Described, emit
 from edgeloop.codegen.targets import find_target, portable_cpu
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
+from edgeloop.console import program
 from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
@@ -242,4 +243,4 @@ def row(title: str, *cells: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

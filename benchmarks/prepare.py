@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from edgeloop.config import Dataset, Limits, Params, Source
+from edgeloop.console import program
 from edgeloop.datasets.archive import read_members
 from edgeloop.datasets.fetch import fetch
 from edgeloop.datasets.prepare import prepare
@@ -121,4 +122,4 @@ def _median(speeds: list[Speed]) -> Speed:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

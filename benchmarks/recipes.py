@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from edgeloop.cards.markdown import write_part
 from edgeloop.config import TrainSettings, Variant, load_params
+from edgeloop.console import program
 from edgeloop.records import Accuracy
 from edgeloop.training.fit import fit
 from edgeloop.training.fold import folds
@@ -68,7 +69,7 @@ def _options() -> argparse.Namespace:
 
 def _explore(options: argparse.Namespace, name: str, changes: dict[str, Any], seed: int) -> None:
     workspace = find_workspace()
-    declared = load_params(workspace).datasets[options.dataset].train.settings(options.network, options.resolution)
+    declared = load_params(workspace).dataset(options.dataset).train.settings(options.network, options.resolution)
     settings = TrainSettings.model_validate(declared.model_dump(exclude_unset=True) | changes | {"seed": declared.seed + seed})
     variant = Variant(dataset=options.dataset, network=options.network, resolution=options.resolution, start=options.start)
     training = Training.of(workspace, variant, settings)
@@ -144,4 +145,4 @@ def _report(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

@@ -27,6 +27,7 @@ from recipes import lines_of, read_recipes
 from edgeloop.cards.markdown import write_part
 from edgeloop.config import Params, load_params
 from edgeloop.config.training import Train
+from edgeloop.console import program
 from edgeloop.evaluation.evaluate import evaluate
 from edgeloop.quantization.quantize import quantize
 from edgeloop.records import TrainRecord
@@ -189,4 +190,4 @@ def _gain(runs: list[dict[str, Any]], reference: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

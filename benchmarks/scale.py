@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeloop.config import load_params
+from edgeloop.console import program
 from edgeloop.datasets.parallel import map_in_order
 from edgeloop.files import atomic_path
 from edgeloop.progress import tracked
@@ -253,4 +254,4 @@ def _size(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from edgeloop.console import program
 from edgeloop.errors import ServiceError
 from edgeloop.workspace import Workspace
 from flows.api import Server
@@ -158,4 +159,4 @@ def measured(server: Server, workers: int, seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

@@ -30,6 +30,7 @@ from edgeloop.codegen.portable.operators import Convolution, Depthwise, RgbConvo
 from edgeloop.codegen.portable.parameters import Structure
 from edgeloop.codegen.portable.values import Limits, Scaling, Value, Window
 from edgeloop.codegen.toolchain import Compiler, Cpu, arm_compilers
+from edgeloop.console import program
 
 WIDTHS = range(1, 33)
 CHANNELS = (*range(1, 9), 12, 15, 16, 17, 24, 31, 32, 33, 48, 64, 96, 128, 192, 256)
@@ -217,4 +218,4 @@ def draw(swept: dict[Kind, Costs], title: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program(main))

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from edgeloop.cards.markdown import Table, write_part
+from edgeloop.console import program
 from edgeloop.records import EvaluateRecord
 from edgeloop.records.benchmarks import EmulatedBenchmark, MeasuredBenchmark, read_benchmark
 from edgeloop.tflite.formats import Format
@@ -80,4 +81,4 @@ def _kib(size: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

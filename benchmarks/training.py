@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from edgeloop.config import Compute, Phase, load_params
+from edgeloop.console import program
 from edgeloop.framework import load_tensorflow
 from edgeloop.networks import build, network
 from edgeloop.preprocessing import Preprocessing
@@ -45,7 +46,7 @@ PHASE = Phase(mode="full", epochs=1000, learning_rate=1e-4, decay="constant")
 def main() -> int:
     options = _options()
     params = load_params(find_workspace())
-    settings = params.datasets["flowers"].train.settings(options.network, options.resolution)
+    settings = params.dataset("flowers").train.settings(options.network, options.resolution)
     settings = settings.model_copy(update={"compute": options.compute})
     recipe = choose(settings, images=IMAGES, resolution=options.resolution, fresh=False, start_range=(-1.0, 1.0))
     load_tensorflow()
@@ -123,4 +124,4 @@ def _report(options: argparse.Namespace, images: int, fed: list[Cost], whole: li
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(main))

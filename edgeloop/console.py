@@ -25,8 +25,8 @@ _STEERS = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u200e\u200
 _BREAKS = re.compile(r"[\n\t]")
 
 
-def program(body: Callable[[], object]) -> int:
-    """Run a command; returns its exit code: 0, or one of this module's where it fails of something that is explained."""
+def program(body: Callable[[], int | None]) -> int:
+    """Run a command; returns its exit code: what it returns, if anything, or one of this module's where it fails of something explained."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # where the locale has no such letter
@@ -34,7 +34,7 @@ def program(body: Callable[[], object]) -> int:
         try:
             with disk_explained():
                 try:
-                    body()
+                    code = body()
                 finally:  # here, where what goes wrong is explained, and not when Python ends
                     _flush(sys.stdout)
                     _flush(sys.stderr)
@@ -49,7 +49,7 @@ def program(body: Callable[[], object]) -> int:
         if not _silence():
             raise  # of something else than our output
         return READER_GONE
-    return 0
+    return code or 0
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import dropwhile, pairwise
 from statistics import median_low
 from typing import TypeVar
 
@@ -21,6 +21,10 @@ LONG_S = 180.0
 """Less is not worth a word."""
 WATCHED_S = 10.0
 """Seconds of steps before the first estimate."""
+FEWEST = 3
+"""Steps before the first estimate: of one or two it cannot be told which one was a pause."""
+PAUSE = 10.0
+"""A step that took this many times as long as the median was held up: the machine slept, or did something else."""
 LATEST = 3
 """Timings whose median counts: one that a pause of the machine has made long says nothing."""
 LEARNING = 3.0
@@ -117,16 +121,22 @@ class TimeLeft:
 def watched(items: Iterator[Item], told: Callable[[int, float], None]) -> Iterator[Item]:
     """Pass on what each step takes; tell after some seconds, and at the end, how many steps took how long.
 
-    The first is left out: TensorFlow compiles in it.
+    The first is left out: TensorFlow compiles in it. So are pauses of the machine: steps that took far longer than others.
     """
-    begun, passed, waits = 0.0, 0, True
+    marks: list[float] = []
+    waits = True
     for item in items:
-        if passed == 1:
-            begun = time.perf_counter()
-        elif passed > 1 and waits and (took := time.perf_counter() - begun) >= WATCHED_S:
+        marks.append(time.perf_counter())
+        if waits and marks[-1] - marks[0] >= WATCHED_S and len(took := _steps(marks)) >= FEWEST and sum(took) >= WATCHED_S:
             waits = False
-            told(passed - 1, took)
-        passed += 1
+            told(len(took), sum(took))
         yield item
-    if passed > 1:
-        told(passed - 1, time.perf_counter() - begun)
+    if took := _steps([*marks, time.perf_counter()]):
+        told(len(took), sum(took))
+
+
+def _steps(marks: Sequence[float]) -> list[float]:
+    """What each step behind the first took, of times between steps; without pauses."""
+    took = [end - begin for begin, end in pairwise(marks[1:])]
+    most = PAUSE * median_low(took) if took else 0.0
+    return [each for each in took if each <= most]
