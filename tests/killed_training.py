@@ -13,11 +13,15 @@ DEADLINE_S = 240
 
 
 def killed_after(workspace: Workspace, epochs: int, command: Sequence[str]) -> None:
-    """Kill it once so many epochs are on disk."""
+    """Kill it once so many epochs are on disk. It stands still while they are counted, so that it does not end meanwhile."""
     with subprocess.Popen(command, cwd=workspace.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as child:
         try:
             end = time.monotonic() + DEADLINE_S
-            while child.poll() is None and epochs_on_disk(workspace) < epochs and time.monotonic() < end:
+            while child.poll() is None and time.monotonic() < end:
+                os.kill(child.pid, signal.SIGSTOP)
+                if epochs_on_disk(workspace) >= epochs:
+                    break
+                os.kill(child.pid, signal.SIGCONT)
                 time.sleep(0.02)
         finally:
             os.kill(child.pid, signal.SIGKILL) if child.poll() is None else None
