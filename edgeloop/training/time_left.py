@@ -24,7 +24,7 @@ WATCHED_S = 10.0
 FEWEST = 3
 """Steps before the first estimate: of one or two it cannot be told which one was a pause."""
 PAUSE = 10.0
-"""A step that took this many times as long as the median was held up: the machine slept, or did something else."""
+"""A step that took this many times as long as the median was held up: the virtual machine stood still, or other work took the cores."""
 LATEST = 3
 """Timings whose median counts: one that a pause of the machine has made long says nothing."""
 LEARNING = 3.0
