@@ -45,30 +45,27 @@ PHASE = Phase(mode="full", epochs=1000, learning_rate=1e-4, decay="constant")
 
 def main() -> int:
     options = _options()
-    params = load_params(find_workspace())
-    settings = params.dataset("flowers").train.settings(options.network, options.resolution)
-    settings = settings.model_copy(update={"compute": options.compute})
-    recipe = choose(settings, images=IMAGES, resolution=options.resolution, fresh=False, start_range=(-1.0, 1.0))
-    load_tensorflow()
-    trainer, examples = _trainer(options.network, options.resolution, recipe), _examples(options.resolution, recipe)
-    steps = examples.steps(recipe.batch_size)
-    ready = list(islice(examples.epoch((1, 0, 0), recipe.batch_size), 8))
+    recipe = chosen(options.network, options.resolution, options.compute)
+    load_tensorflow(recipe.threads)
+    learner, drawn = trainer(options.network, options.resolution, recipe), examples(options.resolution, recipe)
+    steps = drawn.steps(recipe.batch_size)
+    ready = list(islice(drawn.epoch((1, 0, 0), recipe.batch_size), 8))
 
     def constant() -> Iterator[Batch]:
         return (ready[number % len(ready)] for number in range(steps))
 
     def augmented() -> Iterator[Batch]:
-        return ahead(examples.epoch((1, 0, trainer.steps_done), recipe.batch_size))
+        return ahead(drawn.epoch((1, 0, learner.steps_done), recipe.batch_size))
 
-    trainer.epoch(constant(), PHASE, 0, steps)  # compiles
+    learner.epoch(constant(), PHASE, 0, steps)  # compiles
     fed: list[Cost] = []
     whole: list[Cost] = []
     with one_thread():
         for number in range(options.rounds):
             turns = [(fed, constant), (whole, augmented)]
             for costs, batches in turns if number % 2 else reversed(turns):
-                costs.append(_cost(trainer, batches, steps))
-        alone = _alone(examples, recipe.batch_size)
+                costs.append(_cost(learner, batches, steps))
+        alone = _alone(drawn, recipe.batch_size)
     return _report(options, recipe.batch_size * steps, fed, whole, alone)
 
 
@@ -81,7 +78,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _trainer(name: str, resolution: int, recipe: Recipe) -> Trainer:
+def chosen(name: str, resolution: int, compute: Compute = "exact") -> Recipe:
+    """What flowers' training would be of such a network."""
+    settings = load_params(find_workspace()).dataset("flowers").train.settings(name, resolution).model_copy(update={"compute": compute})
+    return choose(settings, images=IMAGES, resolution=resolution, fresh=False, start_range=(-1.0, 1.0))
+
+
+def trainer(name: str, resolution: int, recipe: Recipe) -> Trainer:
+    """One that goes by the recipe, from fresh weights."""
     preprocessing = Preprocessing(resolution=resolution, resize=recipe.resize, input_range=recipe.input_range)
 
     def new_model() -> "keras.Model":
@@ -92,22 +96,23 @@ def _trainer(name: str, resolution: int, recipe: Recipe) -> Trainer:
         return Trainer(new_model(), averaged, recipe, np.ones(CLASSES, np.float32), mixes=False)
 
 
-def _examples(resolution: int, recipe: Recipe) -> Examples:
+def examples(resolution: int, recipe: Recipe) -> Examples:
+    """Images drawn at random, of the size at which the recipe keeps them."""
     stored, rng = round(resolution * recipe.stored_scale), np.random.default_rng(1)
     pixels = rng.integers(0, 256, (IMAGES, stored, stored, 3), np.uint8)
     return Examples(pixels, rng.integers(0, CLASSES, IMAGES).astype(np.int32), Augmenter(recipe.augmentation, resolution))
 
 
-def _cost(trainer: Trainer, batches: Callable[[], Iterator[Batch]], steps: int) -> Cost:
+def _cost(learner: Trainer, batches: Callable[[], Iterator[Batch]], steps: int) -> Cost:
     wall, cpu = time.perf_counter(), time.process_time()
-    trainer.epoch(batches(), PHASE, 0, steps)
+    learner.epoch(batches(), PHASE, 0, steps)
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _alone(examples: Examples, batch_size: int) -> float:
+def _alone(drawn: Examples, batch_size: int) -> float:
     """CPU seconds of an epoch's batches without any training."""
     cpu = time.process_time()
-    for _ in examples.epoch((1, 0, 0), batch_size):
+    for _ in drawn.epoch((1, 0, 0), batch_size):
         pass
     return time.process_time() - cpu
 
