@@ -156,8 +156,8 @@ def test_without_an_archive_and_offline_one_sentence_says_what_to_do(tmp_path: P
 def reduced(project: Project, backbone: Path) -> None:
     """Few epochs, from a trained backbone given as a file."""
     change(project, "build: [sample]", f"build: [{FLOWERS}]")
-    change(project, "epochs: 20, learning_rate: 0.01", "epochs: 6, learning_rate: 0.01")
-    change(project, "epochs: 80, learning_rate: 0.006", "epochs: 4, learning_rate: 0.006")
+    phases = "[{mode: head, epochs: 6, learning_rate: 0.01}, {mode: full, epochs: 4, learning_rate: 0.006}]"
+    change(project, "train: {}", f"train: {{phases: {phases}}}")
     edgeloop(project, "fetch", "st-food101-fdmobilenet_0.25-128", "--from", str(backbone))
 
 
