@@ -12,7 +12,7 @@ from edgeloop.quiet import quiet
 THREADS = 1
 """What an operation runs on where nothing else is said, however many cores there are: what TensorFlow adds up, and so the trained
 weights, depends on it to the last bit. A second one gives small networks nothing on two cores, as their input takes some of the other
-core, and large ones a quarter; two trainings side by side do more in the same time (benchmarks/threads.py)."""
+core, and large ones a quarter more; two trainings side by side do more in the same time (benchmarks/threads.py)."""
 
 
 def load_tensorflow(threads: int | None = None) -> None:
