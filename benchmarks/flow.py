@@ -2,6 +2,7 @@
 
     python benchmarks/flow.py matrix      12 variants on 6 boards: makespan against the lower bound and the bare commands
     python benchmarks/flow.py idle        some 150 stages, all up to date: the whole process of `edgeloop run`
+    python benchmarks/flow.py wait        what flow and server take of a core while trainings run that tell of their progress
     python benchmarks/flow.py stage       what one stage takes over its command: in a Python of its own, and in a fork as the flow runs it
 
 The project's own dvc.yaml, real DVC, a real Prefect server. Bare are the commands that the flow runs, `dvc repro -s STAGE`, without
@@ -14,17 +15,19 @@ import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import psutil
 from ruamel.yaml import YAML
 
 from edgeloop.config import Variant, load_params
@@ -55,6 +58,8 @@ SECONDS = {
 """By step; what is measured on hardware takes much longer, so that the flow's cost weighs less."""
 GOAL_MAKESPAN, GOAL_FIXED_S, GOAL_STAGE_S, GOAL_IDLE_S = 1.15, 5.0, 0.3, 8.0
 GOAL_OVERHEAD_S = 0.7
+GOAL_WAIT_CORES = 0.05
+EVENT_EVERY_S = 3
 LIMIT_S = 3000
 PAGE = 100
 
@@ -258,6 +263,40 @@ def idle(folder: Path, server: dict[str, str]) -> bool:
     return took[1] <= GOAL_IDLE_S
 
 
+def wait_for(folder: Path, server: dict[str, str], serves: Iterable[psutil.Process], scale: float) -> bool:
+    """Three trainings at once that take nothing themselves, and tell of their progress as real ones do: every three seconds."""
+    project = make(folder, ["sample"], [96], ["board0"], dict.fromkeys(SECONDS, 0.0))
+    turns, took = round(20 * scale), {}
+    for name in ("without", "with"):
+        if name == "with":
+            for script in (project.root / "steps").glob("train@*"):
+                _tell_of_progress(script, turns)
+            clean(project, dvc=True)
+        before = _cpu_s(serves)
+        took[name] = (*flow_cpu_s(project, server, len(NETWORKS)), _cpu_s(serves) - before)
+    wall, of_flow, of_server = (longer - shorter for longer, shorter in zip(took["with"], took["without"], strict=True))
+    print(f"{wall:.0f} s of waiting, in cores: the flow {of_flow / wall:.3f} (goal {GOAL_WAIT_CORES}), the server {of_server / wall:.3f}")
+    return of_flow / wall <= GOAL_WAIT_CORES
+
+
+def _tell_of_progress(script: Path, turns: int) -> None:
+    event = '{"kind": "progress", "what": "select", "done": %d, "total": ' + str(turns) + ', "text": "%d epochs"}'
+    loop = f"for i in $(seq {turns}); do printf '{event}\\n' $i $i > \"$EDGELOOP_EVENTS\"; sleep {EVENT_EVERY_S}; done"
+    script.write_text(f"{loop}\n{script.read_text(encoding='utf-8')}", encoding="utf-8")
+
+
+def flow_cpu_s(project: Project, server: dict[str, str], slots: int) -> tuple[float, float]:
+    """Wall seconds of `edgeloop run`, and CPU seconds of it and all that it started."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took, _ = flow(project, server, slots)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _cpu_s(processes: Iterable[psutil.Process]) -> float:
+    return sum((times.user + times.system for times in (process.cpu_times() for process in processes)), start=0.0)
+
+
 def stage(folder: Path) -> bool:
     """Stages whose commands take no time."""
     project = make(folder, ["sample"], [96, 128, 160, 224], ["board0"], dict.fromkeys(SECONDS, 0.0))
@@ -284,7 +323,7 @@ def stage(folder: Path) -> bool:
 def main() -> int:
     """Measure; returns 1 when a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["matrix", "idle", "stage"])
+    parser.add_argument("what", choices=["matrix", "idle", "wait", "stage"])
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--scale", type=float, default=1.0, help="of the stand-ins' times")
     options = parser.parse_args()
@@ -296,8 +335,13 @@ def main() -> int:
         own.root.mkdir()
         service = prefect_server(own)
         try:
-            server = dict(client_environment(own, service.up()))
-            met = idle(folder, server) if options.what == "idle" else matrix(folder, server, options.slots, options.scale)
+            running = service.up()
+            server = dict(client_environment(own, running))
+            if options.what == "wait":
+                leader = psutil.Process(running.identity.pid)
+                met = wait_for(folder, server, [leader, *leader.children(recursive=True)], options.scale)
+            else:
+                met = idle(folder, server) if options.what == "idle" else matrix(folder, server, options.slots, options.scale)
         finally:
             service.down()
     return 0 if met else 1

@@ -1,7 +1,7 @@
 """What cannot be shown does not stop a run: the server may be away for a moment."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import httpx
 from prefect.exceptions import PrefectException
@@ -20,10 +20,12 @@ def best_effort(what: str) -> Iterator[None]:
     """Go on with a warning where the server does not take what is told.
 
     Prefect's client tries for half a minute. A server that was away then is asked once for each further thing, until it answers
-    again: else a run whose server is gone would go on showing for minutes.
+    again: else a run whose server is gone would go on showing for minutes. Settings are changed only then: Prefect reads all of
+    them anew for that, which takes some 50 ms of CPU, and this is entered every second. What is done in it must ask the server:
+    one that is not asked counts as one that answered.
     """
     try:
-        with temporary_settings({} if _Answers.last else {PREFECT_CLIENT_MAX_RETRIES: 0}):
+        with nullcontext() if _Answers.last else temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
             yield
         _Answers.last = True
     except (PrefectException, httpx.HTTPError, OSError) as error:

@@ -53,8 +53,7 @@ class LiveTable:
     def _keep(self) -> None:
         while True:
             is_last = self._ended.wait(EVERY_S)
-            with best_effort(f"the table '{self._key}'"):
-                self._tell()
+            self._tell()
             if is_last:
                 return
 
@@ -63,10 +62,11 @@ class LiveTable:
         if self._rows is None or self._words is None or (rows := self._rows()) == self._told:
             return
         words = self._words(rows)
-        if self._artifact is None:
-            made = create_table_artifact(key=self._key, table=rows, description=words)
-            self._artifact = made if isinstance(made, UUID) else None
-        else:
-            with get_client(sync_client=True) as client:
-                client.update_artifact(self._artifact, ArtifactUpdate(data=json.dumps(rows), description=words))
-        self._told = rows
+        with best_effort(f"the table '{self._key}'"):
+            if self._artifact is None:
+                made = create_table_artifact(key=self._key, table=rows, description=words)
+                self._artifact = made if isinstance(made, UUID) else None
+            else:
+                with get_client(sync_client=True) as client:
+                    client.update_artifact(self._artifact, ArtifactUpdate(data=json.dumps(rows), description=words))
+            self._told = rows

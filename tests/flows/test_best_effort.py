@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.context import get_settings_context
 from prefect.logging.loggers import disable_run_logger
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
@@ -59,3 +60,12 @@ def test_a_server_that_was_away_is_asked_once_for_each_further_thing_until_it_an
     assert show(server) == 2
     server.status = 200
     assert show(server) == 1
+
+
+def test_prefect_reads_its_settings_anew_only_while_the_server_is_away(server: Server) -> None:
+    own, seen = get_settings_context(), []
+    for server.status in (200, 503, 503, 200, 200):
+        with best_effort("a test"), get_client(sync_client=True) as client:
+            seen.append(get_settings_context() is own)
+            client._client.get("/health").raise_for_status()
+    assert seen == [True, True, False, False, True]
