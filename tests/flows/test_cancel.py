@@ -126,6 +126,8 @@ def installed(project: Project) -> Iterator[Project]:
 @pytest.mark.long
 def test_a_run_of_the_worker_is_cancelled_too(installed: Project) -> None:
     pipeline = slow(installed)
+    installed.run("git", "add", ".")  # a scheduled run commits what it builds
+    installed.run("git", "commit", "--quiet", "--message", "First revision")
     deployment = installed.ask("/deployments/name/retrain/scheduled")["id"]
     parameters = {"root": str(installed.root), "publish": False, "slots": 2}
     run = installed.ask(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
