@@ -8,6 +8,7 @@ from typing import Any
 from edgeloop.config import load_params
 from edgeloop.errors import ConfigError, StageError
 from edgeloop.graph import refresh
+from edgeloop.resolution import Size
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import near_match
 from flows.why import NOT_BUILT, reason_of, took_s
@@ -39,6 +40,8 @@ class PlannedStage:
     """Whether it is left as it is, because `pin` of params.yaml names its variant."""
     last_s: float | None = None
     """Seconds that it took last time; None where nobody knows."""
+    pixels: int = 0
+    """Of an image that it learns from (`meta: {resolution: ...}`); 0 where it does not say."""
     pool: str | None = None
     """The pool of workers that does it; None: this machine (flows/pools/declared.py)."""
 
@@ -112,6 +115,10 @@ def _planned(graph: Any, stage: Any) -> PlannedStage:
     slots = meta.get("slots", 1)
     if slots != "all" and not (isinstance(slots, int) and slots >= 1):
         raise ConfigError(f"dvc.yaml: the stage '{address}' has `meta: {{slots: {slots}}}`.", "It takes a number from 1 on, or `all`.")
+    try:
+        pixels = Size.of(meta["resolution"]).pixels if "resolution" in meta else 0
+    except ValueError as error:
+        raise ConfigError(f"dvc.yaml: the `meta` of stage '{address}' is wrong: {error}.", "Correct its `resolution`.") from None
     return PlannedStage(
         address=address,
         upstream=frozenset(_address(upstream) for upstream in graph.successors(stage)),
@@ -119,4 +126,5 @@ def _planned(graph: Any, stage: Any) -> PlannedStage:
         last_s=took_s(stage),
         slots=None if slots == "all" or meta.get("board") == HOST else slots,
         board=meta.get("board"),
+        pixels=pixels,
     )

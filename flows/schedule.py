@@ -1,6 +1,7 @@
 """Which stages may start now: a pure function of the plan, of what became of its stages, and of what is in use."""
 
 from collections.abc import Collection, Mapping, Sequence
+from math import inf
 
 from flows.pipeline import PlannedStage
 
@@ -14,9 +15,10 @@ def startable(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running
     """The stages that can be started at this moment, all of them at once.
 
     A stage is ready when everything that it needs is done and nothing of it failed. Of the ready ones, those that need a
-    board come first, because boards are few; then those with the longest chain waiting for them. Together with the
-    running ones they take no more than `slots` slots, and no two of them the same board. A stage that needs more slots
-    than are free holds back those behind it, so that it is not passed over for ever; one that waits for its board does not.
+    board come first, because boards are few; then those with the longest chain waiting for them, and of these the longest,
+    so that none of them is left alone at the end (R. L. Graham, 1969). Together with the running ones they take no more than
+    `slots` slots, and no two of them the same board. A stage that needs more slots than are free holds back those behind it,
+    so that it is not passed over for ever; one that waits for its board does not.
     """
     active = [stage for stage in plan if stage.address in running]
     free = slots - sum(_slots(stage, slots) for stage in active)
@@ -60,7 +62,7 @@ def ready(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running: Co
     good = {address for address, outcome in outcomes.items() if outcome not in (FAILED, NOT_RUN)}
     found = [stage for stage in plan if stage.address not in outcomes and stage.address not in running and stage.upstream <= good]
     chains = _chains(plan)
-    return sorted(found, key=lambda stage: (stage.board is None, -chains[stage.address]))
+    return sorted(found, key=lambda stage: (stage.board is None, -chains[stage.address], *_shortness(stage)))
 
 
 def _chains(plan: Sequence[PlannedStage]) -> dict[str, int]:
@@ -70,6 +72,11 @@ def _chains(plan: Sequence[PlannedStage]) -> dict[str, int]:
         for upstream in stage.upstream & chains.keys():
             chains[upstream] = max(chains[upstream], chains[stage.address] + 1)
     return chains
+
+
+def _shortness(stage: PlannedStage) -> tuple[float, int]:
+    """Less for what takes longer: what nobody knows of, then what took most last time; of equals, larger images."""
+    return -inf if stage.last_s is None else -stage.last_s, -stage.pixels
 
 
 def _slots(stage: PlannedStage, slots: int) -> int:

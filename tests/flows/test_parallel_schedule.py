@@ -3,6 +3,7 @@
 import heapq
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,6 +137,28 @@ def test_twelve_variants_on_six_boards_take_little_more_than_the_lower_bound() -
         chain = 5 + 31 + 3 + 9 + 2
         _, makespan = simulate(plan, slots, seconds, set())
         assert makespan <= 1.15 * max(work, boards, chain)
+
+
+FOUR_VARIANTS = {"0.25-128": 27, "0.25-224": 65, "v1-128": 40, "v1-224": 70}
+"""Minutes of a training, two at once on two cores, as measured on the flowers."""
+
+
+def four_trainings(known: bool) -> list[PlannedStage]:
+    return [
+        PlannedStage(name, frozenset(), "changed", last_s=60.0 * minutes if known else None, pixels=int(name[-3:]) ** 2)
+        for name, minutes in FOUR_VARIANTS.items()
+    ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_longest_of_several_trainings_is_not_left_alone_at_the_end(known: bool) -> None:
+    _, makespan = simulate(four_trainings(known), 2, FOUR_VARIANTS, set())
+    assert makespan <= 1.1 * sum(FOUR_VARIANTS.values()) / 2
+
+
+def test_what_nobody_knows_of_begins_before_what_is_known() -> None:
+    plan = [PlannedStage(name, frozenset(), "changed", last_s=last) for name, last in (("a", 5.0), ("b", 9.0), ("c", None), ("d", 0.0))]
+    assert [stage.address for stage in ready(plan, {}, set())] == ["c", "b", "a", "d"]
 
 
 def test_a_stage_that_needs_everything_is_not_passed_over_for_ever() -> None:
