@@ -99,8 +99,8 @@ class _Cut(Exception):
 
 
 def _cut_after_fit(purpose: str) -> Any:
-    def cut(job: Job, checkpoint: Path) -> State:
-        state = fit(job, checkpoint)
+    def cut(job: Job, *others: Any) -> State:
+        state = fit(job, *others)
         if job.purpose == purpose:
             raise _Cut
         return state
