@@ -72,8 +72,12 @@ def derived(workspace: Workspace) -> list[Path]:
 
 
 def left_to_you(others: set[str]) -> str:
-    """What to say where somebody's own changes keep what was built from being committed."""
-    return f"{LOCK_FILE} was left for you to commit: {', '.join(sorted(others))} had changes of its own before"
+    """What to say where somebody's own changes keep what was built from being committed.
+
+    dvc.lock itself is named where nothing else has changed: with params.yaml, its entry of `graph` has, too.
+    """
+    cause = " and ".join(sorted(others - {LOCK_FILE}) or [LOCK_FILE])
+    return f"{LOCK_FILE} was left for you to commit: {cause} had changes of its own before"
 
 
 def is_pushed(workspace: Workspace) -> bool:

@@ -38,7 +38,7 @@ STANDS_ON_DATA = f"""
     deps: [data/sample/images, data/sample/accepted.json]
     outs: ["{FOLDER}/card"]
   card:
-    foreach: ${{graph.variants}}
+    foreach: [sample-fdmobilenet_0.25-96]
     do:
       cmd: cp {FOLDER}/card/README.md {FOLDER}/carded
       deps: ["{FOLDER}/card"]
@@ -126,8 +126,9 @@ def test_a_declared_source_is_taken_without_a_word_and_a_bad_one_does_not_stop_i
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
     params = growing.root / "params.yaml"
     text = params.read_text(encoding="utf-8")
-    sample = text[text.index("  sample:") : text.index("variants:")]
-    text = text.replace("variants:", sample.replace("  sample:", "  absent:") + "variants:", 1).replace("[sample]", "[sample, absent]")
+    absent = "  absent:\n    source: {folder: first}\n"
+    text = text.replace("variants:\n", f"{absent}variants:\n  absent: {{networks: fdmobilenet_0.25, resolutions: 96}}\n", 1)
+    text = text.replace("build: [sample]", "build: [sample, absent]")
     params.write_text(f"{text}ingest:\n  absent: {{from: not/there}}\n  sample: {{from: {folder}, retrain: false}}\n", encoding="utf-8")
     call = f"from flows.ingest import ingest; ingest({str(growing.root)!r})"
     said = growing.run(sys.executable, "-c", call, ok=False)
@@ -236,7 +237,7 @@ def test_what_was_finished_before_a_stage_failed_is_committed_and_the_next_goes_
     folder = fill(tmp_path / "incoming", {f"cat/new {n}.jpg": jpeg(5000 + n) for n in range(3)})
     assert "card@sample-fdmobilenet_0.25-96 failed" in ingest(growing, str(folder), ok=False)
     assert commits(growing) == [MODELS, "Data: 3 new images of sample", "First revision"]
-    assert "train:" in growing.run("git", "show", "HEAD")
+    assert "\n  train:" in growing.run("git", "show", "HEAD:dvc.lock")
     (growing.root / "broken").unlink()
     assert "1 variant brought up to date" in ingest(growing, str(folder))
     assert commits(growing)[:2] == [MODELS, MODELS]
@@ -251,7 +252,7 @@ def test_changes_that_are_not_the_ingests_are_not_committed(growing: Project, tm
     said = ingest(growing, str(folder))
     assert "dvc.lock was left for you to commit: params.yaml had changes of its own before" in said
     assert commits(growing) == ["Data: 3 new images of sample", "First revision"]
-    assert "train:" not in growing.run("git", "show", "HEAD")
+    assert "\n  train:" not in growing.run("git", "show", "HEAD:dvc.lock")
     assert {" M dvc.lock", " M params.yaml"} <= set(growing.run("git", "status", "--porcelain").splitlines())
 
 
@@ -288,7 +289,7 @@ def test_what_is_pushed_is_built_by_a_worker_elsewhere_and_is_there_for_every_cl
     growing.run("git", "pull", "--quiet", "--rebase")
     with _worker(growing, elsewhere.parent):
         assert "up to date: nothing new" in ingest(growing)
-    assert commits(growing)[:3] == [MODELS, "Data: 1 new images of sample", "Of a colleague"]
+    assert commits(growing)[:3] == [MODELS, "Data: 1 new image of sample", "Of a colleague"]
 
 
 @contextmanager
