@@ -13,8 +13,8 @@ from edgeloop.errors import InputError
 from edgeloop.training.before import check_training
 from edgeloop.workspace import Workspace
 
-LEAST_BYTES = 500_000_000
-"""For models, code, records and pages, and the decoded images of a small data set."""
+USUAL_BYTES = 500_000_000
+"""What models, code, records and pages, and the decoded images of a small data set take. Fewer are no reason to refuse a run."""
 
 
 def before_a_run(workspace: Workspace, params: Params, runs: Collection[str]) -> Iterator[str]:
@@ -58,11 +58,11 @@ def _check_generation(workspace: Workspace, params: Params, runs: Collection[str
 
 
 def room_needed(workspace: Workspace, params: Params, runs: Collection[str]) -> int:
-    """Bytes that these stages write at the least: archives that are not there yet, the images of them, and a little for the rest.
+    """Bytes that these stages certainly write: archives that are not there yet, and the images of them.
 
-    What DVC's cache takes (as much again, where the file system cannot share blocks) and decoded images are not in it.
+    What DVC's cache takes (as much again, where the file system cannot share blocks), decoded images and models are not in it.
     """
-    needed = LEAST_BYTES if runs else 0
+    needed = 0
     for name, dataset in params.datasets.items():
         size = dataset.source.bytes or 0
         if f"fetch@{name}" in runs and not workspace.dataset(name).archive.is_file():
@@ -79,7 +79,13 @@ def check_room(workspace: Workspace, params: Params, runs: Collection[str]) -> s
         InputError: it certainly is.
     """
     needed, free = room_needed(workspace, params, runs), shutil.disk_usage(workspace.root).free
-    said = f"The run writes at least {needed / 1e9:.1f} GB below {workspace.root}; {free / 1e9:.1f} GB are free."
+    usual = 2 * needed + USUAL_BYTES
+    there = f"{free / 1e9:.1f} GB are free."
     if free < needed:
-        raise InputError(said, "Free some space, or build less (`build` in params.yaml): edgeloop plan says what runs.")
-    return f"{said} DVC's cache may take as much again." if free < 2 * needed else None
+        raise InputError(
+            f"The run writes at least {needed / 1e9:.1f} GB below {workspace.root}; {there}",
+            "Free some space, or build less (`build` in params.yaml): edgeloop plan says what runs.",
+        )
+    if runs and free < usual:
+        return f"The run may write {usual / 1e9:.1f} GB below {workspace.root}, DVC's cache included; {there}"
+    return None

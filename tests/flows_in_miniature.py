@@ -140,10 +140,10 @@ def project(tmp_path: Path) -> Project:
     return small_project(tmp_path)
 
 
-def small_project(home: Path) -> Project:
-    """A small project below `home`, initialised with git and DVC."""
-    root = home / "a project"
-    root.mkdir()
+def small_project(home: Path, root: Path | None = None) -> Project:
+    """A small project below `home` (or in `root`), initialised with git and DVC."""
+    root = root or home / "a project"
+    root.mkdir(exist_ok=True)
     files = {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}
     fill(root, {name: text.encode() for name, text in {**files, "models/backbones/scratch.yaml": "kind: scratch\n"}.items()})
     refresh(Workspace(root))

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flows_in_miniature import FOLDER, PARAMS, PIPELINE, VARIANT, Project, environment, initialised
+from flows_in_miniature import FOLDER, VARIANT, Project, small_project
 
 from edgeloop.files import disk_error
-from edgeloop.graph import refresh
-from edgeloop.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -34,10 +32,8 @@ def small(tmp_path: Path, server: dict[str, str]) -> Iterator[Project]:
     if os.getuid() != 0 or shutil.which("mount") is None or not mount("-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(disk)):
         pytest.skip("no small disk can be mounted here: that takes root")
     try:
-        for name, text in {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "input.txt": "one", ".gitignore": "/data\n/models\n"}.items():
-            (disk / name).write_text(text, encoding="utf-8")
-        refresh(Workspace(disk))
-        yield initialised(Project(disk, environment(tmp_path) | server))
+        made = small_project(tmp_path, disk)
+        yield Project(made.root, made.env | server)
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], timeout=30, check=True)
 
@@ -99,10 +95,9 @@ def test_a_read_only_workspace_is_one_clear_error_and_the_same_command_completes
     (small.root / "input.txt").write_text("two", encoding="utf-8")
     (small.root / "data" / "sample" / "other").unlink()
     assert mount("-o", "remount,ro", str(small.root))
-    assert "Read-only file system" in refused(small, "edgeloop", "fetch", "sample")
     assert "Read-only file system" in refused(small, "dvc", "repro")
-    for command in (("edgeloop", "run", "sample", "all", "all"), ("edgeloop", "up"), ("edgeloop", "ingest", "sample", "/tmp")):
-        said = refused(small, *command)
+    for command in ("fetch sample", "run sample all all", "up", "ingest sample /tmp"):
+        said = refused(small, "edgeloop", *command.split())
         assert READ_ONLY in said
         assert AGAIN in said
     assert mount("-o", "remount,rw", str(small.root))
