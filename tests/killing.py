@@ -97,6 +97,8 @@ def fill(project: Project) -> None:
     (root / ".gitignore").write_text("/data\n/models\n/build\n/template\n/journal\n/.edgeloop\n", encoding="utf-8")
     (root / "flows").symlink_to(ROOT / "flows")
     (root / "prefect.yaml").write_bytes((ROOT / "prefect.yaml").read_bytes())
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "--quiet", "--message", "First revision")  # on which scheduled runs commit what they build
 
 
 def processes(mark: str) -> dict[int, str]:
