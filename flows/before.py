@@ -10,6 +10,7 @@ from edgeloop.codegen.choice import check_generation
 from edgeloop.codegen.targets import find_target
 from edgeloop.config import Params
 from edgeloop.errors import InputError
+from edgeloop.plural import in_bytes
 from edgeloop.training.before import check_training
 from edgeloop.workspace import Workspace
 
@@ -37,7 +38,7 @@ def _downloads(workspace: Workspace, params: Params, runs: Collection[str]) -> I
         source = dataset.source
         away = source.address is not None and urlsplit(source.address).scheme in ("http", "https")
         if f"fetch@{name}" in runs and away and not workspace.dataset(name).archive.is_file():
-            size = f"{source.bytes / 1e6:,.0f} MB" if source.bytes else "an unknown size"
+            size = in_bytes(source.bytes) if source.bytes else "an unknown size"
             yield f"fetch@{name} downloads {size}: {source.address}"
 
 
@@ -80,12 +81,12 @@ def check_room(workspace: Workspace, params: Params, runs: Collection[str]) -> s
     """
     needed, free = room_needed(workspace, params, runs), shutil.disk_usage(workspace.root).free
     usual = 2 * needed + USUAL_BYTES
-    there = f"{free / 1e9:.1f} GB are free."
+    there = f"{in_bytes(free)} are free."
     if free < needed:
         raise InputError(
-            f"The run writes at least {needed / 1e9:.1f} GB below {workspace.root}; {there}",
+            f"The run writes at least {in_bytes(needed)} below {workspace.root}; {there}",
             "Free some space, or build less (`build` in params.yaml): edgeloop plan says what runs.",
         )
     if runs and free < usual:
-        return f"The run may write {usual / 1e9:.1f} GB below {workspace.root}, DVC's cache included; {there}"
+        return f"The run may write {in_bytes(usual)} below {workspace.root}, DVC's cache included; {there}"
     return None

@@ -17,6 +17,7 @@ from edgeloop.config.removal import text_without
 from edgeloop.errors import InputError, StageError
 from edgeloop.files import read_text
 from edgeloop.graph import refresh
+from edgeloop.plural import in_bytes, many
 from edgeloop.workspace import Workspace
 from edgeloop.yamlfile import changed, near_match, save
 
@@ -206,7 +207,7 @@ def _git(workspace: Workspace, *arguments: str) -> str | None:
 
 def _size(folder: Path) -> str:
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    return f"{len(sizes)} file{'s' * (len(sizes) != 1)}, {sum(sizes) / 1e6:.1f} MB"
+    return f"{many(len(sizes), 'file')}, {in_bytes(sum(sizes))}"
 
 
 def _some(names: list[str]) -> str:

@@ -18,7 +18,7 @@ from edgeloop.bundle.stated import Stated
 from edgeloop.cards.chain import check_chain
 from edgeloop.console import in_one_line
 from edgeloop.errors import BundleError, InputError
-from edgeloop.plural import many
+from edgeloop.plural import in_bytes, many
 from edgeloop.records.base import Part
 
 BESIDE = (MANIFEST, SIGNATURE)
@@ -70,7 +70,7 @@ class Verdict:
         """Lines for people, faults first."""
         more = [f"and {len(self.faults) - SHOWN} more"] if len(self.faults) > SHOWN else []
         beside = f", and beside them {' and '.join(self.beside)}" if self.beside else ""
-        told = f"{self.variant} {self.version}: {many(self.files, 'file')}, {self.size / 1e6:.1f} MB{beside}"
+        told = f"{self.variant} {self.version}: {many(self.files, 'file')}, {in_bytes(self.size)}{beside}"
         return "\n".join([*map(in_one_line, self.faults[:SHOWN]), *more, told, in_one_line(self.signed)])
 
     def require(self, where: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgeloop.cli.common import Command, add_id, name_or_path, path, project, reason
 from edgeloop.console import interruption, say
-from edgeloop.plural import many
+from edgeloop.plural import in_bytes, many
 
 if TYPE_CHECKING:
     from edgeloop.config import Params
@@ -81,7 +81,7 @@ def _fetch(options: argparse.Namespace) -> None:
         fetched = fetch_images(workspace, params, options.name, given=options.given)
     record = fetched.record
     hidden = f"; {many(record.hidden, 'hidden file')} left out" if record.hidden else ""
-    say(f"{workspace.dataset(options.name).archive}: {record.bytes / 1e6:.1f} MB from {record.origin}, {record.note}{hidden}")
+    say(f"{workspace.dataset(options.name).archive}: {in_bytes(record.bytes)} from {record.origin}, {record.note}{hidden}")
     if fetched.exchanged is not None:
         say(f"  {fetched.exchanged.in_words()}; what is known keeps its split")
     if fetched.exchanged is not None and by_hand:

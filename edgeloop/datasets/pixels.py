@@ -18,6 +18,7 @@ from edgeloop.cpus import usable_cpus
 from edgeloop.datasets.manifest import ShardReader, class_names, manifest_color, read_manifest
 from edgeloop.errors import DiskError, InputError
 from edgeloop.files import atomic_path, sha256_file
+from edgeloop.plural import in_bytes
 from edgeloop.preprocessing import Pixels, Preprocessing
 from edgeloop.progress import progress
 from edgeloop.resolution import Color
@@ -133,7 +134,7 @@ def _take_room(file: Path, target: Path, size_bytes: int) -> None:
                 return  # the file system cannot reserve
             free = shutil.disk_usage(target.parent).free
             raise DiskError(
-                f"{target} cannot be written: it takes {size_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free.",
+                f"{target} cannot be written: it takes {in_bytes(size_bytes)}, and {in_bytes(free)} are free.",
                 "Free some space (the decoded images of other data sets in that folder may be deleted), then give the same command again.",
             ) from error
 

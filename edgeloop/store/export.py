@@ -7,7 +7,7 @@ from edgeloop.bundle.files import MANIFEST, SIGNATURE, SUMS, Bundle, read_sums
 from edgeloop.config import Params
 from edgeloop.errors import BundleError, InputError
 from edgeloop.files import atomic_folder, sha256_file
-from edgeloop.plural import many
+from edgeloop.plural import in_bytes, many
 from edgeloop.store.signing import NOBODY_SIGNS, Signer
 from edgeloop.workspace import Workspace
 
@@ -30,7 +30,7 @@ def export(workspace: Workspace, params: Params, variant: str, out: Path) -> lis
     code = [] if any(name.startswith("code/") for name in bundle.files) else ["no C code: its target runs the .tflite file itself"]
     models = [] if any(name.endswith(".tflite") for name in bundle.files) else ["no models and no code: licenses/README.md says why"]
     signed = [f"signed with {signer.in_words()}" if signature else NOBODY_SIGNS]
-    return [f"{out}: {variant} {bundle.name}, {many(len(bundle.files), 'file')}, {size / 1e6:.1f} MB", *(models or code), *signed]
+    return [f"{out}: {variant} {bundle.name}, {many(len(bundle.files), 'file')}, {in_bytes(size)}", *(models or code), *signed]
 
 
 def write(bundle: Bundle, signature: bytes | None, folder: Path) -> None:

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow
 
 BENCHMARK = f"benchmark@{VARIANT}-rig"
 # Each stage notes where it runs, and waits while the file of its name is there.
-NOTE = "echo {0} $WHERE >> $NOTES/ran; while test -e $NOTES/hold-{0}; do sleep 0.1; done;"  # no two spaces in a command: DVC's lock may be wrapped there, and one is lost
+# No two spaces stand in a command: where DVC's lock wraps it there, one is lost, and the command has changed.
+NOTE = "echo {0} $WHERE >> $NOTES/ran; while test -e $NOTES/hold-{0}; do sleep 0.1; done;"
 HALF, ODD = (
     f"test -z $EDGELOOP_EVENTS || echo '{event}' > $EDGELOOP_EVENTS;"
     for event in ('{"kind":"progress","what":"epochs","done":1,"total":2,"text":"1/2"}', '{"kind":"warning","text":"It learned nothing."}')

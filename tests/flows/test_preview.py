@@ -32,6 +32,6 @@ def test_a_disk_that_is_too_small_is_said_before_the_first_stage(project: Projec
     fetch = "stages:\n  fetch:\n    foreach: ${graph.datasets}\n    do: {cmd: touch input.txt, outs: [input.txt]}\n"
     pipeline.write_text(pipeline.read_text(encoding="utf-8").replace("stages:\n", fetch), encoding="utf-8")
     said = project.run(sys.executable, "-m", "edgeloop", "plan")
-    assert "fetch@sample downloads 90,000,000,000 MB" in said
-    assert f"The run writes at least 90000000.0 GB below {project.root}" in said
+    assert "fetch@sample downloads 90,000,000.0 GB" in said
+    assert f"The run writes at least 90,000,000.0 GB below {project.root}" in said
     assert "Free some space, or build less" in said

@@ -204,8 +204,8 @@ def test_a_data_set_goes_as_was_said_and_comes_back(
     said = capsys.readouterr()
     for line in (
         "params.yaml  -   mine: {from: /new}",
-        "files        data/mine  (2 files, 0.0 MB)",
-        "files        models/mine  (5 files, 0.0 MB)",
+        "files        data/mine  (2 files, 12 bytes)",
+        "files        models/mine  (5 files, 149 bytes)",
         "dvc.lock     fetch@mine, train@mine-",
         "It comes back by git and `dvc checkout`",
     ):
