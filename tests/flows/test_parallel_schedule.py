@@ -168,6 +168,15 @@ def test_a_stage_that_needs_everything_is_not_passed_over_for_ever() -> None:
     assert startable(plan, {}, {"small0"}, 2) == []
 
 
+def test_a_benchmark_that_runs_alone_lets_longer_chains_begin_first() -> None:
+    """Else a core would be idle while the other one ends a training of an hour."""
+    bench = PlannedStage("bench", frozenset(), "new", slots=None, board="host")
+    plan = [PlannedStage("train", frozenset(), "new"), bench, PlannedStage("quantize", frozenset(), "new")]
+    plan += [PlannedStage("card", frozenset({"bench"}), "new"), PlannedStage("evaluate", frozenset({"quantize"}), "new")]
+    plan += [PlannedStage("table", frozenset({"evaluate"}), "new")]
+    assert [stage.address for stage in startable(plan, {}, {"train"}, 2)] == ["quantize"]
+
+
 def test_a_stage_that_waits_for_its_board_holds_nobody_back() -> None:
     plan = [PlannedStage(name, frozenset(), "new", board=board) for name, board in (("a", "h7"), ("b", "h7"), ("c", None))]
     assert [stage.address for stage in startable(plan, {}, {"a"}, 2)] == ["c"]
