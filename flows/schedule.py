@@ -15,10 +15,11 @@ def startable(plan: Sequence[PlannedStage], outcomes: Mapping[str, str], running
     """The stages that can be started at this moment, all of them at once.
 
     A stage is ready when everything that it needs is done and nothing of it failed. Of the ready ones, those that need a
-    board come first, because boards are few (not those that run alone: before them all others must end); then those with the longest chain waiting for them, and of these the longest,
-    so that none of them is left alone at the end (R. L. Graham, 1969). Together with the running ones they take no more than
-    `slots` slots, and no two of them the same board. A stage that needs more slots than are free holds back those behind it,
-    so that it is not passed over for ever; one that waits for its board does not.
+    board come first, because boards are few (not those that run alone: before one of them all others must end); then those
+    with the longest chain waiting for them, and of these the longest, so that none of them is left alone at the end
+    (R. L. Graham, 1969). Together with the running ones they take no more than `slots` slots, and no two of them the same
+    board. A stage that needs more slots than are free holds back those behind it, so that it is not passed over for ever;
+    one that waits for its board does not.
     """
     active = [stage for stage in plan if stage.address in running]
     free = slots - sum(_slots(stage, slots) for stage in active)
